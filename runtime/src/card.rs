@@ -1,0 +1,265 @@
+//! The model card: what one `.onnx` file says about itself.
+//!
+//! It is JSON under the metadata key [`METADATA_KEY`]. With it a runtime needs nothing beside the file.
+
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+use std::collections::BTreeMap;
+
+use crate::{Error, Result, onnx};
+
+/// The key of the card in `metadata_props`.
+pub const METADATA_KEY: &str = "easel";
+
+/// The newest schema that this build writes and reads.
+pub const SCHEMA: u32 = 1;
+
+/// What a model is and where it came from.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct ModelCard {
+    /// The version of this description, [`SCHEMA`] when written.
+    pub schema: u32,
+    /// A title for people.
+    pub title: String,
+    /// What goes in and what comes out.
+    #[serde(flatten)]
+    pub kind: Kind,
+    /// The network's name and sizes.
+    pub architecture: Architecture,
+    /// The pictures at the model's border.
+    pub picture: PictureFormat,
+    /// The classes' names by label, where the model knows classes.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub classes: Vec<String>,
+    /// Where the weights came from.
+    pub provenance: Provenance,
+    /// The licence of the weights, an SPDX expression or `unknown`.
+    pub licence: String,
+    /// How the export was checked.
+    pub verification: Verification,
+}
+
+/// The kinds of model and what only they have.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(tag = "kind", rename_all = "kebab-case")]
+pub enum Kind {
+    /// `z [batch, dim] -> image [batch, channel, height, width]`.
+    Generator {
+        /// The latent vector.
+        latent: Latent,
+    },
+    /// `image [batch, 3, height, width] -> stylized`, the same shape.
+    Stylizer,
+}
+
+impl Kind {
+    /// The kind's name for people.
+    pub fn name(&self) -> &'static str {
+        match self {
+            Kind::Generator { .. } => "generator",
+            Kind::Stylizer => "stylizer",
+        }
+    }
+}
+
+/// A generator's latent vector: its length and what its elements are drawn from.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Latent {
+    /// The number of elements.
+    pub dim: usize,
+    /// The elements' distribution.
+    #[serde(flatten)]
+    pub distribution: Distribution,
+}
+
+/// A distribution of independent elements.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+#[serde(tag = "distribution", rename_all = "kebab-case")]
+pub enum Distribution {
+    /// Uniform in the open interval (low, high).
+    Uniform {
+        /// The lower end.
+        low: f32,
+        /// The upper end.
+        high: f32,
+    },
+    /// Normal with mean 0 and variance 1.
+    Normal,
+}
+
+/// A network's name and its sizes by name.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Architecture {
+    /// `vanilla-gan`, `imfw`, ...
+    pub name: String,
+    /// The numbers that, with the name, say which network it is: `z_dim`, `hidden`, `width`, ...
+    pub sizes: BTreeMap<String, Value>,
+}
+
+/// The pictures that a model takes or gives: float32 in `[0, 1]`.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct PictureFormat {
+    /// 1 (grey) or 3 (RGB).
+    pub channels: usize,
+    /// Their size.
+    pub size: PictureSize,
+}
+
+/// A model's picture size.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum PictureSize {
+    /// Always this one.
+    Fixed {
+        /// Rows.
+        height: usize,
+        /// Columns.
+        width: usize,
+    },
+    /// Any; inside, the picture is padded to the next multiple of `multiple` that is at least `at_least`.
+    Any {
+        /// The multiple.
+        multiple: usize,
+        /// The smallest padded size.
+        at_least: usize,
+    },
+}
+
+/// Where weights came from.
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
+pub struct Provenance {
+    /// The run's name, where there was one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub run: Option<String>,
+    /// The data set's name.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub data: Option<String>,
+    /// The number of optimiser steps.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub steps: Option<u64>,
+    /// The seed of the run.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub seed: Option<u64>,
+    /// SHA-256 of the weights file, hexadecimal.
+    pub weights_sha256: String,
+    /// The program and its version.
+    pub program: String,
+}
+
+/// How far the exported graph was found from the network that was trained.
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
+pub struct Verification {
+    /// What ran the graph: `ONNX Runtime 1.31.1`.
+    pub engine: String,
+    /// The largest absolute difference of any output element, pictures in `[0, 1]`.
+    pub max_difference: f64,
+    /// The shapes of the inputs it was run on.
+    pub shapes: Vec<Vec<usize>>,
+}
+
+impl ModelCard {
+    /// Reads the card out of an ONNX file's bytes.
+    pub fn from_model(model: &[u8]) -> Result<Self> {
+        let entries = onnx::metadata(model)?;
+        let json = entries.into_iter().find(|(key, _)| key == METADATA_KEY).ok_or(Error::NoCard)?.1;
+        Self::from_json(&json)
+    }
+
+    /// Reads a card from its JSON.
+    pub fn from_json(json: &str) -> Result<Self> {
+        let value: Value = serde_json::from_str(json).map_err(|e| Error::BadCard(e.to_string()))?;
+        // The schema is looked at first: a later version's card may hold what this build cannot name.
+        match value.get("schema").and_then(Value::as_u64) {
+            Some(found) if found > u64::from(SCHEMA) => {
+                return Err(Error::NewerCard { found: u32::try_from(found).unwrap_or(u32::MAX), known: SCHEMA });
+            }
+            Some(_) => {}
+            None => return Err(Error::BadCard("it has no schema number".into())),
+        }
+        let card: Self = serde_json::from_value(value).map_err(|e| Error::BadCard(e.to_string()))?;
+        card.check()?;
+        Ok(card)
+    }
+
+    /// The card as JSON, the same bytes for the same card.
+    pub fn to_json(&self) -> String {
+        serde_json::to_string(self).expect("a card has only string keys")
+    }
+
+    /// The latent vector of a generator.
+    pub fn latent(&self) -> Result<&Latent> {
+        match &self.kind {
+            Kind::Generator { latent } => Ok(latent),
+            other => Err(Error::WrongKind { found: other.name(), wanted: "generator" }),
+        }
+    }
+
+    fn check(&self) -> Result<()> {
+        let bad = |what: String| Err(Error::BadCard(what));
+        if !matches!(self.picture.channels, 1 | 3) {
+            return bad(format!("{} picture channels; 1 and 3 are known", self.picture.channels));
+        }
+        if let PictureSize::Fixed { height, width } = self.picture.size
+            && !((1..=1 << 14).contains(&height) && (1..=1 << 14).contains(&width))
+        {
+            return bad(format!("a picture of {width}x{height}"));
+        }
+        match &self.kind {
+            Kind::Generator { latent } if !(1..=1 << 20).contains(&latent.dim) => {
+                bad(format!("a latent vector of {} elements", latent.dim))
+            }
+            _ => Ok(()),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn card() -> ModelCard {
+        ModelCard {
+            schema: SCHEMA,
+            title: "Digits".into(),
+            kind: Kind::Generator {
+                latent: Latent { dim: 100, distribution: Distribution::Uniform { low: -1.0, high: 1.0 } },
+            },
+            architecture: Architecture {
+                name: "vanilla-gan".into(),
+                sizes: [("z_dim".to_string(), Value::from(100))].into(),
+            },
+            picture: PictureFormat { channels: 1, size: PictureSize::Fixed { height: 28, width: 28 } },
+            classes: vec![],
+            provenance: Provenance::default(),
+            licence: "MIT".into(),
+            verification: Verification::default(),
+        }
+    }
+
+    #[test]
+    fn survives_json() {
+        assert_eq!(ModelCard::from_json(&card().to_json()).unwrap(), card());
+    }
+
+    #[test]
+    fn a_later_schema_is_named() {
+        let json = r#"{"schema": 7, "kind": "hologram"}"#;
+        assert_eq!(ModelCard::from_json(json), Err(Error::NewerCard { found: 7, known: SCHEMA }));
+    }
+
+    #[test]
+    fn absurd_sizes_are_refused() {
+        let mut absurd = card();
+        absurd.picture.size = PictureSize::Fixed { height: 1 << 30, width: 28 };
+        assert!(ModelCard::from_json(&absurd.to_json()).is_err());
+        let mut absurd = card();
+        absurd.picture.channels = 4;
+        assert!(ModelCard::from_json(&absurd.to_json()).is_err());
+    }
+
+    #[test]
+    fn a_generator_is_no_stylizer() {
+        let stylizer = ModelCard { kind: Kind::Stylizer, ..card() };
+        assert!(stylizer.latent().unwrap_err().to_string().contains("stylizer"));
+    }
+}

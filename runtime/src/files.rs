@@ -1,0 +1,106 @@
+//! Writing files so that a reader never sees half of one. Feature `files`: programs need it, a browser has no files.
+
+use std::ffi::OsStr;
+use std::fs::File;
+use std::io::{self, Write};
+use std::path::Path;
+
+use image::{ExtendedColorType, ImageFormat};
+
+use crate::Picture;
+
+/// The folder that holds `path`: its parent, or the current one for a bare name.
+fn folder(path: &Path) -> &Path {
+    match path.parent() {
+        Some(parent) if parent != Path::new("") => parent,
+        _ => Path::new("."),
+    }
+}
+
+/// Writes the bytes under a temporary name beside `path`, syncs and renames. On failure nothing is left and a file
+/// that was there before is untouched. The error names the path.
+pub fn write_atomically(path: &Path, bytes: &[u8]) -> io::Result<()> {
+    let write = || {
+        let mut temporary = tempfile::Builder::new().prefix(".easel-").tempfile_in(folder(path))?;
+        temporary.write_all(bytes)?;
+        #[cfg(unix)]
+        {
+            use std::os::unix::fs::PermissionsExt;
+            temporary.as_file().set_permissions(std::fs::Permissions::from_mode(0o644))?;
+        }
+        temporary.as_file().sync_all()?;
+        temporary.persist(path).map_err(|error| error.error)?;
+        sync_folder(folder(path))
+    };
+    write().map_err(|error| io::Error::new(error.kind(), format!("{}: cannot write: {error}", path.display())))
+}
+
+/// Makes a rename in this folder last through a power cut.
+pub fn sync_folder(path: &Path) -> io::Result<()> {
+    if cfg!(unix) { File::open(path)?.sync_all() } else { Ok(()) }
+}
+
+/// The picture format that a path's extension names, among those the project writes. The error lists them.
+pub fn picture_format(path: &Path) -> io::Result<ImageFormat> {
+    let extension = path.extension().and_then(OsStr::to_str).unwrap_or_default().to_ascii_lowercase();
+    match extension.as_str() {
+        "png" => Ok(ImageFormat::Png),
+        "jpg" | "jpeg" => Ok(ImageFormat::Jpeg),
+        "webp" => Ok(ImageFormat::WebP),
+        "bmp" => Ok(ImageFormat::Bmp),
+        "tif" | "tiff" => Ok(ImageFormat::Tiff),
+        _ => Err(io::Error::new(
+            io::ErrorKind::InvalidInput,
+            format!("{}: pictures are written as png, jpg, webp, bmp or tiff", path.display()),
+        )),
+    }
+}
+
+/// A picture's bytes in a file format.
+pub fn encode_picture(picture: &Picture, format: ImageFormat) -> io::Result<Vec<u8>> {
+    let colour = if picture.channels == 1 { ExtendedColorType::L8 } else { ExtendedColorType::Rgb8 };
+    let mut bytes = io::Cursor::new(Vec::new());
+    image::write_buffer_with_format(
+        &mut bytes,
+        &picture.pixels,
+        picture.width as u32,
+        picture.height as u32,
+        colour,
+        format,
+    )
+    .map_err(io::Error::other)?;
+    Ok(bytes.into_inner())
+}
+
+/// Encodes a picture by the path's extension and writes it with [`write_atomically`].
+pub fn save_picture(path: &Path, picture: &Picture) -> io::Result<()> {
+    write_atomically(path, &encode_picture(picture, picture_format(path)?)?)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_failed_write_leaves_nothing() {
+        let folder = tempfile::tempdir().unwrap();
+        let target = folder.path().join("taken");
+        std::fs::create_dir(&target).unwrap();
+        std::fs::write(target.join("inside"), "x").unwrap();
+        let error = write_atomically(&target, b"bytes").unwrap_err();
+        assert!(error.to_string().contains("taken"), "{error}");
+        assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 1);
+    }
+
+    #[test]
+    fn pictures_come_back() {
+        let folder = tempfile::tempdir().unwrap();
+        let picture = Picture { width: 3, height: 2, channels: 3, pixels: (0..18).collect() };
+        for name in ["a.png", "b.webp", "c.bmp", "d.tiff"] {
+            let path = folder.path().join(name);
+            save_picture(&path, &picture).unwrap();
+            assert_eq!(image::open(&path).unwrap().to_rgb8().into_raw(), picture.pixels, "{name}");
+        }
+        assert!(save_picture(&folder.path().join("e.xyz"), &picture).is_err());
+    }
+}

@@ -1,0 +1,28 @@
+//! What both runtimes share: the model card, seeded random numbers, tensors and pictures, and generation over any
+//! [`Engine`].
+//!
+//! The crate does no input or output and knows neither candle nor ONNX Runtime, so it builds for every target,
+//! wasm32 included, and computes the same bits on each.
+
+#![forbid(unsafe_code)]
+
+pub mod card;
+pub mod device;
+pub mod engine;
+pub mod error;
+#[cfg(feature = "files")]
+pub mod files;
+pub mod generator;
+pub mod grid;
+pub mod onnx;
+pub mod picture;
+pub mod random;
+pub mod tensor;
+
+pub use card::ModelCard;
+pub use device::Device;
+pub use engine::Engine;
+pub use error::{Error, Result};
+pub use picture::Picture;
+pub use random::Random;
+pub use tensor::Tensor;

@@ -1,0 +1,202 @@
+//! Reading the metadata of an ONNX file from its bytes.
+//!
+//! onnxruntime-web does not hand metadata out, so the few fields needed here are read by walking the top level of
+//! ModelProto (onnx.proto3: `ir_version` = 1, `graph` = 7, `metadata_props` = 14). Nothing inside the graph is decoded.
+
+use crate::{Error, Result};
+
+/// The longest metadata value that is read. A card takes a few kilobytes; more is a damaged or hostile file.
+pub const MAX_METADATA_BYTES: usize = 1 << 20;
+
+const IR_VERSION: u64 = 1;
+const GRAPH: u64 = 7;
+const METADATA_PROPS: u64 = 14;
+const ENTRY_KEY: u64 = 1;
+const ENTRY_VALUE: u64 = 2;
+
+/// All `metadata_props` of an ONNX model, in the file's order.
+///
+/// Fails on bytes that are no ONNX model, on a file that stops early, and on metadata above [`MAX_METADATA_BYTES`].
+pub fn metadata(model: &[u8]) -> Result<Vec<(String, String)>> {
+    if model.is_empty() {
+        return Err(Error::NotOnnx("the file is empty".into()));
+    }
+    let mut entries = Vec::new();
+    let mut total = 0;
+    let (mut has_version, mut has_graph) = (false, false);
+    let mut fields = Fields::new(model);
+    while let Some((number, value)) = fields.next_field(has_version)? {
+        match (number, value) {
+            (IR_VERSION, Field::Varint(_)) => has_version = true,
+            (GRAPH, Field::Bytes(_)) => has_graph = true,
+            (METADATA_PROPS, Field::Bytes(entry)) => {
+                total += entry.len();
+                if total > MAX_METADATA_BYTES {
+                    return Err(Error::BadCard(format!("its metadata is longer than {MAX_METADATA_BYTES} bytes")));
+                }
+                entries.push(string_entry(entry)?);
+            }
+            _ => {}
+        }
+    }
+    if !has_version || !has_graph {
+        return Err(Error::NotOnnx("it has no IR version or no graph".into()));
+    }
+    Ok(entries)
+}
+
+fn string_entry(entry: &[u8]) -> Result<(String, String)> {
+    let (mut key, mut value) = (String::new(), String::new());
+    let mut fields = Fields::new(entry);
+    while let Some((number, field)) = fields.next_field(true)? {
+        if let Field::Bytes(bytes) = field {
+            let target = match number {
+                ENTRY_KEY => &mut key,
+                ENTRY_VALUE => &mut value,
+                _ => continue,
+            };
+            *target = String::from_utf8(bytes.to_vec())
+                .map_err(|_| Error::BadCard("its metadata is not UTF-8 text".into()))?;
+        }
+    }
+    Ok((key, value))
+}
+
+enum Field<'a> {
+    Varint(#[allow(dead_code)] u64),
+    Bytes(&'a [u8]),
+    Fixed,
+}
+
+/// The fields of one protobuf message, one after the other.
+struct Fields<'a> {
+    bytes: &'a [u8],
+    position: usize,
+}
+
+impl<'a> Fields<'a> {
+    fn new(bytes: &'a [u8]) -> Self {
+        Self { bytes, position: 0 }
+    }
+
+    /// The next field's number and value. `recognised` says whether what came before looked like an ONNX model, and so
+    /// whether a message that ends in the middle of a field is a truncated model or no model at all.
+    fn next_field(&mut self, recognised: bool) -> Result<Option<(u64, Field<'a>)>> {
+        if self.position == self.bytes.len() {
+            return Ok(None);
+        }
+        let key = self.varint(recognised)?;
+        let (number, wire_type) = (key >> 3, key & 7);
+        let field = match wire_type {
+            0 => Field::Varint(self.varint(recognised)?),
+            1 => self.take(8, recognised).map(|_| Field::Fixed)?,
+            2 => {
+                let length = usize::try_from(self.varint(recognised)?).unwrap_or(usize::MAX);
+                Field::Bytes(self.take(length, recognised)?)
+            }
+            5 => self.take(4, recognised).map(|_| Field::Fixed)?,
+            other => return Err(Error::NotOnnx(format!("unknown wire type {other} at byte {}", self.position))),
+        };
+        if number == 0 {
+            return Err(Error::NotOnnx(format!("field number 0 at byte {}", self.position)));
+        }
+        Ok(Some((number, field)))
+    }
+
+    fn take(&mut self, length: usize, recognised: bool) -> Result<&'a [u8]> {
+        let rest = &self.bytes[self.position..];
+        if length > rest.len() {
+            return Err(if recognised {
+                Error::Truncated(format!("{} bytes are missing after byte {}", length - rest.len(), self.bytes.len()))
+            } else {
+                Error::NotOnnx("its first bytes are not an ONNX header".into())
+            });
+        }
+        self.position += length;
+        Ok(&rest[..length])
+    }
+
+    fn varint(&mut self, recognised: bool) -> Result<u64> {
+        let mut value = 0u64;
+        for shift in (0..70).step_by(7) {
+            let byte = self.take(1, recognised)?[0];
+            if shift == 63 && byte > 1 {
+                break;
+            }
+            value |= u64::from(byte & 0x7f) << shift;
+            if byte & 0x80 == 0 {
+                return Ok(value);
+            }
+        }
+        Err(Error::NotOnnx(format!("an integer longer than 64 bits at byte {}", self.position)))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    fn field(number: u8, bytes: &[u8]) -> Vec<u8> {
+        let mut out = vec![number << 3 | 2, bytes.len() as u8];
+        out.extend_from_slice(bytes);
+        out
+    }
+
+    fn model(key: &str, value: &str) -> Vec<u8> {
+        let entry = [field(1, key.as_bytes()), field(2, value.as_bytes())].concat();
+        [vec![0x08, 8], field(7, b"\x0a\x00"), field(14, &entry)].concat()
+    }
+
+    #[test]
+    fn finds_the_entry() {
+        assert_eq!(metadata(&model("easel", "{}")).unwrap(), [("easel".to_string(), "{}".to_string())]);
+    }
+
+    #[test]
+    fn every_truncation_is_an_error() {
+        let bytes = model("easel", "{}");
+        for length in 0..bytes.len() {
+            let result = metadata(&bytes[..length]);
+            // Cut between two fields after the graph, a protobuf message is whole: it is a model without metadata.
+            let whole = length == bytes.len() - field(14, &[field(1, b"easel"), field(2, b"{}")].concat()).len();
+            assert_eq!(result.is_ok(), whole, "cut at {length}: {result:?}");
+        }
+        assert!(matches!(metadata(&bytes[..bytes.len() - 1]), Err(Error::Truncated(_))));
+    }
+
+    #[test]
+    fn other_formats_are_no_models() {
+        for bytes in [&b"\x89PNG\r\n\x1a\n\0\0\0\rIHDR"[..], b"PK\x03\x04", b"{\"a\": 1}", b"GIF89a", &[0xff; 32]] {
+            assert!(matches!(metadata(bytes), Err(Error::NotOnnx(_))), "{bytes:?}");
+        }
+    }
+
+    #[test]
+    fn metadata_is_limited() {
+        let mut entry = vec![0x12];
+        let mut length = MAX_METADATA_BYTES + 1;
+        while length > 0x7f {
+            entry.push((length & 0x7f) as u8 | 0x80);
+            length >>= 7;
+        }
+        entry.push(length as u8);
+        entry.resize(entry.len() + MAX_METADATA_BYTES + 1, b'x');
+        let mut bytes = vec![0x08, 8, 14 << 3 | 2];
+        let mut length = entry.len();
+        while length > 0x7f {
+            bytes.push((length & 0x7f) as u8 | 0x80);
+            length >>= 7;
+        }
+        bytes.push(length as u8);
+        bytes.extend(entry);
+        assert!(matches!(metadata(&bytes), Err(Error::BadCard(_))));
+    }
+
+    proptest! {
+        #[test]
+        fn any_bytes_are_survived(bytes in proptest::collection::vec(any::<u8>(), 0..300)) {
+            let _ = metadata(&bytes);
+        }
+    }
+}
