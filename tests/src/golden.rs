@@ -1,0 +1,165 @@
+//! Golden cases: PyTorch's numbers. `tests/golden/README.md` describes the files and the measure of error.
+
+use std::collections::{BTreeSet, HashMap};
+use std::path::{Path, PathBuf};
+
+use candle_core::backprop::GradStore;
+use candle_core::{DType, Device, Tensor};
+use easel_train::{Error, Params, Result};
+use safetensors::SafeTensors;
+use serde_json::Value as Json;
+
+/// The largest relative error of an output.
+pub const OUTPUT_TOLERANCE: f64 = 5e-5;
+/// The largest error of a gradient relative to the largest gradient of the same loss.
+pub const GRADIENT_TOLERANCE: f64 = 1e-4;
+
+/// One file of expected numbers, and which of them were compared so far.
+pub struct Case {
+    path: PathBuf,
+    config: Json,
+    tensors: HashMap<String, Tensor>,
+    compared: BTreeSet<String>,
+}
+
+/// All cases of a folder of the goldens (`EASEL_GOLDEN`, by default `tests/golden`), sorted by name.
+pub fn folder(name: &str) -> Result<Vec<Case>> {
+    let goldens = std::env::var_os("EASEL_GOLDEN")
+        .map_or_else(|| Path::new(env!("CARGO_MANIFEST_DIR")).join("golden"), PathBuf::from);
+    let folder = goldens.join(name);
+    let mut paths = std::fs::read_dir(&folder)
+        .map_err(|error| Error::Data(format!("{}: {error}", folder.display())))?
+        .map(|entry| Ok(entry?.path()))
+        .collect::<Result<Vec<_>>>()?;
+    paths.sort();
+    if paths.is_empty() {
+        return Err(Error::Data(format!("{}: no golden case", folder.display())));
+    }
+    paths.iter().map(|path| Case::read(path)).collect()
+}
+
+impl Case {
+    /// Reads a case.
+    pub fn read(path: &Path) -> Result<Self> {
+        let bytes = std::fs::read(path)?;
+        let bad = |what: String| Error::Data(format!("{}: {what}", path.display()));
+        let (_, header) = SafeTensors::read_metadata(&bytes).map_err(|error| bad(error.to_string()))?;
+        let config = header
+            .metadata()
+            .as_ref()
+            .and_then(|metadata| metadata.get("case"))
+            .ok_or_else(|| bad("no metadata key `case`".into()))?;
+        let config = serde_json::from_str(config).map_err(|error| bad(error.to_string()))?;
+        let tensors = candle_core::safetensors::load_buffer(&bytes, &Device::Cpu)?;
+        Ok(Self { path: path.to_path_buf(), config, tensors, compared: BTreeSet::new() })
+    }
+
+    /// The case's kind: `gan/mlp`.
+    pub fn kind(&self) -> &str {
+        self.config["kind"].as_str().unwrap_or_default()
+    }
+
+    /// A whole number of the configuration.
+    pub fn number(&self, key: &str) -> usize {
+        self.config[key].as_u64().unwrap_or_else(|| panic!("{}: no number `{key}`", self.path.display())) as usize
+    }
+
+    /// Where the case was read from.
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// The input `in.NAME`.
+    pub fn input(&self, name: &str) -> &Tensor {
+        self.tensor(&format!("in.{name}"))
+    }
+
+    /// The names of the inputs.
+    pub fn inputs(&self) -> Vec<String> {
+        self.names("in.")
+    }
+
+    /// The weights whose names begin with `w.PREFIX`, by the rest of their names.
+    pub fn weights(&self, prefix: &str) -> HashMap<String, Tensor> {
+        let prefix = format!("w.{prefix}");
+        self.tensors
+            .iter()
+            .filter_map(|(name, tensor)| Some((name.strip_prefix(&prefix)?.to_string(), tensor.clone())))
+            .collect()
+    }
+
+    /// Compares an output with `out.NAME`.
+    pub fn expect_output(&mut self, name: &str, found: &Tensor) -> Result<()> {
+        let key = format!("out.{name}");
+        let expected = self.tensor(&key).clone();
+        let mut scale = largest(&expected)?;
+        if expected.rank() == 0 {
+            scale = scale.max(1e-3);
+        }
+        self.compare(key, &expected, found, scale, OUTPUT_TOLERANCE)
+    }
+
+    /// Compares the gradients of a loss with every `grad.LOSS.PARAM`. A gradient that is not there counts as zeros.
+    pub fn expect_gradients(&mut self, loss: &str, gradients: &GradStore, params: &Params) -> Result<()> {
+        let prefix = format!("grad.{loss}.");
+        let names = self.names(&prefix);
+        assert!(!names.is_empty(), "{}: no gradients of {loss}", self.path.display());
+        let mut scale = 0f64;
+        for name in &names {
+            scale = scale.max(largest(self.tensor(&format!("{prefix}{name}")))?);
+        }
+        for name in names {
+            let key = format!("{prefix}{name}");
+            let expected = self.tensor(&key).clone();
+            let params = params.all();
+            let param = params
+                .iter()
+                .find(|param| param.name() == name)
+                .unwrap_or_else(|| panic!("{}: no parameter `{name}`", self.path.display()));
+            let found = gradients.get(param.var()).cloned().map_or_else(|| expected.zeros_like(), Ok)?;
+            self.compare(key, &expected, &found, scale, GRADIENT_TOLERANCE)?;
+        }
+        Ok(())
+    }
+
+    /// Fails where an expected number was never compared.
+    pub fn finish(self) {
+        let left: Vec<_> = self
+            .tensors
+            .keys()
+            .filter(|name| name.starts_with("out.") || name.starts_with("grad."))
+            .filter(|name| !self.compared.contains(*name))
+            .collect();
+        assert!(left.is_empty(), "{}: never compared: {left:?}", self.path.display());
+    }
+
+    fn compare(&mut self, key: String, expected: &Tensor, found: &Tensor, scale: f64, tolerance: f64) -> Result<()> {
+        assert_eq!(found.dims(), expected.dims(), "{}: shape of {key}", self.path.display());
+        let difference = largest(&(found.to_dtype(DType::F64)? - expected.to_dtype(DType::F64)?)?)?;
+        // Written so that NaN fails.
+        assert!(
+            difference <= tolerance * scale,
+            "{}: {key} is {difference:e} off at a scale of {scale:e}",
+            self.path.display()
+        );
+        self.compared.insert(key);
+        Ok(())
+    }
+
+    fn tensor(&self, key: &str) -> &Tensor {
+        self.tensors.get(key).unwrap_or_else(|| panic!("{}: no tensor `{key}`", self.path.display()))
+    }
+
+    fn names(&self, prefix: &str) -> Vec<String> {
+        let mut names: Vec<_> =
+            self.tensors.keys().filter_map(|name| Some(name.strip_prefix(prefix)?.to_string())).collect();
+        names.sort();
+        names
+    }
+}
+
+/// The largest magnitude; NaN where there is one.
+fn largest(tensor: &Tensor) -> Result<f64> {
+    let values = tensor.to_dtype(DType::F64)?.flatten_all()?.to_vec1::<f64>()?;
+    Ok(values.into_iter().fold(0.0, |most: f64, value| if value.is_nan() { value } else { most.max(value.abs()) }))
+}

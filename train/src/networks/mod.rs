@@ -1,0 +1,79 @@
+//! The networks, each written once against [`Value`](crate::Value).
+//!
+//! A checkpoint's `weights.safetensors` holds one network's parameters under PyTorch's names, and its architecture as
+//! JSON ([`easel_runtime::card::Architecture`]) under the metadata key [`ARCHITECTURE_KEY`]. A file without it, from
+//! PyTorch say, is told by its names and shapes.
+
+pub mod gan;
+pub mod style;
+
+use std::collections::{BTreeMap, HashMap};
+
+use candle_core::{DType, Device, Tensor};
+use easel_runtime::Random;
+use easel_runtime::card::Architecture;
+use serde_json::Value as Json;
+
+use crate::{Error, Params, Result};
+
+/// Where a weights file keeps its architecture.
+pub const ARCHITECTURE_KEY: &str = "architecture";
+
+/// Any network that can be exported, with its weights.
+pub enum Network {
+    /// The vanilla GAN's generator.
+    Gan(gan::Generator),
+    /// The stylizing network.
+    Style(style::Stylizer),
+}
+
+impl Network {
+    /// Builds the network that an architecture names and gives it weights by name.
+    pub fn with_weights(architecture: &Architecture, weights: &HashMap<String, Tensor>) -> Result<Self> {
+        let params = Params::new(DType::F32, &Device::Cpu, Random::new(0, 0));
+        let network = match architecture.name.as_str() {
+            gan::ARCHITECTURE => Self::Gan(gan::Generator::new(params.root(), gan::Sizes::read(architecture)?)?),
+            style::ARCHITECTURE => Self::Style(style::Stylizer::new(params.root(), style::Sizes::read(architecture)?)?),
+            other => {
+                return Err(Error::Checkpoint(format!(
+                    "unknown architecture `{other}`: {} and {} are known",
+                    gan::ARCHITECTURE,
+                    style::ARCHITECTURE
+                )));
+            }
+        };
+        params.load(weights)?;
+        Ok(network)
+    }
+}
+
+/// Finds out from names and shapes which network weights belong to.
+pub fn recognise(shapes: &BTreeMap<String, Vec<usize>>) -> Result<Architecture> {
+    gan::Sizes::recognise(shapes)
+        .map(|sizes| sizes.architecture())
+        .or_else(|| style::Sizes::recognise(shapes).map(|sizes| sizes.architecture()))
+        .ok_or_else(|| {
+            let first: Vec<_> = shapes.keys().take(3).map(String::as_str).collect();
+            Error::Checkpoint(format!(
+                "these are the weights of no known network ({} tensors: {}, ..)",
+                shapes.len(),
+                first.join(", ")
+            ))
+        })
+}
+
+/// Reads one size of an architecture.
+fn size(architecture: &Architecture, name: &str) -> Result<usize> {
+    architecture
+        .sizes
+        .get(name)
+        .and_then(Json::as_u64)
+        .and_then(|value| usize::try_from(value).ok())
+        .filter(|value| (1..=1 << 20).contains(value))
+        .ok_or_else(|| Error::Checkpoint(format!("the architecture {} needs a size `{name}`", architecture.name)))
+}
+
+fn architecture(name: &str, sizes: &[(&str, usize)]) -> Architecture {
+    let sizes = sizes.iter().map(|&(name, value)| (name.to_string(), Json::from(value))).collect();
+    Architecture { name: name.to_string(), sizes }
+}

@@ -1,0 +1,137 @@
+//! The stylizing network (Johnson et al. 2016, arXiv 1603.08155, with instance norm as in Ulyanov et al. 2016): down
+//! twice, five residual blocks, up twice.
+
+use std::collections::BTreeMap;
+
+use easel_runtime::card::Architecture;
+
+use crate::nn::{Conv2d, ConvTranspose2d, InstanceNorm2d};
+use crate::param::Scope;
+use crate::value::{Conv2dConfig, ConvTranspose2dConfig};
+use crate::{Result, Value};
+
+/// The architecture's name.
+pub const ARCHITECTURE: &str = "imfw";
+
+/// ImageNet's channel means and standard deviations, RGB in `[0, 1]`.
+pub const IMAGENET_MEAN: [f32; 3] = [0.485, 0.456, 0.406];
+/// See [`IMAGENET_MEAN`].
+pub const IMAGENET_STD: [f32; 3] = [0.229, 0.224, 0.225];
+
+/// The picture is padded to a multiple of this, since the network halves it twice.
+pub const MULTIPLE: usize = 4;
+/// The smallest padded size: the deepest reflection needs two rows.
+pub const AT_LEAST: usize = 8;
+
+/// The network's sizes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Sizes {
+    /// Channels after the first convolution; twice and four times as many follow. 32 is classic.
+    pub width: usize,
+}
+
+impl Sizes {
+    /// The sizes by name.
+    pub fn architecture(&self) -> Architecture {
+        super::architecture(ARCHITECTURE, &[("width", self.width)])
+    }
+
+    pub(super) fn read(architecture: &Architecture) -> Result<Self> {
+        Ok(Self { width: super::size(architecture, "width")? })
+    }
+
+    pub(super) fn recognise(shapes: &BTreeMap<String, Vec<usize>>) -> Option<Self> {
+        let [width, 3, 9, 9] = shapes.get("downsample.1.weight")?[..] else { return None };
+        shapes.contains_key("unsample.6.weight").then_some(Self { width })
+    }
+}
+
+/// Two 3x3 convolutions with zeros around, a ReLU between, and one after the sum with the input.
+#[derive(Debug, Clone)]
+struct ResidualBlock {
+    first: Conv2d,
+    second: Conv2d,
+}
+
+impl ResidualBlock {
+    fn new(scope: Scope, channels: usize) -> Result<Self> {
+        let same = Conv2dConfig { padding: 1, ..Default::default() };
+        let conv = |name| Conv2d::new(scope.sub("conv").sub(name), channels, channels, 3, same);
+        Ok(Self { first: conv(0)?, second: conv(2)? })
+    }
+
+    fn forward<V: Value>(&self, x: &V) -> Result<V> {
+        self.second.forward(&self.first.forward(x)?.relu()?)?.add(x)?.relu()
+    }
+}
+
+/// The stylizing network.
+#[derive(Debug, Clone)]
+pub struct Stylizer {
+    down: [(Conv2d, InstanceNorm2d); 3],
+    blocks: Vec<ResidualBlock>,
+    up: [(ConvTranspose2d, InstanceNorm2d); 2],
+    last: ConvTranspose2d,
+    sizes: Sizes,
+}
+
+impl Stylizer {
+    /// Parameters `downsample.*`, `res_blocks.*` and `unsample.*`.
+    pub fn new(scope: Scope, sizes: Sizes) -> Result<Self> {
+        let width = sizes.width;
+        let down = scope.sub("downsample");
+        let halving = Conv2dConfig { stride: 2, ..Default::default() };
+        let down = [
+            (Conv2d::new(down.sub(1), 3, width, 9, Conv2dConfig::default())?, InstanceNorm2d::new(down.sub(2), width)?),
+            (Conv2d::new(down.sub(4), width, 2 * width, 3, halving)?, InstanceNorm2d::new(down.sub(5), 2 * width)?),
+            (Conv2d::new(down.sub(8), 2 * width, 4 * width, 3, halving)?, InstanceNorm2d::new(down.sub(9), 4 * width)?),
+        ];
+        let blocks =
+            (0..5).map(|i| ResidualBlock::new(scope.sub("res_blocks").sub(i), 4 * width)).collect::<Result<_>>()?;
+        let up = scope.sub("unsample");
+        let doubling = ConvTranspose2dConfig { stride: 2, padding: 1, output_padding: 1 };
+        let same = ConvTranspose2dConfig { padding: 4, ..Default::default() };
+        let last = ConvTranspose2d::new(up.sub(6), width, 3, 9, same)?;
+        let up = [
+            (
+                ConvTranspose2d::new(up.sub(0), 4 * width, 2 * width, 3, doubling)?,
+                InstanceNorm2d::new(up.sub(1), 2 * width)?,
+            ),
+            (ConvTranspose2d::new(up.sub(3), 2 * width, width, 3, doubling)?, InstanceNorm2d::new(up.sub(4), width)?),
+        ];
+        Ok(Self { down, blocks, up, last, sizes })
+    }
+
+    /// The sizes it was made with.
+    pub fn sizes(&self) -> Sizes {
+        self.sizes
+    }
+
+    /// Raw output for an ImageNet-normalised picture `[batch, 3, height, width]`. Its size is the input's where that is
+    /// a multiple of [`MULTIPLE`].
+    pub fn forward<V: Value>(&self, x: &V) -> Result<V> {
+        let [first, second, third] = &self.down;
+        let mut x = first.1.forward(&first.0.forward(&x.reflection_pad2d(4)?)?)?.relu()?;
+        x = second.1.forward(&second.0.forward(&x)?)?.relu()?;
+        x = third.1.forward(&third.0.forward(&x.reflection_pad2d(1)?)?)?.relu()?;
+        for block in &self.blocks {
+            x = block.forward(&x)?;
+        }
+        for (conv, norm) in &self.up {
+            x = norm.forward(&conv.forward(&x)?)?.relu()?;
+        }
+        self.last.forward(&x)
+    }
+
+    /// The whole stylizer, which is what is exported: a picture `[batch, 3, height, width]` in `[0, 1]` of any size to
+    /// one of the same shape and range.
+    pub fn stylize<V: Value>(&self, image: &V) -> Result<V> {
+        let padded = image.pad_to_multiple(MULTIPLE, AT_LEAST)?;
+        let normalised = padded.channel_affine(
+            &IMAGENET_STD.map(|std| 1.0 / std),
+            &std::array::from_fn::<f32, 3, _>(|channel| -IMAGENET_MEAN[channel] / IMAGENET_STD[channel]),
+        )?;
+        let raw = self.forward(&normalised)?;
+        raw.channel_affine(&IMAGENET_STD, &IMAGENET_MEAN)?.clamp(0.0, 1.0)?.crop_like(image)
+    }
+}
