@@ -1,6 +1,6 @@
 //! Golden cases: PyTorch's numbers. `tests/golden/README.md` describes the files and the measure of error.
 
-use std::collections::{BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::path::{Path, PathBuf};
 
 use candle_core::backprop::GradStore;
@@ -74,13 +74,18 @@ impl Case {
         self.tensor(&format!("in.{name}"))
     }
 
+    /// The expected output `out.NAME`.
+    pub fn output(&self, name: &str) -> &Tensor {
+        self.tensor(&format!("out.{name}"))
+    }
+
     /// The names of the inputs.
     pub fn inputs(&self) -> Vec<String> {
         self.names("in.")
     }
 
     /// The weights whose names begin with `w.PREFIX`, by the rest of their names.
-    pub fn weights(&self, prefix: &str) -> HashMap<String, Tensor> {
+    pub fn weights(&self, prefix: &str) -> BTreeMap<String, Tensor> {
         let prefix = format!("w.{prefix}");
         self.tensors
             .iter()

@@ -13,7 +13,9 @@ pub mod param;
 pub mod run;
 pub mod trainers;
 pub mod value;
+pub mod weights;
 
 pub use error::{Error, Result};
 pub use param::{Param, Params};
 pub use value::Value;
+pub use weights::Weights;

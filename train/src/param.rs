@@ -1,6 +1,6 @@
 //! Named parameters and buffers.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::BTreeMap;
 use std::fmt;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
@@ -140,7 +140,7 @@ impl Params {
 
     /// Sets every parameter from the tensor of its name. Nothing is changed unless all names and shapes fit; the error
     /// lists what does not.
-    pub fn load(&self, tensors: &HashMap<String, Tensor>) -> Result<()> {
+    pub fn load(&self, tensors: &BTreeMap<String, Tensor>) -> Result<()> {
         let params = self.all();
         let mut problems = Vec::new();
         for param in &params {
@@ -262,7 +262,7 @@ mod tests {
     fn loading_is_all_or_nothing() {
         let params = params();
         let before = params.to_tensors()["block.0.weight"].to_vec2::<f32>().unwrap();
-        let mut tensors: HashMap<_, _> = params.to_tensors().into_iter().collect();
+        let mut tensors = params.to_tensors();
         tensors.insert("block.0.weight".into(), Tensor::zeros((2, 3), DType::F32, &Device::Cpu).unwrap());
         tensors.remove("block.0.mean");
         tensors.insert("extra".into(), Tensor::zeros(1, DType::F32, &Device::Cpu).unwrap());

@@ -1,1 +1,166 @@
-fn main() {}
+//! `export-onnx`: trained weights to one verified, self-describing ONNX file.
+
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+
+use anyhow::{Context, Result, ensure};
+use clap::{Args, Parser, Subcommand};
+use easel_export::export::{Options, export};
+use easel_export::source::Source;
+use easel_export::verify::verify_file;
+use easel_export::{NormForm, inspect, models};
+use easel_runtime::card::Provenance;
+use easel_runtime::files::write_atomically;
+
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
+/// Write trained weights as one self-describing ONNX file, and check that it computes what was trained.
+#[derive(Parser)]
+#[command(
+    version,
+    args_conflicts_with_subcommands = true,
+    subcommand_negates_reqs = true,
+    after_help = "Examples:\n  \
+        export-onnx runs/00003-gan-mnist -o digits.onnx        the run's latest checkpoint\n  \
+        export-onnx generator.safetensors -o digits.onnx       weights under PyTorch's names\n  \
+        export-onnx inspect digits.onnx                        the card, inputs, outputs, operators\n  \
+        export-onnx verify digits.onnx                         compare the file with its network again"
+)]
+struct Cli {
+    #[command(subcommand)]
+    command: Option<Command>,
+    #[command(flatten)]
+    export: ExportArgs,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    /// Describe a model, run, checkpoint or weights file
+    Inspect {
+        /// The file or folder
+        file: PathBuf,
+    },
+    /// Run a model file in ONNX Runtime and its network in candle, and compare
+    Verify {
+        /// The model file
+        model: PathBuf,
+        #[command(flatten)]
+        library: LibraryArg,
+    },
+}
+
+#[derive(Args)]
+struct LibraryArg {
+    /// ONNX Runtime's shared library [default: ORT_DYLIB_PATH, beside the program, .tools/, the system's]
+    #[arg(long, value_name = "PATH")]
+    ort_lib: Option<PathBuf>,
+}
+
+#[derive(Args)]
+struct ExportArgs {
+    /// A run, a checkpoint folder, or a .safetensors file under PyTorch's names
+    #[arg(required = true, value_name = "RUN|CHECKPOINT|FILE")]
+    source: Option<PathBuf>,
+    /// The model file to write
+    #[arg(short, long, required = true, value_name = "MODEL.onnx")]
+    output: Option<PathBuf>,
+    /// The model's title [default: the network's name]
+    #[arg(long)]
+    title: Option<String>,
+    /// The weights' licence, an SPDX expression
+    #[arg(long, default_value = "unknown", value_name = "SPDX")]
+    licence: String,
+    /// Who made the weights
+    #[arg(long)]
+    author: Option<String>,
+    /// Write InstanceNormalization instead of means with optional statistics (for engines that want the operator; tiles
+    /// of a large picture then differ in tone)
+    #[arg(long)]
+    plain_norm: bool,
+    #[command(flatten)]
+    library: LibraryArg,
+}
+
+fn main() -> ExitCode {
+    let cli = Cli::parse();
+    let result = match cli.command {
+        Some(Command::Inspect { file }) => run_inspect(&file),
+        Some(Command::Verify { model, library }) => run_verify(&model, library.ort_lib.as_deref()),
+        None => run_export(cli.export),
+    };
+    match result {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("error: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn run_export(args: ExportArgs) -> Result<()> {
+    let (source, output) = (args.source.expect("clap requires it"), args.output.expect("clap requires it"));
+    let folder = output.parent().filter(|folder| *folder != Path::new("")).unwrap_or(Path::new("."));
+    ensure!(folder.is_dir(), "{}: there is no folder {}; make it first", output.display(), folder.display());
+    ensure!(!output.is_dir(), "{}: is a folder; name the model file to write", output.display());
+
+    let source = Source::open(&source)?;
+    eprintln!("weights: {} ({})", source.path.display(), source.weights.architecture.name);
+    let network = source.weights.network().with_context(|| source.path.display().to_string())?;
+    let provenance = Provenance {
+        weights_sha256: source.sha256.clone(),
+        program: concat!("easel ", env!("CARGO_PKG_VERSION")).into(),
+        ..source.weights.provenance.clone()
+    };
+    let options = Options {
+        norms: if args.plain_norm { NormForm::Operator } else { NormForm::Statistics },
+        title: args.title,
+        licence: args.licence,
+        author: args.author,
+        library: args.library.ort_lib,
+    };
+    let exported = export(models::of_network(&network), source.weights.architecture.clone(), provenance, &options)?;
+    write_atomically(&output, &exported.bytes)?;
+    let check = &exported.card.verification;
+    println!(
+        "{}: {} bytes, at most {:e} from candle in {} on {} shapes",
+        output.display(),
+        exported.bytes.len(),
+        check.max_difference,
+        check.engine,
+        check.shapes.len()
+    );
+    Ok(())
+}
+
+fn run_verify(path: &Path, library: Option<&Path>) -> Result<()> {
+    let check = verify_file(&read(path)?, library).with_context(|| path.display().to_string())?;
+    println!(
+        "{}: at most {:e} from candle in {}, on inputs of shape {:?}",
+        path.display(),
+        check.max_difference,
+        check.engine,
+        check.shapes
+    );
+    Ok(())
+}
+
+/// A safetensors file is told by its beginning, a header length and a brace; everything else is taken for a model.
+fn run_inspect(path: &Path) -> Result<()> {
+    let text = if path.is_dir() || !path.exists() {
+        inspect::describe_source(&Source::open(path)?)?
+    } else {
+        let bytes = read(path)?;
+        if bytes.get(8) == Some(&b'{') {
+            inspect::describe_source(&Source::open(path)?)?
+        } else {
+            inspect::describe_model(&bytes).with_context(|| path.display().to_string())?
+        }
+    };
+    print!("{text}");
+    Ok(())
+}
+
+fn read(path: &Path) -> Result<Vec<u8>> {
+    std::fs::read(path).with_context(|| format!("{}: cannot read", path.display()))
+}

@@ -1,13 +1,12 @@
 //! The networks, each written once against [`Value`](crate::Value).
 //!
-//! A checkpoint's `weights.safetensors` holds one network's parameters under PyTorch's names, and its architecture as
-//! JSON ([`easel_runtime::card::Architecture`]) under the metadata key [`ARCHITECTURE_KEY`]. A file without it, from
-//! PyTorch say, is told by its names and shapes.
+//! A checkpoint's `weights.safetensors` is written and read by [`Weights`](crate::Weights): the parameters of the one
+//! network that gets exported (for a GAN the generator), under PyTorch's names and without a prefix.
 
 pub mod gan;
 pub mod style;
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::BTreeMap;
 
 use candle_core::{DType, Device, Tensor};
 use easel_runtime::Random;
@@ -15,9 +14,6 @@ use easel_runtime::card::Architecture;
 use serde_json::Value as Json;
 
 use crate::{Error, Params, Result};
-
-/// Where a weights file keeps its architecture.
-pub const ARCHITECTURE_KEY: &str = "architecture";
 
 /// Any network that can be exported, with its weights.
 pub enum Network {
@@ -29,7 +25,7 @@ pub enum Network {
 
 impl Network {
     /// Builds the network that an architecture names and gives it weights by name.
-    pub fn with_weights(architecture: &Architecture, weights: &HashMap<String, Tensor>) -> Result<Self> {
+    pub fn with_weights(architecture: &Architecture, weights: &BTreeMap<String, Tensor>) -> Result<Self> {
         let params = Params::new(DType::F32, &Device::Cpu, Random::new(0, 0));
         let network = match architecture.name.as_str() {
             gan::ARCHITECTURE => Self::Gan(gan::Generator::new(params.root(), gan::Sizes::read(architecture)?)?),

@@ -1,0 +1,78 @@
+//! The way from a network to a verified file.
+
+use std::path::PathBuf;
+
+use easel_runtime::ModelCard;
+use easel_runtime::card::{Architecture, METADATA_KEY, Provenance, SCHEMA, Verification};
+
+use crate::models::Exportable;
+use crate::verify::verify;
+use crate::{Graph, NormForm, Result};
+
+/// How to export.
+#[derive(Debug, Clone)]
+pub struct Options {
+    /// How instance normalisation is written.
+    pub norms: NormForm,
+    /// A title instead of the network's own.
+    pub title: Option<String>,
+    /// The licence of the weights, an SPDX expression.
+    pub licence: String,
+    /// Who made the weights.
+    pub author: Option<String>,
+    /// ONNX Runtime's library, where it is not in one of the usual places.
+    pub library: Option<PathBuf>,
+}
+
+impl Default for Options {
+    fn default() -> Self {
+        Self { norms: NormForm::default(), title: None, licence: "unknown".into(), author: None, library: None }
+    }
+}
+
+/// A model file that has been verified.
+pub struct Exported {
+    /// The file's bytes, the same for the same network and options.
+    pub bytes: Vec<u8>,
+    /// The card inside.
+    pub card: ModelCard,
+}
+
+/// Records the network, verifies the result and gives the file. Nothing is written.
+pub fn export(
+    network: &dyn Exportable,
+    architecture: Architecture,
+    provenance: Provenance,
+    options: &Options,
+) -> Result<Exported> {
+    let graph = Graph::new(options.norms);
+    network.record(&graph)?;
+    let mut card = ModelCard {
+        schema: SCHEMA,
+        title: options.title.clone().unwrap_or_else(|| network.title()),
+        kind: network.kind(),
+        architecture,
+        picture: network.picture(),
+        classes: Vec::new(),
+        provenance,
+        licence: options.licence.clone(),
+        verification: Verification::default(),
+    };
+    card.verification = verify(&to_bytes(&graph, &card, options), network, options.library.as_deref())?;
+    // The last bits of the difference are the machine's; two digits are what a reader needs.
+    card.verification.max_difference =
+        format!("{:.1e}", card.verification.max_difference).parse().expect("a printed number can be read");
+    Ok(Exported { bytes: to_bytes(&graph, &card, options), card })
+}
+
+fn to_bytes(graph: &Graph, card: &ModelCard, options: &Options) -> Vec<u8> {
+    let pixel_format = if card.picture.channels == 1 { "Gray8" } else { "Rgb8" };
+    let mut metadata = vec![
+        ("Image.BitmapPixelFormat".to_string(), pixel_format.to_string()),
+        ("Image.NominalPixelRange".to_string(), "Normalized_0_1".to_string()),
+        ("model_license".to_string(), options.licence.clone()),
+    ];
+    metadata.extend(options.author.iter().map(|author| ("model_author".to_string(), author.clone())));
+    metadata.push((METADATA_KEY.to_string(), card.to_json()));
+    graph.to_model(&card.architecture.name, &metadata)
+}

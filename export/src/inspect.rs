@@ -1,0 +1,134 @@
+//! What a file says of itself, for people.
+
+use std::collections::BTreeMap;
+use std::fmt::Write;
+
+use candle_core::{Device, Tensor};
+use candle_onnx::onnx::tensor_proto::DataType;
+use candle_onnx::onnx::tensor_shape_proto::Dimension;
+use candle_onnx::onnx::tensor_shape_proto::dimension::Value as DimValue;
+use candle_onnx::onnx::type_proto::Value as TypeValue;
+use candle_onnx::onnx::{GraphProto, ModelProto, TensorProto, ValueInfoProto};
+use easel_runtime::ModelCard;
+use easel_runtime::onnx::metadata;
+use easel_train::Weights;
+use easel_train::networks::Network;
+use prost::Message;
+
+use crate::source::Source;
+use crate::{Error, Result};
+
+fn decode(model: &[u8]) -> Result<(ModelProto, GraphProto)> {
+    // The walk's messages tell a truncated file from another format; the decoder's do not.
+    metadata(model)?;
+    let damaged = |what: String| Error::Source(format!("a damaged ONNX model: {what}"));
+    let mut model = ModelProto::decode(model).map_err(|error| damaged(error.to_string()))?;
+    let graph = model.graph.take().ok_or_else(|| damaged("it has no graph".into()))?;
+    Ok((model, graph))
+}
+
+/// Describes an ONNX model: its card, inputs, outputs, operators and size.
+pub fn describe_model(bytes: &[u8]) -> Result<String> {
+    let (model, graph) = decode(bytes)?;
+    let mut text = String::new();
+    match ModelCard::from_model(bytes) {
+        Ok(card) => text += &describe_card(&card),
+        Err(error) => writeln!(text, "card         {error}").expect("strings take all"),
+    }
+    let optional: Vec<_> = graph.initializer.iter().map(|tensor| tensor.name.as_str()).collect();
+    let mut line = |name: &str, value: String| writeln!(text, "{name:<12} {value}").expect("strings take all");
+    for input in &graph.input {
+        let note = if optional.contains(&input.name.as_str()) { " (optional)" } else { "" };
+        line("input", describe_value(input) + note);
+    }
+    for output in &graph.output {
+        line("output", describe_value(output));
+    }
+    let mut operators = BTreeMap::<&str, usize>::new();
+    graph.node.iter().for_each(|node| *operators.entry(&node.op_type).or_default() += 1);
+    let operators: Vec<_> = operators.iter().map(|(name, count)| format!("{count} {name}")).collect();
+    line("operators", operators.join(", "));
+    let floats = |tensor: &&TensorProto| tensor.data_type == DataType::Float as i32;
+    let weights: i64 = graph.initializer.iter().filter(floats).map(|tensor| tensor.dims.iter().product::<i64>()).sum();
+    line("constants", format!("{weights} floats"));
+    let opset = model.opset_import.first().map_or(0, |opset| opset.version);
+    line("format", format!("ONNX opset {opset}, IR {}, {} bytes", model.ir_version, bytes.len()));
+    Ok(text)
+}
+
+fn describe_card(card: &ModelCard) -> String {
+    let json = |value: serde_json::Result<String>| value.expect("cards have only string keys");
+    let sizes: Vec<_> = card.architecture.sizes.iter().map(|(name, size)| format!("{name} {size}")).collect();
+    let from = &card.provenance;
+    let mut rows = vec![
+        ("title", card.title.clone()),
+        ("kind", card.kind.name().to_string()),
+        ("architecture", format!("{} ({})", card.architecture.name, sizes.join(", "))),
+        ("picture", json(serde_json::to_string(&card.picture))),
+        ("run", from.run.clone().unwrap_or_default()),
+        ("data", from.data.clone().unwrap_or_default()),
+        ("steps", from.steps.map(|steps| steps.to_string()).unwrap_or_default()),
+        ("seed", from.seed.map(|seed| seed.to_string()).unwrap_or_default()),
+        ("weights", format!("sha256 {}", from.weights_sha256)),
+        ("program", from.program.clone()),
+        ("licence", card.licence.clone()),
+        ("verified", format!("{:e} from candle in {}", card.verification.max_difference, card.verification.engine)),
+    ];
+    rows.retain(|(_, value)| !value.is_empty());
+    rows.iter().map(|(name, value)| format!("{name:<12} {value}\n")).collect()
+}
+
+fn describe_value(value: &ValueInfoProto) -> String {
+    let Some(TypeValue::TensorType(tensor)) = value.r#type.as_ref().and_then(|kind| kind.value.as_ref()) else {
+        return format!("{} (no tensor)", value.name);
+    };
+    let element = DataType::try_from(tensor.elem_type).map_or("unknown", |element| element.as_str_name());
+    let dim = |dim: &Dimension| match &dim.value {
+        Some(DimValue::DimValue(size)) => size.to_string(),
+        Some(DimValue::DimParam(name)) => name.clone(),
+        None => "?".into(),
+    };
+    let dims: Vec<_> = tensor.shape.iter().flat_map(|shape| &shape.dim).map(dim).collect();
+    format!("{} {} [{}]", value.name, element.to_lowercase(), dims.join(", "))
+}
+
+/// Describes a run, a checkpoint or a weights file.
+pub fn describe_source(source: &Source) -> Result<String> {
+    let Weights { architecture, provenance, tensors } = &source.weights;
+    let network = source.weights.network()?;
+    let kind = match &network {
+        Network::Gan(_) => "generator",
+        Network::Style(_) => "stylizer",
+    };
+    let count: usize = tensors.values().map(Tensor::elem_count).sum();
+    let mut text = format!(
+        "file         {}\nkind         {kind}\narchitecture {}\nweights      {} tensors, {count} values, sha256 {}\n",
+        source.path.display(),
+        serde_json::to_string(architecture).expect("cards have only string keys"),
+        tensors.len(),
+        source.sha256,
+    );
+    if let Some(run) = &provenance.run {
+        writeln!(text, "run          {run}, {} steps", provenance.steps.unwrap_or_default()).expect("strings take all");
+    }
+    for (name, tensor) in tensors {
+        writeln!(text, "  {name} {:?} {:?}", tensor.dims(), tensor.dtype()).expect("strings take all");
+    }
+    Ok(text)
+}
+
+/// The weights inside a model file, which are initializers under their parameters' names.
+pub(crate) fn weights_of_model(model: &[u8], card: &ModelCard) -> Result<Weights> {
+    let (_, graph) = decode(model)?;
+    let mut tensors = BTreeMap::new();
+    for tensor in &graph.initializer {
+        // The exporter's own constants have no dot in their names; parameters all do.
+        if tensor.data_type == DataType::Float as i32 && tensor.name.contains('.') {
+            let dims: Vec<usize> = tensor.dims.iter().map(|&dim| dim as usize).collect();
+            let values: Vec<f32> =
+                tensor.raw_data.as_chunks().0.iter().map(|bytes| f32::from_le_bytes(*bytes)).collect();
+            tensors.insert(tensor.name.clone(), Tensor::from_vec(values, dims, &Device::Cpu)?);
+        }
+    }
+    Ok(Weights { architecture: card.architecture.clone(), provenance: card.provenance.clone(), tensors })
+}

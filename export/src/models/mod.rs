@@ -1,0 +1,40 @@
+//! The kinds of model that can be exported: how each is recorded, described and tried out.
+
+mod generator;
+mod stylizer;
+
+use candle_core::Tensor;
+use easel_runtime::card::{Kind, PictureFormat};
+use easel_train::Result;
+use easel_train::networks::Network;
+
+use crate::Graph;
+
+/// A network as a model: what the exporter needs to know of it. Implement it to export a network of your own.
+pub trait Exportable {
+    /// A title for people.
+    fn title(&self) -> String;
+
+    /// What the card says of the model's input and output.
+    fn kind(&self) -> Kind;
+
+    /// The pictures at the model's border.
+    fn picture(&self) -> PictureFormat;
+
+    /// Records the model, its inputs and its outputs.
+    fn record(&self, graph: &Graph) -> Result<()>;
+
+    /// Inputs to verify the export with, by name: at least three sets with different shapes, the same each time.
+    fn trials(&self) -> Result<Vec<Vec<(&'static str, Tensor)>>>;
+
+    /// What the network itself computes for one of them: the outputs by name, in the graph's order.
+    fn compute(&self, inputs: &[(&'static str, Tensor)]) -> Result<Vec<(&'static str, Tensor)>>;
+}
+
+/// The model that a network of this project is exported as.
+pub fn of_network(network: &Network) -> &dyn Exportable {
+    match network {
+        Network::Gan(generator) => generator,
+        Network::Style(stylizer) => stylizer,
+    }
+}

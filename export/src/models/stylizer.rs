@@ -1,0 +1,45 @@
+//! A stylizer: `image [batch, 3, height, width] -> stylized`, any size.
+
+use candle_core::{Device, Tensor};
+use easel_runtime::Random;
+use easel_runtime::card::{Kind, PictureFormat, PictureSize};
+use easel_train::Result;
+use easel_train::networks::style::{AT_LEAST, MULTIPLE, Stylizer};
+
+use super::Exportable;
+use crate::{Dim, Graph};
+
+impl Exportable for Stylizer {
+    fn title(&self) -> String {
+        "Stylizer".into()
+    }
+
+    fn kind(&self) -> Kind {
+        Kind::Stylizer
+    }
+
+    fn picture(&self) -> PictureFormat {
+        PictureFormat { channels: 3, size: PictureSize::Any { multiple: MULTIPLE, at_least: AT_LEAST } }
+    }
+
+    fn record(&self, graph: &Graph) -> Result<()> {
+        let dims = [Dim::Named("batch"), Dim::Fixed(3), Dim::Named("height"), Dim::Named("width")];
+        let image = graph.input("image", &dims);
+        graph.output("stylized", &self.stylize(&image)?, &dims);
+        Ok(())
+    }
+
+    fn trials(&self) -> Result<Vec<Vec<(&'static str, Tensor)>>> {
+        [(1, 1, 1), (1, 5, 9), (1, 61, 83), (2, 96, 72)]
+            .into_iter()
+            .map(|(batch, height, width)| {
+                let values = Random::new((height * width) as u64, 0).uniforms(batch * 3 * height * width, 0.0, 1.0);
+                Ok(vec![("image", Tensor::from_vec(values, (batch, 3, height, width), &Device::Cpu)?)])
+            })
+            .collect()
+    }
+
+    fn compute(&self, inputs: &[(&'static str, Tensor)]) -> Result<Vec<(&'static str, Tensor)>> {
+        Ok(vec![("stylized", self.stylize(&inputs[0].1)?)])
+    }
+}

@@ -1,0 +1,56 @@
+//! Where weights come from: a run, a checkpoint, or a weights file.
+
+use std::path::{Path, PathBuf};
+
+use easel_train::Weights;
+use sha2::{Digest, Sha256};
+
+use crate::{Error, Result};
+
+/// A weights file's name in a checkpoint.
+const WEIGHTS: &str = "weights.safetensors";
+
+/// Weights that were found and read.
+pub struct Source {
+    /// The weights file.
+    pub path: PathBuf,
+    /// Its contents.
+    pub weights: Weights,
+    /// The file's SHA-256, hexadecimal.
+    pub sha256: String,
+}
+
+impl Source {
+    /// Opens a weights file, the one of a checkpoint folder, or that of a run's latest checkpoint.
+    pub fn open(path: &Path) -> Result<Self> {
+        let path = locate(path)?;
+        let bytes =
+            std::fs::read(&path).map_err(|error| Error::Source(format!("{}: cannot read: {error}", path.display())))?;
+        let weights = Weights::from_bytes(&bytes, &path)?;
+        let sha256 = Sha256::digest(&bytes).iter().map(|byte| format!("{byte:02x}")).collect();
+        Ok(Self { path, weights, sha256 })
+    }
+}
+
+fn locate(path: &Path) -> Result<PathBuf> {
+    if !path.exists() {
+        return Err(Error::Source(format!("{}: no such file or folder", path.display())));
+    }
+    if path.is_file() {
+        return Ok(path.to_path_buf());
+    }
+    if path.join(WEIGHTS).is_file() {
+        return Ok(path.join(WEIGHTS));
+    }
+    let steps = std::fs::read_dir(path.join("checkpoints")).into_iter().flatten().flatten().filter_map(|entry| {
+        let step: u64 = entry.file_name().to_str()?.parse().ok()?;
+        let weights = entry.path().join(WEIGHTS);
+        weights.is_file().then_some((step, weights))
+    });
+    steps.max().map(|(_, weights)| weights).ok_or_else(|| {
+        Error::Source(format!(
+            "{}: neither a run with a checkpoint nor a checkpoint: there is no {WEIGHTS} in it",
+            path.display()
+        ))
+    })
+}

@@ -1,0 +1,140 @@
+//! From a network to a file that other engines run.
+
+use std::collections::HashMap;
+
+use candle_core::{DType, Device, Tensor};
+use easel_export::export::{Exported, Options, export};
+use easel_export::models::Exportable;
+use easel_export::verify::verify_file;
+use easel_export::{Dim, Graph, NormForm};
+use easel_native::{Options as EngineOptions, OrtEngine};
+use easel_runtime::card::{Kind, PictureFormat, Provenance};
+use easel_runtime::{ModelCard, Random};
+use easel_train::networks::gan::{self, Generator};
+use easel_train::networks::style::{self, Stylizer};
+use easel_train::{Params, Result, Value};
+
+fn params() -> Params {
+    Params::new(DType::F32, &Device::Cpu, Random::new(5, 0))
+}
+
+fn small_gan() -> Generator {
+    Generator::new(params().root(), gan::Sizes { z_dim: 6, hidden: 16, picture: [1, 4, 5] }).unwrap()
+}
+
+fn small_stylizer() -> Stylizer {
+    Stylizer::new(params().root(), style::Sizes { width: 4 }).unwrap()
+}
+
+fn exported(network: &dyn Exportable, architecture: easel_runtime::card::Architecture, norms: NormForm) -> Exported {
+    export(network, architecture, Provenance::default(), &Options { norms, ..Options::default() }).unwrap()
+}
+
+#[test]
+fn a_generator_is_the_same_file_each_time_and_carries_its_card() {
+    let network = small_gan();
+    let export = || exported(&network, network.sizes().architecture(), NormForm::default());
+    let first = export();
+    assert_eq!(first.bytes, export().bytes);
+    assert_eq!(ModelCard::from_model(&first.bytes).unwrap(), first.card);
+    assert!(first.card.verification.max_difference < 1e-5);
+    assert_eq!(first.card.verification.shapes, [[1, 6], [3, 6], [64, 6]]);
+}
+
+#[test]
+fn candle_onnx_evaluates_the_generator_too() {
+    let network = small_gan();
+    let file = exported(&network, network.sizes().architecture(), NormForm::default());
+    let model = <candle_onnx::onnx::ModelProto as prost::Message>::decode(&file.bytes[..]).unwrap();
+    let z = Tensor::from_vec(Random::new(1, 0).uniforms(12, -1.0, 1.0), (2, 6), &Device::Cpu).unwrap();
+    let outputs = candle_onnx::simple_eval(&model, HashMap::from([("z".to_string(), z.clone())])).unwrap();
+    let difference = (&outputs["image"] - network.pictures(&z).unwrap()).unwrap().abs().unwrap();
+    assert!(difference.flatten_all().unwrap().max(0).unwrap().to_scalar::<f32>().unwrap() < 1e-6);
+}
+
+#[test]
+fn a_file_is_verified_by_the_weights_inside_it() {
+    let network = small_stylizer();
+    for norms in [NormForm::Statistics, NormForm::Operator] {
+        let file = exported(&network, network.sizes().architecture(), norms);
+        assert!(verify_file(&file.bytes, None).unwrap().max_difference < 1e-4);
+        // A weight that is changed inside the file changes both sides; a constant outside the network does not.
+        let text = file.bytes.windows(4).position(|bytes| bytes == 0.485f32.to_le_bytes()).unwrap();
+        let mut changed = file.bytes.clone();
+        changed[text..text + 4].copy_from_slice(&0.6f32.to_le_bytes());
+        let error = verify_file(&changed, None).unwrap_err().to_string();
+        assert!(error.contains("`stylized`["), "{error}");
+    }
+}
+
+/// A stylizer run tile by tile needs the whole picture's statistics: with them given, a part of the picture whose
+/// surroundings reach far enough comes out as in the whole.
+#[test]
+fn given_statistics_replace_the_pictures_own() {
+    let network = small_stylizer();
+    let file = exported(&network, network.sizes().architecture(), NormForm::Statistics);
+    let mut engine = OrtEngine::load(&file.bytes, &EngineOptions { threads: Some(1), ..Default::default() }).unwrap();
+    assert_eq!(engine.inputs().iter().filter(|input| !input.optional).count(), 1);
+    let channels = 4 + 8 + 16 + 8 + 4;
+    let image = easel_runtime::Tensor::new([1, 3, 16, 16], Random::new(1, 0).uniforms(3 * 256, 0.0, 1.0)).unwrap();
+    let given =
+        easel_runtime::Tensor::new([2, channels], [vec![0f32; channels], vec![1.0; channels]].concat()).unwrap();
+    let switch = |on| easel_runtime::Tensor::new([], vec![on]).unwrap();
+    let mut run = |inputs: &[(&str, &easel_runtime::Tensor)]| engine.run_blocking(inputs).unwrap().remove(0).1;
+    let own = run(&[("image", &image)]);
+    let off = run(&[("image", &image), ("use_statistics", &switch(false)), ("statistics", &given)]);
+    let on = run(&[("image", &image), ("use_statistics", &switch(true)), ("statistics", &given)]);
+    assert_eq!(own, off);
+    assert_ne!(own, on);
+}
+
+/// A stranger's network: it trains and exports from one description.
+struct Inverter {
+    gain: f32,
+    recorded_gain: f32,
+}
+
+impl Inverter {
+    fn forward<V: Value>(&self, image: &V, gain: f32) -> Result<V> {
+        image.channel_affine(&[-gain; 3], &[1.0; 3])?.clamp(0.0, 1.0)
+    }
+}
+
+impl Exportable for Inverter {
+    fn title(&self) -> String {
+        "Inverter".into()
+    }
+
+    fn kind(&self) -> Kind {
+        Kind::Stylizer
+    }
+
+    fn picture(&self) -> PictureFormat {
+        small_stylizer().picture()
+    }
+
+    fn record(&self, graph: &Graph) -> Result<()> {
+        let dims = [Dim::Named("batch"), Dim::Fixed(3), Dim::Named("height"), Dim::Named("width")];
+        let image = graph.input("image", &dims);
+        graph.output("stylized", &self.forward(&image, self.recorded_gain)?, &dims);
+        Ok(())
+    }
+
+    fn trials(&self) -> Result<Vec<Vec<(&'static str, Tensor)>>> {
+        small_stylizer().trials()
+    }
+
+    fn compute(&self, inputs: &[(&'static str, Tensor)]) -> Result<Vec<(&'static str, Tensor)>> {
+        Ok(vec![("stylized", self.forward(&inputs[0].1, self.gain)?)])
+    }
+}
+
+#[test]
+fn a_network_of_ones_own_exports_and_a_wrong_graph_is_caught() {
+    let architecture = || easel_runtime::card::Architecture { name: "inverter".into(), sizes: Default::default() };
+    let right = Inverter { gain: 0.9, recorded_gain: 0.9 };
+    assert_eq!(exported(&right, architecture(), NormForm::default()).card.title, "Inverter");
+    let wrong = Inverter { gain: 0.9, recorded_gain: 0.901 };
+    let error = export(&wrong, architecture(), Provenance::default(), &Options::default()).err().unwrap().to_string();
+    assert!(error.contains("output `stylized`["), "{error}");
+}

@@ -1,0 +1,131 @@
+//! Weights files: one network's parameters with what is needed to build it again.
+//!
+//! A weights file is safetensors under PyTorch's parameter names, with JSON under the metadata key `easel`: the
+//! [`Architecture`] and the [`Provenance`]. Where it is absent, as in a file from PyTorch, the network is told by names
+//! and shapes.
+
+use std::borrow::Cow;
+use std::collections::{BTreeMap, HashMap};
+use std::path::Path;
+
+use candle_core::{Device, Tensor};
+use easel_runtime::card::{Architecture, Provenance};
+use safetensors::SafeTensors;
+use serde::{Deserialize, Serialize};
+
+use crate::networks::{self, Network};
+use crate::{Error, Result};
+
+/// One key holds all: safetensors writes several in random order.
+const METADATA_KEY: &str = "easel";
+
+#[derive(Serialize, Deserialize)]
+struct Metadata<'a> {
+    architecture: Cow<'a, Architecture>,
+    provenance: Cow<'a, Provenance>,
+}
+
+/// The contents of a weights file.
+pub struct Weights {
+    /// Which network they are for.
+    pub architecture: Architecture,
+    /// Where they came from. The hash is the reader's business and empty here.
+    pub provenance: Provenance,
+    /// The parameters by name.
+    pub tensors: BTreeMap<String, Tensor>,
+}
+
+impl Weights {
+    /// The file's bytes, the same for the same contents.
+    pub fn to_bytes(&self) -> Result<Vec<u8>> {
+        let metadata = Metadata {
+            architecture: Cow::Borrowed(&self.architecture),
+            provenance: Cow::Borrowed(&self.provenance),
+        };
+        let json = serde_json::to_string(&metadata).expect("cards have only string keys");
+        let metadata = HashMap::from([(METADATA_KEY.to_string(), json)]);
+        safetensors::serialize(&self.tensors, Some(metadata)).map_err(|error| Error::Checkpoint(error.to_string()))
+    }
+
+    /// Reads a weights file from its bytes; `path` is for messages.
+    pub fn from_bytes(bytes: &[u8], path: &Path) -> Result<Self> {
+        let bad = |what: String| Error::Checkpoint(format!("{}: {what}", path.display()));
+        let (_, header) = SafeTensors::read_metadata(bytes)
+            .map_err(|error| bad(format!("not a safetensors file, or a damaged one ({error})")))?;
+        let tensors: BTreeMap<_, _> = candle_core::safetensors::load_buffer(bytes, &Device::Cpu)
+            .map_err(|error| bad(format!("a damaged safetensors file ({error})")))?
+            .into_iter()
+            .collect();
+        if let Some(json) = header.metadata().as_ref().and_then(|metadata| metadata.get(METADATA_KEY)) {
+            let Metadata { architecture, provenance } = serde_json::from_str(json)
+                .map_err(|error| bad(format!("its metadata `{METADATA_KEY}` cannot be read: {error}")))?;
+            return Ok(Self {
+                architecture: architecture.into_owned(),
+                provenance: provenance.into_owned(),
+                tensors,
+            });
+        }
+        let shapes = tensors.iter().map(|(name, tensor)| (name.clone(), tensor.dims().to_vec())).collect();
+        let architecture = networks::recognise(&shapes).map_err(|error| bad(error.to_string()))?;
+        Ok(Self { architecture, provenance: Provenance::default(), tensors })
+    }
+
+    /// Builds the network.
+    pub fn network(&self) -> Result<Network> {
+        Network::with_weights(&self.architecture, &self.tensors)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::Params;
+    use crate::networks::{gan, style};
+    use candle_core::DType;
+    use easel_runtime::Random;
+
+    fn params() -> Params {
+        Params::new(DType::F32, &Device::Cpu, Random::new(1, 0))
+    }
+
+    #[test]
+    fn survive_the_file() {
+        let params = params();
+        let sizes = gan::Sizes { z_dim: 5, hidden: 7, picture: [1, 2, 3] };
+        gan::Generator::new(params.root(), sizes).unwrap();
+        let weights = Weights {
+            architecture: sizes.architecture(),
+            provenance: Provenance { steps: Some(3), ..Default::default() },
+            tensors: params.to_tensors(),
+        };
+        let bytes = weights.to_bytes().unwrap();
+        assert_eq!(bytes, weights.to_bytes().unwrap());
+        let again = Weights::from_bytes(&bytes, Path::new("w")).unwrap();
+        assert_eq!((&again.architecture, &again.provenance), (&weights.architecture, &weights.provenance));
+        let Network::Gan(generator) = again.network().unwrap() else { panic!("another network came back") };
+        assert_eq!(generator.sizes(), sizes);
+        for length in [0, 7, 8, 100, bytes.len() - 1] {
+            assert!(Weights::from_bytes(&bytes[..length], Path::new("w")).is_err(), "cut at {length}");
+        }
+    }
+
+    #[test]
+    fn networks_are_recognised_without_metadata() {
+        let style_params = params();
+        style::Stylizer::new(style_params.root(), style::Sizes { width: 4 }).unwrap();
+        let gan_params = params();
+        gan::Generator::new(gan_params.root(), gan::Sizes { hidden: 9, ..Default::default() }).unwrap();
+        for (params, name) in [(style_params, style::ARCHITECTURE), (gan_params, gan::ARCHITECTURE)] {
+            let bytes = safetensors::serialize(params.to_tensors(), None).unwrap();
+            let weights = Weights::from_bytes(&bytes, Path::new("w")).unwrap();
+            assert_eq!(weights.architecture.name, name);
+            weights.network().unwrap();
+        }
+        let unknown = safetensors::serialize(
+            [("a", Tensor::zeros(1, DType::F32, &Device::Cpu).unwrap())],
+            None,
+        );
+        let error = Weights::from_bytes(&unknown.unwrap(), Path::new("w")).err().unwrap().to_string();
+        assert!(error.contains("no known network"), "{error}");
+    }
+}
