@@ -1,1 +1,17 @@
-fn main() {}
+//! Makes pictures with a generator: see [`easel_native::sample`].
+
+use std::process::ExitCode;
+
+use clap::error::ErrorKind;
+use clap::{CommandFactory, Parser};
+use easel_native::cli;
+use easel_native::sample::{self, Args, Plan};
+
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
+fn main() -> ExitCode {
+    let plan = Plan::from_args(&Args::parse())
+        .unwrap_or_else(|misuse| Args::command().error(ErrorKind::ValueValidation, misuse).exit());
+    cli::finish(sample::run(&plan))
+}

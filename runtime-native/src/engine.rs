@@ -1,0 +1,298 @@
+//! ONNX Runtime as an [`Engine`].
+
+use std::borrow::Cow;
+use std::fmt;
+use std::path::{Path, PathBuf};
+
+use easel_runtime::tensor::Data;
+use easel_runtime::{Device, Engine, Tensor};
+use ort::ep::{self, ExecutionProvider};
+use ort::session::builder::GraphOptimizationLevel;
+use ort::session::{Session, SessionInputValue};
+use ort::value::{DynValue, TensorElementType, TensorRef, ValueType};
+
+use crate::error::one_line;
+use crate::library::{self, Library};
+use crate::{Error, Result};
+
+/// How to run a model.
+#[derive(Debug, Clone, Default)]
+pub struct Options {
+    /// ONNX Runtime's shared library, or the folder it is in; without one it is looked for (see [`library`]).
+    pub library: Option<PathBuf>,
+    /// Where to compute.
+    pub device: Device,
+    /// Threads on the CPU; without a number, as many as there are cores. With one, a model gives the same bits each
+    /// time it runs on one machine.
+    pub threads: Option<usize>,
+}
+
+/// An input or output of a model.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ValueInfo {
+    /// Its name.
+    pub name: String,
+    /// Its elements' type: `float32`, `int64`, `bool`, ...
+    pub element: String,
+    /// Its dimensions.
+    pub dims: Vec<Dimension>,
+    /// Whether the model has a value of its own for it, so that it need not be given.
+    pub optional: bool,
+}
+
+/// One dimension of an input or output.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Dimension {
+    /// Always this size.
+    Fixed(usize),
+    /// Any size; the same under the same name. The name may be empty.
+    Named(String),
+}
+
+impl fmt::Display for Dimension {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Fixed(size) => size.fmt(f),
+            Self::Named(name) if name.is_empty() => f.write_str("?"),
+            Self::Named(name) => f.write_str(name),
+        }
+    }
+}
+
+impl fmt::Display for ValueInfo {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let dims: Vec<String> = self.dims.iter().map(Dimension::to_string).collect();
+        write!(f, "{} {} [{}]", self.name, self.element, dims.join(", "))
+    }
+}
+
+/// What a session computes on.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Processor {
+    Cpu,
+    Cuda(u32),
+}
+
+/// A model loaded into ONNX Runtime.
+///
+/// Inputs and outputs have float32, int64 or bool elements. An input that is also an initializer can be given or left
+/// out.
+#[derive(Debug)]
+pub struct OrtEngine {
+    session: Session,
+    library: &'static Library,
+    processor: Processor,
+    threads: usize,
+    note: Option<String>,
+    inputs: Vec<ValueInfo>,
+    outputs: Vec<ValueInfo>,
+}
+
+impl OrtEngine {
+    /// Loads an ONNX model from its file's bytes, loading ONNX Runtime first where no model was loaded yet.
+    ///
+    /// [`Device::Auto`] takes CUDA where that works; otherwise [`OrtEngine::note`] says why not.
+    pub fn load(model: &[u8], options: &Options) -> Result<Self> {
+        let library = library::load(options.library.as_deref())?;
+        let threads = options.threads.filter(|&threads| threads > 0).unwrap_or_else(cores);
+        let start = |processor| Self::start(library, model, processor, threads);
+        let on_cpu = || {
+            start(Processor::Cpu).map_err(|reason| {
+                Error::Runtime(easel_runtime::Error::Engine(format!("ONNX Runtime cannot load the model: {reason}")))
+            })
+        };
+        match options.device {
+            Device::Cpu => on_cpu(),
+            Device::Auto => start(Processor::Cuda(0)).or_else(|reason| {
+                let engine = on_cpu()?;
+                tracing::info!(reason, "CUDA cannot be used");
+                Ok(Self { note: Some(format!("no CUDA: {reason}")), ..engine })
+            }),
+            Device::Cuda(number) => start(Processor::Cuda(number)).or_else(|reason| {
+                // Where the CPU cannot load the model either, the device is not to blame.
+                on_cpu()?;
+                Err(Error::Device { device: options.device, reason })
+            }),
+        }
+    }
+
+    fn start(library: &'static Library, model: &[u8], processor: Processor, threads: usize) -> Result<Self, String> {
+        // It can be trusted where it says no: the library was built without CUDA. A yes says nothing about a GPU.
+        if processor != Processor::Cpu && matches!(ep::CUDA::is_available(), Ok(false)) {
+            return Err("this build of ONNX Runtime has none".into());
+        }
+        let session = session(library, model, processor, threads).map_err(|error| one_line(error.message()))?;
+        let inputs = session.inputs().iter().map(|outlet| value_info(outlet.name(), outlet.dtype(), false));
+        let optional = session.overridable_initializers();
+        let inputs = inputs.chain(optional.iter().map(|input| value_info(input.name(), input.dtype(), true))).collect();
+        let outputs = session.outputs().iter().map(|outlet| value_info(outlet.name(), outlet.dtype(), false)).collect();
+        Ok(Self { session, library, processor, threads, note: None, inputs, outputs })
+    }
+
+    /// The inputs: those that must be given in the model's order, then the optional ones.
+    pub fn inputs(&self) -> &[ValueInfo] {
+        &self.inputs
+    }
+
+    /// The outputs, in the model's order.
+    pub fn outputs(&self) -> &[ValueInfo] {
+        &self.outputs
+    }
+
+    /// Why the CPU was taken, where that was not asked for.
+    pub fn note(&self) -> Option<&str> {
+        self.note.as_deref()
+    }
+
+    /// ONNX Runtime's version: `1.31.1`.
+    pub fn version(&self) -> &str {
+        &self.library.version
+    }
+
+    /// [`Engine::run`] for callers that are not async; ONNX Runtime is done when it returns anyway.
+    pub fn run_blocking(&mut self, inputs: &[(&str, &Tensor)]) -> easel_runtime::Result<Vec<(String, Tensor)>> {
+        pollster::block_on(self.run(inputs))
+    }
+
+    fn check_names(&self, given: &[(&str, &Tensor)]) -> easel_runtime::Result<()> {
+        for (name, _) in given {
+            if !self.inputs.iter().any(|input| input.name == *name) {
+                let known: Vec<&str> = self.inputs.iter().map(|input| input.name.as_str()).collect();
+                return Err(easel_runtime::Error::Engine(format!(
+                    "the model has no input named `{name}`; it has {}",
+                    known.join(", ")
+                )));
+            }
+        }
+        match self.inputs.iter().find(|input| !input.optional && !given.iter().any(|(name, _)| *name == input.name)) {
+            Some(input) => {
+                Err(easel_runtime::Error::Engine(format!("the model needs an input named `{}`", input.name)))
+            }
+            None => Ok(()),
+        }
+    }
+}
+
+impl Engine for OrtEngine {
+    fn describe(&self) -> String {
+        let version = self.version();
+        match self.processor {
+            Processor::Cpu => {
+                let plural = if self.threads == 1 { "" } else { "s" };
+                format!("ONNX Runtime {version} on CPU, {} thread{plural}", self.threads)
+            }
+            Processor::Cuda(number) => format!("ONNX Runtime {version} on CUDA device {number}"),
+        }
+    }
+
+    async fn run(&mut self, inputs: &[(&str, &Tensor)]) -> easel_runtime::Result<Vec<(String, Tensor)>> {
+        self.check_names(inputs)?;
+        let values = inputs
+            .iter()
+            .map(|(name, tensor)| Ok((Cow::Borrowed(*name), to_value(tensor).map_err(engine_error)?)))
+            .collect::<easel_runtime::Result<Vec<_>>>()?;
+        let outputs = self.session.run(values).map_err(engine_error)?;
+        outputs.iter().map(|(name, value)| Ok((name.to_string(), from_value(name, &value)?))).collect()
+    }
+}
+
+fn session(library: &Library, model: &[u8], processor: Processor, threads: usize) -> ort::Result<Session> {
+    let mut builder = Session::builder(&library.environment)?
+        .with_optimization_level(GraphOptimizationLevel::All)?
+        .with_intra_threads(threads)?;
+    if let Processor::Cuda(number) = processor {
+        preload_cuda(&library.path);
+        // Without TensorFloat-32, so that a seed gives the CPU's picture.
+        let cuda = ep::CUDA::default().with_device_id(i32::try_from(number).unwrap_or(i32::MAX)).with_tf32(false);
+        builder = builder.with_execution_providers([cuda.build().error_on_failure()])?;
+    }
+    builder.commit_from_memory(model)
+}
+
+/// Loads what CUDA libraries lie beside ONNX Runtime's, so that its provider finds them without a library path.
+fn preload_cuda(library: &Path) {
+    let Some(folder) = library.parent().filter(|folder| !folder.as_os_str().is_empty()) else { return };
+    for name in ep::cuda::CUDA_DYLIBS.iter().chain(ep::cuda::CUDNN_DYLIBS) {
+        let file = folder.join(name);
+        if file.is_file()
+            && let Err(error) = ort::util::preload_dylib(&file)
+        {
+            tracing::warn!(%error, file = %file.display(), "a CUDA library cannot be loaded");
+        }
+    }
+}
+
+/// Cores rather than their hardware threads, which matrix products gain nothing from, within what the process may use.
+fn cores() -> usize {
+    num_cpus::get_physical().min(num_cpus::get()).max(1)
+}
+
+fn value_info(name: &str, dtype: &ValueType, optional: bool) -> ValueInfo {
+    let (element, dims) = match dtype {
+        ValueType::Tensor { ty, shape, dimension_symbols } => {
+            let dims = shape.iter().enumerate().map(|(axis, &size)| match usize::try_from(size) {
+                Ok(size) => Dimension::Fixed(size),
+                Err(_) => Dimension::Named(dimension_symbols.get(axis).cloned().unwrap_or_default()),
+            });
+            (element_name(*ty), dims.collect())
+        }
+        other => (other.to_string(), vec![]),
+    };
+    ValueInfo { name: name.to_string(), element, dims, optional }
+}
+
+/// The name that ONNX gives an element type.
+fn element_name(ty: TensorElementType) -> String {
+    match ty {
+        TensorElementType::Float16 => "float16".into(),
+        TensorElementType::Float32 => "float32".into(),
+        TensorElementType::Float64 => "float64".into(),
+        TensorElementType::Int32 => "int32".into(),
+        TensorElementType::Int64 => "int64".into(),
+        TensorElementType::Int8 => "int8".into(),
+        TensorElementType::Uint8 => "uint8".into(),
+        other => other.to_string(),
+    }
+}
+
+fn to_value(tensor: &Tensor) -> ort::Result<SessionInputValue<'_>> {
+    let shape = tensor.shape();
+    Ok(match tensor.data() {
+        Data::F32(values) => TensorRef::from_array_view((shape, values.as_slice()))?.into(),
+        Data::I64(values) => TensorRef::from_array_view((shape, values.as_slice()))?.into(),
+        Data::Bool(values) => TensorRef::from_array_view((shape, values.as_slice()))?.into(),
+    })
+}
+
+fn from_value(name: &str, value: &DynValue) -> easel_runtime::Result<Tensor> {
+    let (Some(shape), Some(ty)) = (value.dtype().tensor_shape(), value.dtype().tensor_type()) else {
+        return Err(easel_runtime::Error::Engine(format!("the model's output `{name}` is no tensor")));
+    };
+    let dims: Vec<usize> = shape.iter().map(|&size| usize::try_from(size).unwrap_or(0)).collect();
+    let empty = dims.contains(&0);
+    macro_rules! elements {
+        ($element:ty) => {
+            // An empty tensor may have no memory at all.
+            Data::from(match empty {
+                true => Vec::<$element>::new(),
+                false => value.try_extract_tensor::<$element>().map_err(engine_error)?.1.to_vec(),
+            })
+        };
+    }
+    let data = match ty {
+        TensorElementType::Float32 => elements!(f32),
+        TensorElementType::Int64 => elements!(i64),
+        TensorElementType::Bool => elements!(bool),
+        other => {
+            return Err(easel_runtime::Error::Engine(format!(
+                "the model's output `{name}` has {} elements; float32, int64 and bool are known",
+                element_name(other)
+            )));
+        }
+    };
+    Tensor::new(dims, data)
+}
+
+fn engine_error(error: ort::Error) -> easel_runtime::Error {
+    easel_runtime::Error::Engine(format!("ONNX Runtime: {}", one_line(error.message())))
+}

@@ -1,0 +1,174 @@
+//! Where pictures go: `-o` is one picture or a folder, and is tried before anything is computed.
+
+use std::ffi::OsStr;
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use easel_runtime::files;
+use image::ImageFormat;
+
+use crate::error::io_error;
+use crate::{Error, Result};
+
+/// What `-o` names.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Output {
+    /// One picture of a format that its extension names.
+    Picture(PathBuf, ImageFormat),
+    /// A folder.
+    Folder(PathBuf),
+}
+
+impl Output {
+    /// Tells a picture from a folder by the extension. Fails on a picture format that is not written.
+    pub fn from_path(path: &Path) -> Result<Self, String> {
+        match files::picture_format(path) {
+            Ok(format) => Ok(Self::Picture(path.to_owned(), format)),
+            Err(error) if path.extension().is_some_and(is_picture) => Err(error.to_string()),
+            Err(_) => Ok(Self::Folder(path.to_owned())),
+        }
+    }
+
+    /// The path.
+    pub fn path(&self) -> &Path {
+        match self {
+            Self::Picture(path, _) | Self::Folder(path) => path,
+        }
+    }
+
+    /// Makes the folder where one is wanted and tries whether a file can be written there.
+    pub fn prepare(&self) -> Result<Prepared> {
+        let mut prepared = Prepared { created: vec![], keep: false };
+        let folder = match self {
+            Self::Folder(path) => {
+                if path.exists() && !path.is_dir() {
+                    return Err(Error::Impossible(format!(
+                        "{}: it is a file; give a folder, or a picture's name",
+                        path.display()
+                    )));
+                }
+                // The outermost first, so that they can be removed in turn.
+                let missing: Vec<_> =
+                    path.ancestors().take_while(|above| !is_there(above)).map(Path::to_owned).collect();
+                for folder in missing.into_iter().rev() {
+                    fs::create_dir(&folder).map_err(|error| io_error(path, "cannot create the folder", error))?;
+                    prepared.created.push(folder);
+                }
+                path.as_path()
+            }
+            Self::Picture(path, _) if path.is_dir() => {
+                return Err(Error::Impossible(format!("{}: it is a folder; give another name", path.display())));
+            }
+            Self::Picture(path, _) => match path.parent() {
+                Some(parent) if parent != Path::new("") => parent,
+                _ => Path::new("."),
+            },
+        };
+        if !folder.is_dir() {
+            return Err(Error::Impossible(format!(
+                "{}: cannot write: {} is no folder; create it first",
+                self.path().display(),
+                folder.display()
+            )));
+        }
+        tempfile::Builder::new()
+            .prefix(".easel-")
+            .tempfile_in(folder)
+            .map_err(|error| io_error(self.path(), "cannot write", strip_path(error)))?;
+        Ok(prepared)
+    }
+}
+
+/// Folders made for an output. Those that are still empty go again when this is dropped, unless [`Prepared::keep`].
+#[derive(Debug)]
+#[must_use = "dropped, it removes the folders that were made"]
+pub struct Prepared {
+    created: Vec<PathBuf>,
+    keep: bool,
+}
+
+impl Prepared {
+    /// Keeps the folders.
+    pub fn keep(mut self) {
+        self.keep = true;
+    }
+}
+
+impl Drop for Prepared {
+    fn drop(&mut self) {
+        if !self.keep {
+            // An error means that something is in it, and then it stays.
+            self.created.iter().rev().for_each(|folder| drop(fs::remove_dir(folder)));
+        }
+    }
+}
+
+fn is_there(path: &Path) -> bool {
+    path == Path::new("") || path.exists()
+}
+
+fn is_picture(extension: &OsStr) -> bool {
+    ImageFormat::from_extension(extension).is_some()
+}
+
+/// The system's words without the temporary file's name.
+fn strip_path(error: std::io::Error) -> std::io::Error {
+    let text = error.to_string();
+    let words = text.split(" at path ").next().unwrap_or(&text);
+    std::io::Error::new(error.kind(), words.to_string())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_extension_decides() {
+        let output = |path: &str| Output::from_path(Path::new(path));
+        assert!(matches!(output("a/b.png"), Ok(Output::Picture(_, ImageFormat::Png))));
+        assert!(matches!(output("b.JPG"), Ok(Output::Picture(_, ImageFormat::Jpeg))));
+        for folder in ["digits", "a/digits", "v1.2", "png", ".png"] {
+            assert_eq!(output(folder), Ok(Output::Folder(folder.into())));
+        }
+        for other in ["a.gif", "a.avif", "a.exr"] {
+            assert!(output(other).unwrap_err().contains("png, jpg, webp"), "{other}");
+        }
+    }
+
+    #[test]
+    fn folders_that_stay_empty_go_again() {
+        let root = tempfile::tempdir().unwrap();
+        let outer = root.path().join("a");
+        let output = Output::Folder(outer.join("b"));
+        let prepared = output.prepare().unwrap();
+        assert!(outer.join("b").is_dir());
+        drop(prepared);
+        assert!(!outer.exists());
+
+        let prepared = output.prepare().unwrap();
+        fs::write(outer.join("b/picture"), "x").unwrap();
+        drop(prepared);
+        assert!(outer.join("b/picture").exists());
+
+        fs::remove_dir_all(&outer).unwrap();
+        output.prepare().unwrap().keep();
+        assert!(outer.join("b").is_dir());
+    }
+
+    #[test]
+    fn what_cannot_be_written_is_found_out() {
+        let root = tempfile::tempdir().unwrap();
+        let file = root.path().join("file");
+        fs::write(&file, "x").unwrap();
+        let folder = root.path().join("folder.png");
+        fs::create_dir(&folder).unwrap();
+        for path in
+            [file.clone(), file.join("below"), file.join("below.png"), folder, root.path().join("no/such/a.png")]
+        {
+            let error = Output::from_path(&path).unwrap().prepare().unwrap_err().to_string();
+            assert!(error.starts_with(path.to_str().unwrap()) && !error.contains('\n'), "{error}");
+            assert!(!error.contains(".easel-"), "{error}");
+        }
+        assert_eq!(fs::read_dir(root.path()).unwrap().count(), 2);
+    }
+}

@@ -1,0 +1,134 @@
+//! Small ONNX models, written byte by byte (onnx.proto3), for tests that need a file rather than a network.
+
+#![allow(dead_code)]
+
+use easel_runtime::card::{Architecture, Distribution, Kind, Latent, PictureFormat, PictureSize, SCHEMA};
+use easel_runtime::{ModelCard, card};
+
+pub const FLOAT: u64 = 1;
+pub const INT64: u64 = 7;
+pub const BOOL: u64 = 9;
+
+fn varint(mut value: u64) -> Vec<u8> {
+    let mut out = vec![];
+    while value >= 0x80 {
+        out.push(value as u8 | 0x80);
+        value >>= 7;
+    }
+    out.push(value as u8);
+    out
+}
+
+fn number(field: u64, value: u64) -> Vec<u8> {
+    [varint(field << 3), varint(value)].concat()
+}
+
+fn bytes(field: u64, value: impl AsRef<[u8]>) -> Vec<u8> {
+    let value = value.as_ref();
+    [varint(field << 3 | 2), varint(value.len() as u64), value.to_vec()].concat()
+}
+
+/// A node without attributes.
+pub fn node(operator: &str, inputs: &[&str], output: &str) -> Vec<u8> {
+    let inputs = inputs.iter().flat_map(|input| bytes(1, input)).collect::<Vec<_>>();
+    [inputs, bytes(2, output), bytes(4, operator)].concat()
+}
+
+/// A named value; a dimension that is no number has a name.
+pub fn value(name: &str, element: u64, dims: &[&str]) -> Vec<u8> {
+    let dims = dims.iter().flat_map(|dim| bytes(1, dim.parse().map_or_else(|_| bytes(2, dim), |size| number(1, size))));
+    let tensor = [number(1, element), bytes(2, dims.collect::<Vec<_>>())].concat();
+    [bytes(1, name), bytes(2, bytes(1, tensor))].concat()
+}
+
+/// An initializer, its elements little-endian.
+pub fn initializer(name: &str, element: u64, dims: &[u64], raw: &[u8]) -> Vec<u8> {
+    let dims = dims.iter().flat_map(|&dim| number(1, dim)).collect::<Vec<_>>();
+    [dims, number(2, element), bytes(8, name), bytes(9, raw)].concat()
+}
+
+/// A graph's parts.
+#[derive(Default)]
+pub struct Graph {
+    pub nodes: Vec<Vec<u8>>,
+    pub initializers: Vec<Vec<u8>>,
+    pub inputs: Vec<Vec<u8>>,
+    pub outputs: Vec<Vec<u8>>,
+}
+
+/// A model of opset 17, IR 8, with a card or without.
+pub fn model(graph: &Graph, card: Option<&str>) -> Vec<u8> {
+    let all = |field, parts: &[Vec<u8>]| parts.iter().flat_map(|part| bytes(field, part)).collect::<Vec<_>>();
+    let graph = [
+        all(1, &graph.nodes),
+        bytes(2, "test"),
+        all(5, &graph.initializers),
+        all(11, &graph.inputs),
+        all(12, &graph.outputs),
+    ]
+    .concat();
+    let metadata = card.map(|card| bytes(14, [bytes(1, card::METADATA_KEY), bytes(2, card)].concat()));
+    [number(1, 8), bytes(7, graph), bytes(8, number(2, 17)), metadata.unwrap_or_default()].concat()
+}
+
+fn little_endian(values: &[i64]) -> Vec<u8> {
+    values.iter().flat_map(|value| value.to_le_bytes()).collect()
+}
+
+/// `z [batch, 4]`, normal, through a sigmoid to `image [batch, 1, 2, 2]`.
+pub fn generator_graph() -> Graph {
+    Graph {
+        nodes: vec![node("Sigmoid", &["z"], "s"), node("Reshape", &["s", "shape"], "image")],
+        initializers: vec![initializer("shape", INT64, &[4], &little_endian(&[0, 1, 2, 2]))],
+        inputs: vec![value("z", FLOAT, &["batch", "4"])],
+        outputs: vec![value("image", FLOAT, &["batch", "1", "2", "2"])],
+    }
+}
+
+/// The card of [`generator_graph`].
+pub fn generator_card() -> ModelCard {
+    ModelCard {
+        schema: SCHEMA,
+        title: "Noise".into(),
+        kind: Kind::Generator { latent: Latent { dim: 4, distribution: Distribution::Normal } },
+        architecture: Architecture { name: "sigmoid".into(), sizes: Default::default() },
+        picture: PictureFormat { channels: 1, size: PictureSize::Fixed { height: 2, width: 2 } },
+        classes: vec![],
+        provenance: Default::default(),
+        licence: "MIT".into(),
+        verification: Default::default(),
+    }
+}
+
+/// A generator's file.
+pub fn generator() -> Vec<u8> {
+    model(&generator_graph(), Some(&generator_card().to_json()))
+}
+
+/// `x [n]` and `label [n]`; `given = Where(use_given, replacement, x)`, where `use_given` (false) and `replacement`
+/// (-1) are inputs that have initializers; `label` and `use_given` also come out.
+pub fn switch() -> Vec<u8> {
+    let graph = Graph {
+        nodes: vec![
+            node("Where", &["use_given", "replacement", "x"], "given"),
+            node("Identity", &["label"], "label_out"),
+            node("Identity", &["use_given"], "use_given_out"),
+        ],
+        initializers: vec![
+            initializer("use_given", BOOL, &[1], &[0]),
+            initializer("replacement", FLOAT, &[1], &(-1f32).to_le_bytes()),
+        ],
+        inputs: vec![
+            value("x", FLOAT, &["n"]),
+            value("label", INT64, &["n"]),
+            value("use_given", BOOL, &["1"]),
+            value("replacement", FLOAT, &["1"]),
+        ],
+        outputs: vec![
+            value("given", FLOAT, &["n"]),
+            value("label_out", INT64, &["n"]),
+            value("use_given_out", BOOL, &["1"]),
+        ],
+    };
+    model(&graph, None)
+}

@@ -1,0 +1,296 @@
+//! The program `sample` as a user runs it. Needs ONNX Runtime's library: `cargo xtask setup`.
+
+mod common;
+
+use std::env;
+use std::ffi::OsStr;
+use std::fs;
+use std::path::Path;
+use std::process::{Command, Output};
+
+use easel_runtime::{Picture, card::Kind, generator};
+use tempfile::TempDir;
+
+const PROGRAM: &str = env!("CARGO_BIN_EXE_sample");
+
+/// A folder with a generator in it, where the program runs.
+fn folder() -> TempDir {
+    let folder = tempfile::tempdir().unwrap();
+    fs::write(folder.path().join("m.onnx"), common::generator()).unwrap();
+    folder
+}
+
+fn command(program: impl AsRef<OsStr>, folder: &TempDir, flags: &str) -> Command {
+    let mut command = Command::new(program);
+    command.args(flags.split_whitespace()).current_dir(folder.path());
+    command
+}
+
+fn sample(folder: &TempDir, flags: &str) -> Output {
+    command(PROGRAM, folder, flags).output().unwrap()
+}
+
+fn stderr(output: &Output) -> String {
+    String::from_utf8(output.stderr.clone()).unwrap()
+}
+
+fn succeeds(folder: &TempDir, flags: &str) -> String {
+    let output = sample(folder, flags);
+    assert!(output.status.success(), "{flags}: {}", stderr(&output));
+    assert!(output.stdout.is_empty());
+    stderr(&output)
+}
+
+/// The one line of a failure, status 1.
+fn failure(output: &Output) -> String {
+    let text = stderr(output);
+    assert_eq!(output.status.code(), Some(1), "{text}");
+    let errors: Vec<_> = text.lines().filter(|line| !line.starts_with("engine: ")).collect();
+    assert!(errors.len() == 1 && errors[0].starts_with("error: "), "{text}");
+    errors[0].to_string()
+}
+
+fn names(folder: &Path) -> Vec<String> {
+    let mut names: Vec<_> =
+        fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().file_name().into_string().unwrap()).collect();
+    names.sort();
+    names
+}
+
+/// The picture that the generator's graph gives for picture `index` of a seed.
+fn expected(seed: u64, index: u64) -> Vec<u8> {
+    let z = generator::latents(&common::generator_card(), seed, index, 1).unwrap();
+    let level = |z: &f32| (255.0 / (1.0 + (-f64::from(*z)).exp())).round() as u8;
+    z.as_f32().unwrap().iter().map(level).collect()
+}
+
+#[test]
+fn a_folder_of_pictures() {
+    let folder = folder();
+    let said = succeeds(&folder, "-m m.onnx -n 11 --seed 5 -o made/here");
+    assert!(said.contains("engine: ONNX Runtime 1.") && said.contains("wrote 11 pictures to made/here"), "{said}");
+    let made = folder.path().join("made/here");
+    assert_eq!(names(&made), (0..11).map(|index| format!("{index:05}.png")).collect::<Vec<_>>());
+    for index in [0, 10] {
+        let picture = image::open(made.join(format!("{index:05}.png"))).unwrap().to_luma8();
+        assert_eq!((picture.dimensions(), picture.into_raw()), ((2, 2), expected(5, index)));
+    }
+}
+
+#[test]
+fn a_grid_is_the_single_pictures_side_by_side() {
+    let folder = folder();
+    succeeds(&folder, "-m m.onnx -n 5 --seed 9 --grid 3x2 -o grid.png");
+    let grid = image::open(folder.path().join("grid.png")).unwrap().to_luma8();
+    assert_eq!(grid.dimensions(), (3 * 4 + 2, 2 * 4 + 2));
+    for index in 0..6u32 {
+        let (left, top) = (2 + index % 3 * 4, 2 + index / 3 * 4);
+        let cell = image::imageops::crop_imm(&grid, left, top, 2, 2).to_image().into_raw();
+        let wanted = if index < 5 { expected(9, u64::from(index)) } else { vec![0; 4] };
+        assert_eq!(cell, wanted, "picture {index}");
+    }
+    succeeds(&folder, "-m m.onnx -n 1 --seed 9 -o one.png");
+    assert_eq!(image::open(folder.path().join("one.png")).unwrap().to_luma8().into_raw(), expected(9, 0));
+}
+
+#[test]
+fn the_batch_and_the_threads_do_not_matter_and_the_seed_does() {
+    let folder = folder();
+    let made = |flags: &str| {
+        succeeds(&folder, &format!("-m m.onnx -n 10 -o made.bmp {flags}"));
+        fs::read(folder.path().join("made.bmp")).unwrap()
+    };
+    let first = made("--seed 1");
+    for flags in ["", "--batch 1", "--batch 3 --threads 1", "--batch 4096 --device cpu"] {
+        assert!(made(flags) == first, "{flags}");
+    }
+    assert!(made("--seed 2") != first);
+}
+
+#[test]
+fn every_picture_format_is_written() {
+    let folder = folder();
+    for name in ["a.png", "a.jpg", "a.webp", "a.bmp", "a.tiff"] {
+        succeeds(&folder, &format!("-m m.onnx -n 4 -o {name}"));
+        assert_eq!(image::image_dimensions(folder.path().join(name)).unwrap(), (10, 10), "{name}");
+    }
+}
+
+#[test]
+fn a_shipped_model_is_found_by_name() {
+    let folder = folder();
+    fs::create_dir_all(folder.path().join("models/noise")).unwrap();
+    fs::rename(folder.path().join("m.onnx"), folder.path().join("models/noise/model.onnx")).unwrap();
+    succeeds(&folder, "-m noise -n 1 -o a.png");
+    let error = failure(&sample(&folder, "-m nose -n 1 -o b.png"));
+    assert!(error.contains("nose: no such file") && error.contains("noise"), "{error}");
+}
+
+#[test]
+fn misuse_is_status_2() {
+    let folder = folder();
+    for flags in ["", "-m m.onnx -o a.png -n 0", "-m m.onnx -o a.png -n 5 --grid 2x2", "-m m.onnx -o a.gif"] {
+        let output = sample(&folder, flags);
+        assert_eq!(output.status.code(), Some(2), "{flags}: {}", stderr(&output));
+    }
+    assert_eq!(names(folder.path()), ["m.onnx"]);
+}
+
+#[test]
+fn bad_models_are_named_and_leave_nothing() {
+    let folder = folder();
+    let whole = common::generator();
+    let card = common::generator_card();
+    let with_card = |json: &str| common::model(&common::generator_graph(), Some(json));
+    let stylizer = easel_runtime::ModelCard { kind: Kind::Stylizer, ..card.clone() };
+    let mut other_latent = card.clone();
+    other_latent.kind = Kind::Generator {
+        latent: easel_runtime::card::Latent { dim: 5, distribution: easel_runtime::card::Distribution::Normal },
+    };
+    let picture = Picture::filled(8, 8, 3, 7);
+    let png = easel_runtime::files::encode_picture(&picture, image::ImageFormat::Png).unwrap();
+    let cases: [(&str, Vec<u8>, &str); 9] = [
+        ("empty", vec![], "not an ONNX model: the file is empty"),
+        ("text", b"no model at all".to_vec(), "not an ONNX model"),
+        ("picture", png, "not an ONNX model"),
+        ("truncated", whole[..whole.len() - 10].to_vec(), "the model file is truncated"),
+        ("cardless", common::model(&common::generator_graph(), None), "no Easel card"),
+        ("damaged", with_card("{\"schema\": 1}"), "card cannot be read"),
+        ("newer", with_card("{\"schema\": 99}"), "schema 99"),
+        ("stylizer", with_card(&stylizer.to_json()), "this model is a stylizer, not a generator"),
+        ("other", with_card(&other_latent.to_json()), "Expected: 4"),
+    ];
+    let mut expected = vec!["m.onnx".to_string()];
+    for (name, bytes, what) in cases {
+        fs::write(folder.path().join(format!("{name}.onnx")), bytes).unwrap();
+        expected.push(format!("{name}.onnx"));
+        for output in ["a.png", "made/here"] {
+            let error = failure(&sample(&folder, &format!("-m {name}.onnx -n 2 -o {output}")));
+            assert!(error.starts_with(&format!("error: {name}.onnx: ")) && error.contains(what), "{error}");
+        }
+    }
+    expected.sort();
+    assert_eq!(names(folder.path()), expected);
+}
+
+#[test]
+fn an_output_that_cannot_be_written_is_found_before_computing() {
+    let folder = folder();
+    fs::write(folder.path().join("file"), "x").unwrap();
+    fs::create_dir(folder.path().join("taken.png")).unwrap();
+    for output in ["file", "file/made", "file/a.png", "taken.png", "no/such/a.png"] {
+        let output_flag = format!("-m m.onnx -n 2 -o {output}");
+        let result = sample(&folder, &output_flag);
+        let error = failure(&result);
+        assert!(error.starts_with(&format!("error: {output}: ")), "{error}");
+        assert!(!stderr(&result).contains("engine"), "ONNX Runtime was started first: {}", stderr(&result));
+    }
+    assert_eq!(names(folder.path()), ["file", "m.onnx", "taken.png"]);
+}
+
+#[test]
+fn a_grid_beyond_what_a_picture_can_be_is_refused() {
+    let folder = folder();
+    for flags in ["-n 4294967295 -o a.png", "--grid 65536x1 -o a.jpg", "--grid 1x5000 -o a.webp"] {
+        let error = failure(&sample(&folder, &format!("-m m.onnx {flags}")));
+        assert!(error.contains("too large"), "{error}");
+    }
+    assert_eq!(names(folder.path()), ["m.onnx"]);
+}
+
+#[test]
+fn cuda_without_a_gpu_fails_and_auto_falls_back() {
+    let folder = folder();
+    let run = |device: &str| {
+        let flags = format!("-m m.onnx -n 1 -o a.png --device {device}");
+        command(PROGRAM, &folder, &flags).env("CUDA_VISIBLE_DEVICES", "").output().unwrap()
+    };
+    let error = failure(&run("cuda"));
+    assert!(error.starts_with("error: --device cuda:0: no CUDA: "), "{error}");
+    assert_eq!(names(folder.path()), ["m.onnx"]);
+    let auto = run("auto");
+    let said = stderr(&auto);
+    assert!(auto.status.success() && said.contains(" on CPU, ") && said.contains("(no CUDA: "), "{said}");
+    let cpu = run("cpu");
+    assert!(cpu.status.success() && !stderr(&cpu).contains("CUDA"), "{}", stderr(&cpu));
+}
+
+#[test]
+fn a_library_that_cannot_be_used_says_what_to_run() {
+    let folder = folder();
+    fs::write(folder.path().join("text.so"), "no library").unwrap();
+    let advice = "run `cargo xtask setup`, or name the library with --ort-lib PATH";
+    let fails = |library: &str, what: &str| {
+        let error = failure(&sample(&folder, &format!("-m m.onnx -n 1 -o a.png --ort-lib {library}")));
+        assert!(error.starts_with(&format!("error: {library}: ")) && error.ends_with(advice), "{error}");
+        assert!(error.contains(what), "{error}");
+
+        let mut by_variable = command(PROGRAM, &folder, "-m m.onnx -n 1 -o a.png");
+        let error = failure(&by_variable.env("ORT_DYLIB_PATH", library).output().unwrap());
+        assert!(error.starts_with(&format!("error: ORT_DYLIB_PATH={library}: ")) && error.ends_with(advice), "{error}");
+    };
+    fails("absent.so", "no such file");
+    fails("text.so", "it cannot be loaded");
+    fails(".", "in this folder");
+
+    let build = |name: &str, source: &str| {
+        fs::write(folder.path().join("library.rs"), source).unwrap();
+        let compiler = env::var_os("RUSTC").unwrap_or_else(|| "rustc".into());
+        let built = command(compiler, &folder, "--edition 2024 --crate-type cdylib library.rs -o").arg(name).status();
+        assert!(built.unwrap().success());
+    };
+    build("other.so", "");
+    fails("other.so", "not ONNX Runtime");
+    build("null.so", r#"#[unsafe(no_mangle)] extern "C" fn OrtGetApiBase() -> usize { 0 }"#);
+    fails("null.so", "not ONNX Runtime");
+    build(
+        "old.so",
+        r#"
+        #[repr(C)] pub struct Base(extern "C" fn(u32) -> usize, extern "C" fn() -> *const u8);
+        extern "C" fn api(_: u32) -> usize { 0 }
+        extern "C" fn version() -> *const u8 { c"1.17.3".as_ptr().cast() }
+        static BASE: Base = Base(api, version);
+        #[unsafe(no_mangle)] extern "C" fn OrtGetApiBase() -> &'static Base { &BASE }
+        "#,
+    );
+    fails("old.so", "it is ONNX Runtime 1.17.3, 1.24 or newer is needed");
+}
+
+#[test]
+fn a_missing_library_is_one_line_that_says_where_it_was_looked_for() {
+    let folder = folder();
+    // Away from the repository there is no .tools.
+    let alone = folder.path().join(format!("alone{}", env::consts::EXE_SUFFIX));
+    fs::copy(PROGRAM, &alone).unwrap();
+    let output = command(&alone, &folder, "-m m.onnx -n 1 -o a.png").env_remove("ORT_DYLIB_PATH").output().unwrap();
+    if output.status.success() {
+        // Only a library that the system itself has can have been found.
+        assert!(stderr(&output).starts_with("engine: ONNX Runtime"), "{}", stderr(&output));
+        return;
+    }
+    let error = failure(&output);
+    for part in
+        ["ORT_DYLIB_PATH (not set)", ".tools/onnxruntime/lib above ", "the system's ", "run `cargo xtask setup`"]
+    {
+        assert!(error.contains(part), "{error}");
+    }
+    assert_eq!(names(folder.path()).iter().filter(|name| name.ends_with(".png")).count(), 0);
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn a_broken_library_that_merely_lies_about_is_passed_over() {
+    let folder = folder();
+    let tools = folder.path().join(".tools/onnxruntime/lib");
+    fs::create_dir_all(&tools).unwrap();
+    fs::write(tools.join("libonnxruntime.so.1.99.0"), "broken").unwrap();
+    // The program's own folder comes first, and from there the repository's .tools is found.
+    succeeds(&folder, "-m m.onnx -n 1 -o a.png");
+    let alone = folder.path().join("alone");
+    fs::copy(PROGRAM, &alone).unwrap();
+    let output = command(&alone, &folder, "-m m.onnx -n 1 -o b.png").env_remove("ORT_DYLIB_PATH").output().unwrap();
+    if !output.status.success() {
+        let error = failure(&output);
+        assert!(error.contains("libonnxruntime.so.1.99.0 (it cannot be loaded: "), "{error}");
+    }
+}
