@@ -1,1 +1,36 @@
-//! Placeholder.
+//! Easel in a browser: the [`easel_runtime`] of every target over onnxruntime-web, exported to JavaScript.
+//!
+//! The caller brings onnxruntime-web as a [`Backend`]; this crate brings what must be the same everywhere: the
+//! card, the random numbers, the samplers and the way from numbers to pixels. Failures become JavaScript errors with
+//! the same text as on the command line.
+
+mod card;
+mod convert;
+mod error;
+mod model;
+mod ort;
+mod pictures;
+mod session;
+
+use easel_runtime::{ModelCard, Random};
+use js_sys::Uint8Array;
+use wasm_bindgen::prelude::*;
+
+pub use model::Model;
+pub use ort::Backend;
+pub use pictures::{Pictures, Rgba};
+
+/// Standard normal numbers of a stream of a seed: the same bits as natively.
+#[wasm_bindgen]
+pub fn normals(seed: u64, stream: u64, count: usize) -> Vec<f32> {
+    Random::new(seed, stream).normals(count)
+}
+
+/// The card of a generator's `.onnx` file, read without an engine. Throws where the bytes are no model, have no card or
+/// belong to a model of another kind.
+#[wasm_bindgen(js_name = generatorCard)]
+pub fn generator_card(bytes: Uint8Array) -> error::JsResult<card::CardObject> {
+    let card = ModelCard::from_model(&bytes.to_vec()).map_err(error::to_js)?;
+    card.latent().map_err(error::to_js)?;
+    Ok(card::to_object(&card))
+}

@@ -1,0 +1,46 @@
+//! The model card as JavaScript sees it.
+
+use easel_runtime::ModelCard;
+use wasm_bindgen::JsCast;
+use wasm_bindgen::prelude::*;
+
+#[wasm_bindgen]
+extern "C" {
+    /// A card as a plain object.
+    #[wasm_bindgen(typescript_type = "ModelCard")]
+    pub type CardObject;
+}
+
+/// The card as a plain object.
+pub fn to_object(card: &ModelCard) -> CardObject {
+    js_sys::JSON::parse(&card.to_json()).expect("a card is JSON").unchecked_into()
+}
+
+// The interface that the fields of `easel_runtime::ModelCard` have as JSON.
+#[wasm_bindgen(typescript_custom_section)]
+const TYPES: &str = r#"
+/** What a model file says about itself. */
+export interface ModelCard {
+    schema: number;
+    title: string;
+    kind: "generator" | "stylizer";
+    /** Generators only. */
+    latent?: { dim: number } & ({ distribution: "uniform"; low: number; high: number } | { distribution: "normal" });
+    architecture: { name: string; sizes: Record<string, unknown> };
+    picture: {
+        channels: 1 | 3;
+        size: { fixed: { height: number; width: number } } | { any: { multiple: number; at_least: number } };
+    };
+    classes?: string[];
+    provenance: {
+        run?: string;
+        data?: string;
+        steps?: number;
+        seed?: number;
+        weights_sha256: string;
+        program: string;
+    };
+    licence: string;
+    verification: { engine: string; max_difference: number; shapes: number[][] };
+}
+"#;

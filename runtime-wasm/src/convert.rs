@@ -1,0 +1,49 @@
+//! Tensors from Rust to onnxruntime-web and back.
+
+use easel_runtime::tensor::Data;
+use easel_runtime::{Error, Result, Tensor};
+use js_sys::{Array, BigInt64Array, Float32Array, Function, Reflect, Uint8Array};
+use wasm_bindgen::{JsCast, JsValue};
+
+use crate::error::from_js;
+use crate::ort::{OrtTensor, OrtTensorConstructor};
+
+/// A tensor for onnxruntime-web, its elements copied.
+pub fn to_ort(constructor: &OrtTensorConstructor, tensor: &Tensor) -> Result<OrtTensor> {
+    let (element_type, elements): (&str, JsValue) = match tensor.data() {
+        Data::F32(values) => ("float32", Float32Array::from(values.as_slice()).into()),
+        Data::I64(values) => ("int64", BigInt64Array::from(values.as_slice()).into()),
+        Data::Bool(values) => {
+            let bytes: Vec<u8> = values.iter().copied().map(u8::from).collect();
+            ("bool", Uint8Array::from(bytes.as_slice()).into())
+        }
+    };
+    let dims: Array = tensor.shape().iter().map(|&dim| JsValue::from_f64(dim as f64)).collect();
+    let arguments = Array::of3(&element_type.into(), &elements, &dims);
+    let made = Reflect::construct(constructor.unchecked_ref::<Function>(), &arguments).map_err(from_js)?;
+    Ok(made.unchecked_into())
+}
+
+/// A tensor from onnxruntime-web whose elements lie in the processor's memory, copied.
+pub fn from_ort(tensor: &OrtTensor) -> Result<Tensor> {
+    let shape = tensor
+        .dims()
+        .iter()
+        .map(|dim| dim.as_f64().map(|dim| dim as usize))
+        .collect::<Option<Vec<_>>>()
+        .ok_or_else(|| Error::Engine("the engine gave a tensor without a shape".into()))?;
+    let data = tensor.data().map_err(from_js)?;
+    match String::from(tensor.element_type()).as_str() {
+        "float32" => Tensor::new(shape, elements::<Float32Array>(data)?.to_vec()),
+        "int64" => Tensor::new(shape, elements::<BigInt64Array>(data)?.to_vec()),
+        "bool" => {
+            let values: Vec<bool> = elements::<Uint8Array>(data)?.to_vec().iter().map(|&byte| byte != 0).collect();
+            Tensor::new(shape, values)
+        }
+        other => Err(Error::Shape(format!("an output of {other} elements, which no Easel model has"))),
+    }
+}
+
+fn elements<T: JsCast>(data: JsValue) -> Result<T> {
+    data.dyn_into().map_err(|_| Error::Engine("the engine gave elements of another type than it named".into()))
+}

@@ -1,0 +1,87 @@
+//! A loaded model.
+
+use easel_runtime::generator::{generate, latents};
+use easel_runtime::{Engine, ModelCard, Picture, Result, Tensor};
+use js_sys::Uint8Array;
+use wasm_bindgen::prelude::*;
+
+use crate::card::{self, CardObject};
+use crate::error::{JsResult, to_js};
+use crate::ort::Backend;
+use crate::pictures::Pictures;
+use crate::session::Session;
+
+/// The most pictures that are given to the engine at once; it bounds the memory of a large request.
+const BATCH: usize = 64;
+
+/// A model and the engine that runs it. One call at a time: a second one while one is on its way fails.
+#[wasm_bindgen]
+pub struct Model {
+    card: ModelCard,
+    session: Session,
+}
+
+#[wasm_bindgen]
+impl Model {
+    /// Reads the card of an Easel `.onnx` file and opens the file with the backend, in this order: bytes that are no
+    /// model or have no card never reach the engine.
+    pub async fn load(bytes: Uint8Array, backend: Backend) -> JsResult<Model> {
+        let card = ModelCard::from_model(&bytes.to_vec()).map_err(to_js)?;
+        let session = Session::open(&backend, &bytes).await.map_err(to_js)?;
+        Ok(Self { card, session })
+    }
+
+    /// The card as a plain object.
+    #[wasm_bindgen(getter)]
+    pub fn card(&self) -> CardObject {
+        card::to_object(&self.card)
+    }
+
+    /// The engine and the processor it uses, for people.
+    #[wasm_bindgen(getter)]
+    pub fn engine(&self) -> String {
+        self.session.describe()
+    }
+
+    /// The number of elements of a generator's latent vector. Throws where the model is no generator.
+    #[wasm_bindgen(getter, js_name = latentLength)]
+    pub fn latent_length(&self) -> JsResult<usize> {
+        self.card.latent().map(|latent| latent.dim).map_err(to_js)
+    }
+
+    /// The pictures `first .. first + count` of a seed: the same as `sample` makes from the same file.
+    pub async fn generate(&self, seed: u64, first: u32, count: usize) -> JsResult<Pictures> {
+        self.pictures(seed, u64::from(first), count).await.map(Pictures::new).map_err(to_js)
+    }
+
+    /// The generator's output `[batch, channel, height, width]` for latent vectors `[batch, latentLength]`, both as
+    /// their elements in a row.
+    #[wasm_bindgen(js_name = generateRaw)]
+    pub async fn generate_raw(&self, z: Vec<f32>) -> JsResult<Vec<f32>> {
+        self.raw(z).await.map_err(to_js)
+    }
+
+    /// Gives the engine's memory back. The model cannot be used afterwards.
+    pub async fn release(self) -> JsResult<()> {
+        self.session.release().await.map_err(to_js)
+    }
+}
+
+impl Model {
+    async fn pictures(&self, seed: u64, first: u64, count: usize) -> Result<Vec<Picture>> {
+        let mut session = self.session.clone();
+        let mut pictures = Vec::with_capacity(count.min(1 << 16));
+        while pictures.len() < count {
+            let batch = BATCH.min(count - pictures.len());
+            let z = latents(&self.card, seed, first + pictures.len() as u64, batch)?;
+            pictures.extend(Picture::from_batch(&generate(&mut session, &z).await?)?);
+        }
+        Ok(pictures)
+    }
+
+    async fn raw(&self, z: Vec<f32>) -> Result<Vec<f32>> {
+        let dim = self.card.latent()?.dim;
+        let z = Tensor::new([z.len() / dim, dim], z)?;
+        generate(&mut self.session.clone(), &z).await?.into_f32()
+    }
+}

@@ -1,0 +1,69 @@
+//! Pictures as a page takes them.
+
+use easel_runtime::grid::{GridShape, grid};
+use easel_runtime::{Picture, Result};
+use wasm_bindgen::Clamped;
+use wasm_bindgen::prelude::*;
+
+use crate::error::{JsResult, to_js};
+
+/// The pixels between and around the pictures of [`Pictures::grid`], as `sample` leaves them.
+const GAP: usize = 2;
+/// Their colour: black.
+const BACKGROUND: u8 = 0;
+
+/// Generated pictures of one size.
+#[wasm_bindgen]
+pub struct Pictures(Vec<Picture>);
+
+impl Pictures {
+    /// Pictures of one size.
+    pub fn new(pictures: Vec<Picture>) -> Self {
+        Self(pictures)
+    }
+}
+
+#[wasm_bindgen]
+impl Pictures {
+    /// How many there are.
+    #[wasm_bindgen(getter)]
+    pub fn length(&self) -> usize {
+        self.0.len()
+    }
+
+    /// One of them.
+    pub fn at(&self, index: usize) -> Option<Rgba> {
+        self.0.get(index).map(Rgba::from)
+    }
+
+    /// All in the grid nearest to a square: the picture that `sample -o grid.png` writes.
+    pub fn grid(&self) -> JsResult<Rgba> {
+        self.sheet().map(|sheet| Rgba::from(&sheet)).map_err(to_js)
+    }
+}
+
+impl Pictures {
+    fn sheet(&self) -> Result<Picture> {
+        grid(&self.0, GridShape::square(self.0.len()), GAP, BACKGROUND)
+    }
+}
+
+/// One picture as `ImageData` takes it.
+#[wasm_bindgen(getter_with_clone)]
+pub struct Rgba {
+    /// Columns.
+    #[wasm_bindgen(readonly)]
+    pub width: usize,
+    /// Rows.
+    #[wasm_bindgen(readonly)]
+    pub height: usize,
+    /// Four bytes a pixel, rows from the top, opaque.
+    #[wasm_bindgen(readonly)]
+    pub data: Clamped<Vec<u8>>,
+}
+
+impl From<&Picture> for Rgba {
+    fn from(picture: &Picture) -> Self {
+        Self { width: picture.width, height: picture.height, data: Clamped(picture.to_rgba()) }
+    }
+}

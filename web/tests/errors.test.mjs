@@ -1,0 +1,154 @@
+// What is wrong with a model is said in one line, and the page stays usable.
+
+import assert from "node:assert/strict";
+import { after, before, test } from "node:test";
+
+import { drawn, launch, model, open, screenshot, serve, sheet } from "./harness.mjs";
+
+const PNG = Buffer.from(
+    "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNk+M9QDwADhgGAWjR9awAAAABJRU5ErkJggg==",
+    "base64",
+);
+// ModelProto { ir_version: 8, graph: {} }: a model of somebody else's.
+const NO_CARD = Buffer.from([0x08, 8, 0x3a, 0]);
+
+/** The same with a card. */
+function withCard(card) {
+    const varint = (value) => (value < 128 ? [value] : [(value & 127) | 128, ...varint(value >> 7)]);
+    const field = (number, bytes) => Buffer.from([(number << 3) | 2, ...varint(bytes.length), ...bytes]);
+    const entry = [field(1, Buffer.from("easel")), field(2, Buffer.from(JSON.stringify(card)))];
+    return Buffer.concat([NO_CARD, field(14, Buffer.concat(entry))]);
+}
+
+const card = {
+    schema: 1,
+    title: "Test",
+    kind: "stylizer",
+    architecture: { name: "imfw", sizes: {} },
+    picture: { channels: 3, size: { any: { multiple: 4, at_least: 8 } } },
+    provenance: { weights_sha256: "", program: "" },
+    licence: "unknown",
+    verification: { engine: "", max_difference: 0, shapes: [] },
+};
+
+const CASES = {
+    "truncated.onnx": [model.subarray(0, model.length - 5000), /the model file is truncated: .*; copy or export it again$/],
+    "half.onnx": [model.subarray(0, model.length / 2), /the model file is truncated: /],
+    "picture.onnx": [PNG, /not an ONNX model: /],
+    "empty.onnx": [Buffer.alloc(0), /not an ONNX model: the file is empty$/],
+    "other.onnx": [NO_CARD, /the model has no Easel card .*: it was not written by export-onnx$/],
+    "newer.onnx": [withCard({ ...card, schema: 99 }), /the model's card has schema 99, .*: update the program$/],
+    "stylizer.onnx": [withCard(card), /this model is a stylizer, not a generator$/],
+    // The graph is empty: the card is fine, the engine refuses.
+    "hollow.onnx": [
+        withCard({ ...card, kind: "generator", latent: { dim: 4, distribution: "normal" } }),
+        /the engine cannot open the model: Missing opset in the model/,
+    ],
+    "missing.onnx": [null, /cannot be fetched: 404 Not Found$/],
+};
+
+let site, browser;
+
+before(async () => {
+    const index = Object.keys(CASES).map((file) => ({ name: file, file, title: file, bytes: 0 }));
+    index.unshift({ name: "test", file: "test.onnx", title: "test", bytes: 0 });
+    const files = { "models/index.json": JSON.stringify(index) };
+    for (const [file, [bytes]] of Object.entries(CASES)) files[`models/${file}`] = bytes;
+    site = await serve({ files });
+    browser = await launch();
+});
+
+after(async () => {
+    await browser?.close();
+    await site?.close();
+});
+
+async function errorLine(page) {
+    await page.locator("#error").waitFor({ state: "visible" });
+    const line = await page.locator("#error").textContent();
+    assert.ok(line.length < 400 && !line.includes("\n"), line);
+    return line;
+}
+
+for (const [file, [, expected]] of Object.entries(CASES)) {
+    test(`${file} as the page's model`, async () => {
+        const { page } = await open(browser.context, `${site.origin}/?engine=wasm&model=${file}`, {
+            waitForPictures: false,
+        });
+        const line = await errorLine(page);
+        assert.ok(line.startsWith(`${file}: `), line);
+        assert.match(line, expected);
+        assert.ok(await page.locator("#loading").isHidden());
+        await screenshot(page, `error-${file}`);
+
+        await page.getByLabel("Model", { exact: true }).selectOption("test");
+        await drawn(page);
+        await page.close();
+    });
+}
+
+test("files that are opened get the same line, and the model before stays", async () => {
+    const { page } = await open(browser.context, `${site.origin}/?engine=wasm&n=4&seed=1`);
+    const before = await sheet(page);
+    for (const [file, [bytes, expected]] of Object.entries(CASES)) {
+        if (bytes === null) continue;
+        await page.locator("#file").setInputFiles({ name: `my ${file}`, mimeType: "", buffer: bytes });
+        await page.waitForFunction((name) => document.getElementById("error").textContent.startsWith(name), `my ${file}: `);
+        assert.match(await errorLine(page), expected);
+        assert.deepEqual(await sheet(page), before);
+    }
+    await page.getByLabel("Seed", { exact: true }).fill("2");
+    await page.waitForFunction(() => document.getElementById("sheet").getAttribute("aria-label").endsWith("seed 2"));
+    await drawn(page);
+    assert.notDeepEqual(await sheet(page), before);
+    await page.close();
+});
+
+test("a page without models, and an unknown one", async () => {
+    const bare = await serve({ files: { "models/index.json": null } });
+    try {
+        const { page } = await open(browser.context, bare.origin, { waitForPictures: false });
+        assert.equal(await errorLine(page), "This page came without a model: open an .onnx file of yours.");
+        await page.locator("#file").setInputFiles({ name: "mine.onnx", mimeType: "", buffer: model });
+        await drawn(page);
+        await page.close();
+    } finally {
+        await bare.close();
+    }
+    const { page } = await open(browser.context, `${site.origin}/?model=nobody`, { waitForPictures: false });
+    assert.match(await errorLine(page), /^This page has no model named nobody: /);
+    await page.close();
+});
+
+test("an engine that the server does not have", async () => {
+    const bare = await serve({ files: { "ort/ort-wasm-simd-threaded.wasm": null } });
+    try {
+        const { page } = await open(browser.context, bare.origin, { waitForPictures: false });
+        const expected = "test.onnx: the engine, ort-wasm-simd-threaded.wasm: cannot be fetched: 404 Not Found";
+        assert.equal(await errorLine(page), expected);
+        await page.close();
+    } finally {
+        await bare.close();
+    }
+});
+
+test("an engine that the browser does not have", async () => {
+    const { page } = await open(browser.context, `${site.origin}/?engine=webgpu&n=4`, { waitForPictures: false });
+    await drawn(page);
+    await page.close();
+
+    const crippled = await browser.context.newPage();
+    // The Worker's script is served with a first line that takes WebGPU away.
+    await crippled.route("**/js/worker.js", async (route) => {
+        const response = await route.fetch();
+        const body = `Object.defineProperty(navigator, "gpu", { value: { requestAdapter: async () => null } });${await response.text()}`;
+        await route.fulfill({ response, body });
+    });
+    await crippled.goto(`${site.origin}/?engine=webgpu&n=4`);
+    assert.equal(await errorLine(crippled), "test.onnx: WebGPU: this browser found no GPU that it can use");
+    await crippled.getByLabel("Engine", { exact: true }).selectOption("auto");
+    await drawn(crippled);
+    assert.match(await crippled.locator("#badge").textContent(), /^WASM/);
+    assert.match(await crippled.locator("#badge").getAttribute("title"), /no GPU/);
+    await crippled.close();
+});

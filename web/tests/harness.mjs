@@ -1,0 +1,208 @@
+// What the tests share: the page served, a browser, and the reference.
+
+import assert from "node:assert/strict";
+import { existsSync } from "node:fs";
+import { mkdir, mkdtemp, readFile, rm } from "node:fs/promises";
+import { createServer } from "node:http";
+import { tmpdir } from "node:os";
+import { basename, extname, join, normalize, sep } from "node:path";
+import { setTimeout as sleep } from "node:timers/promises";
+import { fileURLToPath } from "node:url";
+
+import { chromium } from "playwright-core";
+
+const TYPES = {
+    ".html": "text/html; charset=utf-8",
+    ".js": "text/javascript",
+    ".mjs": "text/javascript",
+    ".css": "text/css",
+    ".svg": "image/svg+xml",
+    ".json": "application/json",
+    ".wasm": "application/wasm",
+};
+
+const dist = process.env.EASEL_DIST ?? fileURLToPath(new URL("../dist", import.meta.url));
+
+function required(variable) {
+    const value = process.env[variable];
+    assert.ok(value, `${variable} is not set; see web/tests/README.md`);
+    return value;
+}
+
+/** The model under test, its bytes. */
+export const model = await readFile(required("EASEL_MODEL"));
+
+/** What the native runtime made of it. */
+export const reference = JSON.parse(await readFile(required("EASEL_REFERENCE"), "utf8"));
+
+/**
+ * Serves the built page with the model under test. `files` are served in place of the page's own, by path; `isolated`
+ * says whether the headers that allow threads are sent. The model comes in pieces, as over a slow line.
+ */
+export async function serve({ files = {}, isolated = true } = {}) {
+    const own = {
+        "models/index.json": JSON.stringify([
+            { name: "test", file: "test.onnx", title: "Test model", bytes: model.length },
+        ]),
+        "models/test.onnx": model,
+        "blank.html": '<!doctype html><link rel="icon" href="icon.svg">',
+        ...files,
+    };
+    // As a header, the page's policy holds for its Workers too.
+    const html = await readFile(join(dist, "index.html"), "utf8");
+    const policy = /http-equiv="Content-Security-Policy" content="([^"]+)"/.exec(html)[1];
+    const server = createServer(async (request, response) => {
+        const path = decodeURIComponent(new URL(request.url, "http://host").pathname).slice(1) || "index.html";
+        const headers = { "content-type": TYPES[extname(path)] ?? "application/octet-stream", "cache-control": "no-store" };
+        headers["content-security-policy"] = policy;
+        if (isolated) {
+            headers["cross-origin-opener-policy"] = "same-origin";
+            headers["cross-origin-embedder-policy"] = "require-corp";
+        }
+        let body = own[path];
+        const file = normalize(join(dist, path));
+        if (body === undefined && file.startsWith(dist + sep) && existsSync(file)) body = await readFile(file);
+        if (body === undefined || body === null) {
+            response.writeHead(404, headers).end();
+            return;
+        }
+        body = Buffer.from(body);
+        response.writeHead(200, { ...headers, "content-length": body.length });
+        if (!path.endsWith(".onnx")) {
+            response.end(body);
+            return;
+        }
+        const piece = Math.ceil(body.length / 8) || 1;
+        for (let at = 0; at < body.length; at += piece) {
+            response.write(body.subarray(at, at + piece));
+            await sleep(30);
+        }
+        response.end();
+    });
+    await new Promise((resolve) => server.listen(0, "127.0.0.1", resolve));
+    return {
+        origin: `http://127.0.0.1:${server.address().port}`,
+        close() {
+            server.closeAllConnections();
+            return new Promise((resolve) => server.close(resolve));
+        },
+    };
+}
+
+/** A browser with a profile of its own. Requests to other hosts go to `proxy`, where one is given. */
+export async function launch({ proxy } = {}) {
+    const executablePath = process.env.CHROME ?? "/usr/bin/chromium";
+    assert.ok(existsSync(executablePath), `${executablePath}: no browser; apt-get install chromium, or set CHROME`);
+    const profile = await mkdtemp(join(tmpdir(), "easel-browser-"));
+    const context = await chromium.launchPersistentContext(profile, {
+        executablePath,
+        headless: true,
+        acceptDownloads: true,
+        viewport: { width: 1280, height: 900 },
+        args: [
+            "--no-sandbox",
+            "--disable-quic",
+            "--no-first-run",
+            "--disable-background-networking",
+            "--disable-component-update",
+            "--disable-sync",
+            "--enable-unsafe-webgpu",
+            "--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE 127.0.0.1",
+            ...(proxy ? [`--proxy-server=${proxy}`] : []),
+        ],
+    });
+    context.setDefaultTimeout(60_000);
+    return {
+        context,
+        async close() {
+            await context.close();
+            await rm(profile, { recursive: true, force: true, maxRetries: 5 });
+        },
+    };
+}
+
+/** Opens a page; what it logs as an error is collected in `errors`, the texts of its progress in `progress()`. */
+export async function open(context, address, { waitForPictures = true } = {}) {
+    const page = await context.newPage();
+    const errors = [];
+    page.on("console", (message) => message.type() === "error" && errors.push(message.text()));
+    page.on("pageerror", (error) => errors.push(error.message));
+    await page.addInitScript(() => {
+        window.progressTexts = [];
+        document.addEventListener("DOMContentLoaded", () => {
+            const text = document.getElementById("progress-text");
+            if (!text) return;
+            new MutationObserver(() => window.progressTexts.push(text.textContent)).observe(text, {
+                childList: true,
+                characterData: true,
+                subtree: true,
+            });
+        });
+    });
+    await page.goto(address);
+    if (waitForPictures) await drawn(page);
+    return { page, errors, progress: () => page.evaluate(() => window.progressTexts) };
+}
+
+/** Waits until the page has drawn what is set. */
+export async function drawn(page) {
+    await page.waitForFunction(
+        () =>
+            document.getElementById("figure").getAttribute("aria-busy") === "false" &&
+            !document.getElementById("download").disabled,
+    );
+    assert.ok(await page.locator("#error").isHidden(), await page.locator("#error").textContent());
+}
+
+/** Waits for the drawing of a seed: the canvas's label names it. */
+export async function drawnFrom(page, seed) {
+    await page.waitForFunction(
+        (seed) => document.getElementById("sheet").getAttribute("aria-label").endsWith(` seed ${seed}`),
+        String(seed),
+    );
+    await drawn(page);
+}
+
+/** The canvas: its size and its pixels, four bytes each. */
+export async function sheet(page) {
+    const { width, height, data } = await page.evaluate(() => {
+        const canvas = document.getElementById("sheet");
+        const { data } = canvas.getContext("2d").getImageData(0, 0, canvas.width, canvas.height);
+        return { width: canvas.width, height: canvas.height, data: Array.from(data) };
+    });
+    return { width, height, data: Buffer.from(data) };
+}
+
+/** The reference's grid as the canvas has it. */
+export function referenceSheet() {
+    const { width, height, channels, pixels } = reference.grid;
+    const bytes = Buffer.from(pixels, "base64");
+    assert.equal(bytes.length, width * height * channels);
+    const data = Buffer.alloc(width * height * 4, 255);
+    for (let at = 0; at < width * height; at++) {
+        for (let channel = 0; channel < 3; channel++) {
+            data[at * 4 + channel] = bytes[at * channels + (channels === 3 ? channel : 0)];
+        }
+    }
+    return { width, height, data };
+}
+
+/** The largest difference of any two bytes, and how many differ. */
+export function difference(a, b) {
+    assert.deepEqual([a.width, a.height], [b.width, b.height]);
+    let [largest, differing] = [0, 0];
+    for (let at = 0; at < a.data.length; at++) {
+        const difference = Math.abs(a.data[at] - b.data[at]);
+        largest = Math.max(largest, difference);
+        differing += difference > 0 ? 1 : 0;
+    }
+    return { largest, differing };
+}
+
+/** Takes a screenshot of the whole page where they are wanted. */
+export async function screenshot(page, name) {
+    const folder = process.env.EASEL_SCREENSHOTS;
+    if (!folder) return;
+    await mkdir(folder, { recursive: true });
+    await page.screenshot({ path: join(folder, `${basename(name)}.png`), fullPage: true });
+}

@@ -1,0 +1,115 @@
+// The same numbers on every engine: the browser's against ONNX Runtime's, on the same latent vectors.
+
+import assert from "node:assert/strict";
+import { after, before, test } from "node:test";
+
+import { launch, open, reference, serve } from "./harness.mjs";
+
+const LARGEST_DIFFERENCE = 1e-4;
+
+let site, plain, browser;
+
+before(async () => {
+    site = await serve();
+    plain = await serve({ isolated: false });
+    browser = await launch();
+});
+
+after(async () => {
+    await browser?.close();
+    await site?.close();
+    await plain?.close();
+});
+
+/**
+ * Loads the model on an engine through the page's own module, in a page that draws nothing itself, and runs the
+ * reference's latent vectors. What the Worker gives a GPU to do is counted from before the engine starts.
+ */
+async function compute(origin, engine, { jspi = true } = {}) {
+    const { page, errors } = await open(browser.context, `${origin}/blank.html`, { waitForPictures: false });
+    const builds = [];
+    page.on("request", (request) => builds.push(.../ort-wasm-simd-threaded\.?(.*)\.wasm$/.exec(request.url())?.slice(1) ?? []));
+    const [worker] = await Promise.all([
+        page.waitForEvent("worker"),
+        page.evaluate(async () => {
+            const { Easel } = await import("/js/easel.js");
+            window.easel = new Easel();
+            await window.easel.normals(0n, 0n, 1);
+        }),
+    ]);
+    await worker.evaluate((jspi) => {
+        if (!jspi) delete WebAssembly.Suspending;
+        self.dispatches = 0;
+        if (!("GPUComputePassEncoder" in self)) return;
+        for (const name of ["dispatchWorkgroups", "dispatchWorkgroupsIndirect"]) {
+            const original = GPUComputePassEncoder.prototype[name];
+            GPUComputePassEncoder.prototype[name] = function (...sizes) {
+                self.dispatches += 1;
+                return original.apply(this, sizes);
+            };
+        }
+    }, jspi);
+    const used = await page.evaluate(async (engine) => {
+        const { engine: used } = await window.easel.load("/models/test.onnx", { engine });
+        return used;
+    }, engine);
+    const before = await worker.evaluate(() => self.dispatches);
+    const image = await page.evaluate(
+        async (z) => Array.from(await window.easel.generateRaw(new Float32Array(z))),
+        reference.z,
+    );
+    const dispatches = (await worker.evaluate(() => self.dispatches)) - before;
+    assert.deepEqual(errors, []);
+    await page.close();
+    return { used, image, dispatches, builds };
+}
+
+function assertParity(image) {
+    assert.equal(image.length, reference.image.length);
+    let worst = { difference: -1 };
+    image.forEach((value, index) => {
+        const difference = Math.abs(value - reference.image[index]);
+        if (!(difference <= worst.difference)) worst = { difference, index, value, native: reference.image[index] };
+    });
+    assert.ok(worst.difference <= LARGEST_DIFFERENCE, JSON.stringify(worst));
+    return worst.difference;
+}
+
+test("WASM with threads", async (t) => {
+    const { used, image, dispatches, builds } = await compute(site.origin, "wasm");
+    assert.equal(used.kind, "wasm");
+    assert.deepEqual(builds, [""]);
+    assert.equal(dispatches, 0);
+    t.diagnostic(`${used.name}: ${assertParity(image)} from ${reference.engine}`);
+});
+
+test("WASM with one thread, in a page that is not isolated", async (t) => {
+    const { used, image } = await compute(plain.origin, "wasm");
+    assert.deepEqual([used.kind, used.name], ["wasm", "WASM"]);
+    t.diagnostic(`${used.name}: ${assertParity(image)} from ${reference.engine}`);
+});
+
+for (const build of ["jspi", "asyncify"]) {
+    test(`WebGPU, ${build}`, async (t) => {
+        const { used, image, dispatches, builds } = await compute(site.origin, "webgpu", { jspi: build === "jspi" });
+        assert.equal(used.kind, "webgpu");
+        assert.deepEqual(builds, [build]);
+        assert.ok(dispatches > 0, "the GPU was given nothing to do");
+        t.diagnostic(`${used.name}, ${dispatches} dispatches: ${assertParity(image)} from ${reference.engine}`);
+    });
+}
+
+test("random numbers are the native ones, bit by bit", async () => {
+    const { page } = await open(browser.context, `${site.origin}/blank.html`, { waitForPictures: false });
+    const { seed, stream, bits } = reference.normals;
+    const found = await page.evaluate(
+        async ([seed, stream, count]) => {
+            const { Easel } = await import("/js/easel.js");
+            const normals = await new Easel().normals(BigInt(seed), BigInt(stream), count);
+            return Array.from(new Uint32Array(normals.buffer, normals.byteOffset, normals.length));
+        },
+        [seed, stream, bits.length],
+    );
+    assert.deepEqual(found, bits);
+    await page.close();
+});
