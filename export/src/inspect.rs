@@ -118,7 +118,7 @@ pub fn describe_source(source: &Source) -> Result<String> {
 }
 
 /// The weights inside a model file, which are initializers under their parameters' names.
-pub(crate) fn weights_of_model(model: &[u8], card: &ModelCard) -> Result<Weights> {
+pub fn weights_of_model(model: &[u8], card: &ModelCard) -> Result<Weights> {
     let (_, graph) = decode(model)?;
     let mut tensors = BTreeMap::new();
     for tensor in &graph.initializer {

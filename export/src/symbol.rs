@@ -105,7 +105,7 @@ impl Value for Symbol {
     }
 
     fn conv_transpose2d(&self, weight: &Param, bias: Option<&Param>, config: ConvTranspose2dConfig) -> Result<Self> {
-        let ConvTranspose2dConfig { stride, padding, output_padding } = config;
+        let ConvTranspose2dConfig { stride, padding, output_padding, dilation, groups } = config;
         self.weighted(
             "ConvTranspose",
             weight,
@@ -115,6 +115,8 @@ impl Value for Symbol {
                 ("strides", ints::<2>(stride)),
                 ("pads", ints::<4>(padding)),
                 ("output_padding", ints::<2>(output_padding)),
+                ("dilations", ints::<2>(dilation)),
+                ("group", int(groups)),
             ],
         )
     }

@@ -5,9 +5,11 @@
 
 pub mod data;
 pub mod error;
+pub mod kernels;
 pub mod losses;
 pub mod networks;
 pub mod nn;
+pub mod ops;
 pub mod optim;
 pub mod param;
 pub mod run;

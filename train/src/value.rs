@@ -32,11 +32,35 @@ pub struct ConvTranspose2dConfig {
     pub padding: usize,
     /// Rows and columns added at the bottom and the right of the result.
     pub output_padding: usize,
+    /// The distance between two of the kernel's elements.
+    pub dilation: usize,
+    /// The number of groups into which both channel dimensions fall.
+    pub groups: usize,
 }
 
 impl Default for ConvTranspose2dConfig {
     fn default() -> Self {
-        Self { stride: 1, padding: 0, output_padding: 0 }
+        Self { stride: 1, padding: 0, output_padding: 0, dilation: 1, groups: 1 }
+    }
+}
+
+/// A pooling's options, with PyTorch's meaning.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Pool2dConfig {
+    /// The window's side.
+    pub kernel: usize,
+    /// The step between two windows.
+    pub stride: usize,
+    /// The padding on all four sides, at most half the kernel.
+    pub padding: usize,
+    /// Whether a window may begin inside and end outside.
+    pub ceil: bool,
+}
+
+impl Pool2dConfig {
+    /// Windows side by side.
+    pub fn new(kernel: usize) -> Self {
+        Self { kernel, stride: kernel, padding: 0, ceil: false }
     }
 }
 

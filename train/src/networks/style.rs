@@ -89,7 +89,7 @@ impl Stylizer {
         let blocks =
             (0..5).map(|i| ResidualBlock::new(scope.sub("res_blocks").sub(i), 4 * width)).collect::<Result<_>>()?;
         let up = scope.sub("unsample");
-        let doubling = ConvTranspose2dConfig { stride: 2, padding: 1, output_padding: 1 };
+        let doubling = ConvTranspose2dConfig { stride: 2, padding: 1, output_padding: 1, ..Default::default() };
         let same = ConvTranspose2dConfig { padding: 4, ..Default::default() };
         let last = ConvTranspose2d::new(up.sub(6), width, 3, 9, same)?;
         let up = [

@@ -1,0 +1,229 @@
+//! Average and max pooling, nearest upsampling, and their adjoints.
+
+use std::ops::Range;
+
+use rayon::prelude::*;
+
+use super::Float;
+
+/// The shapes of a pooling.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub struct PoolShape {
+    /// The input's height and width.
+    pub size: [usize; 2],
+    /// The window's side.
+    pub kernel: usize,
+    /// The step between two windows.
+    pub stride: usize,
+    /// The padding: zeros that count for an average, and never the largest.
+    pub padding: usize,
+    /// Whether a window may begin inside and end outside.
+    pub ceil: bool,
+}
+
+impl PoolShape {
+    /// The output's height and width.
+    pub fn output_size(&self) -> [usize; 2] {
+        self.size.map(|size| {
+            let steps = size + 2 * self.padding - self.kernel;
+            let mut count = if self.ceil { steps.div_ceil(self.stride) } else { steps / self.stride } + 1;
+            // A window that begins in the padding behind the picture is left out, as PyTorch does.
+            if self.ceil && (count - 1) * self.stride >= size + self.padding {
+                count -= 1;
+            }
+            count
+        })
+    }
+
+    fn area(&self) -> usize {
+        self.size[0] * self.size[1]
+    }
+
+    /// The part of window `at` along one axis that lies in the picture.
+    fn window(&self, at: usize, size: usize) -> Range<usize> {
+        let start = at * self.stride;
+        start.saturating_sub(self.padding)..(start + self.kernel).saturating_sub(self.padding).min(size)
+    }
+
+    /// The elements that window `at` is averaged over along one axis: padding counts, what a ceil adds does not.
+    fn counted(&self, at: usize, size: usize) -> usize {
+        let start = at * self.stride;
+        (start + self.kernel).min(size + 2 * self.padding) - start
+    }
+
+    /// Calls `visit(output, rows, columns)` for every window of a plane.
+    fn windows(&self, mut visit: impl FnMut(usize, Range<usize>, Range<usize>)) {
+        let [out_height, out_width] = self.output_size();
+        for y in 0..out_height {
+            let rows = self.window(y, self.size[0]);
+            for x in 0..out_width {
+                visit(y * out_width + x, rows.clone(), self.window(x, self.size[1]));
+            }
+        }
+    }
+
+    fn share<T: Float>(&self, output: usize) -> T {
+        let [_, out_width] = self.output_size();
+        let [height, width] = self.size;
+        let counted = self.counted(output / out_width, height) * self.counted(output % out_width, width);
+        T::ONE / T::from_f64(counted as f64)
+    }
+}
+
+/// Works on every pair of an input plane and an output plane.
+fn by_planes<T: Float, U: Send>(
+    input: &[T],
+    area: usize,
+    out_area: usize,
+    empty: U,
+    work: impl Fn(&[T], &mut [U]) + Sync,
+) -> Vec<U>
+where
+    U: Clone,
+{
+    let mut output = vec![empty; input.len() / area * out_area];
+    output.par_chunks_mut(out_area).zip(input.par_chunks(area)).for_each(|(output, input)| work(input, output));
+    output
+}
+
+fn out_area(shape: &PoolShape) -> usize {
+    shape.output_size().iter().product()
+}
+
+/// The mean of every window.
+pub fn average<T: Float>(shape: &PoolShape, input: &[T]) -> Vec<T> {
+    let width = shape.size[1];
+    by_planes(input, shape.area(), out_area(shape), T::ZERO, |plane, output| {
+        shape.windows(|at, rows, columns| {
+            let mut sum = T::ZERO;
+            for row in rows {
+                sum += plane[row * width..][columns.clone()].iter().copied().sum();
+            }
+            output[at] = sum * shape.share(at);
+        });
+    })
+}
+
+/// The adjoint of [`average`]: spreads every element evenly over its window.
+pub fn average_adjoint<T: Float>(shape: &PoolShape, output: &[T]) -> Vec<T> {
+    let width = shape.size[1];
+    by_planes(output, out_area(shape), shape.area(), T::ZERO, |output, plane| {
+        shape.windows(|at, rows, columns| {
+            let part = output[at] * shape.share(at);
+            for row in rows {
+                plane[row * width..][columns.clone()].iter_mut().for_each(|to| *to += part);
+            }
+        });
+    })
+}
+
+/// The position in its plane of every window's largest element, the first of equals; NaN counts as largest.
+pub fn max_positions<T: Float>(shape: &PoolShape, input: &[T]) -> Vec<u32> {
+    let width = shape.size[1];
+    by_planes(input, shape.area(), out_area(shape), 0, |plane, output: &mut [u32]| {
+        shape.windows(|at, rows, columns| {
+            let (mut best, mut position) = (T::LOWEST, rows.start * width + columns.start);
+            for row in rows {
+                for column in columns.clone() {
+                    let value = plane[row * width + column];
+                    if value > best || value.is_nan() {
+                        (best, position) = (value, row * width + column);
+                    }
+                }
+            }
+            output[at] = position as u32;
+        });
+    })
+}
+
+/// Takes from each plane the elements at given positions.
+pub fn take<T: Float>(shape: &PoolShape, input: &[T], positions: &[u32]) -> Vec<T> {
+    let out_area = out_area(shape);
+    let mut output = vec![T::ZERO; positions.len()];
+    let planes = output.par_chunks_mut(out_area).zip(positions.par_chunks(out_area));
+    planes.zip(input.par_chunks(shape.area())).for_each(|((output, positions), plane)| {
+        output.iter_mut().zip(positions).for_each(|(to, &position)| *to = plane[position as usize]);
+    });
+    output
+}
+
+/// The adjoint of [`take`]: adds every element onto its position.
+pub fn take_adjoint<T: Float>(shape: &PoolShape, output: &[T], positions: &[u32]) -> Vec<T> {
+    let (area, out_area) = (shape.area(), out_area(shape));
+    let mut input = vec![T::ZERO; output.len() / out_area * area];
+    let planes = output.par_chunks(out_area).zip(positions.par_chunks(out_area));
+    input.par_chunks_mut(area).zip(planes).for_each(|(plane, (output, positions))| {
+        output.iter().zip(positions).for_each(|(from, &position)| plane[position as usize] += *from);
+    });
+    input
+}
+
+/// Every element of planes of `width` repeated twice in both directions.
+pub fn upsample2x<T: Float>(input: &[T], width: usize) -> Vec<T> {
+    let mut output = vec![T::ZERO; 4 * input.len()];
+    output.par_chunks_mut(4 * width).zip(input.par_chunks(width)).for_each(|(lines, line)| {
+        let (first, second) = lines.split_at_mut(2 * width);
+        first.chunks_exact_mut(2).zip(line).for_each(|(pair, value)| pair.fill(*value));
+        second.copy_from_slice(first);
+    });
+    output
+}
+
+/// The adjoint of [`upsample2x`]: the sum of every 2x2 square; `width` is the result's.
+pub fn upsample2x_adjoint<T: Float>(output: &[T], width: usize) -> Vec<T> {
+    let mut input = vec![T::ZERO; output.len() / 4];
+    input.par_chunks_mut(width).zip(output.par_chunks(4 * width)).for_each(|(line, lines)| {
+        let (first, second) = lines.split_at(2 * width);
+        for ((to, first), second) in line.iter_mut().zip(first.chunks_exact(2)).zip(second.chunks_exact(2)) {
+            *to = first[0] + first[1] + second[0] + second[1];
+        }
+    });
+    input
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn numbers(count: usize, seed: u64) -> Vec<f64> {
+        easel_runtime::Random::new(seed, 0).normals(count).into_iter().map(f64::from).collect()
+    }
+
+    fn dot(a: &[f64], b: &[f64]) -> f64 {
+        assert_eq!(a.len(), b.len());
+        a.iter().zip(b).map(|(a, b)| a * b).sum()
+    }
+
+    fn shapes() -> Vec<PoolShape> {
+        let base = PoolShape { size: [7, 9], kernel: 2, stride: 2, padding: 0, ceil: false };
+        vec![
+            base,
+            PoolShape { kernel: 3, padding: 1, ..base },
+            PoolShape { kernel: 3, ceil: true, size: [8, 9], ..base },
+            PoolShape { stride: 1, ..base },
+            PoolShape { kernel: 2, stride: 3, ceil: true, padding: 1, ..base },
+        ]
+    }
+
+    #[test]
+    fn adjoints() {
+        for shape in shapes() {
+            let out = 3 * out_area(&shape);
+            let (x, g) = (numbers(3 * shape.area(), 1), numbers(out, 2));
+            let near = |a: f64, b: f64| assert!((a - b).abs() < 1e-10, "{shape:?}: {a} {b}");
+            near(dot(&average(&shape, &x), &g), dot(&x, &average_adjoint(&shape, &g)));
+            let positions = max_positions(&shape, &x);
+            near(dot(&take(&shape, &x, &positions), &g), dot(&x, &take_adjoint(&shape, &g, &positions)));
+        }
+        let (x, g) = (numbers(2 * 3 * 5, 1), numbers(2 * 3 * 5 * 4, 2));
+        assert!((dot(&upsample2x(&x, 5), &g) - dot(&x, &upsample2x_adjoint(&g, 5))).abs() < 1e-10);
+    }
+
+    #[test]
+    fn the_first_of_equals_is_the_largest_and_nan_is_seen() {
+        let shape = PoolShape { size: [2, 2], kernel: 2, stride: 2, padding: 0, ceil: false };
+        assert_eq!(max_positions(&shape, &[1.0, 3.0, 3.0, 2.0]), [1]);
+        assert_eq!(max_positions(&shape, &[f64::NEG_INFINITY; 4]), [0]);
+        assert_eq!(max_positions(&shape, &[1.0, 3.0, f64::NAN, 9.0]), [2]);
+    }
+}
