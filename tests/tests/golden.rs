@@ -1,11 +1,23 @@
 //! The networks and losses against PyTorch's numbers: one test a folder, over every file in it.
 
+#[path = "golden/ddpm.rs"]
+mod ddpm;
+#[path = "golden/loss.rs"]
+mod loss;
+#[path = "golden/nn.rs"]
+mod nn;
+#[path = "golden/optim.rs"]
+mod optim;
+#[path = "golden/progan.rs"]
+mod progan;
+#[path = "golden/style.rs"]
+mod style;
+
 use candle_core::{DType, Device};
 use easel_runtime::Random;
 use easel_tests::golden::{Case, folder};
 use easel_train::losses::gan::{GeneratorLoss, discriminator_loss};
 use easel_train::networks::gan::{Discriminator, Generator, Sizes};
-use easel_train::networks::style::{self, Stylizer};
 use easel_train::{Params, Result, Value};
 
 fn params() -> Params {
@@ -60,18 +72,41 @@ fn gan_mlp(case: &mut Case) -> Result<()> {
 #[test]
 fn style() -> Result<()> {
     run("style", |case| match case.kind() {
-        "style/imfw" => style_imfw(case),
+        "style/imfw" => style::network(case),
+        "style/perceptual_loss" => style::perceptual_loss(case),
         other => panic!("{}: unknown kind `{other}`", case.path().display()),
     })
 }
 
-fn style_imfw(case: &mut Case) -> Result<()> {
-    let params = params();
-    let network = Stylizer::new(params.root(), style::Sizes { width: case.number("width") })?;
-    params.load(&case.weights(""))?;
-    for name in case.inputs() {
-        let output = network.forward(case.input(&name))?;
-        case.expect_output(&name, &output)?;
-    }
-    Ok(())
+#[test]
+fn progan() -> Result<()> {
+    run("progan", |case| match case.kind() {
+        "progan" => progan::check(case),
+        other => panic!("{}: unknown kind `{other}`", case.path().display()),
+    })
+}
+
+#[test]
+fn ddpm() -> Result<()> {
+    run("ddpm", |case| match case.kind() {
+        "ddpm/schedule" => ddpm::schedule(case),
+        "ddpm/unet" => ddpm::unet(case),
+        "ddpm/sampler" => ddpm::sampler(case),
+        other => panic!("{}: unknown kind `{other}`", case.path().display()),
+    })
+}
+
+#[test]
+fn nn() -> Result<()> {
+    run("nn", nn::check)
+}
+
+#[test]
+fn optim() -> Result<()> {
+    run("optim", optim::check)
+}
+
+#[test]
+fn loss() -> Result<()> {
+    run("loss", loss::check)
 }

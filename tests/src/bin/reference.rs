@@ -11,7 +11,7 @@ use easel_export::{inspect, models};
 use easel_native::{Model, Options};
 use easel_runtime::files::write_atomically;
 use easel_runtime::generator::{generate, latents};
-use easel_runtime::grid::{GridShape, grid};
+use easel_runtime::grid::{BACKGROUND, GAP, GridShape, grid};
 use easel_runtime::random::KNOWN_NORMALS;
 use easel_runtime::{Engine, Picture};
 use serde_json::json;
@@ -38,7 +38,7 @@ fn reference(path: &Path) -> Result<serde_json::Value> {
     let difference = image.as_f32()?.iter().zip(&in_candle).map(|(a, b)| (a - b).abs()).fold(0.0, f32::max);
     ensure!(difference <= TOLERANCE, "candle and ONNX Runtime are {difference} apart on {}", path.display());
 
-    let sheet = grid(&Picture::from_batch(&image)?, GridShape::square(COUNT), 2, 0)?;
+    let sheet = grid(&Picture::from_batch(&image)?, GridShape::square(COUNT), GAP, BACKGROUND)?;
     let (seed, stream, bits) = KNOWN_NORMALS;
     Ok(json!({
         "engine": engine.describe(),

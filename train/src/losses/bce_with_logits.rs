@@ -2,23 +2,52 @@
 
 use candle_core::Tensor;
 
+use super::Reduction;
+use super::pieces::{check_shape, constant_like, softplus};
 use crate::Result;
 
 /// The mean over all elements of `softplus(x) - x * target`, which is `-target ln s(x) - (1 - target) ln(1 - s(x))`
-/// for the logistic function s.
-///
-/// `softplus(x) = m + ln(exp(-m) + exp(x - m))` with `m = max(x, 0)`: no exponent is positive, so no logit overflows.
-/// As m's contributions to the derivative cancel, it is taken as a constant, and the gradient is `s(x) - target`
-/// everywhere, 0 included.
+/// for the logistic function s. No logit overflows, and the gradient is `s(x) - target` everywhere.
 pub fn bce_with_logits(logits: &Tensor, target: f64) -> Result<Tensor> {
-    let m = logits.detach().relu()?;
-    let softplus = ((m.neg()?.exp()? + logits.sub(&m)?.exp()?)?.log()? + m)?;
-    Ok((softplus - (logits * target)?)?.mean_all()?)
+    Ok((softplus(logits)? - (logits * target)?)?.mean_all()?)
+}
+
+/// `-w (p target ln s(x) + (1 - target) ln(1 - s(x)))` for the logistic function s, where every element of x has a
+/// target in [0, 1] of its own.
+#[derive(Debug, Clone, Default)]
+pub struct BceWithLogits {
+    /// The weights w, of a shape that can be broadcast to the logits'; 1 by default.
+    pub weight: Option<Tensor>,
+    /// The weights p of the positive part, of such a shape; 1 by default.
+    pub pos_weight: Option<Tensor>,
+    /// The reduction.
+    pub reduction: Reduction,
+}
+
+impl BceWithLogits {
+    /// The loss.
+    pub fn compute(&self, logits: &Tensor, target: &Tensor) -> Result<Tensor> {
+        check_shape("bce_with_logits", "target", logits, target)?;
+        let target = constant_like(target, logits)?;
+        let mut values = match &self.pos_weight {
+            None => (softplus(logits)? - (logits * &target)?)?,
+            Some(positive) => {
+                let positive = constant_like(positive, logits)?;
+                let slope = (target.broadcast_mul(&(positive - 1.0)?)? + 1.0)?;
+                ((logits * (1.0 - &target)?)? + (softplus(&logits.neg()?)? * slope)?)?
+            }
+        };
+        if let Some(weight) = &self.weight {
+            values = values.broadcast_mul(&constant_like(weight, logits)?)?;
+        }
+        self.reduction.of(values)
+    }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::ops::finite_differences::{check, normal};
     use candle_core::{Device, Var};
 
     fn loss_and_gradient(logit: f64, target: f64) -> (f64, f64) {
@@ -44,5 +73,24 @@ mod tests {
                 assert!((gradient - expected).abs() < 1e-12, "{logit} {target}: {gradient} {expected}");
             }
         }
+    }
+
+    #[test]
+    fn derivatives() {
+        let target = crate::ops::activation::sigmoid(&normal(&[3, 4], 2)).unwrap();
+        let plain = BceWithLogits { weight: Some(normal(&[3, 1], 3)), ..Default::default() };
+        let weighted = BceWithLogits { pos_weight: Some(normal(&[4], 3)), ..plain.clone() };
+        for loss in [plain, weighted] {
+            check(&[normal(&[3, 4], 1)], |t| loss.compute(&t[0], &target));
+        }
+    }
+
+    #[test]
+    fn one_target_for_all_is_the_same() {
+        let logits = normal(&[3, 4], 1);
+        let target = logits.ones_like().unwrap().affine(0.3, 0.0).unwrap();
+        let [all, one] = [BceWithLogits::default().compute(&logits, &target), bce_with_logits(&logits, 0.3)]
+            .map(|loss| loss.unwrap().to_scalar::<f64>().unwrap());
+        assert!((all - one).abs() < 1e-14);
     }
 }

@@ -1,6 +1,80 @@
-//! Losses, one a file.
+//! Losses, one a file, with PyTorch's formulas, options and defaults, and its derivatives at their kinks.
+//!
+//! A target is a constant: no gradient goes into it, but for the losses of two or three like arguments, where the text
+//! says so.
 
+mod bce;
 mod bce_with_logits;
+mod cosine_embedding;
+mod cross_entropy;
+mod ctc;
 pub mod gan;
+mod hinge_embedding;
+mod huber;
+mod kl_div;
+mod l1;
+mod labels;
+mod margin_ranking;
+mod mse;
+mod multi_label_margin;
+mod multi_margin;
+mod nll;
+pub mod perceptual;
+mod pieces;
+mod poisson_nll;
+mod smooth_l1;
+mod soft_margin;
+pub mod total_variation;
+mod triplet_margin;
+pub mod wgan_gp;
 
-pub use bce_with_logits::bce_with_logits;
+use candle_core::Tensor;
+use serde::{Deserialize, Serialize};
+
+use crate::Result;
+
+pub use bce::Bce;
+pub use bce_with_logits::{BceWithLogits, bce_with_logits};
+pub use cosine_embedding::CosineEmbedding;
+pub use cross_entropy::{CrossEntropy, cross_entropy, log_softmax};
+pub use ctc::{Ctc, CtcTargets};
+pub use hinge_embedding::HingeEmbedding;
+pub use huber::Huber;
+pub use kl_div::KlDiv;
+pub use l1::l1;
+pub use margin_ranking::MarginRanking;
+pub use mse::mse;
+pub use multi_label_margin::multi_label_margin;
+pub use multi_margin::MultiMargin;
+pub use nll::Nll;
+pub use poisson_nll::PoissonNll;
+pub use smooth_l1::SmoothL1;
+pub use soft_margin::soft_margin;
+pub use triplet_margin::TripletMargin;
+
+/// What becomes of a loss's single values.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Reduction {
+    /// They stay single.
+    None,
+    /// Their mean.
+    #[default]
+    Mean,
+    /// Their sum.
+    Sum,
+    /// Their sum over the first dimension's size.
+    BatchMean,
+}
+
+impl Reduction {
+    /// Reduces values to a scalar, or leaves them.
+    pub fn of(self, values: Tensor) -> Result<Tensor> {
+        Ok(match self {
+            Self::None => values,
+            Self::Mean => values.mean_all()?,
+            Self::Sum => values.sum_all()?,
+            Self::BatchMean => (values.sum_all()? / values.dim(0)? as f64)?,
+        })
+    }
+}

@@ -1,15 +1,17 @@
-//! Adam (Kingma and Ba 2014, arXiv 1412.6980).
+//! Adam (Kingma and Ba 2014, arXiv 1412.6980), with the options AMSGrad and decoupled weight decay.
 
-use std::collections::{BTreeMap, HashMap};
-
-use candle_core::backprop::GradStore;
-use candle_core::{CpuStorage, InplaceOp2, InplaceOp3, Layout, Tensor, Var, bail};
+use candle_core::{Tensor, Var};
 use serde::{Deserialize, Serialize};
 
-use crate::{Error, Param, Result};
+use super::grouped::{check_decays, check_not_negative};
+use super::passes::{Largest, MovingMean, MovingSquare, Pass2, Pass3};
+use super::{Grouped, Rule, Step};
+use crate::Result;
+use crate::kernels::Float;
 
 /// Adam's constants, with PyTorch's names and defaults but for the learning rate, which has to be chosen.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct AdamConfig {
     /// The step size.
     pub lr: f64,
@@ -19,283 +21,125 @@ pub struct AdamConfig {
     pub beta2: f64,
     /// Added to the root of the second mean.
     pub eps: f64,
+    /// How strongly values are pulled to 0.
+    #[serde(default)]
+    pub weight_decay: f64,
+    /// Whether the pull goes past the moments, straight to the value (AdamW: Loshchilov and Hutter 2017, arXiv
+    /// 1711.05101), in place of being a part of the gradient.
+    #[serde(default)]
+    pub decoupled: bool,
+    /// Whether the largest second mean so far takes the place of the present one (Reddi et al. 2018, arXiv 1904.09237).
+    #[serde(default)]
+    pub amsgrad: bool,
 }
 
 impl AdamConfig {
-    /// Betas 0.9 and 0.999, epsilon 1e-8.
+    /// Betas 0.9 and 0.999, epsilon 1e-8, no weight decay.
     pub fn new(lr: f64) -> Self {
-        Self { lr, beta1: 0.9, beta2: 0.999, eps: 1e-8 }
+        Self { lr, beta1: 0.9, beta2: 0.999, eps: 1e-8, weight_decay: 0.0, decoupled: false, amsgrad: false }
+    }
+
+    /// AdamW: the same with decoupled weight decay, for which PyTorch's default is 0.01.
+    pub fn decoupled(lr: f64, weight_decay: f64) -> Self {
+        Self { weight_decay, decoupled: true, ..Self::new(lr) }
     }
 }
 
-/// The optimiser of some parameters.
-pub struct Adam {
-    config: AdamConfig,
-    slots: Vec<Slot>,
-}
+/// The optimiser, with the moments `mean`, `square` and, for AMSGrad, `largest_square`:
+/// `m = beta1 m + (1 - beta1) g`, `v = beta2 v + (1 - beta2) g^2`,
+/// `p = p - lr (m / (1 - beta1^t)) / (sqrt(v / (1 - beta2^t)) + eps)`.
+pub type Adam = Grouped<AdamConfig>;
 
-struct Slot {
-    param: Param,
-    mean: Var,
-    square: Var,
-    steps: u64,
-}
-
-impl Adam {
-    /// All moments start at 0.
-    pub fn new(params: Vec<Param>, config: AdamConfig) -> Result<Self> {
-        let slots = params
-            .into_iter()
-            .map(|param| {
-                let zeros = || Var::from_tensor(&param.var().zeros_like()?);
-                Ok(Slot { mean: zeros()?, square: zeros()?, steps: 0, param: param.clone() })
-            })
-            .collect::<Result<_>>()?;
-        Ok(Self { config, slots })
+impl Rule for AdamConfig {
+    fn moments(&self) -> Vec<(&'static str, f64)> {
+        let mut moments = vec![("mean", 0.0), ("square", 0.0)];
+        moments.extend(self.amsgrad.then_some(("largest_square", 0.0)));
+        moments
     }
 
-    /// One step down the gradients. A parameter without a gradient is left alone, and so are its moments.
-    pub fn step(&mut self, gradients: &GradStore) -> Result<()> {
-        let AdamConfig { lr, beta1, beta2, eps } = self.config;
-        for slot in &mut self.slots {
-            let Some(gradient) = gradients.get(slot.param.var()) else { continue };
-            let gradient = gradient.detach().contiguous()?;
-            slot.steps += 1;
-            let correction1 = 1.0 - beta1.powf(slot.steps as f64);
-            let correction2 = 1.0 - beta2.powf(slot.steps as f64);
-            let update = Update { lr, beta1, beta2, eps, correction1, correction2 };
-            if gradient.device().is_cpu() {
-                update.fused(slot.param.var(), &slot.mean, &slot.square, &gradient)?;
-            } else {
-                update.plain(slot.param.var(), &slot.mean, &slot.square, &gradient)?;
-            }
+    fn lr(&self) -> f64 {
+        self.lr
+    }
+
+    fn check(&self) -> Result<()> {
+        check_not_negative(&[("lr", self.lr), ("eps", self.eps), ("weight_decay", self.weight_decay)])?;
+        check_decays(&[("beta1", self.beta1), ("beta2", self.beta2)])
+    }
+
+    fn update(&self, step: Step, param: &Var, moments: &[Var], gradient: &Tensor) -> Result<()> {
+        let pulled = (self.weight_decay != 0.0 && !self.decoupled)
+            .then(|| (param.as_detached_tensor() * self.weight_decay)? + gradient)
+            .transpose()?;
+        let gradient = pulled.as_ref().unwrap_or(gradient);
+        let (mean, mut square) = (&moments[0], &moments[1]);
+        MovingMean { decay: self.beta1 }.run(mean, gradient)?;
+        MovingSquare { decay: self.beta2 }.run(square, gradient)?;
+        if let Some(largest) = moments.get(2) {
+            Largest.run(largest, square)?;
+            square = largest;
         }
-        Ok(())
-    }
-
-    /// The moments and step counts by parameter name: `NAME.mean`, `NAME.square`, `NAME.steps`.
-    pub fn state(&self) -> Result<BTreeMap<String, Tensor>> {
-        let mut state = BTreeMap::new();
-        for Slot { param, mean, square, steps } in &self.slots {
-            let name = param.name();
-            state.insert(format!("{name}.mean"), mean.as_detached_tensor());
-            state.insert(format!("{name}.square"), square.as_detached_tensor());
-            state.insert(format!("{name}.steps"), Tensor::new(*steps as i64, mean.device())?);
-        }
-        Ok(state)
-    }
-
-    /// Takes up a state that [`Adam::state`] gave. Fails where one of its tensors is missing or has another shape.
-    pub fn load_state(&mut self, state: &HashMap<String, Tensor>) -> Result<()> {
-        for Slot { param, mean, square, steps } in &mut self.slots {
-            let part = |part: &str| {
-                let name = format!("{}.{part}", param.name());
-                state.get(&name).ok_or_else(|| Error::Checkpoint(format!("the optimiser's state has no `{name}`")))
-            };
-            mean.set(&part("mean")?.to_device(mean.device())?)?;
-            square.set(&part("square")?.to_device(square.device())?)?;
-            *steps = part("steps")?.to_scalar::<i64>()? as u64;
-        }
-        Ok(())
+        let correction = |beta: f64| 1.0 - beta.powf(step.count as f64);
+        let descent = Descent {
+            keep: if self.decoupled { 1.0 - step.lr * self.weight_decay } else { 1.0 },
+            step: step.lr / correction(self.beta1),
+            shrink: 1.0 / correction(self.beta2),
+            eps: self.eps,
+        };
+        descent.run(param, mean, square)
     }
 }
 
-/// One step's constants: `m = beta1 m + (1 - beta1) g`, `v = beta2 v + (1 - beta2) g^2`,
-/// `p = p - lr (m / correction1) / (sqrt(v / correction2) + eps)`.
-#[derive(Clone, Copy)]
-struct Update {
-    lr: f64,
-    beta1: f64,
-    beta2: f64,
+/// `p = keep p - step m / (sqrt(shrink v) + eps)`.
+struct Descent {
+    keep: f64,
+    step: f64,
+    shrink: f64,
     eps: f64,
-    correction1: f64,
-    correction2: f64,
 }
 
-impl Update {
-    /// By tensor operations: for any device.
-    fn plain(&self, param: &Var, mean: &Var, square: &Var, gradient: &Tensor) -> Result<()> {
-        mean.set(&((mean.as_tensor() * self.beta1)? + (gradient * (1.0 - self.beta1))?)?)?;
-        square.set(&((square.as_tensor() * self.beta2)? + (gradient.sqr()? * (1.0 - self.beta2))?)?)?;
-        let root = ((square.as_tensor() / self.correction2)?.sqrt()? + self.eps)?;
-        let step = ((mean.as_tensor() * (self.lr / self.correction1))? / root)?;
-        Ok(param.set(&(param.as_tensor() - step)?)?)
+impl Pass3 for Descent {
+    const NAME: &'static str = "adam-descent";
+
+    fn element<T: Float>(&self, param: T, mean: T, square: T) -> T {
+        let root = (square * T::from_f64(self.shrink)).sqrt() + T::from_f64(self.eps);
+        param * T::from_f64(self.keep) - T::from_f64(self.step) * mean / root
     }
 
-    /// In three passes over memory instead of a dozen.
-    fn fused(self, param: &Var, mean: &Var, square: &Var, gradient: &Tensor) -> Result<()> {
-        mean.inplace_op2(gradient, &MovingMean { decay: self.beta1, squared: false })?;
-        square.inplace_op2(gradient, &MovingMean { decay: self.beta2, squared: true })?;
-        Ok(param.inplace_op3(mean, square, &Descent(self))?)
+    fn plain(&self, param: &Tensor, mean: &Tensor, square: &Tensor) -> candle_core::Result<Tensor> {
+        let root = ((square * self.shrink)?.sqrt()? + self.eps)?;
+        (param * self.keep)? - ((mean * self.step)? / root)?
     }
-}
-
-struct MovingMean {
-    decay: f64,
-    squared: bool,
-}
-
-impl InplaceOp2 for MovingMean {
-    fn name(&self) -> &'static str {
-        "moving-mean"
-    }
-
-    fn cpu_fwd(
-        &self,
-        mean: &mut CpuStorage,
-        layout: &Layout,
-        gradient: &CpuStorage,
-        gradient_layout: &Layout,
-    ) -> candle_core::Result<()> {
-        macro_rules! update {
-            ($mean:expr, $gradient:expr, $float:ty) => {{
-                let (keep, take) = (self.decay as $float, (1.0 - self.decay) as $float);
-                let pairs = elements_mut($mean, layout)?.iter_mut().zip(elements($gradient, gradient_layout)?);
-                if self.squared {
-                    pairs.for_each(|(mean, gradient)| *mean = keep * *mean + take * (gradient * gradient));
-                } else {
-                    pairs.for_each(|(mean, gradient)| *mean = keep * *mean + take * gradient);
-                }
-            }};
-        }
-        match (mean, gradient) {
-            (CpuStorage::F32(mean), CpuStorage::F32(gradient)) => update!(mean, gradient, f32),
-            (CpuStorage::F64(mean), CpuStorage::F64(gradient)) => update!(mean, gradient, f64),
-            _ => bail!("{}: float32 or float64 tensors of one type are needed", self.name()),
-        }
-        Ok(())
-    }
-}
-
-struct Descent(Update);
-
-impl InplaceOp3 for Descent {
-    fn name(&self) -> &'static str {
-        "adam-descent"
-    }
-
-    fn cpu_fwd(
-        &self,
-        param: &mut CpuStorage,
-        layout: &Layout,
-        mean: &CpuStorage,
-        mean_layout: &Layout,
-        square: &CpuStorage,
-        square_layout: &Layout,
-    ) -> candle_core::Result<()> {
-        let Update { lr, eps, correction1, correction2, .. } = self.0;
-        macro_rules! descend {
-            ($param:expr, $mean:expr, $square:expr, $float:ty) => {{
-                let step = (lr / correction1) as $float;
-                let (shrink, eps) = ((1.0 / correction2) as $float, eps as $float);
-                let moments = elements($mean, mean_layout)?.iter().zip(elements($square, square_layout)?);
-                for (param, (mean, square)) in elements_mut($param, layout)?.iter_mut().zip(moments) {
-                    *param -= step * mean / ((square * shrink).sqrt() + eps);
-                }
-            }};
-        }
-        match (param, mean, square) {
-            (CpuStorage::F32(param), CpuStorage::F32(mean), CpuStorage::F32(square)) => {
-                descend!(param, mean, square, f32)
-            }
-            (CpuStorage::F64(param), CpuStorage::F64(mean), CpuStorage::F64(square)) => {
-                descend!(param, mean, square, f64)
-            }
-            _ => bail!("{}: float32 or float64 tensors of one type are needed", self.name()),
-        }
-        Ok(())
-    }
-}
-
-fn range(layout: &Layout) -> candle_core::Result<(usize, usize)> {
-    match layout.contiguous_offsets() {
-        Some(range) => Ok(range),
-        None => bail!("the optimiser needs contiguous tensors"),
-    }
-}
-
-fn elements<'a, T>(values: &'a [T], layout: &Layout) -> candle_core::Result<&'a [T]> {
-    let (start, end) = range(layout)?;
-    Ok(&values[start..end])
-}
-
-fn elements_mut<'a, T>(values: &'a mut [T], layout: &Layout) -> candle_core::Result<&'a mut [T]> {
-    let (start, end) = range(layout)?;
-    Ok(&mut values[start..end])
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::Params;
+    use crate::optim::passes::tests::assert_same3;
     use crate::param::Init;
     use candle_core::{DType, Device};
     use easel_runtime::Random;
 
-    fn params() -> Params {
-        let params = Params::new(DType::F64, &Device::Cpu, Random::new(1, 0));
-        params.root().trained("used", &[4], Init::Normal { std: 1.0 }).unwrap();
-        params.root().trained("unused", &[2], Init::Normal { std: 1.0 }).unwrap();
-        params
-    }
-
-    /// Gradients of the sum of cubes of `used`.
-    fn gradients(params: &Params) -> GradStore {
-        params.all()[0].tensor().powf(3.0).unwrap().sum_all().unwrap().backward().unwrap()
-    }
-
-    fn value(params: &Params, name: &str) -> Vec<f64> {
-        params.to_tensors()[name].to_vec1().unwrap()
-    }
-
     #[test]
     fn fused_equals_plain() {
-        let [fused, plain] = [(); 2].map(|()| {
-            let tensors = [0.5, 0.1, 0.2].map(|scale| {
-                let values: Vec<f64> = (0..50).map(|i| scale * (f64::from(i) * 0.7).sin().abs()).collect();
-                Var::new(values, &Device::Cpu).unwrap()
-            });
-            tensors
-        });
-        let gradient = Tensor::arange(-2.5, 2.5, &Device::Cpu).unwrap();
-        let gradient = Tensor::cat(&vec![gradient; 10], 0).unwrap();
-        let update = Update { lr: 0.1, beta1: 0.9, beta2: 0.999, eps: 1e-8, correction1: 0.19, correction2: 0.001999 };
-        update.fused(&fused[0], &fused[1], &fused[2], &gradient).unwrap();
-        update.plain(&plain[0], &plain[1], &plain[2], &gradient).unwrap();
-        for (fused, plain) in fused.iter().zip(&plain) {
-            let difference = (fused.as_tensor() - plain.as_tensor()).unwrap().abs().unwrap().max(0).unwrap();
-            assert!(difference.to_scalar::<f64>().unwrap() < 1e-14);
-        }
+        assert_same3(Descent { keep: 0.99, step: 0.1, shrink: 500.0, eps: 1e-8 });
     }
 
     #[test]
     fn the_first_step_is_the_learning_rate() {
-        let params = params();
-        let before = value(&params, "used");
-        let unused = value(&params, "unused");
-        let mut adam = Adam::new(params.trained(), AdamConfig::new(0.01)).unwrap();
-        adam.step(&gradients(&params)).unwrap();
-        for (after, before) in value(&params, "used").iter().zip(before) {
+        let params = Params::new(DType::F64, &Device::Cpu, Random::new(1, 0));
+        let param = params.root().trained("a", &[4], Init::Normal { std: 1.0 }).unwrap();
+        let before: Vec<f64> = param.var().to_vec1().unwrap();
+        let gradients = param.tensor().powf(3.0).unwrap().sum_all().unwrap().backward().unwrap();
+        Adam::new(params.trained(), AdamConfig::new(0.01)).unwrap().step(&gradients).unwrap();
+        for (after, before) in param.var().to_vec1::<f64>().unwrap().iter().zip(before) {
             assert!((before - after - 0.01).abs() < 1e-6, "{before} {after}");
         }
-        assert_eq!(value(&params, "unused"), unused);
     }
 
     #[test]
-    fn goes_on_from_its_state() {
-        let run = |interrupt: bool| {
-            let params = params();
-            let mut adam = Adam::new(params.trained(), AdamConfig::new(0.01)).unwrap();
-            for step in 0..6 {
-                if interrupt && step == 3 {
-                    let state = adam.state().unwrap().into_iter().collect();
-                    adam = Adam::new(params.trained(), AdamConfig::new(0.01)).unwrap();
-                    adam.load_state(&state).unwrap();
-                }
-                adam.step(&gradients(&params)).unwrap();
-            }
-            value(&params, "used")
-        };
-        assert_eq!(run(true), run(false));
+    fn a_short_configuration_is_enough() {
+        let config: AdamConfig = toml::from_str("lr = 1e-3\nbeta1 = 0.9\nbeta2 = 0.999\neps = 1e-8").unwrap();
+        assert_eq!(config, AdamConfig::new(1e-3));
     }
 }

@@ -1,0 +1,248 @@
+//! Connectionist temporal classification (Graves et al. 2006).
+
+use candle_core::{DType, Tensor};
+
+use super::Reduction;
+use super::pieces::{constant, integers};
+use crate::{Error, Result};
+
+const NAME: &str = "ctc";
+
+/// Minus the logarithm of the probability of a label sequence, added up over all its alignments with the steps.
+///
+/// Computed on the CPU in float64 for any device; the gradient cannot be differentiated again.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Ctc {
+    /// The class that stands between labels; 0 by default.
+    pub blank: usize,
+    /// Whether the loss of a sequence that no alignment gives is 0, with no gradient, in place of infinity; false by
+    /// default.
+    pub zero_infinity: bool,
+    /// The reduction. In a mean every example's loss is first divided by its number of labels (at least 1).
+    pub reduction: Reduction,
+}
+
+/// What the sequences are to be.
+#[derive(Debug, Clone, Copy)]
+pub struct CtcTargets<'a> {
+    /// `[batch, longest]` labels; what stands behind a sequence's end does not matter.
+    pub labels: &'a Tensor,
+    /// `[batch]`: the steps of each example.
+    pub input_lengths: &'a Tensor,
+    /// `[batch]`: the labels of each example.
+    pub label_lengths: &'a Tensor,
+}
+
+impl Ctc {
+    /// The loss of log-probabilities `[steps, batch, classes]`. Fails on a length that is out of range, and on a label
+    /// that is no class or the blank.
+    pub fn compute(&self, log_probabilities: &Tensor, targets: CtcTargets) -> Result<Tensor> {
+        let (steps, batch, classes) = log_probabilities.dims3()?;
+        let bad = |what: String| Error::Data(format!("{NAME}: {what}"));
+        if self.blank >= classes {
+            return Err(bad(format!("the blank is {}, but there are {classes} classes", self.blank)));
+        }
+        let lengths = |what: &str, tensor: &Tensor, most: usize| -> Result<Vec<usize>> {
+            if tensor.dims() != [batch] {
+                return Err(bad(format!("the {what} have shape {:?}, the batch has {batch} examples", tensor.dims())));
+            }
+            let fits = |length: i64| usize::try_from(length).ok().filter(|length| *length <= most);
+            let check =
+                |length| fits(length).ok_or_else(|| bad(format!("one of the {what} is {length}, above {most}")));
+            integers(NAME, what, tensor)?.into_iter().map(check).collect()
+        };
+        let (rows, longest) = targets.labels.dims2()?;
+        if rows != batch {
+            return Err(bad(format!("there are {rows} label sequences for {batch} examples")));
+        }
+        let input_lengths = lengths("input lengths", targets.input_lengths, steps)?;
+        let label_lengths = lengths("label lengths", targets.label_lengths, longest)?;
+        let labels = integers(NAME, "labels", targets.labels)?;
+
+        let all = log_probabilities.detach().to_dtype(DType::F64)?.flatten_all()?.to_vec1::<f64>()?;
+        let mut losses = Vec::with_capacity(batch);
+        let mut gradient = vec![0.0; all.len()];
+        for example in 0..batch {
+            let sequence = labels[example * longest..][..label_lengths[example]]
+                .iter()
+                .map(|label| {
+                    usize::try_from(*label).ok().filter(|label| *label < classes && *label != self.blank).ok_or_else(
+                        || {
+                            bad(format!(
+                                "a label is {label}; there are {classes} classes, of which {} is the blank",
+                                self.blank
+                            ))
+                        },
+                    )
+                })
+                .collect::<Result<Vec<_>>>()?;
+            let rows: Vec<_> =
+                (0..input_lengths[example]).map(|step| &all[(step * batch + example) * classes..][..classes]).collect();
+            let (loss, posteriors) = align(&rows, &sequence, self.blank);
+            let dropped = loss == f64::INFINITY && self.zero_infinity;
+            losses.push(if dropped { 0.0 } else { loss });
+            if !dropped {
+                for (step, posteriors) in posteriors.chunks(classes).enumerate() {
+                    let to = &mut gradient[(step * batch + example) * classes..][..classes];
+                    to.iter_mut().zip(posteriors).for_each(|(to, posterior)| *to = -posterior);
+                }
+            }
+        }
+
+        // A constant with a linear term that is 0 and has the gradient. What is impossible has none.
+        let possible = log_probabilities.detach().gt(f64::NEG_INFINITY)?;
+        let safe = super::pieces::keep(&possible, log_probabilities)?;
+        let gradient = constant(gradient, log_probabilities.dims(), log_probabilities)?;
+        let linear = ((&safe - safe.detach())? * gradient)?.sum((0, 2))?;
+        let values = (constant(losses, &[batch], log_probabilities)? + linear)?;
+        if self.reduction != Reduction::Mean {
+            return self.reduction.of(values);
+        }
+        let lengths = label_lengths.iter().map(|length| (*length).max(1) as f64).collect();
+        self.reduction.of((values / constant(lengths, &[batch], log_probabilities)?)?)
+    }
+}
+
+/// The loss, and the probability of every class at every step given the sequence: not a number where the sequence is
+/// impossible.
+fn align(rows: &[&[f64]], sequence: &[usize], blank: usize) -> (f64, Vec<f64>) {
+    let Some(classes) = rows.first().map(|row| row.len()) else {
+        return (if sequence.is_empty() { 0.0 } else { f64::INFINITY }, Vec::new());
+    };
+    // The sequence with blanks before, between and after its labels.
+    let states: Vec<usize> =
+        (0..2 * sequence.len() + 1).map(|state| if state % 2 == 0 { blank } else { sequence[state / 2] }).collect();
+    let count = states.len();
+    // A blank between two labels may be skipped unless they are the same.
+    let skips = |state: usize| state >= 2 && states[state] != blank && states[state] != states[state - 2];
+
+    let mut forward = vec![f64::NEG_INFINITY; rows.len() * count];
+    for (step, row) in rows.iter().enumerate() {
+        let (before, now) = forward.split_at_mut(step * count);
+        for state in 0..count {
+            let arriving = if step == 0 {
+                if state < 2 { 0.0 } else { f64::NEG_INFINITY }
+            } else {
+                let before = &before[(step - 1) * count..];
+                let mut sum = before[state];
+                if state >= 1 {
+                    sum = log_add(sum, before[state - 1]);
+                }
+                if skips(state) { log_add(sum, before[state - 2]) } else { sum }
+            };
+            now[state] = arriving + row[states[state]];
+        }
+    }
+    let end = &forward[(rows.len() - 1) * count..];
+    let total = if count > 1 { log_add(end[count - 1], end[count - 2]) } else { end[0] };
+
+    // The logarithm of the probability of what follows a state, without the state's own step.
+    let mut following: Vec<f64> =
+        (0..count).map(|state| if state + 2 >= count { 0.0 } else { f64::NEG_INFINITY }).collect();
+    let mut posteriors = vec![0.0; rows.len() * classes];
+    for step in (0..rows.len()).rev() {
+        for state in 0..count {
+            let joint = forward[step * count + state] + following[state];
+            posteriors[step * classes + states[state]] += (joint - total).exp();
+        }
+        let ahead: Vec<f64> = (0..count).map(|state| following[state] + rows[step][states[state]]).collect();
+        for state in 0..count {
+            let mut sum = ahead[state];
+            if state + 1 < count {
+                sum = log_add(sum, ahead[state + 1]);
+            }
+            following[state] = if state + 2 < count && skips(state + 2) { log_add(sum, ahead[state + 2]) } else { sum };
+        }
+    }
+    (-total, posteriors)
+}
+
+/// `ln(exp(a) + exp(b))`.
+fn log_add(a: f64, b: f64) -> f64 {
+    let (high, low) = if a > b { (a, b) } else { (b, a) };
+    if high == f64::NEG_INFINITY { high } else { high + (low - high).exp().ln_1p() }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::log_softmax;
+    use super::*;
+    use crate::ops::finite_differences::normal;
+    use candle_core::{Device, Var};
+
+    fn rows(steps: usize, classes: usize) -> Vec<Vec<f64>> {
+        log_softmax(&normal(&[steps, classes], 1), 1).unwrap().to_vec2().unwrap()
+    }
+
+    /// The loss by adding up every path of classes that reads as the sequence.
+    fn by_enumeration(rows: &[Vec<f64>], sequence: &[usize], blank: usize) -> f64 {
+        let (steps, classes) = (rows.len(), rows[0].len());
+        let mut total = 0.0;
+        for path in 0..classes.pow(steps as u32) {
+            let path: Vec<_> = (0..steps).map(|step| path / classes.pow(step as u32) % classes).collect();
+            let mut read = path.clone();
+            read.dedup();
+            read.retain(|class| *class != blank);
+            if read == sequence {
+                total += path.iter().zip(rows).map(|(class, row)| row[*class]).sum::<f64>().exp();
+            }
+        }
+        -total.ln()
+    }
+
+    #[test]
+    fn all_alignments_count() {
+        let rows = rows(5, 3);
+        let slices: Vec<_> = rows.iter().map(Vec::as_slice).collect();
+        for (sequence, blank) in
+            [(&[][..], 0), (&[1], 0), (&[1, 2], 0), (&[1, 1], 0), (&[2, 2, 2], 0), (&[0, 1, 0], 2), (&[1, 1, 1, 1], 0)]
+        {
+            let (loss, posteriors) = align(&slices, sequence, blank);
+            let expected = by_enumeration(&rows, sequence, blank);
+            if expected.is_infinite() {
+                assert_eq!(loss, expected);
+                continue;
+            }
+            assert!((loss - expected).abs() < 1e-12, "{sequence:?}: {loss} {expected}");
+            for step in posteriors.chunks(3) {
+                assert!((step.iter().sum::<f64>() - 1.0).abs() < 1e-12);
+            }
+        }
+    }
+
+    #[test]
+    fn derivatives() {
+        let labels = Tensor::new(&[[1i64, 2, 2], [3, -7, -7]], &Device::Cpu).unwrap();
+        let [input_lengths, label_lengths] = [[6i64, 4], [3, 1]].map(|l| Tensor::new(&l, &Device::Cpu).unwrap());
+        let targets = CtcTargets { labels: &labels, input_lengths: &input_lengths, label_lengths: &label_lengths };
+        let loss = |x: &Tensor| Ctc::default().compute(&log_softmax(x, 2).unwrap(), targets).unwrap();
+        let x = Var::from_tensor(&normal(&[6, 2, 4], 1)).unwrap();
+        let gradient: Vec<f64> =
+            loss(&x).backward().unwrap().get(&x).unwrap().flatten_all().unwrap().to_vec1().unwrap();
+        let values: Vec<f64> = x.flatten_all().unwrap().to_vec1().unwrap();
+        for (at, found) in gradient.iter().enumerate() {
+            let moved = |by: f64| {
+                let mut values = values.clone();
+                values[at] += by;
+                loss(&Tensor::from_vec(values, (6, 2, 4), &Device::Cpu).unwrap()).to_scalar::<f64>().unwrap()
+            };
+            let expected = (moved(1e-5) - moved(-1e-5)) / 2e-5;
+            assert!((found - expected).abs() < 1e-8, "{at}: {found} {expected}");
+        }
+    }
+
+    #[test]
+    fn bad_targets_are_errors() {
+        let x = normal(&[4, 1, 3], 1);
+        let error = |label: i64, steps: i64, count: i64| {
+            let labels = Tensor::new(&[[label, 1]], &Device::Cpu).unwrap();
+            let [steps, count] = [steps, count].map(|length| Tensor::new(&[length], &Device::Cpu).unwrap());
+            let targets = CtcTargets { labels: &labels, input_lengths: &steps, label_lengths: &count };
+            Ctc::default().compute(&x, targets).unwrap_err().to_string()
+        };
+        assert!(error(3, 4, 1).contains("a label is 3"));
+        assert!(error(0, 4, 1).contains("0 is the blank"));
+        assert!(error(1, 5, 1).contains("input lengths is 5"));
+        assert!(error(1, 4, 3).contains("label lengths is 3"));
+    }
+}

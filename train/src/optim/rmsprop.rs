@@ -1,0 +1,82 @@
+//! RMSprop (Tieleman and Hinton 2012, lecture 6.5 of "Neural Networks for Machine Learning").
+
+use candle_core::{Tensor, Var};
+use serde::{Deserialize, Serialize};
+
+use super::grouped::{check_decays, check_not_negative};
+use super::passes::{MovingMean, MovingSquare, Pass2};
+use super::{Grouped, Rule, Step};
+use crate::Result;
+
+/// The constants, with PyTorch's names and defaults but for the learning rate, which has to be chosen.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct RmsPropConfig {
+    /// The step size.
+    pub lr: f64,
+    /// The decay of the mean of the squares.
+    pub alpha: f64,
+    /// Added to the root.
+    pub eps: f64,
+    /// How much of its velocity a parameter keeps.
+    #[serde(default)]
+    pub momentum: f64,
+    /// Whether the gradients' variance takes the place of the mean of their squares (Graves 2013, arXiv 1308.0850).
+    #[serde(default)]
+    pub centered: bool,
+    /// Added to the gradient times the value.
+    #[serde(default)]
+    pub weight_decay: f64,
+}
+
+impl RmsPropConfig {
+    /// Alpha 0.99, epsilon 1e-8, no momentum, not centred, no weight decay.
+    pub fn new(lr: f64) -> Self {
+        Self { lr, alpha: 0.99, eps: 1e-8, momentum: 0.0, centered: false, weight_decay: 0.0 }
+    }
+}
+
+/// The optimiser, with the moments `square`, where there is momentum `velocity` and where it is centred `mean`:
+/// `s = alpha s + (1 - alpha) g^2`, `d = g / (sqrt(s - m^2) + eps)` with m = 0 unless centred,
+/// `v = momentum v + d`, `p = p - lr v`.
+pub type RmsProp = Grouped<RmsPropConfig>;
+
+impl Rule for RmsPropConfig {
+    fn moments(&self) -> Vec<(&'static str, f64)> {
+        let mut moments = vec![("square", 0.0)];
+        moments.extend(self.centered.then_some(("mean", 0.0)));
+        moments.extend((self.momentum != 0.0).then_some(("velocity", 0.0)));
+        moments
+    }
+
+    fn lr(&self) -> f64 {
+        self.lr
+    }
+
+    fn check(&self) -> Result<()> {
+        let Self { lr, eps, momentum, weight_decay, .. } = *self;
+        check_not_negative(&[("lr", lr), ("eps", eps), ("momentum", momentum), ("weight_decay", weight_decay)])?;
+        check_decays(&[("alpha", self.alpha)])
+    }
+
+    fn update(&self, step: Step, param: &Var, moments: &[Var], gradient: &Tensor) -> Result<()> {
+        let gradient = (gradient + (param.as_detached_tensor() * self.weight_decay)?)?;
+        let mut moments = moments.iter();
+        let mut next = || moments.next().expect("there are the moments that the constants ask for");
+        let square = next();
+        MovingSquare { decay: self.alpha }.run(square, &gradient)?;
+        let mut variance = square.as_detached_tensor();
+        if self.centered {
+            let mean = next();
+            MovingMean { decay: self.alpha }.run(mean, &gradient)?;
+            variance = (variance - mean.as_detached_tensor().sqr()?)?;
+        }
+        let mut direction = (gradient / (variance.sqrt()? + self.eps)?)?;
+        if self.momentum != 0.0 {
+            let velocity = next();
+            velocity.set(&((velocity.as_detached_tensor() * self.momentum)? + direction)?)?;
+            direction = velocity.as_detached_tensor();
+        }
+        Ok(param.set(&(param.as_detached_tensor() - (direction * step.lr)?)?)?)
+    }
+}
