@@ -23,9 +23,11 @@ const TYPES: &str = r#"
 export interface ModelCard {
     schema: number;
     title: string;
-    kind: "generator" | "stylizer";
+    kind: "generator" | "stylizer" | "classifier";
     /** Generators only. */
     latent?: { dim: number } & ({ distribution: "uniform"; low: number; high: number } | { distribution: "normal" });
+    /** Classifiers only. */
+    class_count?: number;
     architecture: { name: string; sizes: Record<string, unknown> };
     picture: {
         channels: 1 | 3;

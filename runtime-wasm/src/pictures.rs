@@ -1,16 +1,11 @@
 //! Pictures as a page takes them.
 
-use easel_runtime::grid::{GridShape, grid};
+use easel_runtime::grid::{BACKGROUND, GAP, GridShape, grid};
 use easel_runtime::{Picture, Result};
 use wasm_bindgen::Clamped;
 use wasm_bindgen::prelude::*;
 
 use crate::error::{JsResult, to_js};
-
-/// The pixels between and around the pictures of [`Pictures::grid`], as `sample` leaves them.
-const GAP: usize = 2;
-/// Their colour: black.
-const BACKGROUND: u8 = 0;
 
 /// Generated pictures of one size.
 #[wasm_bindgen]

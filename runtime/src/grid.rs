@@ -2,6 +2,12 @@
 
 use crate::{Error, Picture, Result};
 
+/// The pixels between the pictures of a sample sheet and around them, on every engine.
+pub const GAP: usize = 2;
+
+/// What lies between them: black.
+pub const BACKGROUND: u8 = 0;
+
 /// The columns and rows of a grid.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct GridShape {

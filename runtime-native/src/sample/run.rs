@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use easel_runtime::grid::grid;
+use easel_runtime::grid::{BACKGROUND, GAP, grid};
 use easel_runtime::{Picture, files, generator};
 use image::ImageFormat;
 
@@ -10,12 +10,6 @@ use super::Plan;
 use crate::cli::{self, Progress};
 use crate::output::Output;
 use crate::{Error, Model, ModelFile, Result, find_model};
-
-/// Pixels between the pictures of a grid and around them.
-const GAP: usize = 2;
-
-/// What lies between them: black.
-const BACKGROUND: u8 = 0;
 
 /// The largest picture that is put together in memory.
 const MAX_SHEET_BYTES: u128 = 1 << 30;

@@ -1,1 +1,40 @@
-fn main() {}
+//! `train`: trains a network and leaves a run folder whose checkpoints `export-onnx` turns into a model file.
+
+mod gan;
+mod summary;
+
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
+/// Trains small image generators.
+#[derive(Parser)]
+#[command(version, after_help = "Exit status: 0 done, 1 failed, 2 misuse, 130 interrupted (a checkpoint was written).")]
+struct Cli {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    Gan(Box<gan::Args>),
+    Summary(summary::Args),
+}
+
+fn main() -> ExitCode {
+    let Cli { command } = Cli::parse();
+    let done = match command {
+        Command::Gan(args) => gan::train(*args),
+        Command::Summary(args) => summary::summarise(args),
+    };
+    match done {
+        Ok(code) => code,
+        Err(error) => {
+            eprintln!("error: {}", format!("{error:#}").replace('\n', " "));
+            ExitCode::FAILURE
+        }
+    }
+}

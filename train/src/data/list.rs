@@ -1,0 +1,121 @@
+//! A text file of `path label` lines.
+//!
+//! The label is the last field, so a path may hold spaces; a path is relative to the list's folder. Empty lines and
+//! lines that begin with `#` say nothing. Where every label is a whole number it is the class's index, else classes
+//! are the different labels in the order of their bytes.
+
+use std::collections::BTreeSet;
+use std::io::Read;
+use std::path::Path;
+
+use super::{PictureFormat, Pictures, folder, idx, name_of};
+use crate::{Error, Result};
+
+/// The largest list that is read.
+const MOST_BYTES: u64 = 1 << 30;
+
+/// The highest label.
+const MOST_CLASSES: u32 = 100_000;
+
+/// Loads the pictures that a list names. Those that cannot be read are skipped and counted; fails where none is left.
+pub fn load(list: &Path, format: PictureFormat) -> Result<Pictures> {
+    let (files, classes) = files(list)?;
+    folder::read_all(list, files, classes, name_of(list), format)
+}
+
+/// The files that a list names, which need not be there; fails where it names none.
+pub(super) fn files(list: &Path) -> Result<folder::Labelled> {
+    let bad = |what: String| Error::Data(format!("{}: {what}", list.display()));
+    let mut bytes = Vec::new();
+    std::fs::File::open(list)
+        .and_then(|file| file.take(MOST_BYTES + 1).read_to_end(&mut bytes))
+        .map_err(|error| bad(format!("cannot read: {error}")))?;
+    if bytes.len() as u64 > MOST_BYTES {
+        return Err(bad("larger than 1 GiB, which no list of pictures is".into()));
+    }
+    if idx::looks_like(&bytes) {
+        return Err(bad("looks like one of MNIST's files; give the folder that holds it and its labels".into()));
+    }
+    let text = match String::from_utf8(bytes) {
+        Ok(text) if !text.contains('\0') => text,
+        _ => return Err(bad("not a text file of `path label` lines; give such a file or a folder".into())),
+    };
+
+    let mut entries = Vec::new();
+    for (number, line) in (1..).zip(text.trim_start_matches('\u{feff}').lines()) {
+        let line = line.trim();
+        if line.is_empty() || line.starts_with('#') {
+            continue;
+        }
+        let (path, label) = line
+            .rsplit_once(char::is_whitespace)
+            .ok_or_else(|| bad(format!("line {number} has no label: {line:?}; write `path label`")))?;
+        entries.push((number, path.trim_end(), label));
+    }
+    if entries.is_empty() {
+        return Err(bad("no pictures listed; write one `path label` a line".into()));
+    }
+
+    let numbers: Option<Vec<u32>> = entries.iter().map(|(.., label)| label.parse().ok()).collect();
+    let (labels, classes): (Vec<u32>, Vec<String>) = match numbers {
+        Some(labels) => {
+            if let Some((&label, (number, ..))) = labels.iter().zip(&entries).find(|(label, _)| **label >= MOST_CLASSES)
+            {
+                return Err(bad(format!("line {number}: label {label} is too high; number the classes from 0")));
+            }
+            let highest = labels.iter().copied().max().unwrap_or_default();
+            (labels, (0..=highest).map(|label| label.to_string()).collect())
+        }
+        None => {
+            let names: Vec<&str> =
+                entries.iter().map(|(.., label)| *label).collect::<BTreeSet<_>>().into_iter().collect();
+            let labels =
+                entries.iter().map(|(.., label)| names.binary_search(label).expect("it is one of them") as u32);
+            (labels.collect(), names.iter().map(ToString::to_string).collect())
+        }
+    };
+    let base = list.parent().unwrap_or(Path::new(""));
+    Ok((entries.iter().map(|(_, path, _)| base.join(path)).zip(labels).collect(), classes))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::tests::DIGIT;
+    use super::*;
+
+    fn loaded(text: impl AsRef<[u8]>) -> Result<Pictures> {
+        let folder = tempfile::tempdir().unwrap();
+        for (name, value) in [("a.png", 1), ("two words.png", 2)] {
+            image::GrayImage::from_pixel(28, 28, image::Luma([value])).save(folder.path().join(name)).unwrap();
+        }
+        std::fs::write(folder.path().join("list.txt"), text).unwrap();
+        load(&folder.path().join("list.txt"), DIGIT)
+    }
+
+    #[test]
+    fn numbers_names_comments_and_spaces() {
+        let pictures = loaded("# digits\n\na.png 3\r\ntwo words.png\t0\n").unwrap();
+        assert_eq!((&pictures.labels[..], pictures.classes.len()), (&[3, 0][..], 4));
+        assert_eq!(pictures.pixels_of(1)[0], 2);
+        let pictures = loaded("a.png zebra\ntwo words.png ant\nmissing.png ant\n").unwrap();
+        assert_eq!(pictures.classes, ["ant", "zebra"]);
+        assert_eq!((&pictures.labels[..], pictures.skipped), (&[1, 0][..], 1));
+        assert!(pictures.warning().unwrap().contains("missing.png"));
+    }
+
+    #[test]
+    fn bad_lists_are_named_by_line() {
+        for (text, wanted) in [
+            ("a.png 1\nlonely\n", "line 2 has no label"),
+            ("a.png 4000000000\n", "line 1: label 4000000000"),
+            ("# nothing\n\n", "no pictures listed"),
+            ("\u{0}\u{0}", "not a text file"),
+            ("gone.png 1\n", "none of 1 files"),
+        ] {
+            let error = loaded(text).unwrap_err().to_string();
+            assert!(error.contains("list.txt") && error.contains(wanted), "{error}");
+        }
+        assert!(loaded([0, 0, 8, 3, 0, 0]).unwrap_err().to_string().contains("give the folder"));
+        assert!(loaded([0xff, 0xfe, 0x41]).unwrap_err().to_string().contains("not a text file"));
+    }
+}

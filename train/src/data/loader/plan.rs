@@ -1,0 +1,80 @@
+//! What is to be made next.
+
+use super::worker::Recipe;
+use crate::data::Dataset;
+use crate::{Error, Result};
+
+/// One batch to make.
+#[derive(Debug, Clone)]
+pub struct Job {
+    pub epoch: u64,
+    pub batch: u64,
+    /// The number of batches in the epoch.
+    pub batches: u64,
+    /// The place in the epoch of the batch's first item.
+    pub first: u64,
+    pub indices: Vec<u32>,
+}
+
+/// A walk through epochs.
+pub struct Plan {
+    epoch: u64,
+    last: Option<u64>,
+    batches: Vec<Vec<u32>>,
+    next: usize,
+    first: u64,
+}
+
+impl Plan {
+    /// From a batch of an epoch on, to the end of the `last` one where there is a last.
+    pub fn new<D: Dataset, B>(recipe: &Recipe<D, B>, (epoch, batch): (u64, u64), last: Option<u64>) -> Result<Self> {
+        let batches = batches(recipe, epoch)?;
+        let next = usize::try_from(batch).ok().filter(|batch| *batch < batches.len()).ok_or_else(|| {
+            Error::Run(format!("batch {batch} of epoch {epoch} is not there: the epoch has {}", batches.len()))
+        })?;
+        let first = batches[..next].iter().map(|batch| batch.len() as u64).sum();
+        Ok(Self { epoch, last, batches, next, first })
+    }
+
+    /// The number of batches of the epoch in hand.
+    pub fn batches(&self) -> u64 {
+        self.batches.len() as u64
+    }
+
+    /// The next batch to make; none after the last.
+    pub fn take<D: Dataset, B>(&mut self, recipe: &Recipe<D, B>) -> Option<Result<Job>> {
+        if self.next == self.batches.len() {
+            if self.last.is_some_and(|last| last <= self.epoch) {
+                return None;
+            }
+            match Self::new(recipe, (self.epoch + 1, 0), self.last) {
+                Ok(plan) => *self = plan,
+                Err(error) => return Some(Err(error)),
+            }
+        }
+        let indices = std::mem::take(&mut self.batches[self.next]);
+        let job = Job {
+            epoch: self.epoch,
+            batch: self.next as u64,
+            batches: self.batches.len() as u64,
+            first: self.first,
+            indices,
+        };
+        self.next += 1;
+        self.first += job.indices.len() as u64;
+        Some(Ok(job))
+    }
+}
+
+fn batches<D: Dataset, B>(recipe: &Recipe<D, B>, epoch: u64) -> Result<Vec<Vec<u32>>> {
+    let (batches, items) = (recipe.sampler.batches(epoch), recipe.dataset.len());
+    if batches.is_empty() || batches.iter().any(Vec::is_empty) {
+        return Err(Error::Config(format!(
+            "{items} items give no full batch in epoch {epoch}; use smaller batches, or more data"
+        )));
+    }
+    match batches.iter().flatten().find(|index| **index as usize >= items) {
+        Some(index) => Err(Error::Config(format!("the sampler gave item {index}, but there are {items}"))),
+        None => Ok(batches),
+    }
+}

@@ -1,0 +1,152 @@
+//! The making of a batch, and the threads that do it.
+
+use std::any::Any;
+use std::collections::BTreeMap;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard};
+
+use easel_runtime::Random;
+
+use super::plan::{Job, Plan};
+use crate::data::{BatchSampler, Dataset};
+use crate::run::streams;
+use crate::{Error, Result};
+
+type Collate<I, B> = Box<dyn Fn(Vec<I>) -> Result<B> + Send + Sync>;
+
+/// All that a batch depends on.
+pub struct Recipe<D: Dataset, B> {
+    pub dataset: Arc<D>,
+    pub sampler: Box<dyn BatchSampler>,
+    pub collate: Collate<D::Item, B>,
+    pub seed: u64,
+}
+
+/// What a batch is at.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Doing {
+    /// Reading the item of this index.
+    Reading(u32),
+    /// Putting the items together.
+    Collating,
+}
+
+impl<D: Dataset, B> Recipe<D, B> {
+    /// Makes a batch. `go_on` hears what is being done and stops it with `false`; then there is no result. A panic of
+    /// the data set or the collate function is an error.
+    pub fn make(&self, job: &Job, mut go_on: impl FnMut(Doing) -> bool) -> Option<Result<B>> {
+        let mut key = Random::new(self.seed, streams::AUGMENTATION + job.epoch);
+        let seed = u64::from(key.next_u32()) << 32 | u64::from(key.next_u32());
+        let mut items = Vec::with_capacity(job.indices.len());
+        for (&index, place) in job.indices.iter().zip(job.first..) {
+            if !go_on(Doing::Reading(index)) {
+                return None;
+            }
+            let mut random = Random::new(seed, place);
+            let read = caught(|| self.dataset.item(index as usize, &mut random));
+            match read.unwrap_or_else(|why| {
+                Err(Error::Data(format!("{}: reading it panicked: {why}", self.dataset.describe(index as usize))))
+            }) {
+                Ok(item) => items.push(item),
+                Err(error) => return Some(Err(error)),
+            }
+        }
+        if !go_on(Doing::Collating) {
+            return None;
+        }
+        let made = caught(|| (self.collate)(items));
+        Some(made.unwrap_or_else(|why| Err(Error::Data(format!("putting a batch together panicked: {why}")))))
+    }
+}
+
+fn caught<T>(work: impl FnOnce() -> T) -> std::result::Result<T, String> {
+    // Nothing is used after a panic but the error that it becomes.
+    catch_unwind(AssertUnwindSafe(work)).map_err(|panic: Box<dyn Any + Send>| {
+        let text = panic.downcast_ref::<&str>().map(ToString::to_string);
+        text.or_else(|| panic.downcast_ref::<String>().cloned()).unwrap_or_else(|| "without a text".into())
+    })
+}
+
+/// What the consumer and the threads share.
+pub struct Shared<D: Dataset, B> {
+    pub recipe: Arc<Recipe<D, B>>,
+    pub ahead: u64,
+    pub state: Mutex<State<B>>,
+    /// A batch is there, or a thread has ended.
+    pub ready: Condvar,
+    /// There is room for a batch, or all is over.
+    pub room: Condvar,
+}
+
+/// Batches are numbered in the order in which they are begun, which is the order in which they are handed out.
+pub struct State<B> {
+    pub plan: Plan,
+    /// Batches begun.
+    pub begun: u64,
+    /// Batches handed out.
+    pub taken: u64,
+    /// The plan has no more.
+    pub ended: bool,
+    /// The consumer is gone.
+    pub stop: bool,
+    pub ready: BTreeMap<u64, (Option<Job>, Result<B>)>,
+    /// What each thread is at.
+    pub doing: Vec<Option<(u64, Doing)>>,
+    /// Threads that have not ended.
+    pub alive: usize,
+}
+
+impl<D: Dataset, B> Shared<D, B> {
+    pub fn lock(&self) -> MutexGuard<'_, State<B>> {
+        // Nothing that can panic runs under this lock but a sampler; then the batches that were made still stand.
+        self.state.lock().unwrap_or_else(|poisoned| poisoned.into_inner())
+    }
+
+    /// A thread's life.
+    pub fn work(&self, worker: usize) {
+        loop {
+            let mut state = self.lock();
+            while !state.stop && !state.ended && state.begun >= state.taken + self.ahead {
+                state = self.room.wait(state).unwrap_or_else(|poisoned| poisoned.into_inner());
+            }
+            if state.stop || state.ended {
+                break;
+            }
+            let taken = caught(|| state.plan.take(&self.recipe))
+                .unwrap_or_else(|why| Some(Err(Error::Data(format!("the sampler panicked: {why}")))));
+            let number = state.begun;
+            let job = match taken {
+                Some(Ok(job)) => job,
+                None => {
+                    state.ended = true;
+                    break;
+                }
+                Some(Err(error)) => {
+                    state.ended = true;
+                    state.begun += 1;
+                    state.ready.insert(number, (None, Err(error)));
+                    break;
+                }
+            };
+            state.begun += 1;
+            drop(state);
+
+            let made = self.recipe.make(&job, |doing| {
+                let mut state = self.lock();
+                state.doing[worker] = Some((number, doing));
+                !state.stop
+            });
+            let mut state = self.lock();
+            state.doing[worker] = None;
+            if let Some(made) = made {
+                state.ready.insert(number, (Some(job), made));
+                self.ready.notify_all();
+            }
+        }
+        let mut state = self.lock();
+        state.alive -= 1;
+        drop(state);
+        self.ready.notify_all();
+        self.room.notify_all();
+    }
+}

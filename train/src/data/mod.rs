@@ -1,0 +1,246 @@
+//! Training pictures: where they come from and in which order a run takes them.
+//!
+//! Whatever the source, [`load`] brings pictures to one [`PictureFormat`] ([`fit`]) and keeps them as bytes in memory:
+//! [`Pictures`]. [`PictureFiles`] leaves them on the disk. Both are a [`Dataset`], from which a [`DataLoader`] makes
+//! batches of float32 in `[0, 1]`, in threads of its own.
+
+pub mod collate;
+pub mod dataset;
+pub mod files;
+pub mod fit;
+pub mod folder;
+pub mod idx;
+pub mod list;
+pub mod loader;
+pub mod sampler;
+pub mod scenes;
+pub mod shuffled;
+pub mod staging;
+pub mod synthetic;
+pub mod transform;
+
+use std::fmt;
+use std::path::{Path, PathBuf};
+use std::str::FromStr;
+
+use easel_runtime::Picture;
+
+pub use collate::{PictureBatch, stack};
+pub use dataset::{Dataset, Sample, Transformed};
+pub use files::{Broken, PictureFiles};
+pub use loader::{DataLoader, Loading, Options, Place};
+pub use sampler::{BatchSampler, Batches, Sampler, Sequential, Shuffle, Subset, Weighted};
+pub use shuffled::{Shuffled, ShuffledState};
+pub use transform::Transform;
+
+use crate::{Error, Result};
+
+/// The most bytes that a set's pictures may take in memory.
+const MOST_BYTES: usize = 16 << 30;
+
+/// What the pictures of a set are brought to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct PictureFormat {
+    /// 1 (grey) or 3 (RGB).
+    pub channels: usize,
+    /// Rows.
+    pub height: usize,
+    /// Columns.
+    pub width: usize,
+}
+
+impl PictureFormat {
+    /// The bytes of one picture.
+    pub fn len(&self) -> usize {
+        self.channels * self.height * self.width
+    }
+
+    /// Whether a picture has no pixels.
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+}
+
+/// Labelled pictures of one format, in memory.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Pictures {
+    /// What every picture is like.
+    pub format: PictureFormat,
+    /// `[picture, channel, row, column]`.
+    pub pixels: Vec<u8>,
+    /// Each picture's class.
+    pub labels: Vec<u32>,
+    /// The classes' names by label.
+    pub classes: Vec<String>,
+    /// The set's name: its folder's or file's, `synthetic`.
+    pub name: String,
+    /// How many files were named or found that could not be read as a picture.
+    pub skipped: usize,
+    /// Why, for the first few of those: `PATH: WHAT`.
+    pub reasons: Vec<String>,
+}
+
+impl Pictures {
+    /// The number of pictures.
+    pub fn len(&self) -> usize {
+        self.labels.len()
+    }
+
+    /// Whether there are none; a set that was loaded has at least one.
+    pub fn is_empty(&self) -> bool {
+        self.labels.is_empty()
+    }
+
+    /// The bytes of one picture, `[channel, row, column]`.
+    pub fn pixels_of(&self, index: usize) -> &[u8] {
+        &self.pixels[index * self.format.len()..][..self.format.len()]
+    }
+
+    /// One picture for showing.
+    pub fn picture(&self, index: usize) -> Picture {
+        let PictureFormat { channels, height, width } = self.format;
+        let (planes, plane) = (self.pixels_of(index), height * width);
+        let pixels = (0..plane * channels).map(|at| planes[at % channels * plane + at / channels]).collect();
+        Picture { width, height, channels, pixels }
+    }
+
+    /// The pictures of the indices as float32 in `[0, 1]`, one after the other, each `[channel, row, column]`.
+    pub fn batch(&self, indices: &[u32]) -> Vec<f32> {
+        let mut values = Vec::with_capacity(indices.len() * self.format.len());
+        for &index in indices {
+            values.extend(self.pixels_of(index as usize).iter().map(|&byte| f32::from(byte) * (1.0 / 255.0)));
+        }
+        values
+    }
+
+    /// A line that says how many files were skipped and names the first of them, where any were.
+    pub fn warning(&self) -> Option<String> {
+        (self.skipped > 0).then(|| {
+            let more = if self.skipped > self.reasons.len() { "; ..." } else { "" };
+            format!("skipped {} that could not be read as pictures: {}{more}", self.skipped, self.reasons.join("; "))
+        })
+    }
+}
+
+/// What `--data` names.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Source {
+    /// `synthetic`: digits that the program draws.
+    Synthetic,
+    /// A folder or a file.
+    Path(PathBuf),
+}
+
+impl FromStr for Source {
+    type Err = std::convert::Infallible;
+
+    /// `synthetic` is the drawn digits; a folder of that name is `./synthetic`.
+    fn from_str(text: &str) -> std::result::Result<Self, Self::Err> {
+        Ok(if text == "synthetic" { Self::Synthetic } else { Self::Path(text.into()) })
+    }
+}
+
+impl fmt::Display for Source {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Synthetic => f.write_str("synthetic"),
+            Self::Path(path) => path.display().fmt(f),
+        }
+    }
+}
+
+/// Loads the training pictures of a source, told by looking at it:
+/// - a folder with MNIST's IDX files ([`idx`]),
+/// - a folder of class folders of pictures, or of pictures ([`folder`]),
+/// - a text file of `path label` lines ([`list`]),
+/// - `synthetic` ([`synthetic`]).
+///
+/// Pictures are read on all of the machine's cores, whatever the number of threads that training is given.
+pub fn load(source: &Source, format: PictureFormat) -> Result<Pictures> {
+    let cores = std::thread::available_parallelism().map_or(1, usize::from);
+    match rayon::ThreadPoolBuilder::new().num_threads(cores).build() {
+        Ok(pool) => pool.install(|| load_here(source, format)),
+        Err(_) => load_here(source, format),
+    }
+}
+
+fn load_here(source: &Source, format: PictureFormat) -> Result<Pictures> {
+    let path = match source {
+        Source::Synthetic => return Ok(synthetic::digits(synthetic::COUNT, synthetic::SEED, format)),
+        Source::Path(path) => path,
+    };
+    let kind = std::fs::metadata(path).map_err(|error| {
+        Error::Data(format!("{}: cannot open: {error}; give a folder, a list file or `synthetic`", path.display()))
+    })?;
+    if kind.is_file() {
+        return list::load(path, format);
+    }
+    match idx::find(path)? {
+        Some(files) => idx::load(&files, name_of(path), format),
+        None => folder::load(path, format),
+    }
+}
+
+/// A set's name from its folder or file.
+fn name_of(path: &Path) -> String {
+    let real = path.canonicalize().unwrap_or_else(|_| path.to_path_buf());
+    let name = if real.is_dir() { real.file_name() } else { real.file_stem() };
+    name.map_or_else(|| "data".into(), |name| name.to_string_lossy().into_owned())
+}
+
+/// Refuses a set that would not fit memory, before anything is allocated for it.
+fn check_total(path: &Path, count: usize, format: PictureFormat) -> Result<()> {
+    match count.checked_mul(format.len()) {
+        Some(bytes) if bytes <= MOST_BYTES && u32::try_from(count).is_ok() => Ok(()),
+        _ => Err(Error::Data(format!(
+            "{}: {count} pictures of {}x{}x{} do not fit in memory; use fewer or smaller ones",
+            path.display(),
+            format.channels,
+            format.height,
+            format.width
+        ))),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    pub(super) const DIGIT: PictureFormat = PictureFormat { channels: 1, height: 28, width: 28 };
+
+    #[test]
+    fn a_batch_is_scaled_and_in_order() {
+        let format = PictureFormat { channels: 1, height: 1, width: 2 };
+        let pictures = Pictures {
+            format,
+            pixels: vec![0, 255, 51, 102],
+            labels: vec![0, 1],
+            classes: vec!["a".into(), "b".into()],
+            name: "test".into(),
+            skipped: 0,
+            reasons: vec![],
+        };
+        let batch = pictures.batch(&[1, 0, 1]);
+        for (value, wanted) in batch.iter().zip([0.2, 0.4, 0.0, 1.0, 0.2, 0.4]) {
+            assert!((value - wanted).abs() < 1e-6);
+        }
+        assert_eq!(batch.len(), 6);
+        assert_eq!(pictures.warning(), None);
+    }
+
+    #[test]
+    fn an_empty_folder_names_what_was_looked_for() {
+        let folder = tempfile::tempdir().unwrap();
+        let error = load(&Source::Path(folder.path().into()), DIGIT).unwrap_err().to_string();
+        assert!(error.contains("train-images-idx3-ubyte") && error.contains("class"), "{error}");
+        let missing = folder.path().join("nothing");
+        let error = load(&Source::Path(missing), DIGIT).unwrap_err().to_string();
+        assert!(error.contains("nothing: cannot open"), "{error}");
+    }
+
+    #[test]
+    fn sources() {
+        assert_eq!("synthetic".parse(), Ok(Source::Synthetic));
+        assert_eq!("./synthetic".parse(), Ok(Source::Path("./synthetic".into())));
+    }
+}

@@ -1,0 +1,209 @@
+//! Which items an epoch takes, in which order, and how they are grouped into batches.
+//!
+//! A sampler is a function of the epoch's number: it can be asked for any epoch at any time and gives the same order
+//! each time, so a place in the data is the numbers of an epoch and a batch, and threads do not matter.
+
+use easel_runtime::Random;
+
+use crate::run::streams;
+use crate::{Error, Result};
+
+/// The order of an epoch.
+pub trait Sampler: Send + Sync + 'static {
+    /// The indices of an epoch, numbered from 0.
+    fn order(&self, epoch: u64) -> Vec<u32>;
+}
+
+/// The groups of an epoch.
+pub trait BatchSampler: Send + Sync + 'static {
+    /// The indices of each batch of an epoch, numbered from 0. No batch is empty, and every epoch has as many.
+    fn batches(&self, epoch: u64) -> Vec<Vec<u32>>;
+}
+
+/// `0..len`, every epoch.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Sequential(pub usize);
+
+impl Sampler for Sequential {
+    fn order(&self, _: u64) -> Vec<u32> {
+        all(self.0)
+    }
+}
+
+/// `0..len` in a new random order each epoch: that of [`Shuffled`](super::Shuffled) with the same seed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Shuffle {
+    /// The number of items.
+    pub len: usize,
+    /// What the orders depend on.
+    pub seed: u64,
+}
+
+impl Sampler for Shuffle {
+    fn order(&self, epoch: u64) -> Vec<u32> {
+        let mut order = all(self.len);
+        shuffle(&mut order, self.seed, epoch);
+        order
+    }
+}
+
+/// Some items only, in the given order or, with a seed, in a new random one each epoch.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Subset {
+    /// The items.
+    pub indices: Vec<u32>,
+    /// Shuffles with this seed.
+    pub seed: Option<u64>,
+}
+
+impl Sampler for Subset {
+    fn order(&self, epoch: u64) -> Vec<u32> {
+        let mut order = self.indices.clone();
+        if let Some(seed) = self.seed {
+            shuffle(&mut order, seed, epoch);
+        }
+        order
+    }
+}
+
+/// Draws items with replacement, each with a probability that is proportional to its weight.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Weighted {
+    cumulative: Vec<f64>,
+    count: usize,
+    seed: u64,
+}
+
+impl Weighted {
+    /// `count` items an epoch. Fails on a weight that is negative or not a number, and where all are 0.
+    pub fn new(weights: &[f64], count: usize, seed: u64) -> Result<Self> {
+        if let Some((index, weight)) =
+            weights.iter().enumerate().find(|(_, weight)| !(weight.is_finite() && **weight >= 0.0))
+        {
+            return Err(Error::Config(format!("the weight of item {index} is {weight}; give numbers from 0 up")));
+        }
+        let cumulative: Vec<f64> = weights
+            .iter()
+            .scan(0.0, |sum, weight| {
+                *sum += weight;
+                Some(*sum)
+            })
+            .collect();
+        match cumulative.last() {
+            Some(sum) if *sum > 0.0 && sum.is_finite() => Ok(Self { cumulative, count, seed }),
+            _ => Err(Error::Config("the weights of the items add up to nothing; give some above 0".into())),
+        }
+    }
+
+    /// Each class as often as any other, whatever the number of its items: an item weighs 1 over the number of items
+    /// with its label.
+    pub fn balanced(labels: &[u32], count: usize, seed: u64) -> Result<Self> {
+        let mut sizes = std::collections::BTreeMap::new();
+        labels.iter().for_each(|label| *sizes.entry(label).or_insert(0u32) += 1);
+        let weights: Vec<f64> = labels.iter().map(|label| 1.0 / f64::from(sizes[label])).collect();
+        Self::new(&weights, count, seed)
+    }
+}
+
+impl Sampler for Weighted {
+    fn order(&self, epoch: u64) -> Vec<u32> {
+        let mut random = Random::new(self.seed, streams::DATA_ORDER + epoch);
+        let sum = self.cumulative[self.cumulative.len() - 1];
+        let draw = |_| {
+            // 48 bits, so that each of millions of items can be hit.
+            let unit = (f64::from(random.next_u32()) + random.unit()) / (f64::from(u32::MAX) + 1.0);
+            self.cumulative.partition_point(|&upto| upto <= unit * sum).min(self.cumulative.len() - 1) as u32
+        };
+        (0..self.count).map(draw).collect()
+    }
+}
+
+/// Consecutive items of a sampler's order, a batch each.
+pub struct Batches<S> {
+    sampler: S,
+    size: usize,
+    drop_last: bool,
+}
+
+impl<S: Sampler> Batches<S> {
+    /// Batches of `size` items; the epoch's last one may be smaller.
+    ///
+    /// # Panics
+    /// Where `size` is 0.
+    pub fn new(sampler: S, size: usize) -> Self {
+        assert!(size > 0, "a batch needs items");
+        Self { sampler, size, drop_last: false }
+    }
+
+    /// Leaves out a last batch that would be smaller.
+    pub fn drop_last(self) -> Self {
+        Self { drop_last: true, ..self }
+    }
+}
+
+impl<S: Sampler> BatchSampler for Batches<S> {
+    fn batches(&self, epoch: u64) -> Vec<Vec<u32>> {
+        let order = self.sampler.order(epoch);
+        let whole = if self.drop_last { order.len() / self.size * self.size } else { order.len() };
+        order[..whole].chunks(self.size).map(<[u32]>::to_vec).collect()
+    }
+}
+
+fn all(len: usize) -> Vec<u32> {
+    (0..u32::try_from(len).expect("a set has at most u32::MAX items")).collect()
+}
+
+fn shuffle(order: &mut [u32], seed: u64, epoch: u64) {
+    Random::new(seed, streams::DATA_ORDER + epoch).shuffle(order);
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::Shuffled;
+    use super::*;
+
+    #[test]
+    fn epochs_are_those_of_the_endless_stream() {
+        let mut stream = Shuffled::new(13, 7);
+        let sampler = Shuffle { len: 13, seed: 7 };
+        for epoch in 0..4 {
+            assert_eq!(sampler.order(epoch), stream.take(13));
+        }
+        assert_eq!(sampler.order(2), sampler.order(2));
+    }
+
+    #[test]
+    fn batches_group() {
+        let batches = Batches::new(Sequential(7), 3);
+        assert_eq!(batches.batches(0), [vec![0, 1, 2], vec![3, 4, 5], vec![6]]);
+        assert_eq!(batches.drop_last().batches(5), [[0, 1, 2], [3, 4, 5]]);
+        assert!(Batches::new(Sequential(2), 3).drop_last().batches(0).is_empty());
+    }
+
+    #[test]
+    fn subsets() {
+        let subset = Subset { indices: vec![5, 1, 9], seed: None };
+        assert_eq!(subset.order(3), [5, 1, 9]);
+        let subset = Subset { indices: (10..30).collect(), seed: Some(1) };
+        let (mut first, second) = (subset.order(0), subset.order(1));
+        assert_ne!(first, second);
+        first.sort_unstable();
+        assert_eq!(first, subset.indices);
+    }
+
+    #[test]
+    fn weights_are_frequencies() {
+        let sampler = Weighted::new(&[0.0, 1.0, 3.0, 0.0], 8_000, 4).unwrap();
+        let order = sampler.order(0);
+        let count = |index| order.iter().filter(|drawn| **drawn == index).count();
+        assert_eq!((count(0), count(3)), (0, 0));
+        assert!((1_800..2_200).contains(&count(1)), "{}", count(1));
+        assert_ne!(order, sampler.order(1));
+        let labels = [0, 0, 0, 0, 0, 0, 0, 1];
+        let rare = Weighted::balanced(&labels, 8_000, 1).unwrap().order(0);
+        let rare = rare.iter().filter(|index| **index == 7).count();
+        assert!((3_800..4_200).contains(&rare), "{rare}");
+        assert!(Weighted::new(&[1.0, f64::NAN], 1, 0).unwrap_err().to_string().contains("item 1 is NaN"));
+        assert!(Weighted::new(&[0.0], 1, 0).is_err() && Weighted::new(&[], 1, 0).is_err());
+    }
+}

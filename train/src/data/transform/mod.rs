@@ -1,0 +1,44 @@
+//! What is done to a picture between reading it and training on it.
+//!
+//! A [`Transform`] works on 8-bit pictures. What is random takes its numbers from the item's own generator, so a
+//! picture comes out the same whatever thread made it. [`Normalise`] works on the values of a finished batch.
+
+mod crop;
+mod flip;
+mod normalise;
+mod resize;
+
+use easel_runtime::{Picture, Random};
+
+pub use crop::CentreCrop;
+pub use flip::RandomFlip;
+pub use normalise::Normalise;
+pub use resize::Resize;
+
+use crate::Result;
+
+/// A step on the way of a picture.
+pub trait Transform: Send + Sync + 'static {
+    /// The changed picture. An error says what is wrong without naming the picture.
+    fn apply(&self, picture: Picture, random: &mut Random) -> Result<Picture>;
+}
+
+/// One after the other, in the tuple's or the list's order.
+impl Transform for Vec<Box<dyn Transform>> {
+    fn apply(&self, picture: Picture, random: &mut Random) -> Result<Picture> {
+        self.iter().try_fold(picture, |picture, transform| transform.apply(picture, random))
+    }
+}
+
+impl<A: Transform, B: Transform> Transform for (A, B) {
+    fn apply(&self, picture: Picture, random: &mut Random) -> Result<Picture> {
+        self.1.apply(self.0.apply(picture, random)?, random)
+    }
+}
+
+impl<A: Transform, B: Transform, C: Transform> Transform for (A, B, C) {
+    fn apply(&self, picture: Picture, random: &mut Random) -> Result<Picture> {
+        let picture = self.1.apply(self.0.apply(picture, random)?, random)?;
+        self.2.apply(picture, random)
+    }
+}

@@ -1,0 +1,260 @@
+//! Checkpoints: what is exported, and everything that a run needs to go on.
+//!
+//! `checkpoints/000500/weights.safetensors` holds the parameters of the network that is exported, under PyTorch's
+//! names, and what [`Weights`] keeps with them; `state.safetensors` holds whatever else the trainer has, and a
+//! [`Record`] as JSON under the metadata key `record`. Both files have the same bytes for the same contents.
+
+use std::collections::{BTreeMap, HashMap};
+use std::fs::{self, File};
+use std::io::{self, Write};
+use std::path::{Path, PathBuf};
+
+use candle_core::safetensors::Load;
+use candle_core::{Device, Tensor};
+use easel_runtime::card::{Architecture, Provenance};
+use easel_runtime::files::sync_folder;
+use safetensors::SafeTensors;
+use serde::{Deserialize, Serialize};
+
+use crate::{Error, Result, Weights};
+
+/// The file with the weights that are exported.
+pub const WEIGHTS: &str = "weights.safetensors";
+
+/// The file with the rest.
+pub const STATE: &str = "state.safetensors";
+
+const RECORD_KEY: &str = "record";
+
+/// What a folder that is still being written begins with.
+const PARTIAL: &str = ".partial-";
+
+/// The contents of a checkpoint.
+#[derive(Debug, Clone)]
+pub struct Checkpoint {
+    /// The network that the weights belong to.
+    pub architecture: Architecture,
+    /// The weights to export, by name.
+    pub weights: BTreeMap<String, Tensor>,
+    /// Other tensors that the trainer needs to go on, by names of its own.
+    pub state: BTreeMap<String, Tensor>,
+    /// Everything that is no tensor.
+    pub record: Record,
+}
+
+/// The part of a checkpoint that is no tensor.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Record {
+    /// The number of steps done.
+    pub step: u64,
+    /// Where the weights came from; `weights_sha256` is left to the exporter.
+    pub provenance: Provenance,
+    /// The names of the data's classes by label.
+    pub classes: Vec<String>,
+    /// The trainer's random states and place in the data.
+    pub trainer: serde_json::Value,
+    /// The session's own counts.
+    pub session: serde_json::Value,
+}
+
+impl Checkpoint {
+    /// Writes the checkpoint as `folder/STEP` and removes all but the last `keep`.
+    ///
+    /// It is written under another name, synced and renamed: a folder that has a step for its name is complete.
+    pub fn save(&self, folder: &Path, keep: usize) -> Result<PathBuf> {
+        let target = folder.join(format!("{:06}", self.record.step));
+        let write = || -> io::Result<()> {
+            fs::create_dir_all(folder)?;
+            let partial = tempfile::Builder::new().prefix(PARTIAL).tempdir_in(folder)?;
+            let weights = Weights {
+                architecture: self.architecture.clone(),
+                provenance: self.record.provenance.clone(),
+                tensors: self.weights.clone(),
+            };
+            write_synced(&partial.path().join(WEIGHTS), &weights.to_bytes().map_err(io::Error::other)?)?;
+            let record = HashMap::from([(RECORD_KEY.to_string(), serde_json::to_string(&self.record)?)]);
+            let state = safetensors::serialize(&self.state, Some(record)).map_err(io::Error::other)?;
+            write_synced(&partial.path().join(STATE), &state)?;
+            #[cfg(unix)]
+            {
+                use std::os::unix::fs::PermissionsExt;
+                fs::set_permissions(partial.path(), fs::Permissions::from_mode(0o755))?;
+            }
+            sync_folder(partial.path())?;
+            // One of the same step, from a run that went on from an earlier one, steps aside and goes with `aside`.
+            let aside = tempfile::Builder::new().prefix(PARTIAL).tempdir_in(folder)?;
+            if target.exists() {
+                fs::rename(&target, aside.path().join("replaced"))?;
+            }
+            fs::rename(partial.path(), &target)?;
+            // What is renamed is no longer there to be removed.
+            let _ = partial.keep();
+            sync_folder(folder)
+        };
+        write().map_err(|error| Error::Run(format!("{}: cannot write a checkpoint: {error}", target.display())))?;
+        for (_, old) in steps(folder)?.into_iter().skip(keep.max(1)) {
+            fs::remove_dir_all(&old).map_err(|error| {
+                Error::Run(format!("{}: cannot remove this old checkpoint: {error}", old.display()))
+            })?;
+        }
+        Ok(target)
+    }
+
+    /// Reads a checkpoint's folder. Its tensors are on the CPU.
+    pub fn load(path: &Path) -> Result<Self> {
+        let bad = |file: &str, what: String| Error::Checkpoint(format!("{}: {what}", path.join(file).display()));
+        let weights = path.join(WEIGHTS);
+        let bytes = fs::read(&weights).map_err(|error| bad(WEIGHTS, format!("cannot read: {error}")))?;
+        let Weights { architecture, tensors: weights, .. } = Weights::from_bytes(&bytes, &weights)?;
+        let (state, record) = read_tensors(&path.join(STATE), RECORD_KEY)?;
+        let record =
+            serde_json::from_str(&record).map_err(|error| bad(STATE, format!("its record cannot be read: {error}")))?;
+        Ok(Self { architecture, weights, state, record })
+    }
+
+    /// The newest checkpoint of a run that can be read, and for each newer one why it cannot.
+    pub fn latest(folder: &Path) -> Result<(Self, Vec<String>)> {
+        let mut unreadable = Vec::new();
+        for (_, path) in steps(folder)? {
+            match Self::load(&path) {
+                Ok(checkpoint) => return Ok((checkpoint, unreadable)),
+                Err(error) => unreadable.push(error.to_string()),
+            }
+        }
+        let why = unreadable.first().map_or("there is none yet".to_string(), Clone::clone);
+        Err(Error::Checkpoint(format!("{}: no checkpoint to go on from: {why}; start a new run", folder.display())))
+    }
+
+    /// The part of the state whose names begin with `prefix.`, without it.
+    pub fn part<C: FromIterator<(String, Tensor)>>(&self, prefix: &str) -> C {
+        let named = |name: &String| name.strip_prefix(prefix)?.strip_prefix('.').map(String::from);
+        self.state.iter().filter_map(|(name, tensor)| Some((named(name)?, tensor.clone()))).collect()
+    }
+}
+
+/// The folders of a run's checkpoints by step, the newest first. Nothing else that lies there counts.
+pub fn steps(folder: &Path) -> Result<Vec<(u64, PathBuf)>> {
+    let entries = match fs::read_dir(folder) {
+        Ok(entries) => entries,
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
+        Err(error) => return Err(Error::Run(format!("{}: cannot read: {error}", folder.display()))),
+    };
+    let mut steps: Vec<_> = entries
+        .filter_map(|entry| {
+            let entry = entry.ok()?;
+            let name = entry.file_name().into_string().ok()?;
+            let digits = name.len() >= 6 && name.bytes().all(|byte| byte.is_ascii_digit());
+            Some((digits.then(|| name.parse().ok()).flatten()?, entry.path()))
+        })
+        .collect();
+    steps.sort_by(|a, b| b.cmp(a));
+    Ok(steps)
+}
+
+/// Removes what a run that was killed while it wrote a checkpoint left behind.
+pub fn remove_partial(folder: &Path) {
+    for entry in fs::read_dir(folder).into_iter().flatten().flatten() {
+        if entry.file_name().to_string_lossy().starts_with(PARTIAL) {
+            let _ = fs::remove_dir_all(entry.path());
+        }
+    }
+}
+
+fn write_synced(path: &Path, bytes: &[u8]) -> io::Result<()> {
+    let mut file = File::create_new(path)?;
+    file.write_all(bytes)?;
+    file.sync_all()
+}
+
+fn read_tensors(path: &Path, key: &str) -> Result<(BTreeMap<String, Tensor>, String)> {
+    let bad = |what: String| Error::Checkpoint(format!("{}: {what}", path.display()));
+    let bytes = fs::read(path).map_err(|error| bad(format!("cannot read: {error}")))?;
+    let (_, metadata) =
+        SafeTensors::read_metadata(&bytes).map_err(|error| bad(format!("not a complete safetensors file: {error}")))?;
+    let file =
+        SafeTensors::deserialize(&bytes).map_err(|error| bad(format!("not a complete safetensors file: {error}")))?;
+    let text = metadata
+        .metadata()
+        .as_ref()
+        .and_then(|metadata| metadata.get(key))
+        .ok_or_else(|| bad(format!("it has no `{key}`: it was not written by train")))?;
+    let tensors = file
+        .iter()
+        .map(|(name, view)| Ok((name.to_string(), view.load(&Device::Cpu)?)))
+        .collect::<Result<BTreeMap<_, _>>>()?;
+    Ok((tensors, text.clone()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn checkpoint(step: u64) -> Checkpoint {
+        let tensor = |value: f32| Tensor::new(&[value, step as f32], &Device::Cpu).unwrap();
+        Checkpoint {
+            architecture: Architecture { name: "net".into(), sizes: [("n".to_string(), 3.into())].into() },
+            weights: [("a.weight".to_string(), tensor(1.0))].into(),
+            state: [
+                ("adam.a.weight.mean".to_string(), tensor(2.0)),
+                ("adam.a.weight.steps".to_string(), Tensor::new(7i64, &Device::Cpu).unwrap()),
+                ("adamant".to_string(), tensor(3.0)),
+            ]
+            .into(),
+            record: Record {
+                step,
+                provenance: Provenance { data: Some("digits".into()), ..Provenance::default() },
+                classes: vec!["x".into()],
+                trainer: serde_json::json!({"words": u64::MAX}),
+                session: serde_json::Value::Null,
+            },
+        }
+    }
+
+    #[test]
+    fn comes_back_and_repeats() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = checkpoint(500).save(folder.path(), 3).unwrap();
+        assert!(path.ends_with("000500"));
+        let bytes = [WEIGHTS, STATE].map(|file| fs::read(path.join(file)).unwrap());
+        let again = Checkpoint::load(&path).unwrap();
+        assert_eq!(again.record, checkpoint(500).record);
+        assert_eq!(again.architecture, checkpoint(500).architecture);
+        assert_eq!(again.weights["a.weight"].to_vec1::<f32>().unwrap(), [1.0, 500.0]);
+        let adam: HashMap<_, _> = again.part("adam");
+        assert_eq!(adam.len(), 2);
+        assert_eq!(adam["a.weight.steps"].to_scalar::<i64>().unwrap(), 7);
+        again.save(folder.path(), 3).unwrap();
+        assert_eq!(bytes, [WEIGHTS, STATE].map(|file| fs::read(path.join(file)).unwrap()));
+        assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 1);
+    }
+
+    #[test]
+    fn the_last_are_kept() {
+        let folder = tempfile::tempdir().unwrap();
+        for step in [100, 200, 1_000_000, 300] {
+            checkpoint(step).save(folder.path(), 2).unwrap();
+        }
+        let kept: Vec<_> = steps(folder.path()).unwrap().into_iter().map(|(step, _)| step).collect();
+        assert_eq!(kept, [1_000_000, 300]);
+        assert_eq!(Checkpoint::latest(folder.path()).unwrap().0.record.step, 1_000_000);
+    }
+
+    #[test]
+    fn the_unreadable_and_the_partial_do_not_count() {
+        let folder = tempfile::tempdir().unwrap();
+        let error = Checkpoint::latest(folder.path()).unwrap_err().to_string();
+        assert!(error.contains("none yet"), "{error}");
+        checkpoint(100).save(folder.path(), 9).unwrap();
+        let newer = checkpoint(200).save(folder.path(), 9).unwrap();
+        let bytes = fs::read(newer.join(STATE)).unwrap();
+        fs::write(newer.join(STATE), &bytes[..bytes.len() - 1]).unwrap();
+        fs::create_dir(folder.path().join("000300")).unwrap();
+        let partial = folder.path().join(".partial-x");
+        fs::rename(checkpoint(400).save(folder.path(), 9).unwrap(), &partial).unwrap();
+        let (latest, unreadable) = Checkpoint::latest(folder.path()).unwrap();
+        assert_eq!((latest.record.step, unreadable.len()), (100, 2));
+        assert!(unreadable[1].contains("state.safetensors"), "{unreadable:?}");
+        remove_partial(folder.path());
+        assert!(!partial.exists());
+    }
+}

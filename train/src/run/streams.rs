@@ -1,0 +1,12 @@
+//! Which stream of a run's seed each use of random numbers takes. A use has 2^32 streams of its own.
+
+/// Initial weights.
+pub const WEIGHTS: u64 = 1 << 32;
+/// The order of the training pictures; one stream an epoch.
+pub const DATA_ORDER: u64 = 2 << 32;
+/// Latent vectors of training steps.
+pub const LATENTS: u64 = 3 << 32;
+/// Latent vectors of the sample grids.
+pub const SAMPLES: u64 = 4 << 32;
+/// Random changes of training pictures; one stream an epoch, which gives the seed of the epoch's items.
+pub const AUGMENTATION: u64 = 5 << 32;

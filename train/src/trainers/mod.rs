@@ -1,0 +1,3 @@
+//! What trains each network, one a file.
+
+pub mod gan;
