@@ -3,11 +3,11 @@
 use std::path::PathBuf;
 
 use easel_runtime::ModelCard;
-use easel_runtime::card::{Architecture, METADATA_KEY, Provenance, SCHEMA, Verification};
+use easel_runtime::card::{Architecture, Kind, METADATA_KEY, Provenance, SCHEMA, Verification};
 
 use crate::models::Exportable;
 use crate::verify::verify;
-use crate::{Graph, NormForm, Result};
+use crate::{Error, Graph, NormForm, Result};
 
 /// How to export.
 #[derive(Debug, Clone)]
@@ -20,13 +20,22 @@ pub struct Options {
     pub licence: String,
     /// Who made the weights.
     pub author: Option<String>,
+    /// The names of the data's classes by label. A model that knows classes takes them into its card; there may be none.
+    pub classes: Vec<String>,
     /// ONNX Runtime's library, where it is not in one of the usual places.
     pub library: Option<PathBuf>,
 }
 
 impl Default for Options {
     fn default() -> Self {
-        Self { norms: NormForm::default(), title: None, licence: "unknown".into(), author: None, library: None }
+        Self {
+            norms: NormForm::default(),
+            title: None,
+            licence: "unknown".into(),
+            author: None,
+            classes: Vec::new(),
+            library: None,
+        }
     }
 }
 
@@ -53,7 +62,7 @@ pub fn export(
         kind: network.kind(),
         architecture,
         picture: network.picture(),
-        classes: Vec::new(),
+        classes: class_names(&network.kind(), &options.classes)?,
         provenance,
         licence: options.licence.clone(),
         verification: Verification::default(),
@@ -63,6 +72,15 @@ pub fn export(
     card.verification.max_difference =
         format!("{:.1e}", card.verification.max_difference).parse().expect("a printed number can be read");
     Ok(Exported { bytes: to_bytes(&graph, &card, options), card })
+}
+
+/// The names for the card. Fails where there are some, but not one for each class.
+fn class_names(kind: &Kind, names: &[String]) -> Result<Vec<String>> {
+    let Kind::Classifier { class_count } = *kind else { return Ok(Vec::new()) };
+    if !names.is_empty() && names.len() != class_count {
+        return Err(Error::Source(format!("the data has {} classes, the network {class_count}", names.len())));
+    }
+    Ok(names.to_vec())
 }
 
 fn to_bytes(graph: &Graph, card: &ModelCard, options: &Options) -> Vec<u8> {

@@ -82,9 +82,18 @@ impl Graph {
 
     /// Adds a float32 input.
     pub fn input(&self, name: &str, dims: &[Dim]) -> Symbol {
+        self.typed_input(name, DataType::Float, dims)
+    }
+
+    /// Adds an int64 input: labels, time steps.
+    pub fn labels(&self, name: &str, dims: &[Dim]) -> Symbol {
+        self.typed_input(name, DataType::Int64, dims)
+    }
+
+    fn typed_input(&self, name: &str, element: DataType, dims: &[Dim]) -> Symbol {
         let mut recording = self.0.borrow_mut();
         recording.names.insert(name.to_string());
-        recording.inputs.push(value_info(name, DataType::Float, dims));
+        recording.inputs.push(value_info(name, element, dims));
         Symbol::new(self.clone(), name.to_string())
     }
 
@@ -241,6 +250,7 @@ impl Recording {
 }
 
 /// A node's attribute.
+#[derive(Debug, Clone)]
 pub(crate) enum Attribute {
     Int(i64),
     Ints(Vec<i64>),

@@ -12,9 +12,9 @@ use candle_onnx::onnx::{GraphProto, ModelProto, TensorProto, ValueInfoProto};
 use easel_runtime::ModelCard;
 use easel_runtime::onnx::metadata;
 use easel_train::Weights;
-use easel_train::networks::Network;
 use prost::Message;
 
+use crate::models;
 use crate::source::Source;
 use crate::{Error, Result};
 
@@ -96,10 +96,7 @@ fn describe_value(value: &ValueInfoProto) -> String {
 pub fn describe_source(source: &Source) -> Result<String> {
     let Weights { architecture, provenance, tensors } = &source.weights;
     let network = source.weights.network()?;
-    let kind = match &network {
-        Network::Gan(_) => "generator",
-        Network::Style(_) => "stylizer",
-    };
+    let kind = models::of_network(&network).kind().name();
     let count: usize = tensors.values().map(Tensor::elem_count).sum();
     let mut text = format!(
         "file         {}\nkind         {kind}\narchitecture {}\nweights      {} tensors, {count} values, sha256 {}\n",

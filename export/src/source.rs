@@ -3,12 +3,11 @@
 use std::path::{Path, PathBuf};
 
 use easel_train::Weights;
+use easel_train::run::Checkpoint;
+use easel_train::run::checkpoint::{STATE, WEIGHTS};
 use sha2::{Digest, Sha256};
 
 use crate::{Error, Result};
-
-/// A weights file's name in a checkpoint.
-const WEIGHTS: &str = "weights.safetensors";
 
 /// Weights that were found and read.
 pub struct Source {
@@ -18,6 +17,8 @@ pub struct Source {
     pub weights: Weights,
     /// The file's SHA-256, hexadecimal.
     pub sha256: String,
+    /// The names of the classes of the data that they were trained on, where the checkpoint around them tells.
+    pub classes: Vec<String>,
 }
 
 impl Source {
@@ -28,8 +29,15 @@ impl Source {
             std::fs::read(&path).map_err(|error| Error::Source(format!("{}: cannot read: {error}", path.display())))?;
         let weights = Weights::from_bytes(&bytes, &path)?;
         let sha256 = Sha256::digest(&bytes).iter().map(|byte| format!("{byte:02x}")).collect();
-        Ok(Self { path, weights, sha256 })
+        let classes = class_names(&path);
+        Ok(Self { path, weights, sha256, classes })
     }
+}
+
+/// The weights are complete without the rest of their checkpoint, so one that cannot be read is none.
+fn class_names(weights: &Path) -> Vec<String> {
+    let checkpoint = weights.parent().filter(|folder| weights.ends_with(WEIGHTS) && folder.join(STATE).is_file());
+    checkpoint.and_then(|folder| Checkpoint::load(folder).ok()).map_or(Vec::new(), |loaded| loaded.record.classes)
 }
 
 fn locate(path: &Path) -> Result<PathBuf> {

@@ -1,6 +1,6 @@
 //! [`Value`] by recording: each operation becomes nodes of an ONNX graph.
 
-use easel_train::value::{Conv2dConfig, ConvTranspose2dConfig};
+use easel_train::value::{Affine, Conv2dConfig, ConvTranspose2dConfig, PadMode, Padding, Pool2dConfig};
 use easel_train::{Param, Result, Value};
 
 use crate::graph::{Attribute, Graph, NormForm, STATISTICS, USE_STATISTICS};
@@ -64,10 +64,51 @@ impl Symbol {
         graph.node("Where", &[USE_STATISTICS, &given.name, &self.name], &[])
     }
 
-    /// A parameter `[channel]` seen as `[1, channel, 1, 1]`.
-    fn per_channel(&self, param: &Param) -> Result<Self> {
-        let name = self.graph.param(param)?;
-        Ok(self.graph.node("Reshape", &[&name, &self.graph.ints(&[1, -1, 1, 1])], &[]))
+    /// A vector `[channel]` seen as `[1, channel, 1, 1]`.
+    fn per_channel(&self, name: &str) -> Self {
+        self.graph.node("Reshape", &[name, &self.graph.ints(&[1, -1, 1, 1])], &[])
+    }
+
+    /// The initializers of a normalisation's weight and bias: the given ones, or ones and zeros.
+    fn weight_and_bias(&self, channels: usize, affine: Option<Affine>) -> Result<[String; 2]> {
+        match affine {
+            Some(Affine { weight, bias }) => Ok([self.graph.param(weight)?, self.graph.param(bias)?]),
+            None => {
+                let constant = |name: &str, value| self.graph.floats(name, &[channels], &vec![value; channels]);
+                Ok([constant("ones", 1.0), constant("zeros", 0.0)])
+            }
+        }
+    }
+
+    /// This value and a number, element by element.
+    fn with_number(&self, operator: &'static str, name: &str, number: f64) -> Self {
+        self.node(operator, &[&self.graph.floats(name, &[], &[number as f32])], &[])
+    }
+
+    fn pool(&self, operator: &'static str, config: Pool2dConfig, more: &[(&str, Attribute)]) -> Self {
+        let Pool2dConfig { kernel, stride, padding, ceil } = config;
+        let mut attributes = vec![
+            ("kernel_shape", ints::<2>(kernel)),
+            ("strides", ints::<2>(stride)),
+            ("pads", ints::<4>(padding)),
+            ("ceil_mode", int(usize::from(ceil))),
+        ];
+        attributes.extend_from_slice(more);
+        self.node(operator, &[], &attributes)
+    }
+
+    /// Along one axis, the last `before` elements in front and the first `after` behind.
+    fn wrap(&self, axis: i64, [before, after]: [usize; 2]) -> Self {
+        let ints = |value: i64| self.graph.ints(&[value]);
+        let part = |from: i64, to: i64| self.node("Slice", &[&ints(from), &ints(to), &ints(axis)], &[]);
+        let front = (before > 0).then(|| part(-(before as i64), i64::MAX));
+        let back = (after > 0).then(|| part(0, after as i64));
+        let parts: Vec<_> =
+            [front.as_ref(), Some(self), back.as_ref()].into_iter().flatten().map(|part| part.name.as_str()).collect();
+        if parts.len() == 1 {
+            return self.clone();
+        }
+        self.graph.node("Concat", &parts, &[("axis", Attribute::Int(axis))])
     }
 }
 
@@ -121,33 +162,54 @@ impl Value for Symbol {
         )
     }
 
-    fn instance_norm2d(&self, weight: &Param, bias: &Param, epsilon: f64) -> Result<Self> {
+    fn instance_norm2d(&self, channels: usize, affine: Option<Affine>, epsilon: f64) -> Result<Self> {
         let graph = &self.graph;
+        let [weight, bias] = self.weight_and_bias(channels, affine)?;
         if graph.norms() == NormForm::Operator {
-            return self.weighted(
-                "InstanceNormalization",
-                weight,
-                Some(bias),
-                &[("epsilon", Attribute::Float(epsilon as f32))],
-            );
+            let epsilon = [("epsilon", Attribute::Float(epsilon as f32))];
+            return Ok(self.node("InstanceNormalization", &[&weight, &bias], &epsilon));
         }
-        let channels = weight.dims()[0];
         let start = graph.claim_statistics(channels);
         let mean = self.mean_of_picture().unless_given(0, start, channels);
         let centred = self.node("Sub", &[&mean.name], &[]);
         let variance = centred.node("Mul", &[&centred.name], &[]).mean_of_picture().unless_given(1, start, channels);
-        let epsilon = graph.floats("epsilon", &[], &[epsilon as f32]);
-        let deviation = variance.node("Add", &[&epsilon], &[]).node("Sqrt", &[], &[]);
-        let scale = self.per_channel(weight)?.node("Div", &[&deviation.name], &[]);
-        Ok(centred.node("Mul", &[&scale.name], &[]).node("Add", &[&self.per_channel(bias)?.name], &[]))
+        let deviation = variance.with_number("Add", "epsilon", epsilon).node("Sqrt", &[], &[]);
+        let scale = self.per_channel(&weight).node("Div", &[&deviation.name], &[]);
+        Ok(centred.node("Mul", &[&scale.name], &[]).node("Add", &[&self.per_channel(&bias).name], &[]))
+    }
+
+    fn batch_norm2d(&self, mean: &Param, variance: &Param, affine: Option<Affine>, epsilon: f64) -> Result<Self> {
+        let [weight, bias] = self.weight_and_bias(mean.dims()[0], affine)?;
+        let (mean, variance) = (self.graph.param(mean)?, self.graph.param(variance)?);
+        let epsilon = [("epsilon", Attribute::Float(epsilon as f32))];
+        Ok(self.node("BatchNormalization", &[&weight, &bias, &mean, &variance], &epsilon))
+    }
+
+    fn pixel_norm(&self, epsilon: f64) -> Result<Self> {
+        let squares = self.node("Mul", &[&self.name], &[]);
+        let over_channels = [("axes", Attribute::Ints(vec![1])), ("keepdims", Attribute::Int(1))];
+        let mean = squares.node("ReduceMean", &[], &over_channels).with_number("Add", "epsilon", epsilon);
+        Ok(self.node("Div", &[&mean.node("Sqrt", &[], &[]).name], &[]))
     }
 
     fn relu(&self) -> Result<Self> {
         Ok(self.node("Relu", &[], &[]))
     }
 
+    fn leaky_relu(&self, slope: f64) -> Result<Self> {
+        Ok(self.node("LeakyRelu", &[], &[("alpha", Attribute::Float(slope as f32))]))
+    }
+
     fn sigmoid(&self) -> Result<Self> {
         Ok(self.node("Sigmoid", &[], &[]))
+    }
+
+    fn tanh(&self) -> Result<Self> {
+        Ok(self.node("Tanh", &[], &[]))
+    }
+
+    fn silu(&self) -> Result<Self> {
+        Ok(self.node("Mul", &[&self.node("Sigmoid", &[], &[]).name], &[]))
     }
 
     fn clamp(&self, low: f32, high: f32) -> Result<Self> {
@@ -160,16 +222,60 @@ impl Value for Symbol {
         Ok(self.node("Add", &[&other.name], &[]))
     }
 
+    fn sub(&self, other: &Self) -> Result<Self> {
+        Ok(self.node("Sub", &[&other.name], &[]))
+    }
+
+    fn mul(&self, other: &Self) -> Result<Self> {
+        Ok(self.node("Mul", &[&other.name], &[]))
+    }
+
+    fn scale(&self, by: f64) -> Result<Self> {
+        Ok(self.with_number("Mul", "scale", by))
+    }
+
+    fn shift(&self, by: f64) -> Result<Self> {
+        Ok(self.with_number("Add", "shift", by))
+    }
+
     fn channel_affine(&self, scale: &[f32], shift: &[f32]) -> Result<Self> {
         let scale = self.graph.floats("channel_scale", &[1, scale.len(), 1, 1], scale);
         let shift = self.graph.floats("channel_shift", &[1, shift.len(), 1, 1], shift);
         Ok(self.node("Mul", &[&scale], &[]).node("Add", &[&shift], &[]))
     }
 
-    fn reflection_pad2d(&self, padding: usize) -> Result<Self> {
-        let padding = padding as i64;
-        let pads = self.graph.ints(&[0, 0, padding, padding, 0, 0, padding, padding]);
-        Ok(self.node("Pad", &[&pads], &[("mode", Attribute::Text("reflect"))]))
+    fn max_pool2d(&self, config: Pool2dConfig) -> Result<Self> {
+        Ok(self.pool("MaxPool", config, &[]))
+    }
+
+    fn avg_pool2d(&self, config: Pool2dConfig) -> Result<Self> {
+        Ok(self.pool("AveragePool", config, &[("count_include_pad", Attribute::Int(1))]))
+    }
+
+    fn upsample2x(&self) -> Result<Self> {
+        let scales = self.graph.floats("upsample2x", &[4], &[1.0, 1.0, 2.0, 2.0]);
+        Ok(self.node(
+            "Resize",
+            &["", &scales],
+            &[
+                ("mode", Attribute::Text("nearest")),
+                ("coordinate_transformation_mode", Attribute::Text("asymmetric")),
+                ("nearest_mode", Attribute::Text("floor")),
+            ],
+        ))
+    }
+
+    fn pad2d(&self, padding: Padding, mode: Option<PadMode>) -> Result<Self> {
+        let Padding { rows, columns } = padding;
+        let mode = match mode {
+            None => "constant",
+            Some(PadMode::Reflect) => "reflect",
+            Some(PadMode::Replicate) => "edge",
+            // Pad has no such mode before opset 19.
+            Some(PadMode::Circular) => return Ok(self.wrap(2, rows).wrap(3, columns)),
+        };
+        let pads = [0, 0, rows[0], columns[0], 0, 0, rows[1], columns[1]].map(|count| count as i64);
+        Ok(self.node("Pad", &[&self.graph.ints(&pads)], &[("mode", Attribute::Text(mode))]))
     }
 
     fn pad_to_multiple(&self, multiple: usize, at_least: usize) -> Result<Self> {
@@ -189,6 +295,29 @@ impl Value for Symbol {
     fn crop_like(&self, other: &Self) -> Result<Self> {
         let ints = |values| self.graph.ints(values);
         Ok(self.node("Slice", &[&ints(&[0, 0]), &other.height_and_width().name, &ints(&[2, 3])], &[]))
+    }
+
+    fn expand_like(&self, other: &Self) -> Result<Self> {
+        let ints = |values| self.graph.ints(values);
+        let size = self.graph.node(
+            "Concat",
+            &[&ints(&[1, 1]), &other.height_and_width().name],
+            &[("axis", Attribute::Int(0))],
+        );
+        Ok(self.node("Unsqueeze", &[&ints(&[2, 3])], &[]).node("Expand", &[&size.name], &[]))
+    }
+
+    fn concat(&self, other: &Self) -> Result<Self> {
+        Ok(self.node("Concat", &[&other.name], &[("axis", Attribute::Int(1))]))
+    }
+
+    fn lookup(&self, table: &Param) -> Result<Self> {
+        let table = self.graph.param(table)?;
+        Ok(self.graph.node("Gather", &[&table, &self.name], &[("axis", Attribute::Int(0))]))
+    }
+
+    fn flatten(&self) -> Result<Self> {
+        Ok(self.node("Flatten", &[], &[("axis", Attribute::Int(1))]))
     }
 
     fn unflatten(&self, [channels, height, width]: [usize; 3]) -> Result<Self> {

@@ -11,6 +11,7 @@ use easel_native::{Options as EngineOptions, OrtEngine};
 use easel_runtime::card::{Kind, PictureFormat, Provenance};
 use easel_runtime::{ModelCard, Random};
 use easel_train::networks::gan::{self, Generator};
+use easel_train::networks::lenet::{self, Lenet};
 use easel_train::networks::style::{self, Stylizer};
 use easel_train::{Params, Result, Value};
 
@@ -65,6 +66,31 @@ fn a_file_is_verified_by_the_weights_inside_it() {
         let error = verify_file(&changed, None).unwrap_err().to_string();
         assert!(error.contains("`stylized`["), "{error}");
     }
+}
+
+#[test]
+fn a_classifier_carries_its_classes_and_its_normalisation() {
+    let sizes = lenet::Sizes { channels: 3, classes: 2 };
+    let network = Lenet::new(params().root(), sizes).unwrap();
+    let with = |classes: &[&str]| {
+        let classes = classes.iter().map(|class| class.to_string()).collect();
+        let options = Options { classes, ..Options::default() };
+        export(&network, sizes.architecture(), Provenance::default(), &options)
+    };
+    let file = with(&["cat", "dog"]).unwrap();
+    assert_eq!(file.card.kind, Kind::Classifier { class_count: 2 });
+    assert_eq!(ModelCard::from_model(&file.bytes).unwrap().classes, ["cat", "dog"]);
+    assert!(verify_file(&file.bytes, None).unwrap().max_difference < 1e-4);
+    assert!(with(&[]).unwrap().card.classes.is_empty());
+    assert!(with(&["cat"]).err().unwrap().to_string().contains("1 classes, the network 2"));
+
+    let mut engine = OrtEngine::load(&file.bytes, &EngineOptions::default()).unwrap();
+    // Middle grey is what the network sees as 0.
+    let grey = easel_runtime::Tensor::new([1, 3, 32, 32], vec![0.5f32; 3 * 32 * 32]).unwrap();
+    let found = engine.run_blocking(&[("image", &grey)]).unwrap().remove(0).1.into_f32().unwrap();
+    let zeros = Tensor::zeros((1, 3, 32, 32), DType::F32, &Device::Cpu).unwrap();
+    let expected = network.forward(&zeros).unwrap().flatten_all().unwrap().to_vec1::<f32>().unwrap();
+    assert!(found.iter().zip(expected).all(|(a, b)| (a - b).abs() < 1e-5));
 }
 
 /// A stylizer run tile by tile needs the whole picture's statistics: with them given, a part of the picture whose

@@ -50,6 +50,11 @@ pub enum Kind {
     },
     /// `image [batch, 3, height, width] -> stylized`, the same shape.
     Stylizer,
+    /// `image [batch, channel, height, width] -> logits [batch, class_count]`.
+    Classifier {
+        /// The number of classes. The card's names, where it has some, are as many.
+        class_count: usize,
+    },
 }
 
 impl Kind {
@@ -58,6 +63,7 @@ impl Kind {
         match self {
             Kind::Generator { .. } => "generator",
             Kind::Stylizer => "stylizer",
+            Kind::Classifier { .. } => "classifier",
         }
     }
 }
@@ -208,6 +214,12 @@ impl ModelCard {
             Kind::Generator { latent } if !(1..=1 << 20).contains(&latent.dim) => {
                 bad(format!("a latent vector of {} elements", latent.dim))
             }
+            &Kind::Classifier { class_count } if !(1..=1 << 20).contains(&class_count) => {
+                bad(format!("a classifier of {class_count} classes"))
+            }
+            &Kind::Classifier { class_count } if !self.classes.is_empty() && self.classes.len() != class_count => {
+                bad(format!("{} names for {class_count} classes", self.classes.len()))
+            }
             _ => Ok(()),
         }
     }
@@ -255,6 +267,20 @@ mod tests {
         let mut absurd = card();
         absurd.picture.channels = 4;
         assert!(ModelCard::from_json(&absurd.to_json()).is_err());
+    }
+
+    #[test]
+    fn a_classifiers_names_are_as_many_as_its_classes() {
+        let classifier = |class_count, names: &[&str]| ModelCard {
+            kind: Kind::Classifier { class_count },
+            classes: names.iter().map(|name| name.to_string()).collect(),
+            ..card()
+        };
+        let read = |card: ModelCard| ModelCard::from_json(&card.to_json());
+        assert_eq!(read(classifier(2, &["cat", "dog"])).unwrap(), classifier(2, &["cat", "dog"]));
+        assert!(read(classifier(2, &[])).is_ok());
+        assert!(read(classifier(0, &[])).is_err());
+        assert!(read(classifier(3, &["cat", "dog"])).unwrap_err().to_string().contains("2 names for 3 classes"));
     }
 
     #[test]

@@ -37,6 +37,9 @@ pub enum Error {
     /// A tensor whose shape or element type does not fit.
     #[error("{0}")]
     Shape(String),
+    /// Sampling that cannot be done as it was asked for.
+    #[error("{0}")]
+    Sampling(String),
     /// The engine failed; its own words.
     #[error("{0}")]
     Engine(String),

@@ -17,6 +17,8 @@ pub mod grid;
 pub mod onnx;
 pub mod picture;
 pub mod random;
+pub mod samplers;
+pub mod schedule;
 pub mod tensor;
 
 pub use card::ModelCard;
@@ -25,4 +27,5 @@ pub use engine::Engine;
 pub use error::{Error, Result};
 pub use picture::Picture;
 pub use random::Random;
+pub use schedule::Schedule;
 pub use tensor::Tensor;

@@ -13,6 +13,7 @@ pub mod ops;
 pub mod optim;
 pub mod param;
 pub mod run;
+pub mod summary;
 pub mod trainers;
 pub mod value;
 pub mod weights;

@@ -10,6 +10,9 @@ use easel_runtime::Random;
 
 use crate::{Error, Result};
 
+/// PyTorch's count of a batch norm's batches, which nothing here needs: it may be there.
+const BATCH_COUNT: &str = "num_batches_tracked";
+
 /// What a parameter starts from.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub enum Init {
@@ -155,8 +158,11 @@ impl Params {
                 Some(_) => {}
             }
         }
-        let mut unknown: Vec<_> =
-            tensors.keys().filter(|name| !params.iter().any(|param| param.name() == *name)).collect();
+        let mut unknown: Vec<_> = tensors
+            .keys()
+            .filter(|name| !params.iter().any(|param| param.name() == *name))
+            .filter(|name| name.rsplit('.').next() != Some(BATCH_COUNT))
+            .collect();
         unknown.sort();
         problems.extend(unknown.into_iter().map(|name| format!("the network has no `{name}`")));
         if !problems.is_empty() {
@@ -194,6 +200,11 @@ impl Scope {
     /// The place of a child module: names below it begin with `name.`.
     pub fn sub(&self, name: impl fmt::Display) -> Self {
         Self { params: self.params.clone(), prefix: self.full_name(name) }
+    }
+
+    /// The name of the module itself; empty at the root.
+    pub fn path(&self) -> &str {
+        &self.prefix
     }
 
     /// Makes a parameter that is trained.
@@ -263,6 +274,10 @@ mod tests {
         let params = params();
         let before = params.to_tensors()["block.0.weight"].to_vec2::<f32>().unwrap();
         let mut tensors = params.to_tensors();
+        // What PyTorch alone counts may be there.
+        let count = Tensor::new(7i64, &Device::Cpu).unwrap();
+        let counted = tensors.clone().into_iter().chain([("norm.num_batches_tracked".to_string(), count)]);
+        self::params().load(&counted.collect()).unwrap();
         tensors.insert("block.0.weight".into(), Tensor::zeros((2, 3), DType::F32, &Device::Cpu).unwrap());
         tensors.remove("block.0.mean");
         tensors.insert("extra".into(), Tensor::zeros(1, DType::F32, &Device::Cpu).unwrap());

@@ -2,6 +2,10 @@
 
 mod tensor;
 
+pub(crate) use tensor::weight_and_bias;
+
+pub use crate::kernels::pad2d::PadMode;
+pub use crate::ops::pad2d::Padding;
 use crate::{Param, Result};
 
 /// A convolution's options, with PyTorch's meaning. The padding is zeros; other modes are an operation of their own.
@@ -64,11 +68,24 @@ impl Pool2dConfig {
     }
 }
 
+/// The learnt scale and shift of a normalisation, both `[channel]`.
+#[derive(Debug, Clone, Copy)]
+pub struct Affine<'a> {
+    /// What every channel is multiplied by.
+    pub weight: &'a Param,
+    /// What is then added.
+    pub bias: &'a Param,
+}
+
 /// The operations that networks are written in, with ONNX's meaning.
 ///
 /// [`candle_core::Tensor`] computes them; the exporter's symbol records them as nodes. A network that is generic over
 /// `Value` therefore trains and exports from one description. There is no shape to ask for: a size looked up in a
-/// forward pass would be baked into the exported graph. Pictures are `[batch, channel, height, width]`.
+/// forward pass would be baked into the exported graph. Pictures are `[batch, channel, height, width]` of floats, and
+/// labels are values too, of 64-bit integers.
+///
+/// A [`Tensor`](candle_core::Tensor) has methods of its own under some of these names, with another meaning (its `sub`
+/// does not broadcast, its `relu` has another gradient): outside of generic code write `Value::relu(&x)`.
 pub trait Value: Clone {
     /// `x W^T + b` over the last dimension; weight `[out, in]`, bias `[out]`.
     fn linear(&self, weight: &Param, bias: Option<&Param>) -> Result<Self>;
@@ -80,27 +97,71 @@ pub trait Value: Clone {
     fn conv_transpose2d(&self, weight: &Param, bias: Option<&Param>, config: ConvTranspose2dConfig) -> Result<Self>;
 
     /// Instance normalisation (Ulyanov et al. 2016, arXiv 1607.08022): every channel of every picture to mean 0 and
-    /// variance 1 (biased, with `epsilon` added), then times `weight [channel]` plus `bias [channel]`.
-    fn instance_norm2d(&self, weight: &Param, bias: &Param, epsilon: f64) -> Result<Self>;
+    /// variance 1 (biased, with `epsilon` added), then times weight plus bias where `affine` gives them. All are
+    /// `[channel]`.
+    fn instance_norm2d(&self, channels: usize, affine: Option<Affine>, epsilon: f64) -> Result<Self>;
+
+    /// Batch normalisation (Ioffe and Szegedy 2015, arXiv 1502.03167) by known statistics:
+    /// `(x - mean) / sqrt(variance + epsilon)`, then times weight plus bias where `affine` gives them. All are
+    /// `[channel]`.
+    fn batch_norm2d(&self, mean: &Param, variance: &Param, affine: Option<Affine>, epsilon: f64) -> Result<Self>;
+
+    /// `x / sqrt(mean of x^2 over the channels + epsilon)` at every pixel (Karras et al. 2017, arXiv 1710.10196).
+    fn pixel_norm(&self, epsilon: f64) -> Result<Self>;
 
     /// `max(x, 0)`.
     fn relu(&self) -> Result<Self>;
 
+    /// x where x is positive, else `slope` x.
+    fn leaky_relu(&self, slope: f64) -> Result<Self>;
+
     /// `1 / (1 + exp(-x))`.
     fn sigmoid(&self) -> Result<Self>;
+
+    /// The hyperbolic tangent.
+    fn tanh(&self) -> Result<Self>;
+
+    /// `x / (1 + exp(-x))`.
+    fn silu(&self) -> Result<Self>;
 
     /// Every element into `[low, high]`.
     fn clamp(&self, low: f32, high: f32) -> Result<Self>;
 
-    /// The sum of two values of one shape.
+    /// `x + other`. Here and below a dimension of 1, or one that is missing in front, is repeated to fit.
     fn add(&self, other: &Self) -> Result<Self>;
+
+    /// `x - other`.
+    fn sub(&self, other: &Self) -> Result<Self>;
+
+    /// `x * other`, element by element.
+    fn mul(&self, other: &Self) -> Result<Self>;
+
+    /// Every element times a number.
+    fn scale(&self, by: f64) -> Result<Self>;
+
+    /// Every element plus a number.
+    fn shift(&self, by: f64) -> Result<Self>;
 
     /// Channel c times `scale[c]` plus `shift[c]`; both as long as the picture has channels.
     fn channel_affine(&self, scale: &[f32], shift: &[f32]) -> Result<Self>;
 
+    /// The largest element of every window; padding is never it.
+    fn max_pool2d(&self, config: Pool2dConfig) -> Result<Self>;
+
+    /// The mean of every window. Padding counts as zeros; what `ceil` adds beyond it does not count.
+    fn avg_pool2d(&self, config: Pool2dConfig) -> Result<Self>;
+
+    /// Every element repeated twice in both directions.
+    fn upsample2x(&self) -> Result<Self>;
+
+    /// Adds rows and columns on the four sides: zeros, or what `mode` says.
+    fn pad2d(&self, padding: Padding, mode: Option<PadMode>) -> Result<Self>;
+
     /// Mirrors `padding` rows and columns outwards on all four sides, without repeating the border. The picture must be
     /// larger than the padding.
-    fn reflection_pad2d(&self, padding: usize) -> Result<Self>;
+    fn reflection_pad2d(&self, padding: usize) -> Result<Self> {
+        self.pad2d(Padding::all(padding), Some(PadMode::Reflect))
+    }
 
     /// Repeats the last row and column until height and width are multiples of `multiple` and at least `at_least`
     /// (itself a multiple).
@@ -108,6 +169,18 @@ pub trait Value: Clone {
 
     /// The top left part as high and as wide as `other`.
     fn crop_like(&self, other: &Self) -> Result<Self>;
+
+    /// A vector `[batch, channel]` at every pixel of a picture as high and as wide as `other`.
+    fn expand_like(&self, other: &Self) -> Result<Self>;
+
+    /// This value and another, one behind the other along the channels (the second dimension).
+    fn concat(&self, other: &Self) -> Result<Self>;
+
+    /// For labels (int64, any shape) the rows of a table `[labels, size]`; the result has one dimension more.
+    fn lookup(&self, table: &Param) -> Result<Self>;
+
+    /// `[batch, ..]` as `[batch, product of the rest]`.
+    fn flatten(&self) -> Result<Self>;
 
     /// `[batch, channel * height * width]` as pictures of this channel, height and width.
     fn unflatten(&self, picture: [usize; 3]) -> Result<Self>;

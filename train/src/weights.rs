@@ -38,10 +38,8 @@ pub struct Weights {
 impl Weights {
     /// The file's bytes, the same for the same contents.
     pub fn to_bytes(&self) -> Result<Vec<u8>> {
-        let metadata = Metadata {
-            architecture: Cow::Borrowed(&self.architecture),
-            provenance: Cow::Borrowed(&self.provenance),
-        };
+        let metadata =
+            Metadata { architecture: Cow::Borrowed(&self.architecture), provenance: Cow::Borrowed(&self.provenance) };
         let json = serde_json::to_string(&metadata).expect("cards have only string keys");
         let metadata = HashMap::from([(METADATA_KEY.to_string(), json)]);
         safetensors::serialize(&self.tensors, Some(metadata)).map_err(|error| Error::Checkpoint(error.to_string()))
@@ -59,11 +57,7 @@ impl Weights {
         if let Some(json) = header.metadata().as_ref().and_then(|metadata| metadata.get(METADATA_KEY)) {
             let Metadata { architecture, provenance } = serde_json::from_str(json)
                 .map_err(|error| bad(format!("its metadata `{METADATA_KEY}` cannot be read: {error}")))?;
-            return Ok(Self {
-                architecture: architecture.into_owned(),
-                provenance: provenance.into_owned(),
-                tensors,
-            });
+            return Ok(Self { architecture: architecture.into_owned(), provenance: provenance.into_owned(), tensors });
         }
         let shapes = tensors.iter().map(|(name, tensor)| (name.clone(), tensor.dims().to_vec())).collect();
         let architecture = networks::recognise(&shapes).map_err(|error| bad(error.to_string()))?;
@@ -121,10 +115,7 @@ mod tests {
             assert_eq!(weights.architecture.name, name);
             weights.network().unwrap();
         }
-        let unknown = safetensors::serialize(
-            [("a", Tensor::zeros(1, DType::F32, &Device::Cpu).unwrap())],
-            None,
-        );
+        let unknown = safetensors::serialize([("a", Tensor::zeros(1, DType::F32, &Device::Cpu).unwrap())], None);
         let error = Weights::from_bytes(&unknown.unwrap(), Path::new("w")).err().unwrap().to_string();
         assert!(error.contains("no known network"), "{error}");
     }

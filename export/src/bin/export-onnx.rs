@@ -117,6 +117,7 @@ fn run_export(args: ExportArgs) -> Result<()> {
         title: args.title,
         licence: args.licence,
         author: args.author,
+        classes: source.classes,
         library: args.library.ort_lib,
     };
     let exported = export(models::of_network(&network), source.weights.architecture.clone(), provenance, &options)?;

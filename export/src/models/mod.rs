@@ -1,5 +1,6 @@
 //! The kinds of model that can be exported: how each is recorded, described and tried out.
 
+mod classifier;
 mod generator;
 mod stylizer;
 
@@ -36,5 +37,6 @@ pub fn of_network(network: &Network) -> &dyn Exportable {
     match network {
         Network::Gan(generator) => generator,
         Network::Style(stylizer) => stylizer,
+        Network::Lenet(lenet) => lenet,
     }
 }

@@ -3,8 +3,12 @@
 //! A checkpoint's `weights.safetensors` is written and read by [`Weights`](crate::Weights): the parameters of the one
 //! network that gets exported (for a GAN the generator), under PyTorch's names and without a prefix.
 
+pub mod denoiser;
 pub mod gan;
+pub mod lenet;
+pub mod progan;
 pub mod style;
+pub mod vgg;
 
 use std::collections::BTreeMap;
 
@@ -21,6 +25,8 @@ pub enum Network {
     Gan(gan::Generator),
     /// The stylizing network.
     Style(style::Stylizer),
+    /// The classifier.
+    Lenet(lenet::Lenet),
 }
 
 impl Network {
@@ -30,12 +36,10 @@ impl Network {
         let network = match architecture.name.as_str() {
             gan::ARCHITECTURE => Self::Gan(gan::Generator::new(params.root(), gan::Sizes::read(architecture)?)?),
             style::ARCHITECTURE => Self::Style(style::Stylizer::new(params.root(), style::Sizes::read(architecture)?)?),
+            lenet::ARCHITECTURE => Self::Lenet(lenet::Lenet::new(params.root(), lenet::Sizes::read(architecture)?)?),
             other => {
-                return Err(Error::Checkpoint(format!(
-                    "unknown architecture `{other}`: {} and {} are known",
-                    gan::ARCHITECTURE,
-                    style::ARCHITECTURE
-                )));
+                let known = [gan::ARCHITECTURE, style::ARCHITECTURE, lenet::ARCHITECTURE].join(", ");
+                return Err(Error::Checkpoint(format!("unknown architecture `{other}`: known are {known}")));
             }
         };
         params.load(weights)?;
@@ -48,6 +52,7 @@ pub fn recognise(shapes: &BTreeMap<String, Vec<usize>>) -> Result<Architecture> 
     gan::Sizes::recognise(shapes)
         .map(|sizes| sizes.architecture())
         .or_else(|| style::Sizes::recognise(shapes).map(|sizes| sizes.architecture()))
+        .or_else(|| lenet::Sizes::recognise(shapes).map(|sizes| sizes.architecture()))
         .ok_or_else(|| {
             let first: Vec<_> = shapes.keys().take(3).map(String::as_str).collect();
             Error::Checkpoint(format!(

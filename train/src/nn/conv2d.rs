@@ -1,32 +1,67 @@
 //! A convolution.
 
 use crate::param::{Init, Scope};
-use crate::value::Conv2dConfig;
+use crate::value::{Conv2dConfig, PadMode, Padding};
 use crate::{Param, Result, Value};
+
+/// What a [`Conv2d`] can be told.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Conv2dOptions {
+    /// Stride, padding, dilation and groups.
+    pub config: Conv2dConfig,
+    /// What the padding is taken from; zeros where there is none.
+    pub padding_mode: Option<PadMode>,
+    /// Whether a bias is added.
+    pub bias: bool,
+}
+
+impl Default for Conv2dOptions {
+    fn default() -> Self {
+        Conv2dConfig::default().into()
+    }
+}
+
+impl From<Conv2dConfig> for Conv2dOptions {
+    fn from(config: Conv2dConfig) -> Self {
+        Self { config, padding_mode: None, bias: true }
+    }
+}
 
 /// Cross-correlation of pictures `[batch, in, height, width]`.
 #[derive(Debug, Clone)]
 pub struct Conv2d {
     weight: Param,
-    bias: Param,
-    config: Conv2dConfig,
+    bias: Option<Param>,
+    options: Conv2dOptions,
 }
 
 impl Conv2d {
-    /// Parameters `weight [outputs, inputs / groups, kernel, kernel]` and `bias [outputs]`, both as PyTorch draws them:
-    /// uniform within 1 / sqrt(fan_in).
-    pub fn new(scope: Scope, inputs: usize, outputs: usize, kernel: usize, config: Conv2dConfig) -> Result<Self> {
-        let inputs = inputs / config.groups;
+    /// Parameters `weight [outputs, inputs / groups, kernel, kernel]` and, unless told otherwise, `bias [outputs]`,
+    /// both as PyTorch draws them: uniform within 1 / sqrt(fan_in).
+    pub fn new(
+        scope: Scope,
+        inputs: usize,
+        outputs: usize,
+        kernel: usize,
+        options: impl Into<Conv2dOptions>,
+    ) -> Result<Self> {
+        let options = options.into();
+        let inputs = inputs / options.config.groups;
         let init = Init::Uniform { bound: 1.0 / ((inputs * kernel * kernel) as f64).sqrt() };
         Ok(Self {
             weight: scope.trained("weight", &[outputs, inputs, kernel, kernel], init)?,
-            bias: scope.trained("bias", &[outputs], init)?,
-            config,
+            bias: options.bias.then(|| scope.trained("bias", &[outputs], init)).transpose()?,
+            options,
         })
     }
 
     /// `[batch, inputs, height, width]` to `[batch, outputs, ..]`.
     pub fn forward<V: Value>(&self, x: &V) -> Result<V> {
-        x.conv2d(&self.weight, Some(&self.bias), self.config)
+        let Conv2dOptions { config, padding_mode, .. } = self.options;
+        if padding_mode.is_none() || config.padding == 0 {
+            return x.conv2d(&self.weight, self.bias.as_ref(), config);
+        }
+        let padded = x.pad2d(Padding::all(config.padding), padding_mode)?;
+        padded.conv2d(&self.weight, self.bias.as_ref(), Conv2dConfig { padding: 0, ..config })
     }
 }

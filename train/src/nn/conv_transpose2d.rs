@@ -4,34 +4,58 @@ use crate::param::{Init, Scope};
 use crate::value::ConvTranspose2dConfig;
 use crate::{Param, Result, Value};
 
+/// What a [`ConvTranspose2d`] can be told.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct ConvTranspose2dOptions {
+    /// Stride, padding, output padding, dilation and groups.
+    pub config: ConvTranspose2dConfig,
+    /// Whether a bias is added.
+    pub bias: bool,
+}
+
+impl Default for ConvTranspose2dOptions {
+    fn default() -> Self {
+        ConvTranspose2dConfig::default().into()
+    }
+}
+
+impl From<ConvTranspose2dConfig> for ConvTranspose2dOptions {
+    fn from(config: ConvTranspose2dConfig) -> Self {
+        Self { config, bias: true }
+    }
+}
+
 /// The adjoint of a convolution, for upsampling.
 #[derive(Debug, Clone)]
 pub struct ConvTranspose2d {
     weight: Param,
-    bias: Param,
+    bias: Option<Param>,
     config: ConvTranspose2dConfig,
 }
 
 impl ConvTranspose2d {
-    /// Parameters `weight [inputs, outputs, kernel, kernel]` and `bias [outputs]`, both as PyTorch draws them: uniform
-    /// within 1 / sqrt(outputs * kernel^2), which is what its fan-in comes to for a transposed weight.
+    /// Parameters `weight [inputs, outputs / groups, kernel, kernel]` and, unless told otherwise, `bias [outputs]`,
+    /// both as PyTorch draws them: uniform within 1 / sqrt(outputs / groups * kernel^2), which is what its fan-in comes
+    /// to for a transposed weight.
     pub fn new(
         scope: Scope,
         inputs: usize,
         outputs: usize,
         kernel: usize,
-        config: ConvTranspose2dConfig,
+        options: impl Into<ConvTranspose2dOptions>,
     ) -> Result<Self> {
-        let init = Init::Uniform { bound: 1.0 / ((outputs * kernel * kernel) as f64).sqrt() };
+        let ConvTranspose2dOptions { config, bias } = options.into();
+        let group_outputs = outputs / config.groups;
+        let init = Init::Uniform { bound: 1.0 / ((group_outputs * kernel * kernel) as f64).sqrt() };
         Ok(Self {
-            weight: scope.trained("weight", &[inputs, outputs, kernel, kernel], init)?,
-            bias: scope.trained("bias", &[outputs], init)?,
+            weight: scope.trained("weight", &[inputs, group_outputs, kernel, kernel], init)?,
+            bias: bias.then(|| scope.trained("bias", &[outputs], init)).transpose()?,
             config,
         })
     }
 
     /// `[batch, inputs, height, width]` to `[batch, outputs, ..]`.
     pub fn forward<V: Value>(&self, x: &V) -> Result<V> {
-        x.conv_transpose2d(&self.weight, Some(&self.bias), self.config)
+        x.conv_transpose2d(&self.weight, self.bias.as_ref(), self.config)
     }
 }

@@ -1,29 +1,42 @@
 //! Instance normalisation.
 
 use crate::param::{Init, Scope};
+use crate::value::Affine;
 use crate::{Param, Result, Value};
 
 /// What PyTorch adds to the variance.
 const EPSILON: f64 = 1e-5;
 
-/// Instance normalisation with a learnt scale and shift (`affine=True` in PyTorch, no running statistics).
+/// Instance normalisation, by the statistics of each picture at all times (no running ones).
 #[derive(Debug, Clone)]
 pub struct InstanceNorm2d {
-    weight: Param,
-    bias: Param,
+    channels: usize,
+    affine: Option<[Param; 2]>,
+    epsilon: f64,
 }
 
 impl InstanceNorm2d {
-    /// Parameters `weight [channels]`, ones, and `bias [channels]`, zeros.
+    /// With a learnt scale and shift (`affine=True` in PyTorch): parameters `weight [channels]`, ones, and
+    /// `bias [channels]`, zeros.
     pub fn new(scope: Scope, channels: usize) -> Result<Self> {
-        Ok(Self {
-            weight: scope.trained("weight", &[channels], Init::Constant(1.0))?,
-            bias: scope.trained("bias", &[channels], Init::Constant(0.0))?,
-        })
+        let weight = scope.trained("weight", &[channels], Init::Constant(1.0))?;
+        let bias = scope.trained("bias", &[channels], Init::Constant(0.0))?;
+        Ok(Self { channels, affine: Some([weight, bias]), epsilon: EPSILON })
+    }
+
+    /// Without parameters, which is PyTorch's default.
+    pub fn plain(channels: usize) -> Self {
+        Self { channels, affine: None, epsilon: EPSILON }
+    }
+
+    /// Another number added to the variance than 1e-5.
+    pub fn with_epsilon(self, epsilon: f64) -> Self {
+        Self { epsilon, ..self }
     }
 
     /// The same shape out as in.
     pub fn forward<V: Value>(&self, x: &V) -> Result<V> {
-        x.instance_norm2d(&self.weight, &self.bias, EPSILON)
+        let affine = self.affine.as_ref().map(|[weight, bias]| Affine { weight, bias });
+        x.instance_norm2d(self.channels, affine, self.epsilon)
     }
 }

@@ -3,24 +3,49 @@
 use crate::param::{Init, Scope};
 use crate::{Param, Result, Value};
 
+/// What a [`Linear`] can be told. An [`Init`] alone stands for weights drawn from it and a bias of zeros.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct LinearOptions {
+    /// What the weight is drawn from, where the bias starts with zeros; by default both are drawn as PyTorch does,
+    /// uniform within 1 / sqrt(inputs).
+    pub init: Option<Init>,
+    /// Whether a bias is added.
+    pub bias: bool,
+}
+
+impl Default for LinearOptions {
+    fn default() -> Self {
+        Self { init: None, bias: true }
+    }
+}
+
+impl From<Init> for LinearOptions {
+    fn from(init: Init) -> Self {
+        Self { init: Some(init), bias: true }
+    }
+}
+
 /// `y = x W^T + b` on `[batch, in]`.
 #[derive(Debug, Clone)]
 pub struct Linear {
     weight: Param,
-    bias: Param,
+    bias: Option<Param>,
 }
 
 impl Linear {
-    /// Parameters `weight [outputs, inputs]`, drawn from `init`, and `bias [outputs]`, zeros.
-    pub fn new(scope: Scope, inputs: usize, outputs: usize, init: Init) -> Result<Self> {
+    /// Parameters `weight [outputs, inputs]` and, unless told otherwise, `bias [outputs]`.
+    pub fn new(scope: Scope, inputs: usize, outputs: usize, options: impl Into<LinearOptions>) -> Result<Self> {
+        let LinearOptions { init, bias } = options.into();
+        let default = Init::Uniform { bound: 1.0 / (inputs as f64).sqrt() };
+        let bias_init = if init.is_some() { Init::Constant(0.0) } else { default };
         Ok(Self {
-            weight: scope.trained("weight", &[outputs, inputs], init)?,
-            bias: scope.trained("bias", &[outputs], Init::Constant(0.0))?,
+            weight: scope.trained("weight", &[outputs, inputs], init.unwrap_or(default))?,
+            bias: bias.then(|| scope.trained("bias", &[outputs], bias_init)).transpose()?,
         })
     }
 
     /// `[batch, inputs]` to `[batch, outputs]`.
     pub fn forward<V: Value>(&self, x: &V) -> Result<V> {
-        x.linear(&self.weight, Some(&self.bias))
+        x.linear(&self.weight, self.bias.as_ref())
     }
 }

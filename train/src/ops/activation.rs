@@ -134,9 +134,10 @@ impl Smooth {
         }
     }
 
-    /// By candle's operations, none of which overflows to anything but the right limit.
+    /// By candle's operations. The logistic function goes by the hyperbolic tangent: an exponential would overflow, and
+    /// its gradient with it.
     fn plain(self, x: &Tensor) -> candle_core::Result<Tensor> {
-        let sigmoid = || (x.neg()?.exp()? + 1.0)?.recip();
+        let sigmoid = || (x * 0.5)?.tanh()?.affine(0.5, 0.5);
         match self {
             Self::Sigmoid => sigmoid(),
             Self::Tanh => x.tanh(),
@@ -235,6 +236,17 @@ mod tests {
         };
         assert_eq!(slope_at_0(&relu), 0.0);
         assert_eq!(slope_at_0(&|x| leaky_relu(x, 0.2)), 0.2);
+    }
+
+    #[test]
+    fn gradients_vanish_far_out() {
+        for function in [Smooth::Sigmoid, Smooth::Tanh] {
+            for form in [|f: Smooth, x: &Tensor| smooth(x, f), |f: Smooth, x: &Tensor| Ok(f.plain(x)?)] {
+                let x = Var::new(&[-1e4f32, -100.0, 100.0, 1e4], &Device::Cpu).unwrap();
+                let gradients = form(function, &x).unwrap().backward().unwrap();
+                assert_eq!(gradients.get(&x).unwrap().to_vec1::<f32>().unwrap(), [0.0; 4], "{function:?}");
+            }
+        }
     }
 
     #[test]

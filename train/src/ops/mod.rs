@@ -10,6 +10,7 @@
 pub mod activation;
 pub mod channels;
 pub mod conv2d;
+pub mod gram;
 mod linear_map;
 pub mod norm;
 pub mod pad2d;

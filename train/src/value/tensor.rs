@@ -2,12 +2,22 @@
 
 use candle_core::Tensor;
 
-use super::{Conv2dConfig, ConvTranspose2dConfig, Value};
+use super::{Affine, Conv2dConfig, ConvTranspose2dConfig, PadMode, Padding, Pool2dConfig, Value};
 use crate::ops::channels::per_channel;
 use crate::ops::norm::{Over, normalise};
-use crate::ops::pad2d::{PadMode, Padding, pad2d};
-use crate::ops::{activation, conv2d};
+use crate::ops::{activation, conv2d, pad2d, pool2d, resample};
 use crate::{Param, Result};
+
+/// The weight and bias of a normalisation of x: the given ones, or ones and zeros.
+pub(crate) fn weight_and_bias(x: &Tensor, channels: usize, affine: Option<Affine>) -> Result<(Tensor, Tensor)> {
+    match affine {
+        Some(Affine { weight, bias }) => Ok((weight.tensor(), bias.tensor())),
+        None => {
+            let (dtype, device) = (x.dtype(), x.device());
+            Ok((Tensor::ones(channels, dtype, device)?, Tensor::zeros(channels, dtype, device)?))
+        }
+    }
+}
 
 impl Value for Tensor {
     fn linear(&self, weight: &Param, bias: Option<&Param>) -> Result<Self> {
@@ -26,16 +36,46 @@ impl Value for Tensor {
         conv2d::conv_transpose2d(self, &weight.tensor(), bias.map(Param::tensor).as_ref(), config)
     }
 
-    fn instance_norm2d(&self, weight: &Param, bias: &Param, epsilon: f64) -> Result<Self> {
-        Ok(normalise(self, &weight.tensor(), &bias.tensor(), epsilon, Over::Picture)?.0)
+    fn instance_norm2d(&self, channels: usize, affine: Option<Affine>, epsilon: f64) -> Result<Self> {
+        let (weight, bias) = weight_and_bias(self, channels, affine)?;
+        Ok(normalise(self, &weight, &bias, epsilon, Over::Picture)?.0)
+    }
+
+    fn batch_norm2d(&self, mean: &Param, variance: &Param, affine: Option<Affine>, epsilon: f64) -> Result<Self> {
+        let deviation = (variance.tensor() + epsilon)?.sqrt()?;
+        let (scale, shift) = match affine {
+            Some(Affine { weight, bias }) => {
+                let scale = (weight.tensor() / deviation)?;
+                let shift = (bias.tensor() - (mean.tensor() * &scale)?)?;
+                (scale, shift)
+            }
+            None => (deviation.recip()?, (mean.tensor() / deviation)?.neg()?),
+        };
+        Ok(self.broadcast_mul(&per_channel(&scale)?)?.broadcast_add(&per_channel(&shift)?)?)
+    }
+
+    fn pixel_norm(&self, epsilon: f64) -> Result<Self> {
+        Ok(self.broadcast_div(&(self.sqr()?.mean_keepdim(1)? + epsilon)?.sqrt()?)?)
     }
 
     fn relu(&self) -> Result<Self> {
         activation::relu(self)
     }
 
+    fn leaky_relu(&self, slope: f64) -> Result<Self> {
+        activation::leaky_relu(self, slope)
+    }
+
     fn sigmoid(&self) -> Result<Self> {
         activation::sigmoid(self)
+    }
+
+    fn tanh(&self) -> Result<Self> {
+        activation::tanh(self)
+    }
+
+    fn silu(&self) -> Result<Self> {
+        activation::silu(self)
     }
 
     fn clamp(&self, low: f32, high: f32) -> Result<Self> {
@@ -43,7 +83,23 @@ impl Value for Tensor {
     }
 
     fn add(&self, other: &Self) -> Result<Self> {
-        Ok(Tensor::add(self, other)?)
+        Ok(self.broadcast_add(other)?)
+    }
+
+    fn sub(&self, other: &Self) -> Result<Self> {
+        Ok(self.broadcast_sub(other)?)
+    }
+
+    fn mul(&self, other: &Self) -> Result<Self> {
+        Ok(self.broadcast_mul(other)?)
+    }
+
+    fn scale(&self, by: f64) -> Result<Self> {
+        Ok((self * by)?)
+    }
+
+    fn shift(&self, by: f64) -> Result<Self> {
+        Ok((self + by)?)
     }
 
     fn channel_affine(&self, scale: &[f32], shift: &[f32]) -> Result<Self> {
@@ -51,20 +107,55 @@ impl Value for Tensor {
         Ok(self.broadcast_mul(&constant(scale)?)?.broadcast_add(&constant(shift)?)?)
     }
 
-    fn reflection_pad2d(&self, padding: usize) -> Result<Self> {
-        pad2d(self, Padding::all(padding), PadMode::Reflect)
+    fn max_pool2d(&self, config: Pool2dConfig) -> Result<Self> {
+        pool2d::max_pool2d(self, config)
+    }
+
+    fn avg_pool2d(&self, config: Pool2dConfig) -> Result<Self> {
+        pool2d::avg_pool2d(self, config)
+    }
+
+    fn upsample2x(&self) -> Result<Self> {
+        resample::upsample2x(self)
+    }
+
+    fn pad2d(&self, padding: Padding, mode: Option<PadMode>) -> Result<Self> {
+        let Padding { rows: [above, below], columns: [left, right] } = padding;
+        match mode {
+            Some(mode) => pad2d::pad2d(self, padding, mode),
+            None => Ok(self.pad_with_zeros(2, above, below)?.pad_with_zeros(3, left, right)?),
+        }
     }
 
     fn pad_to_multiple(&self, multiple: usize, at_least: usize) -> Result<Self> {
         let (_, _, height, width) = self.dims4()?;
         let missing = |size: usize| size.next_multiple_of(multiple).max(at_least) - size;
         let padding = Padding { rows: [0, missing(height)], columns: [0, missing(width)] };
-        pad2d(self, padding, PadMode::Replicate)
+        pad2d::pad2d(self, padding, PadMode::Replicate)
     }
 
     fn crop_like(&self, other: &Self) -> Result<Self> {
         let (_, _, height, width) = other.dims4()?;
         Ok(self.narrow(2, 0, height)?.narrow(3, 0, width)?)
+    }
+
+    fn expand_like(&self, other: &Self) -> Result<Self> {
+        let (batch, channels) = self.dims2()?;
+        let (_, _, height, width) = other.dims4()?;
+        Ok(self.reshape((batch, channels, 1, 1))?.broadcast_as((batch, channels, height, width))?)
+    }
+
+    fn concat(&self, other: &Self) -> Result<Self> {
+        Ok(Tensor::cat(&[self, other], 1)?)
+    }
+
+    fn lookup(&self, table: &Param) -> Result<Self> {
+        let rows = table.tensor().index_select(&self.flatten_all()?, 0)?;
+        Ok(rows.reshape([self.dims(), &table.dims()[1..]].concat())?)
+    }
+
+    fn flatten(&self) -> Result<Self> {
+        Ok(self.flatten_from(1)?)
     }
 
     fn unflatten(&self, [channels, height, width]: [usize; 3]) -> Result<Self> {

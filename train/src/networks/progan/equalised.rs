@@ -1,0 +1,58 @@
+//! Convolutions with an equalised learning rate (section 4.1 of the paper).
+
+use candle_core::Tensor;
+
+use crate::ops::conv2d::conv2d;
+use crate::param::{Init, Scope};
+use crate::value::Conv2dConfig;
+use crate::{Param, Result, Value};
+
+/// A convolution whose weights start from N(0, 1) and are scaled by `sqrt(2 / fan_in)` whenever they are used, so that
+/// Adam moves every layer at the same pace. The bias starts from 0 and is not scaled.
+#[derive(Debug, Clone)]
+pub struct EqualisedConv2d {
+    weight: Param,
+    bias: Param,
+    scale: f64,
+    config: Conv2dConfig,
+}
+
+impl EqualisedConv2d {
+    /// Parameters `conv.weight [outputs, inputs, kernel, kernel]` and `conv.bias [outputs]`.
+    pub fn new(scope: Scope, inputs: usize, outputs: usize, kernel: usize, padding: usize) -> Result<Self> {
+        let scope = scope.sub("conv");
+        Ok(Self {
+            weight: scope.trained("weight", &[outputs, inputs, kernel, kernel], Init::Normal { std: 1.0 })?,
+            bias: scope.trained("bias", &[outputs], Init::Constant(0.0))?,
+            scale: (2.0 / (inputs * kernel * kernel) as f64).sqrt(),
+            config: Conv2dConfig { padding, ..Default::default() },
+        })
+    }
+
+    /// `[batch, inputs, height, width]` to `[batch, outputs, ..]`.
+    pub fn forward<V: Value>(&self, x: &V) -> Result<V> {
+        x.scale(self.scale)?.conv2d(&self.weight, Some(&self.bias), self.config)
+    }
+
+    /// The same, where there is nothing to record: the weight is scaled, which is smaller than the input.
+    pub fn compute(&self, x: &Tensor) -> Result<Tensor> {
+        conv2d(x, &(self.weight.tensor() * self.scale)?, Some(&self.bias.tensor()), self.config)
+    }
+}
+
+/// A block's two 3x3 convolutions.
+#[derive(Debug, Clone)]
+pub struct Block {
+    pub first: EqualisedConv2d,
+    pub second: EqualisedConv2d,
+}
+
+impl Block {
+    /// Parameters `conv1.conv.*` and `conv2.conv.*`.
+    pub fn new(scope: Scope, inputs: usize, outputs: usize) -> Result<Self> {
+        Ok(Self {
+            first: EqualisedConv2d::new(scope.sub("conv1"), inputs, outputs, 3, 1)?,
+            second: EqualisedConv2d::new(scope.sub("conv2"), outputs, outputs, 3, 1)?,
+        })
+    }
+}

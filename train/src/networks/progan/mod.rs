@@ -1,0 +1,127 @@
+//! ProGAN (Karras et al. 2017, arXiv 1710.10196): two players that grow together from 4x4 to any power of two.
+//!
+//! The published networks but for a few things: the generator has a second 3x3 convolution at 4x4, the critic has none
+//! there, its from-RGB layers and its last convolution have no activation, and the latent vector is not normalised.
+
+mod critic;
+mod equalised;
+mod generator;
+
+pub use critic::Critic;
+pub use generator::Generator;
+
+use crate::{Error, Result};
+
+/// Height and width at step 0.
+pub const SMALLEST: usize = 4;
+/// The largest height and width.
+pub const LARGEST: usize = 1024;
+
+/// The slope of every leaky ReLU.
+const SLOPE: f64 = 0.2;
+
+/// What the channels are divided by at each step's resolution.
+const DIVISORS: [usize; 9] = [1, 1, 1, 1, 2, 4, 4, 8, 16];
+
+/// Both players' sizes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Sizes {
+    /// Elements of the latent vector.
+    pub z_dim: usize,
+    /// Channels from 4x4 to 32x32; fewer above.
+    pub width: usize,
+    /// 3 (RGB) or 1 (grey).
+    pub channels: usize,
+    /// Height and width that can be grown to.
+    pub resolution: usize,
+}
+
+impl Default for Sizes {
+    fn default() -> Self {
+        Self { z_dim: 128, width: 128, channels: 3, resolution: 128 }
+    }
+}
+
+impl Sizes {
+    /// The last step: that of the full resolution. Fails where the sizes are none that a network can have.
+    pub fn last_step(&self) -> Result<usize> {
+        let Self { z_dim, width, channels, resolution } = *self;
+        if !resolution.is_power_of_two() || !(SMALLEST..=LARGEST).contains(&resolution) {
+            let above = resolution.clamp(SMALLEST, LARGEST).next_power_of_two();
+            let below = if above > resolution { (above / 2).max(SMALLEST) } else { above };
+            let nearest = if below == above { above.to_string() } else { format!("{below} or {above}") };
+            return Err(Error::Config(format!(
+                "a resolution of {resolution} cannot be grown to from 4 by doubling up to {LARGEST}; the nearest that can be is {nearest}"
+            )));
+        }
+        let step = (resolution / SMALLEST).ilog2() as usize;
+        if width < DIVISORS[step] || z_dim == 0 || !matches!(channels, 1 | 3) {
+            return Err(Error::Config(format!(
+                "a ProGAN with {z_dim} latent elements, {width} channels and pictures of {channels} channels: give it one latent element at least, {} channels at least for {resolution}x{resolution}, and pictures of 1 or 3",
+                DIVISORS[step]
+            )));
+        }
+        Ok(step)
+    }
+
+    /// The channels at a step's resolution.
+    fn width_at(&self, step: usize) -> usize {
+        self.width / DIVISORS[step]
+    }
+}
+
+/// How far both players have grown.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Stage {
+    /// The resolution's step: pictures are `4 * 2^step` pixels high and wide.
+    pub step: usize,
+    /// The share of the step's own block in (0, 1]; the rest is the step below, enlarged. At 1 nothing is faded, and
+    /// step 0 has nothing to fade from.
+    pub alpha: f64,
+}
+
+impl Stage {
+    /// A step without a fade.
+    pub fn grown(step: usize) -> Self {
+        Self { step, alpha: 1.0 }
+    }
+
+    /// The pictures' height and width.
+    pub fn resolution(&self) -> usize {
+        SMALLEST << self.step
+    }
+
+    /// The shares of the step's own block and of the one below, where a fade is going on.
+    fn fade(&self) -> Option<[f64; 2]> {
+        (self.step > 0 && self.alpha < 1.0).then_some([self.alpha, 1.0 - self.alpha])
+    }
+
+    fn check(&self, blocks: usize) -> Result<()> {
+        if self.step < blocks && (0.0..=1.0).contains(&self.alpha) {
+            return Ok(());
+        }
+        Err(Error::Config(format!(
+            "there is no stage of step {} with alpha {}: give a step up to {} and an alpha from 0 to 1",
+            self.step,
+            self.alpha,
+            blocks - 1
+        )))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn other_resolutions_are_refused_with_the_nearest() {
+        let refusal = |resolution| Sizes { resolution, ..Default::default() }.last_step().unwrap_err().to_string();
+        assert!(refusal(100).contains("64 or 128"), "{}", refusal(100));
+        assert!(refusal(2048).ends_with("is 1024"), "{}", refusal(2048));
+        assert!(refusal(3).ends_with("is 4"), "{}", refusal(3));
+        assert!(refusal(0).ends_with("is 4"), "{}", refusal(0));
+        assert_eq!(Sizes { resolution: 1024, ..Default::default() }.last_step().unwrap(), 8);
+        assert_eq!(Sizes { resolution: 4, ..Default::default() }.last_step().unwrap(), 0);
+        assert!(Sizes { width: 8, resolution: 1024, ..Default::default() }.last_step().is_err());
+    }
+}

@@ -1,0 +1,93 @@
+//! One run of a network, and what it does where training, evaluation and feature extraction differ.
+
+use std::collections::BTreeMap;
+
+use candle_core::Tensor;
+use easel_runtime::Random;
+
+use super::{BatchNorm2d, BatchStatistics, Dropout};
+use crate::{Error, Result, Value};
+
+/// What a forward pass does in layers whose work depends on what it is for. The defaults are evaluation's.
+///
+/// A network that has such layers takes one: `forward<V: Value>(&self, x: &V, pass: &mut impl Pass<V>)`.
+pub trait Pass<V: Value> {
+    /// Batch normalisation.
+    fn batch_norm2d(&mut self, norm: &BatchNorm2d, x: &V) -> Result<V> {
+        norm.forward(x)
+    }
+
+    /// Dropout.
+    fn dropout(&mut self, _dropout: Dropout, x: &V) -> Result<V> {
+        Ok(x.clone())
+    }
+
+    /// Is shown a layer's output, under the layer's name.
+    fn tap(&mut self, _layer: &str, _output: &V) {}
+}
+
+/// Evaluation: running statistics, no dropout. What is exported is recorded in it.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Eval;
+
+impl<V: Value> Pass<V> for Eval {}
+
+/// Training: batch norms use the batch's statistics, and dropout drops.
+#[derive(Debug)]
+pub struct Train<'a> {
+    random: &'a mut Random,
+    statistics: Vec<BatchStatistics>,
+}
+
+impl<'a> Train<'a> {
+    /// A pass that draws what it drops from `random`.
+    pub fn new(random: &'a mut Random) -> Self {
+        Self { random, statistics: Vec::new() }
+    }
+
+    /// Moves the running statistics of every batch norm that was passed, in that order.
+    pub fn store_statistics(self) -> Result<()> {
+        self.statistics.iter().try_for_each(BatchStatistics::store)
+    }
+}
+
+impl Pass<Tensor> for Train<'_> {
+    fn batch_norm2d(&mut self, norm: &BatchNorm2d, x: &Tensor) -> Result<Tensor> {
+        let (y, statistics) = norm.train(x)?;
+        self.statistics.push(statistics);
+        Ok(y)
+    }
+
+    fn dropout(&mut self, dropout: Dropout, x: &Tensor) -> Result<Tensor> {
+        dropout.train(x, self.random)
+    }
+}
+
+/// Evaluation that keeps the outputs of some layers: feature extraction.
+#[derive(Debug, Clone)]
+pub struct Taps<V> {
+    outputs: BTreeMap<String, Option<V>>,
+}
+
+impl<V: Value> Taps<V> {
+    /// Keeps the outputs of the layers of these names.
+    pub fn of<'n>(layers: impl IntoIterator<Item = &'n str>) -> Self {
+        Self { outputs: layers.into_iter().map(|layer| (layer.to_string(), None)).collect() }
+    }
+
+    /// Hands out what was kept. Fails where no such layer was asked for or passed.
+    pub fn take(&mut self, layer: &str) -> Result<V> {
+        self.outputs
+            .get_mut(layer)
+            .and_then(Option::take)
+            .ok_or_else(|| Error::Config(format!("the forward pass gave no output of a layer `{layer}`")))
+    }
+}
+
+impl<V: Value> Pass<V> for Taps<V> {
+    fn tap(&mut self, layer: &str, output: &V) {
+        if let Some(kept) = self.outputs.get_mut(layer) {
+            *kept = Some(output.clone());
+        }
+    }
+}
