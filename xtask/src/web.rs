@@ -57,20 +57,33 @@ pub fn build(root: &Path) -> Result<PathBuf> {
     shipped.sort();
     for model in shipped {
         let name = model.file_stem().unwrap_or_default().to_string_lossy().into_owned();
-        add_model(&dist, &model, &name)?;
+        let (bytes, card) = read_model(&model)?;
+        // The page draws; other kinds ship for the programs.
+        if card.latent().is_ok() {
+            put_model(&dist, &bytes, card, &name, usize::MAX)?;
+        }
     }
     Ok(dist)
 }
 
-/// Puts a model on the built page under a name, in place of one that had it.
+/// Puts a model on the built page under a name, in place of one that had it: the one that is loaded at the start.
 pub fn add_model(dist: &Path, model: &Path, name: &str) -> Result<()> {
+    let (bytes, card) = read_model(model)?;
+    put_model(dist, &bytes, card, name, 0)
+}
+
+fn read_model(model: &Path) -> Result<(Vec<u8>, ModelCard)> {
     let bytes = fs::read(model).with_context(|| format!("{}: cannot be read", model.display()))?;
     let card = ModelCard::from_model(&bytes).with_context(|| model.display().to_string())?;
+    Ok((bytes, card))
+}
+
+fn put_model(dist: &Path, bytes: &[u8], card: ModelCard, name: &str, place: usize) -> Result<()> {
     let folder = dist.join("models");
     fs::create_dir_all(&folder)?;
     let entry =
         ModelEntry { name: name.into(), file: format!("{name}.onnx"), title: card.title, bytes: bytes.len() as u64 };
-    fs::write(folder.join(&entry.file), &bytes)?;
+    fs::write(folder.join(&entry.file), bytes)?;
 
     let index = folder.join("index.json");
     let mut entries: Vec<ModelEntry> = match fs::read(&index) {
@@ -80,7 +93,7 @@ pub fn add_model(dist: &Path, model: &Path, name: &str) -> Result<()> {
     };
     match entries.iter_mut().find(|known| known.name == entry.name) {
         Some(known) => *known = entry,
-        None => entries.push(entry),
+        None => entries.insert(place.min(entries.len()), entry),
     }
     entries.retain(|entry| folder.join(&entry.file).is_file());
     fs::write(&index, serde_json::to_string_pretty(&entries)? + "\n")?;
