@@ -20,6 +20,8 @@ pub struct Case {
     config: Json,
     tensors: HashMap<String, Tensor>,
     compared: BTreeSet<String>,
+    /// The largest errors so far, in the measure of the tolerances, of outputs and of gradients.
+    worst: [f64; 2],
 }
 
 /// All cases of a folder of the goldens (`EASEL_GOLDEN`, by default `tests/golden`), sorted by name.
@@ -51,7 +53,7 @@ impl Case {
             .ok_or_else(|| bad("no metadata key `case`".into()))?;
         let config = serde_json::from_str(config).map_err(|error| bad(error.to_string()))?;
         let tensors = candle_core::safetensors::load_buffer(&bytes, &Device::Cpu)?;
-        Ok(Self { path: path.to_path_buf(), config, tensors, compared: BTreeSet::new() })
+        Ok(Self { path: path.to_path_buf(), config, tensors, compared: BTreeSet::new(), worst: [0.0; 2] })
     }
 
     /// The case's kind: `gan/mlp`.
@@ -192,8 +194,10 @@ impl Case {
         Ok(())
     }
 
-    /// Fails where an expected number was never compared.
+    /// Fails where an expected number was never compared. Says how near the others were.
     pub fn finish(self) {
+        let [outputs, gradients] = self.worst;
+        println!("{}: outputs {outputs:.1e} off at most, gradients {gradients:.1e}", self.path.display());
         let left: Vec<_> = self
             .tensors
             .keys()
@@ -212,6 +216,10 @@ impl Case {
             "{}: {key} is {difference:e} off at a scale of {scale:e}",
             self.path.display()
         );
+        if scale > 0.0 {
+            let worst = &mut self.worst[usize::from(key.starts_with("grad."))];
+            *worst = worst.max(difference / scale);
+        }
         self.compared.insert(key);
         Ok(())
     }

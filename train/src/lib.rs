@@ -7,6 +7,7 @@ pub mod data;
 pub mod error;
 pub mod kernels;
 pub mod losses;
+pub mod memory;
 pub mod networks;
 pub mod nn;
 pub mod ops;

@@ -1,6 +1,7 @@
 //! `cargo xtask`: set-up and chores. Nothing of the project itself is here; every chore calls the programs and tests
 //! that the other crates have.
 
+mod bench;
 mod browser;
 mod check;
 mod counting;
@@ -40,6 +41,7 @@ Examples:
   cargo xtask test                          every test
   cargo xtask test browser                  one step of them, and what it needs
   cargo xtask test a_later_schema           the Rust tests with this in their names
+  cargo xtask bench train                   training steps beside PyTorch's
   cargo xtask setup --gpu                   ONNX Runtime for NVIDIA GPUs";
 
 #[derive(Subcommand)]
@@ -48,6 +50,9 @@ enum Chore {
     Demo(demo::Options),
     /// Run all tests, those in the browser too
     Test(test::Options),
+    /// Measure against other programs
+    #[command(subcommand)]
+    Bench(Bench),
     /// Check formatting, lints, documentation and dependencies, without running anything
     Check,
     /// Build the page into web/dist
@@ -68,6 +73,13 @@ enum Chore {
     },
 }
 
+/// What is measured.
+#[derive(Subcommand)]
+enum Bench {
+    /// Training steps beside PyTorch's; the table goes into docs/performance.md
+    Train(bench::Options),
+}
+
 fn main() -> ExitCode {
     match run(Cli::parse().chore) {
         Ok(status) => status,
@@ -82,6 +94,7 @@ fn run(chore: Chore) -> Result<ExitCode> {
     match chore {
         Chore::Demo(options) => demo::run(&House::find()?, options)?,
         Chore::Test(options) => return Ok(test::run(&House::find()?, options)),
+        Chore::Bench(Bench::Train(options)) => bench::train(&House::find()?, &options)?,
         Chore::Check => return Ok(check::run(&House::find()?)),
         Chore::Web => page(&House::find()?)?,
         Chore::Serve { folder, port } => serve::run(&folder, port)?,

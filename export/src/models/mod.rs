@@ -36,7 +36,7 @@ pub trait Exportable {
 pub fn of_network(network: &Network) -> &dyn Exportable {
     match network {
         Network::Gan(generator) => generator,
-        Network::Style(stylizer) => stylizer,
+        Network::Style(stylizer) => stylizer.as_ref(),
         Network::Lenet(lenet) => lenet,
     }
 }

@@ -99,9 +99,8 @@ mod tests {
     #[test]
     fn nonsense_is_refused() {
         let schedule = Schedule::linear(10, 1e-3, 0.2).unwrap();
-        let refused = |times: &[usize], eta| {
-            run(&schedule, &Ddim { times: times.to_vec(), eta }, 1.0).unwrap_err().to_string()
-        };
+        let refused =
+            |times: &[usize], eta| run(&schedule, &Ddim { times: times.to_vec(), eta }, 1.0).unwrap_err().to_string();
         assert!(refused(&[], 0.0).contains("from 0 to 9"));
         assert!(refused(&[0, 10], 0.0).contains("from 0 to 9"));
         assert!(refused(&[3, 3], 0.0).contains("repetition"));

@@ -3,8 +3,8 @@
 use easel_tests::golden::Case;
 use easel_train::losses::wgan_gp::{critic_loss, generator_loss, gradient_penalty};
 use easel_train::networks::progan::{Critic, Generator, Sizes, Stage};
-use easel_train::optim::{Sgd, SgdConfig};
 use easel_train::ops::check_second_order;
+use easel_train::optim::{Sgd, SgdConfig};
 use easel_train::{Params, Result};
 
 /// Checks a case in a thread of its own, in which candle keeps the graph of a gradient.

@@ -71,16 +71,13 @@ impl PoolShape {
 }
 
 /// Works on every pair of an input plane and an output plane.
-fn by_planes<T: Float, U: Send>(
+fn by_planes<T: Float, U: Clone + Send>(
     input: &[T],
     area: usize,
     out_area: usize,
     empty: U,
     work: impl Fn(&[T], &mut [U]) + Sync,
-) -> Vec<U>
-where
-    U: Clone,
-{
+) -> Vec<U> {
     let mut output = vec![empty; input.len() / area * out_area];
     output.par_chunks_mut(out_area).zip(input.par_chunks(area)).for_each(|(output, input)| work(input, output));
     output

@@ -24,7 +24,7 @@ pub enum Network {
     /// The vanilla GAN's generator.
     Gan(gan::Generator),
     /// The stylizing network.
-    Style(style::Stylizer),
+    Style(Box<style::Stylizer>),
     /// The classifier.
     Lenet(lenet::Lenet),
 }
@@ -35,7 +35,9 @@ impl Network {
         let params = Params::new(DType::F32, &Device::Cpu, Random::new(0, 0));
         let network = match architecture.name.as_str() {
             gan::ARCHITECTURE => Self::Gan(gan::Generator::new(params.root(), gan::Sizes::read(architecture)?)?),
-            style::ARCHITECTURE => Self::Style(style::Stylizer::new(params.root(), style::Sizes::read(architecture)?)?),
+            style::ARCHITECTURE => {
+                Self::Style(Box::new(style::Stylizer::new(params.root(), style::Sizes::read(architecture)?)?))
+            }
             lenet::ARCHITECTURE => Self::Lenet(lenet::Lenet::new(params.root(), lenet::Sizes::read(architecture)?)?),
             other => {
                 let known = [gan::ARCHITECTURE, style::ARCHITECTURE, lenet::ARCHITECTURE].join(", ");

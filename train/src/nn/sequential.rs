@@ -18,6 +18,7 @@ impl Sequential {
     }
 
     /// Adds the layer that `make` makes in a scope named by the next number.
+    #[expect(clippy::should_implement_trait, reason = "layers are added to a list, not to each other")]
     pub fn add<L: Into<Layer>>(mut self, make: impl FnOnce(Scope) -> Result<L>) -> Result<Self> {
         let scope = self.scope.sub(self.layers.len());
         self.layers.push((scope.path().to_string(), make(scope)?.into()));

@@ -5,7 +5,7 @@
 use candle_core::{CpuStorage, CustomOp2, CustomOp3, Layout, Shape, Tensor};
 
 use super::channels::{add_bias, channel_sums, per_channel};
-use super::{if_tracked, on_floats};
+use super::{if_tracked, of_weight, on_floats};
 use crate::kernels::conv2d::{self as kernel, ConvShape};
 use crate::value::{Conv2dConfig, ConvTranspose2dConfig};
 use crate::{Error, Result};
@@ -151,7 +151,7 @@ impl CustomOp2 for Conv {
     }
 
     fn bwd(&self, x: &Tensor, w: &Tensor, _: &Tensor, gradient: &Tensor) -> candle_core::Result<Gradients2> {
-        Ok((if_tracked(x, || conv_input(gradient, w, self.0))?, if_tracked(w, || conv_weight(x, gradient, self.0))?))
+        Ok((if_tracked(x, || conv_input(gradient, w, self.0))?, of_weight(w, || conv_weight(x, gradient, self.0))?))
     }
 }
 
@@ -187,8 +187,8 @@ impl CustomOp3 for ConvBias {
     ) -> candle_core::Result<(Option<Tensor>, Option<Tensor>, Option<Tensor>)> {
         Ok((
             if_tracked(x, || conv_input(gradient, w, self.0))?,
-            if_tracked(w, || conv_weight(x, gradient, self.0))?,
-            if_tracked(b, || channel_sums(gradient))?,
+            of_weight(w, || conv_weight(x, gradient, self.0))?,
+            of_weight(b, || channel_sums(gradient))?,
         ))
     }
 }
@@ -214,10 +214,7 @@ impl CustomOp2 for ConvInput {
     }
 
     fn bwd(&self, output: &Tensor, w: &Tensor, _: &Tensor, gradient: &Tensor) -> candle_core::Result<Gradients2> {
-        Ok((
-            if_tracked(output, || conv(gradient, w, self.0))?,
-            if_tracked(w, || conv_weight(gradient, output, self.0))?,
-        ))
+        Ok((if_tracked(output, || conv(gradient, w, self.0))?, of_weight(w, || conv_weight(gradient, output, self.0))?))
     }
 }
 

@@ -61,7 +61,7 @@ fn products<T: Float>([batch, rows, columns]: [usize; 3], x: &[T], scale: f64) -
         to.iter_mut().zip(part).for_each(|(to, from)| *to += *from);
     }
     let scale = T::from_f64(scale);
-    result.iter_mut().for_each(|value| *value = *value * scale);
+    result.iter_mut().for_each(|value| *value *= scale);
     result
 }
 

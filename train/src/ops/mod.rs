@@ -17,6 +17,8 @@ pub mod pad2d;
 pub mod pool2d;
 pub mod resample;
 
+use std::cell::Cell;
+
 use candle_core::{Layout, Tensor, bail};
 
 use crate::{Error, Result};
@@ -47,6 +49,32 @@ pub fn check_second_order() -> Result<()> {
             "gradients cannot be differentiated again: set {KEEP_GRAPH}=1 before the program starts"
         ))),
     }
+}
+
+thread_local! {
+    static WITHOUT_WEIGHTS: Cell<bool> = const { Cell::new(false) };
+}
+
+/// Runs a backward pass in which the weights and biases of convolutions get zeros for their gradients, which costs next
+/// to nothing: for a gradient by the input alone. Second derivatives that come through it are whole.
+pub fn without_weight_gradients<R>(pass: impl FnOnce() -> R) -> R {
+    struct Restore(bool);
+    impl Drop for Restore {
+        fn drop(&mut self) {
+            WITHOUT_WEIGHTS.set(self.0);
+        }
+    }
+    let _restore = Restore(WITHOUT_WEIGHTS.replace(true));
+    pass()
+}
+
+/// The gradient of a convolution's weight or bias, if it needs one.
+fn of_weight(
+    weight: &Tensor,
+    gradient: impl FnOnce() -> candle_core::Result<Tensor>,
+) -> candle_core::Result<Option<Tensor>> {
+    // Zeros, as candle cannot do without the gradient of a tensor that was computed.
+    if_tracked(weight, || if WITHOUT_WEIGHTS.get() { weight.zeros_like() } else { gradient() })
 }
 
 /// Whether a tensor takes part in the graph: a variable, or computed from one.

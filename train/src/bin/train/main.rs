@@ -26,6 +26,7 @@ enum Command {
 
 fn main() -> ExitCode {
     let Cli { command } = Cli::parse();
+    easel_train::memory::keep_freed_memory();
     let done = match command {
         Command::Gan(args) => gan::train(*args),
         Command::Summary(args) => summary::summarise(args),

@@ -36,10 +36,10 @@ impl Dataset for Numbers {
             return Err(Error::Data(format!("number {index} is bad")));
         }
         assert!(self.panics != Some(index), "oh no");
-        if let Some((blocked, until)) = &self.blocks {
-            if *blocked == index {
-                let _ = until.lock().unwrap().recv();
-            }
+        if let Some((blocked, until)) = &self.blocks
+            && *blocked == index
+        {
+            let _ = until.lock().unwrap().recv();
         }
         Ok((index, random.next_u32()))
     }

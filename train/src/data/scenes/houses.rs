@@ -47,7 +47,7 @@ impl Builder {
 
     /// A box's four walls with windows; `windows` is their number along the long and the short wall, and floors.
     fn walls(&mut self, [w, h, d]: [f32; 3], wall: Rgb, windows: [usize; 3], glow: &mut impl FnMut() -> Rgb) {
-        let sides: [([f32; 2], [f32; 2], [f32; 3], usize); 4] = [
+        let sides = [
             ([-w, -d], [w, -d], [0.0, 0.0, -1.0], windows[0]),
             ([w, -d], [w, d], [1.0, 0.0, 0.0], windows[1]),
             ([w, d], [-w, d], [0.0, 0.0, 1.0], windows[0]),
@@ -149,7 +149,7 @@ impl Building {
         let lit = Rgb(1.5, 0.85, 0.3) * lamps;
         builder.walls(size, wall, [4, 1, 1], &mut || lit);
         builder.gable(size, 0.9, roof, wall);
-        let (nave, _) = (builder.faces, ());
+        let nave = builder.faces;
         let mut tower = Builder {
             at: Builder { at, turn: builder.turn, faces: vec![] }.place([-1.6, 0.0, 0.0]),
             turn: builder.turn,

@@ -80,7 +80,7 @@ impl Layer {
     /// The colour between pixels; outside the edge's.
     pub fn between(&self, column: f32, row: f32) -> Rgb {
         let [width, height] = self.size;
-        let (x, y) = ((column - 0.5).clamp(0.0, width as f32 - 1.001), (row - 0.5).clamp(0.0, height as f32 - 1.001));
+        let (x, y) = ((column - 0.5).clamp(0.0, width as f32 - 1.0), (row - 0.5).clamp(0.0, height as f32 - 1.0));
         let (c, r) = (x as usize, y as usize);
         let (u, v) = (x - c as f32, y - r as f32);
         let right = (c + 1).min(width - 1);

@@ -1,0 +1,139 @@
+//! The table, and where it is kept.
+
+use std::fmt::Write;
+use std::fs;
+use std::path::Path;
+
+use anyhow::{Context, Result};
+use easel_runtime::files::write_atomically;
+
+use super::side::Taken;
+use super::{Case, machine};
+
+/// The table stands between these lines; what is around them is written by hand.
+const BEGIN: &str = "<!-- bench train: begin -->";
+const END: &str = "<!-- bench train: end -->";
+
+/// The middle of some numbers, the smallest and the largest.
+#[derive(Clone, Copy, Debug, PartialEq)]
+struct Spread {
+    median: f64,
+    low: f64,
+    high: f64,
+}
+
+impl Spread {
+    fn of(values: impl IntoIterator<Item = f64>) -> Self {
+        let mut values: Vec<f64> = values.into_iter().collect();
+        values.sort_by(f64::total_cmp);
+        let middle = values.len() / 2;
+        let median =
+            if values.len().is_multiple_of(2) { (values[middle - 1] + values[middle]) / 2.0 } else { values[middle] };
+        Self { median, low: values[0], high: values[values.len() - 1] }
+    }
+
+    fn shown(self) -> String {
+        format!("{:.2} ({:.2} to {:.2})", self.median, self.low, self.high)
+    }
+}
+
+/// One case's times.
+pub struct Row {
+    what: &'static str,
+    target: Option<f64>,
+    /// Seconds of a step on the CPU, ours and PyTorch's.
+    cpu: [Spread; 2],
+    /// The same on the wall.
+    wall: [Spread; 2],
+    /// Ours over PyTorch's of each pair of measurements: on the CPU, on the wall.
+    ratios: [Spread; 2],
+}
+
+impl Row {
+    /// From pairs of measurements, ours and PyTorch's.
+    pub fn new(case: &Case, times: &[[Taken; 2]]) -> Self {
+        let spread = |of: &dyn Fn(&[Taken; 2]) -> f64| Spread::of(times.iter().map(of));
+        Self {
+            what: case.what,
+            target: case.target,
+            cpu: [0, 1].map(|side| spread(&|pair| pair[side].cpu)),
+            wall: [0, 1].map(|side| spread(&|pair| pair[side].wall)),
+            ratios: [spread(&|pair| pair[0].cpu / pair[1].cpu), spread(&|pair| pair[0].wall / pair[1].wall)],
+        }
+    }
+
+    /// In a line.
+    pub fn line(&self) -> String {
+        format!("{}: CPU {}, wall {}", self.what, self.ratios[0].shown(), self.ratios[1].shown())
+    }
+}
+
+/// The table with the machine and the versions.
+pub fn table(rows: &[Row], threads: u32, repeats: u32, torch: &str) -> String {
+    let mut text = format!(
+        "{}. {}, PyTorch {torch}. {threads} threads, {repeats} measurements of each side in turn.\n\n",
+        machine::describe(),
+        machine::rustc()
+    );
+    text += "| step | CPU, ours | CPU, PyTorch | CPU ratio | goal | wall, ours | wall, PyTorch | wall ratio |\n";
+    text += "|---|---|---|---|---|---|---|---|\n";
+    for Row { what, target, cpu, wall, ratios } in rows {
+        let [cpu, wall] = [cpu, wall].map(|pair| pair.map(|spread| milliseconds(spread.median)));
+        let target = target.map_or(String::new(), |target| format!("{target:.1}"));
+        let [cpu_ratio, wall_ratio] = ratios.map(Spread::shown);
+        writeln!(
+            text,
+            "| {what} | {} | {} | {cpu_ratio} | {target} | {} | {} | {wall_ratio} |",
+            cpu[0], cpu[1], wall[0], wall[1]
+        )
+        .expect("a string takes everything");
+    }
+    text
+}
+
+fn milliseconds(seconds: f64) -> String {
+    format!("{:.*} ms", usize::from(seconds < 0.1), seconds * 1e3)
+}
+
+/// Puts the table into the page, in place of the one before.
+pub fn keep(page: &Path, table: &str) -> Result<()> {
+    let shown = page.display();
+    let text = fs::read_to_string(page).with_context(|| shown.to_string())?;
+    let new =
+        replaced(&text, table).with_context(|| format!("{shown}: the lines `{BEGIN}` and `{END}` are missing"))?;
+    write_atomically(page, new.as_bytes()).with_context(|| shown.to_string())?;
+    eprintln!("bench: kept in {shown}");
+    Ok(())
+}
+
+fn replaced(text: &str, table: &str) -> Option<String> {
+    let (before, rest) = text.split_once(BEGIN)?;
+    let (_, after) = rest.split_once(END)?;
+    Some(format!("{before}{BEGIN}\n{table}{END}{after}"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn spreads() {
+        assert_eq!(Spread::of([3.0, 1.0, 2.0]), Spread { median: 2.0, low: 1.0, high: 3.0 });
+        assert_eq!(Spread::of([4.0, 1.0]).shown(), "2.50 (1.00 to 4.00)");
+    }
+
+    #[test]
+    fn ratios_are_of_pairs() {
+        let taken = |cpu| Taken { cpu, wall: cpu / 2.0, loss: 0.0 };
+        let row = Row::new(&super::super::CASES[0], &[[taken(2.0), taken(1.0)], [taken(12.0), taken(4.0)]]);
+        assert_eq!(row.ratios[0], Spread { median: 2.5, low: 2.0, high: 3.0 });
+        assert!(table(&[row], 2, 2, "9.9").contains("2.50 (2.00 to 3.00)"));
+    }
+
+    #[test]
+    fn the_table_takes_the_place_of_the_last() {
+        let page = format!("above\n{BEGIN}\nold\n{END}\nbelow\n");
+        assert_eq!(replaced(&page, "new\n").unwrap(), format!("above\n{BEGIN}\nnew\n{END}\nbelow\n"));
+        assert_eq!(replaced("nothing", "new"), None);
+    }
+}
