@@ -65,6 +65,7 @@ fn describe_card(card: &ModelCard) -> String {
         ("kind", card.kind.name().to_string()),
         ("architecture", format!("{} ({})", card.architecture.name, sizes.join(", "))),
         ("picture", json(serde_json::to_string(&card.picture))),
+        ("classes", card.classes.join(", ")),
         ("run", from.run.clone().unwrap_or_default()),
         ("data", from.data.clone().unwrap_or_default()),
         ("steps", from.steps.map(|steps| steps.to_string()).unwrap_or_default()),

@@ -5,7 +5,7 @@ mod common;
 use std::env;
 use std::ffi::OsStr;
 use std::fs;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 
 use easel_runtime::{Picture, card::Kind, generator};
@@ -256,12 +256,19 @@ fn a_library_that_cannot_be_used_says_what_to_run() {
     fails("old.so", "it is ONNX Runtime 1.17.3, 1.24 or newer is needed");
 }
 
+/// A copy of the program in a folder. Another process writes it: a child that this one starts at the same time would
+/// hold the file open for writing, and it could not be run.
+fn alone(folder: &TempDir) -> PathBuf {
+    let alone = folder.path().join("alone");
+    assert!(Command::new("cp").args([Path::new(PROGRAM), &alone]).status().unwrap().success());
+    alone
+}
+
 #[test]
 fn a_missing_library_is_one_line_that_says_where_it_was_looked_for() {
     let folder = folder();
     // Away from the repository there is no .tools.
-    let alone = folder.path().join(format!("alone{}", env::consts::EXE_SUFFIX));
-    fs::copy(PROGRAM, &alone).unwrap();
+    let alone = alone(&folder);
     let output = command(&alone, &folder, "-m m.onnx -n 1 -o a.png").env_remove("ORT_DYLIB_PATH").output().unwrap();
     if output.status.success() {
         // Only a library that the system itself has can have been found.
@@ -286,8 +293,7 @@ fn a_broken_library_that_merely_lies_about_is_passed_over() {
     fs::write(tools.join("libonnxruntime.so.1.99.0"), "broken").unwrap();
     // The program's own folder comes first, and from there the repository's .tools is found.
     succeeds(&folder, "-m m.onnx -n 1 -o a.png");
-    let alone = folder.path().join("alone");
-    fs::copy(PROGRAM, &alone).unwrap();
+    let alone = alone(&folder);
     let output = command(&alone, &folder, "-m m.onnx -n 1 -o b.png").env_remove("ORT_DYLIB_PATH").output().unwrap();
     if !output.status.success() {
         let error = failure(&output);

@@ -32,7 +32,12 @@ pub fn write_atomically(path: &Path, bytes: &[u8]) -> io::Result<()> {
         temporary.persist(path).map_err(|error| error.error)?;
         sync_folder(folder(path))
     };
-    write().map_err(|error| io::Error::new(error.kind(), format!("{}: cannot write: {error}", path.display())))
+    write().map_err(|error| {
+        // Without the temporary file's name, which says nothing to anybody.
+        let text = error.to_string();
+        let what = text.split(" at path ").next().unwrap_or(&text);
+        io::Error::new(error.kind(), format!("{}: cannot write: {what}", path.display()))
+    })
 }
 
 /// Makes a rename in this folder last through a power cut.

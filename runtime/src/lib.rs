@@ -7,11 +7,14 @@
 #![forbid(unsafe_code)]
 
 pub mod card;
+pub mod classifier;
 pub mod device;
 pub mod engine;
 pub mod error;
 #[cfg(feature = "files")]
 pub mod files;
+#[cfg(feature = "files")]
+pub mod fit;
 pub mod generator;
 pub mod grid;
 pub mod onnx;

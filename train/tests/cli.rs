@@ -1,41 +1,16 @@
-//! `train` as a person calls it.
+//! `train gan` as a person calls it.
 
-use std::collections::BTreeMap;
+mod common;
+
 use std::fs;
 use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 
-use easel_train::run::Checkpoint;
+use common::{bits, failure, idx, latest, names, run_folder, stats, stats_steps, text, utf8};
 
 fn train(arguments: &[&str]) -> Output {
-    command(arguments).output().expect("the program starts")
-}
-
-fn command(arguments: &[&str]) -> Command {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_train"));
-    command.arg("gan").args(arguments);
-    command
-}
-
-fn text(bytes: &[u8]) -> String {
-    String::from_utf8_lossy(bytes).into_owned()
-}
-
-fn utf8(path: &Path) -> &str {
-    path.to_str().expect("temporary folders have plain names")
-}
-
-/// The one line that a failure with status 1 says; nothing may be on stdout.
-fn failure(output: &Output) -> String {
-    let error = text(&output.stderr);
-    assert_eq!(output.status.code(), Some(1), "{error}");
-    assert!(output.stdout.is_empty());
-    assert!(!error.contains("panicked"), "{error}");
-    let lines: Vec<_> = error.lines().filter(|line| line.starts_with("error: ")).collect();
-    assert_eq!(lines.len(), 1, "{error}");
-    assert_eq!(error.lines().last(), Some(lines[0]), "{error}");
-    lines[0].to_string()
+    common::train(&[&["gan"], arguments].concat())
 }
 
 /// A place for data and runs; the settings file makes a run short.
@@ -70,17 +45,8 @@ impl Place {
 
     /// Trains and gives the run's folder.
     fn run(&self, data: &str, more: &[&str]) -> PathBuf {
-        let output = self.train(data, more);
-        assert!(output.status.success(), "{}", text(&output.stderr));
-        PathBuf::from(text(&output.stdout).trim_end())
+        run_folder(&self.train(data, more))
     }
-}
-
-fn idx(sizes: &[u32], elements: &[u8]) -> Vec<u8> {
-    let mut bytes = vec![0, 0, 8, sizes.len() as u8];
-    sizes.iter().for_each(|size| bytes.extend(size.to_be_bytes()));
-    bytes.extend(elements);
-    bytes
 }
 
 fn mnist(place: &Place, images: &[u8], labels: &[u8]) -> PathBuf {
@@ -91,46 +57,11 @@ fn mnist(place: &Place, images: &[u8], labels: &[u8]) -> PathBuf {
     folder
 }
 
-/// Every tensor of a checkpoint by name, as bits.
-fn bits(checkpoint: &Checkpoint) -> BTreeMap<String, Vec<u64>> {
-    let tensors = checkpoint.weights.iter().chain(&checkpoint.state);
-    tensors
-        .map(|(name, tensor)| {
-            let values = tensor.to_dtype(candle_core::DType::F64).unwrap().flatten_all().unwrap();
-            (name.clone(), values.to_vec1::<f64>().unwrap().into_iter().map(f64::to_bits).collect())
-        })
-        .collect()
-}
-
-fn latest(run: &Path) -> Checkpoint {
-    Checkpoint::latest(&run.join("checkpoints")).unwrap().0
-}
-
-/// Steps and losses of the records, without what the clock says.
-fn losses(run: &Path) -> Vec<(u64, f64, f64)> {
-    fs::read_to_string(run.join("stats.jsonl"))
-        .unwrap()
-        .lines()
-        .map(|line| {
-            let line: serde_json::Value = serde_json::from_str(line).unwrap();
-            let number = |name: &str| line[name].as_f64().unwrap();
-            assert!(number("steps_per_second") > 0.0 && number("seconds") > 0.0);
-            (line["step"].as_u64().unwrap(), number("discriminator"), number("generator"))
-        })
-        .collect()
-}
-
 #[test]
 fn a_run_folder_is_complete() {
     let place = Place::new();
     let run = place.run("synthetic", &["--seed", "3", "--checkpoint-every", "5", "--keep", "2"]);
     assert!(run.ends_with("00000-gan-synthetic"), "{}", run.display());
-    let names = |folder: &Path| {
-        let mut names: Vec<_> =
-            fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().file_name().into_string().unwrap()).collect();
-        names.sort();
-        names
-    };
     let inside = names(&run);
     assert_eq!(
         [&inside[0], &inside[1], &inside[3], &inside[4]],
@@ -139,7 +70,7 @@ fn a_run_folder_is_complete() {
     assert!(inside[2].starts_with("events.out.tfevents."));
     assert_eq!(names(&run.join("samples")), ["000010.png", "000012.png"]);
     assert_eq!(names(&run.join("checkpoints")), ["000010", "000012"]);
-    assert_eq!(losses(&run).iter().map(|line| line.0).collect::<Vec<_>>(), [5, 10, 12]);
+    assert_eq!(stats_steps(&run), [5, 10, 12]);
     let config: toml::Table = fs::read_to_string(run.join("config.toml")).unwrap().parse().unwrap();
     assert_eq!((config["seed"].as_integer(), config["hidden"].as_integer()), (Some(3), Some(16)));
     assert_eq!(config["lr"].as_float(), Some(2e-4));
@@ -158,7 +89,7 @@ fn a_resumed_run_has_the_bits_of_an_uninterrupted_one() {
     let output = train(&["--resume", utf8(&run), "--steps", "20"]);
     assert!(output.status.success(), "{}", text(&output.stderr));
     assert_eq!(bits(&latest(&whole)), bits(&latest(&run)));
-    assert_eq!(losses(&whole), losses(&run));
+    assert_eq!(stats(&whole), stats(&run));
     let sample = |run: &Path| fs::read(run.join("samples/000020.png")).unwrap();
     assert_eq!(sample(&whole), sample(&run));
 
@@ -173,7 +104,8 @@ fn an_interrupted_run_goes_on() {
     let (settings, out) = (place.at("short.toml"), place.at("runs"));
     let arguments =
         ["--data", "synthetic", "--config", utf8(&settings), "--out", utf8(&out), "--steps", "1000000", "--seed", "4"];
-    let mut child = command(&arguments).stderr(std::process::Stdio::null()).spawn().unwrap();
+    let mut child =
+        Command::new(common::PROGRAM).arg("gan").args(arguments).stderr(std::process::Stdio::null()).spawn().unwrap();
     let run = out.join("00000-gan-synthetic");
     while !fs::read_to_string(run.join("stats.jsonl")).is_ok_and(|text| text.contains('\n')) {
         assert!(child.try_wait().unwrap().is_none(), "the run ended by itself");
@@ -187,7 +119,7 @@ fn an_interrupted_run_goes_on() {
     let whole = place.run("synthetic", &["--steps", &steps, "--seed", "4"]);
     assert_eq!(latest(&run).record.step, reached + 7);
     assert_eq!(bits(&latest(&run)), bits(&latest(&whole)));
-    assert_eq!(losses(&run), losses(&whole));
+    assert_eq!(stats(&run), stats(&whole));
 }
 
 #[test]
@@ -278,7 +210,7 @@ fn a_loss_that_is_not_finite_ends_the_run() {
     let place = Place::new();
     let error = failure(&place.train("synthetic", &["--lr", "1e30"]));
     assert!(error.contains("step ") && error.contains("the loss `") && error.contains("learning rate"), "{error}");
-    assert!(!place.at("runs/00000-gan-synthetic/checkpoints").exists());
+    assert!(names(&place.at("runs/00000-gan-synthetic/checkpoints")).is_empty());
 }
 
 #[test]
@@ -303,6 +235,8 @@ fn a_dry_run_prints_the_settings_and_writes_nothing() {
     let config: toml::Table = text(&output.stdout).parse().unwrap();
     assert_eq!(config["steps"].as_integer(), Some(2 * 20_000 / 8));
     assert!(!config.contains_key("epochs") && !place.at("runs").exists());
+    let said = text(&output.stderr);
+    assert!(said.contains("5000 steps would take about 0:") && said.contains("MB of memory"), "{said}");
 }
 
 #[test]

@@ -132,3 +132,20 @@ pub fn switch() -> Vec<u8> {
     };
     model(&graph, None)
 }
+
+/// `image [batch, 1, 2, 2]` whose pixels are the `logits [batch, 4]`.
+pub fn classifier(classes: &[&str]) -> Vec<u8> {
+    let graph = Graph {
+        nodes: vec![node("Reshape", &["image", "shape"], "logits")],
+        initializers: vec![initializer("shape", INT64, &[2], &little_endian(&[0, 4]))],
+        inputs: vec![value("image", FLOAT, &["batch", "1", "2", "2"])],
+        outputs: vec![value("logits", FLOAT, &["batch", "4"])],
+    };
+    let card = ModelCard {
+        title: "Corners".into(),
+        kind: Kind::Classifier { class_count: 4 },
+        classes: classes.iter().map(|name| name.to_string()).collect(),
+        ..generator_card()
+    };
+    model(&graph, Some(&card.to_json()))
+}

@@ -32,15 +32,20 @@ pub struct Files {
 ///
 /// Fails where a file of pictures lacks its labels or the other way round.
 pub fn find(folder: &Path) -> Result<Option<Files>> {
-    for set in ["train", "t10k"] {
-        match (part(folder, set, "images", 3), part(folder, set, "labels", 1)) {
-            (Some(images), Some(labels)) => return Ok(Some(Files { images, labels })),
-            (Some(there), None) => return Err(alone(&there, &format!("{set}-labels-idx1-ubyte"))),
-            (None, Some(there)) => return Err(alone(&there, &format!("{set}-images-idx3-ubyte"))),
-            (None, None) => {}
-        }
+    match find_set(folder, "train")? {
+        Some(files) => Ok(Some(files)),
+        None => find_set(folder, "t10k"),
     }
-    Ok(None)
+}
+
+/// The IDX files of one set of a folder, `train` or `t10k`. Fails as [`find`] does.
+pub fn find_set(folder: &Path, set: &str) -> Result<Option<Files>> {
+    match (part(folder, set, "images", 3), part(folder, set, "labels", 1)) {
+        (Some(images), Some(labels)) => Ok(Some(Files { images, labels })),
+        (Some(there), None) => Err(alone(&there, &format!("{set}-labels-idx1-ubyte"))),
+        (None, Some(there)) => Err(alone(&there, &format!("{set}-images-idx3-ubyte"))),
+        (None, None) => Ok(None),
+    }
 }
 
 fn part(folder: &Path, set: &str, what: &str, dimensions: u32) -> Option<PathBuf> {

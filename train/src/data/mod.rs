@@ -182,7 +182,7 @@ fn load_here(source: &Source, format: PictureFormat) -> Result<Pictures> {
 }
 
 /// A set's name from its folder or file.
-fn name_of(path: &Path) -> String {
+pub(crate) fn name_of(path: &Path) -> String {
     let real = path.canonicalize().unwrap_or_else(|_| path.to_path_buf());
     let name = if real.is_dir() { real.file_name() } else { real.file_stem() };
     name.map_or_else(|| "data".into(), |name| name.to_string_lossy().into_owned())

@@ -29,6 +29,9 @@ const RECORD_KEY: &str = "record";
 /// What a folder that is still being written begins with.
 const PARTIAL: &str = ".partial-";
 
+/// The extension of a checkpoint that could not be read and that the run went on without.
+pub const UNREADABLE: &str = "unreadable";
+
 /// The contents of a checkpoint.
 #[derive(Debug, Clone)]
 pub struct Checkpoint {
@@ -58,10 +61,12 @@ pub struct Record {
 }
 
 impl Checkpoint {
-    /// Writes the checkpoint as `folder/STEP` and removes all but the last `keep`.
+    /// Writes the checkpoint as `folder/STEP` and removes all but the last `keep` and that of the step `best`.
     ///
-    /// It is written under another name, synced and renamed: a folder that has a step for its name is complete.
-    pub fn save(&self, folder: &Path, keep: usize) -> Result<PathBuf> {
+    /// It is written under another name, synced and renamed, and one that goes is renamed first: a folder that has a
+    /// step for its name is complete, whenever the process or the machine stops. Where it cannot be written nothing
+    /// is removed.
+    pub fn save(&self, folder: &Path, keep: usize, best: Option<u64>) -> Result<PathBuf> {
         let target = folder.join(format!("{:06}", self.record.step));
         let write = || -> io::Result<()> {
             fs::create_dir_all(folder)?;
@@ -91,9 +96,12 @@ impl Checkpoint {
             let _ = partial.keep();
             sync_folder(folder)
         };
-        write().map_err(|error| Error::Run(format!("{}: cannot write a checkpoint: {error}", target.display())))?;
-        for (_, old) in steps(folder)?.into_iter().skip(keep.max(1)) {
-            fs::remove_dir_all(&old).map_err(|error| {
+        write().map_err(|error| {
+            Error::Run(format!("{}: cannot write a checkpoint: {}", target.display(), without_path(&error)))
+        })?;
+        let old = steps(folder)?.into_iter().skip(keep.max(1)).filter(|(step, _)| Some(*step) != best);
+        for (_, old) in old {
+            remove(folder, &old).map_err(|error| {
                 Error::Run(format!("{}: cannot remove this old checkpoint: {error}", old.display()))
             })?;
         }
@@ -151,13 +159,47 @@ pub fn steps(folder: &Path) -> Result<Vec<(u64, PathBuf)>> {
     Ok(steps)
 }
 
-/// Removes what a run that was killed while it wrote a checkpoint left behind.
-pub fn remove_partial(folder: &Path) {
-    for entry in fs::read_dir(folder).into_iter().flatten().flatten() {
-        if entry.file_name().to_string_lossy().starts_with(PARTIAL) {
-            let _ = fs::remove_dir_all(entry.path());
+/// Makes a run's folder of checkpoints ready for going on after `step` (0: for a beginning), and fails where nothing
+/// can be written there, before anything is trained.
+///
+/// What a run that was killed while it wrote a checkpoint left behind is removed. Checkpoints of later steps, which
+/// are there because they could not be read, get names that end in [`UNREADABLE`]: they must neither count among the
+/// last ones nor be taken for this run's.
+pub fn prepare(folder: &Path, step: u64) -> Result<()> {
+    let ready = || -> io::Result<()> {
+        fs::create_dir_all(folder)?;
+        for entry in fs::read_dir(folder)?.flatten() {
+            if entry.file_name().to_string_lossy().starts_with(PARTIAL) {
+                let _ = fs::remove_dir_all(entry.path());
+            }
         }
+        tempfile::Builder::new().prefix(PARTIAL).tempdir_in(folder)?.close()
+    };
+    ready().map_err(|error| {
+        Error::Run(format!("{}: checkpoints cannot be written here: {}", folder.display(), without_path(&error)))
+    })?;
+    for (_, path) in steps(folder)?.into_iter().filter(|(found, _)| *found > step) {
+        let aside = path.with_extension(UNREADABLE);
+        let moved = match fs::remove_dir_all(&aside) {
+            Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error),
+            _ => fs::rename(&path, &aside),
+        };
+        moved.map_err(|error| Error::Run(format!("{}: cannot rename: {error}", path.display())))?;
     }
+    Ok(())
+}
+
+/// Takes a checkpoint away, all of it at once.
+fn remove(folder: &Path, checkpoint: &Path) -> io::Result<()> {
+    let aside = tempfile::Builder::new().prefix(PARTIAL).tempdir_in(folder)?;
+    fs::rename(checkpoint, aside.path().join("removed"))?;
+    aside.close()
+}
+
+/// The system's words without the temporary file's name.
+fn without_path(error: &io::Error) -> String {
+    let text = error.to_string();
+    text.split(" at path ").next().unwrap_or(&text).to_string()
 }
 
 fn write_synced(path: &Path, bytes: &[u8]) -> io::Result<()> {
@@ -213,7 +255,7 @@ mod tests {
     #[test]
     fn comes_back_and_repeats() {
         let folder = tempfile::tempdir().unwrap();
-        let path = checkpoint(500).save(folder.path(), 3).unwrap();
+        let path = checkpoint(500).save(folder.path(), 3, None).unwrap();
         assert!(path.ends_with("000500"));
         let bytes = [WEIGHTS, STATE].map(|file| fs::read(path.join(file)).unwrap());
         let again = Checkpoint::load(&path).unwrap();
@@ -223,7 +265,7 @@ mod tests {
         let adam: HashMap<_, _> = again.part("adam");
         assert_eq!(adam.len(), 2);
         assert_eq!(adam["a.weight.steps"].to_scalar::<i64>().unwrap(), 7);
-        again.save(folder.path(), 3).unwrap();
+        again.save(folder.path(), 3, None).unwrap();
         assert_eq!(bytes, [WEIGHTS, STATE].map(|file| fs::read(path.join(file)).unwrap()));
         assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 1);
     }
@@ -232,11 +274,26 @@ mod tests {
     fn the_last_are_kept() {
         let folder = tempfile::tempdir().unwrap();
         for step in [100, 200, 1_000_000, 300] {
-            checkpoint(step).save(folder.path(), 2).unwrap();
+            checkpoint(step).save(folder.path(), 2, None).unwrap();
         }
-        let kept: Vec<_> = steps(folder.path()).unwrap().into_iter().map(|(step, _)| step).collect();
-        assert_eq!(kept, [1_000_000, 300]);
+        assert_eq!(kept(folder.path()), [1_000_000, 300]);
         assert_eq!(Checkpoint::latest(folder.path()).unwrap().0.record.step, 1_000_000);
+    }
+
+    #[test]
+    fn the_best_is_kept_as_long_as_it_is() {
+        let folder = tempfile::tempdir().unwrap();
+        for (step, best) in [(1, 1), (2, 1), (3, 1), (4, 1)] {
+            checkpoint(step).save(folder.path(), 2, Some(best)).unwrap();
+        }
+        assert_eq!(kept(folder.path()), [4, 3, 1]);
+        checkpoint(5).save(folder.path(), 2, Some(4)).unwrap();
+        assert_eq!(kept(folder.path()), [5, 4]);
+        assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 2);
+    }
+
+    fn kept(folder: &Path) -> Vec<u64> {
+        steps(folder).unwrap().into_iter().map(|(step, _)| step).collect()
     }
 
     #[test]
@@ -244,17 +301,21 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let error = Checkpoint::latest(folder.path()).unwrap_err().to_string();
         assert!(error.contains("none yet"), "{error}");
-        checkpoint(100).save(folder.path(), 9).unwrap();
-        let newer = checkpoint(200).save(folder.path(), 9).unwrap();
+        checkpoint(100).save(folder.path(), 9, None).unwrap();
+        let newer = checkpoint(200).save(folder.path(), 9, None).unwrap();
         let bytes = fs::read(newer.join(STATE)).unwrap();
         fs::write(newer.join(STATE), &bytes[..bytes.len() - 1]).unwrap();
         fs::create_dir(folder.path().join("000300")).unwrap();
         let partial = folder.path().join(".partial-x");
-        fs::rename(checkpoint(400).save(folder.path(), 9).unwrap(), &partial).unwrap();
+        fs::rename(checkpoint(400).save(folder.path(), 9, None).unwrap(), &partial).unwrap();
         let (latest, unreadable) = Checkpoint::latest(folder.path()).unwrap();
         assert_eq!((latest.record.step, unreadable.len()), (100, 2));
         assert!(unreadable[1].contains("state.safetensors"), "{unreadable:?}");
-        remove_partial(folder.path());
+        prepare(folder.path(), latest.record.step).unwrap();
         assert!(!partial.exists());
+        // With one to keep, it must be the new one and not an unreadable one of a later step.
+        checkpoint(150).save(folder.path(), 1, None).unwrap();
+        assert_eq!(kept(folder.path()), [150]);
+        assert!(folder.path().join("000200.unreadable").join(STATE).exists());
     }
 }

@@ -11,6 +11,9 @@ use crate::{Error, Result};
 /// The file with a run's resolved configuration.
 const CONFIG: &str = "config.toml";
 
+/// What [`write_atomically`]'s temporary files begin with.
+const TEMPORARY: &str = ".easel-";
+
 /// A run's folder, which one process at a time writes to.
 #[derive(Debug)]
 pub struct RunFolder {
@@ -52,7 +55,20 @@ impl RunFolder {
         if !path.join(CONFIG).is_file() {
             return Err(Error::Run(format!("{}: no run: it has no {CONFIG}; give a run's folder", path.display())));
         }
-        Self::locked(path.to_path_buf())
+        let run = Self::locked(path.to_path_buf())?;
+        run.remove_leftovers();
+        Ok(run)
+    }
+
+    /// Removes the temporary files of a process that was killed while it wrote one.
+    fn remove_leftovers(&self) {
+        for folder in [&self.path, &self.path.join("samples")] {
+            for entry in fs::read_dir(folder).into_iter().flatten().flatten() {
+                if entry.file_name().to_string_lossy().starts_with(TEMPORARY) {
+                    let _ = fs::remove_file(entry.path());
+                }
+            }
+        }
     }
 
     fn locked(path: PathBuf) -> Result<Self> {
@@ -93,6 +109,11 @@ impl RunFolder {
     /// `stats.jsonl`.
     pub fn stats(&self) -> PathBuf {
         self.path.join("stats.jsonl")
+    }
+
+    /// `best.json`: which checkpoint is the best, and by what.
+    pub fn best(&self) -> PathBuf {
+        self.path.join("best.json")
     }
 
     /// The folder of the checkpoints.

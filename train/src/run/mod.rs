@@ -3,15 +3,18 @@
 //! ```text
 //! runs/00003-gan-mnist/
 //!   config.toml              what was asked for, everything resolved
-//!   stats.jsonl              losses and speed, one JSON object a line
+//!   stats.jsonl              losses, evaluations and speed, one JSON object a line
 //!   events.out.tfevents.*    the same and the sample grids for TensorBoard
 //!   samples/000500.png       pictures from fixed noise
-//!   checkpoints/000500/      weights.safetensors, state.safetensors
+//!   checkpoints/000500/      weights.safetensors, state.safetensors; the last few and the best
+//!   best.json                which is the best, and by what, where the trainer evaluates
 //! ```
 
 pub mod checkpoint;
 pub mod config;
+pub mod counts;
 pub mod device;
+pub mod estimate;
 pub mod folder;
 pub mod interrupt;
 pub mod progress;

@@ -1,21 +1,23 @@
 //! The loop of a run: steps, records, sample grids, checkpoints.
 
 use std::collections::BTreeMap;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use candle_core::{DType, Tensor};
 use easel_runtime::Picture;
 use easel_runtime::card::{Architecture, Provenance};
-use easel_runtime::files::save_picture;
+use easel_runtime::files::{save_picture, write_atomically};
 use easel_runtime::grid::{BACKGROUND, GAP, GridShape, grid};
-use serde::{Deserialize, Serialize};
 
-use super::checkpoint::{Record, remove_partial};
+use super::checkpoint::{Record, prepare};
+use super::counts::{Best, Counts};
 use super::progress::Progress;
 use super::stats::Stats;
 use super::tensorboard::Events;
 use super::{Checkpoint, RunFolder, interrupt};
 use crate::{Error, Result};
+
+pub use super::counts::{Better, Metric};
 
 /// Something that is trained step by step. All of its randomness comes from its seed, and what [`Trainer::snapshot`]
 /// gives is enough for [`Trainer::restore`] to go on with the same bits.
@@ -23,8 +25,26 @@ pub trait Trainer {
     /// Does one step and gives its losses by name, the same names in the same order every time.
     fn step(&mut self) -> Result<Vec<(&'static str, f64)>>;
 
-    /// Pictures from noise that is the same throughout the run.
-    fn samples(&mut self) -> Result<Vec<Picture>>;
+    /// Pictures from noise that is the same throughout the run; none where there is nothing to show.
+    fn samples(&mut self) -> Result<Vec<Picture>> {
+        Ok(vec![])
+    }
+
+    /// Measures the network on data that it is not trained on, by name. It changes nothing that a later step depends
+    /// on. None by default.
+    fn evaluate(&mut self) -> Result<Vec<(&'static str, f64)>> {
+        Ok(vec![])
+    }
+
+    /// The value of an evaluation by which a checkpoint is the best of its run.
+    fn metric(&self) -> Option<Metric> {
+        None
+    }
+
+    /// How much of the time of all steps so far went by without the model, waiting for data.
+    fn waited(&self) -> Duration {
+        Duration::ZERO
+    }
 
     /// Everything there is to save.
     fn snapshot(&self) -> Result<Snapshot>;
@@ -54,9 +74,11 @@ pub struct Plan {
     pub sample_every: u64,
     /// A checkpoint every so many steps, and at the end; 0: at the end only.
     pub checkpoint_every: u64,
-    /// A line of mean losses every so many steps, and at the end; 0: at the end only.
+    /// A line of mean losses every so many steps, with every evaluation and at the end; 0: not more often.
     pub log_every: u64,
-    /// The number of checkpoints that are kept.
+    /// The steps of an epoch, after each of which and at the end the trainer evaluates; 0: it never does.
+    pub epoch: u64,
+    /// The number of checkpoints that are kept; the best one is kept too.
     pub keep: usize,
     /// Where the weights come from; run and steps are filled in.
     pub provenance: Provenance,
@@ -73,39 +95,13 @@ pub enum Outcome {
     Interrupted(u64),
 }
 
-/// What the session itself has to remember between two parts of a run. Sums are kept by their bits: JSON's decimal
-/// numbers need not come back exactly.
-#[derive(Debug, Default, Serialize, Deserialize)]
-struct Counts {
-    seconds: f64,
-    sums: Vec<u64>,
-    steps: u64,
-}
-
-impl Counts {
-    fn add(&mut self, losses: &[(&str, f64)]) {
-        self.sums.resize(losses.len(), 0);
-        for (sum, (_, loss)) in self.sums.iter_mut().zip(losses) {
-            *sum = (f64::from_bits(*sum) + loss).to_bits();
-        }
-        self.steps += 1;
-    }
-
-    /// The means since the last call.
-    fn take_means<'a>(&mut self, losses: &[(&'a str, f64)]) -> Vec<(&'a str, f64)> {
-        let means = losses.iter().zip(&self.sums);
-        let means = means.map(|((name, _), sum)| (*name, f64::from_bits(*sum) / self.steps as f64)).collect();
-        self.sums.clear();
-        self.steps = 0;
-        means
-    }
-}
-
 /// Trains to the plan's end in the run's folder, from the beginning or from a checkpoint of the run.
 ///
 /// A loss that is no finite number ends the run with an error that names the step, the loss and the first tensor that
 /// is not finite either. So does such a tensor by itself, looked for whenever losses are written and before every
 /// checkpoint: a ReLU turns NaN into 0, so a loss may stay finite over broken weights.
+///
+/// Whatever cannot be written ends the run with the cause; the checkpoints that there are stay.
 pub fn run(trainer: &mut dyn Trainer, folder: &RunFolder, plan: &Plan, from: Option<&Checkpoint>) -> Result<Outcome> {
     let mut counts = Counts::default();
     let mut step = 0;
@@ -116,55 +112,194 @@ pub fn run(trainer: &mut dyn Trainer, folder: &RunFolder, plan: &Plan, from: Opt
             .map_err(|error| Error::Checkpoint(format!("the checkpoint's record cannot be read: {error}")))?;
     }
     interrupt::install()?;
-    remove_partial(&folder.checkpoints());
-    let mut stats = Stats::open(&folder.stats(), step)?;
-    let mut events = Events::create(folder.path(), step)?;
+    prepare(&folder.checkpoints(), step)?;
+    write_best(folder, trainer, counts.best)?;
+    let mut records = Records::open(folder, trainer, step)?;
     let mut progress = Progress::new(plan.steps, step);
+    let result = steps(trainer, folder, plan, step, &mut counts, &mut records, &mut progress);
+    progress.finish();
+    result
+}
+
+fn steps(
+    trainer: &mut dyn Trainer,
+    folder: &RunFolder,
+    plan: &Plan,
+    mut step: u64,
+    counts: &mut Counts,
+    records: &mut Records,
+    progress: &mut Progress,
+) -> Result<Outcome> {
     let mut shown: Vec<(&str, f64)> = Vec::new();
     let (started, before) = (Instant::now(), counts.seconds);
-    let mut logged = (Instant::now(), step);
-
     while step < plan.steps {
+        let begun = Instant::now();
         let losses = trainer.step().map_err(|error| Error::Run(format!("step {}: {error}", step + 1)))?;
+        records.in_steps += begun.elapsed();
         step += 1;
         let last = step == plan.steps;
         let stop = interrupt::requested();
-        let save = last || stop || due(step, plan.checkpoint_every);
-        let log = last || due(step, plan.log_every);
+        let evaluate = plan.epoch > 0 && (last || due(step, plan.epoch));
+        let log = last || evaluate || due(step, plan.log_every);
+        let mut save = last || stop || due(step, plan.checkpoint_every);
         let loss = losses.iter().find(|(_, loss)| !loss.is_finite());
         if loss.is_some() || save || log {
-            check_finite(trainer, folder, step, loss).inspect_err(|_| progress.finish())?;
+            check_finite(trainer, folder, step, loss)?;
         }
-        counts.add(&losses);
+        counts.logged.add(&losses);
+        counts.evaluated.add(&losses);
         counts.seconds = before + started.elapsed().as_secs_f64();
         smooth(&mut shown, &losses);
         if log {
-            let speed = (step - logged.1) as f64 / logged.0.elapsed().as_secs_f64().max(1e-9);
-            logged = (Instant::now(), step);
-            let means = counts.take_means(&losses);
-            let scalars = means.iter().map(|(name, mean)| (format!("loss/{name}"), *mean));
-            events.scalars(step, &scalars.chain([("speed/steps_per_second".into(), speed)]).collect::<Vec<_>>())?;
-            let rest = [("steps_per_second", speed), ("seconds", counts.seconds)];
-            stats.write(step, &[means, rest.to_vec()].concat())?;
+            let mut line = Line { epoch: plan.epoch_of(step), means: counts.logged.take(&losses), ..Line::default() };
+            if evaluate {
+                let trained = counts.evaluated.take(&losses);
+                let measured = trainer.evaluate().map_err(|error| Error::Run(format!("step {step}: {error}")))?;
+                let metric = trainer.metric().and_then(|metric| {
+                    let (_, value) = measured.iter().find(|(name, _)| *name == metric.name)?;
+                    metric.improves(*value, counts.best).then_some(*value)
+                });
+                if let Some(value) = metric {
+                    counts.best = Some(Best::new(step, value));
+                    save = true;
+                }
+                let best = if metric.is_some() { "; the best so far" } else { "" };
+                progress.say(&format!(
+                    "{}: train {}; validation {}{best}",
+                    plan.describe(step),
+                    listed(&trained),
+                    listed(&measured)
+                ));
+                line.evaluation = prefixed("train", trained).chain(prefixed("validation", measured)).collect();
+            }
+            records.write(step, line, counts.seconds, trainer.waited())?;
         }
         progress.update(step, &shown);
         if last || due(step, plan.sample_every) {
-            let pictures = trainer.samples()?;
-            let sheet = grid(&pictures, GridShape::square(pictures.len()), GAP, BACKGROUND)
-                .map_err(|error| Error::Run(format!("step {step}: no sample grid: {error}")))?;
-            save_picture(&folder.sample(step)?, &sheet)?;
-            events.picture(step, "samples", &sheet)?;
+            records.samples(folder, step, &trainer.samples()?)?;
         }
         if save {
-            checkpoint(trainer, folder, plan, step, &counts)?.save(&folder.checkpoints(), plan.keep)?;
+            records.stats.sync()?;
+            let best = counts.best;
+            checkpoint(trainer, folder, plan, step, counts)?.save(
+                &folder.checkpoints(),
+                plan.keep,
+                best.map(|best| best.step),
+            )?;
+            write_best(folder, trainer, best)?;
         }
         if stop && !last {
-            progress.finish();
             return Ok(Outcome::Interrupted(step));
         }
     }
-    progress.finish();
     Ok(Outcome::Finished)
+}
+
+impl Plan {
+    fn epoch_of(&self, step: u64) -> Option<f64> {
+        (self.epoch > 0).then(|| step as f64 / self.epoch as f64)
+    }
+
+    /// How far a step is, for people.
+    fn describe(&self, step: u64) -> String {
+        let epochs = |step: u64| {
+            let epochs = step as f64 / self.epoch as f64;
+            if step.is_multiple_of(self.epoch) { format!("{epochs:.0}") } else { format!("{epochs:.1}") }
+        };
+        format!("epoch {} of {}", epochs(step), epochs(self.steps))
+    }
+}
+
+/// The numbers of one step's record.
+#[derive(Default)]
+struct Line<'a> {
+    epoch: Option<f64>,
+    means: Vec<(&'a str, f64)>,
+    evaluation: Vec<(String, f64)>,
+}
+
+/// Where numbers and pictures go.
+struct Records {
+    stats: Stats,
+    events: Events,
+    /// The time of all steps.
+    in_steps: Duration,
+    /// At the last line: when, after which step, the time of all steps and how much of it was waiting.
+    last: (Instant, u64, Duration, Duration),
+}
+
+impl Records {
+    fn open(folder: &RunFolder, trainer: &dyn Trainer, step: u64) -> Result<Self> {
+        Ok(Self {
+            stats: Stats::open(&folder.stats(), step)?,
+            events: Events::create(folder.path(), step)?,
+            in_steps: Duration::ZERO,
+            last: (Instant::now(), step, Duration::ZERO, trainer.waited()),
+        })
+    }
+
+    fn write(&mut self, step: u64, line: Line, seconds: f64, waited: Duration) -> Result<()> {
+        let Line { epoch, means, evaluation } = line;
+        let (when, from, steps_before, waited_before) = self.last;
+        let speed = (step - from) as f64 / when.elapsed().as_secs_f64().max(1e-9);
+        let (spent, waiting) = (self.in_steps - steps_before, waited.saturating_sub(waited_before));
+        let model = 1.0 - (waiting.as_secs_f64() / spent.as_secs_f64().max(1e-9)).min(1.0);
+        self.last = (Instant::now(), step, self.in_steps, waited);
+
+        let speeds = [("steps_per_second", speed), ("model_fraction", model)];
+        let tagged = |group: &str, (name, value): (&str, f64)| (format!("{group}/{name}"), value);
+        let scalars = means.iter().map(|mean| tagged("step", *mean));
+        let scalars = scalars.chain(speeds.map(|speed| tagged("speed", speed)));
+        let scalars = scalars.chain(evaluation.iter().map(|(name, value)| tagged("epoch", (name, *value))));
+        self.events.scalars(step, &scalars.collect::<Vec<_>>())?;
+
+        let mut numbers: Vec<(&str, f64)> = epoch.map(|epoch| ("epoch", epoch)).into_iter().collect();
+        numbers.extend(means);
+        numbers.extend(speeds);
+        numbers.push(("seconds", seconds));
+        numbers.extend(evaluation.iter().map(|(name, value)| (name.as_str(), *value)));
+        self.stats.write(step, &numbers)
+    }
+
+    fn samples(&mut self, folder: &RunFolder, step: u64, pictures: &[Picture]) -> Result<()> {
+        if pictures.is_empty() {
+            return Ok(());
+        }
+        let sheet = grid(pictures, GridShape::square(pictures.len()), GAP, BACKGROUND)
+            .map_err(|error| Error::Run(format!("step {step}: no sample grid: {error}")))?;
+        save_picture(&folder.sample(step)?, &sheet)?;
+        self.events.picture(step, "samples", &sheet)
+    }
+}
+
+/// Keeps `best.json` true, also where a run goes on from before its best checkpoint.
+fn write_best(folder: &RunFolder, trainer: &dyn Trainer, best: Option<Best>) -> Result<()> {
+    let path = folder.best();
+    match (best, trainer.metric()) {
+        (Some(best), Some(metric)) => {
+            let text = serde_json::json!({ "metric": metric.name, "step": best.step, "value": best.value() });
+            Ok(write_atomically(&path, format!("{text}\n").as_bytes())?)
+        }
+        _ => match std::fs::remove_file(&path) {
+            Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
+                Err(Error::Run(format!("{}: cannot remove: {error}", path.display())))
+            }
+            _ => Ok(()),
+        },
+    }
+}
+
+fn prefixed<'a>(prefix: &'a str, values: Vec<(&'a str, f64)>) -> impl Iterator<Item = (String, f64)> + 'a {
+    values.into_iter().map(move |(name, value)| (format!("{prefix}_{name}"), value))
+}
+
+/// Values for people; what is called an accuracy is a percentage.
+fn listed(values: &[(&str, f64)]) -> String {
+    let text = |(name, value): &(&str, f64)| match *name {
+        "accuracy" => format!("{name} {:.2} %", 100.0 * value),
+        name => format!("{name} {value:.4}"),
+    };
+    values.iter().map(text).collect::<Vec<_>>().join(", ")
 }
 
 fn due(step: u64, every: u64) -> bool {
@@ -263,6 +398,7 @@ mod tests {
             sample_every: 0,
             checkpoint_every: 5,
             log_every: 0,
+            epoch: 0,
             keep: 9,
             provenance: Provenance::default(),
             classes: vec![],

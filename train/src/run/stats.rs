@@ -38,6 +38,11 @@ impl Stats {
         Ok(Self { path: path.to_path_buf(), file })
     }
 
+    /// Makes what was written last through a power cut.
+    pub fn sync(&self) -> Result<()> {
+        self.file.sync_all().map_err(|error| Error::Run(format!("{}: cannot write: {error}", self.path.display())))
+    }
+
     /// Adds a line: `step` and the named numbers in their order.
     pub fn write(&mut self, step: u64, values: &[(&str, f64)]) -> Result<()> {
         // By hand, because an object of serde_json has its keys in alphabetical order.

@@ -4,6 +4,7 @@
 //! generator with new noise.
 
 use std::collections::BTreeMap;
+use std::time::{Duration, Instant};
 
 use candle_core::{DType, Device as Candle, Tensor};
 use easel_runtime::random::RandomState;
@@ -161,6 +162,7 @@ pub struct GanTrainer<'a> {
     discriminator_params: Params,
     discriminator_adam: Adam,
     fixed_noise: Tensor,
+    waited: Duration,
 }
 
 #[derive(Serialize, Deserialize)]
@@ -195,12 +197,15 @@ impl<'a> GanTrainer<'a> {
             discriminator,
             discriminator_params,
             fixed_noise,
+            waited: Duration::ZERO,
         })
     }
 
     fn discriminator_step(&mut self) -> Result<f64> {
         let batch = self.config.batch;
+        let asked = Instant::now();
         let real = self.pictures.batch(&self.order.take(batch));
+        self.waited += asked.elapsed();
         let real = Tensor::from_vec(real, (batch, FORMAT.len()), &self.device)?;
         let z = latents(&mut self.noise, batch, self.config.z_dim, &self.device)?;
         self.generator_params.set_frozen(true);
@@ -244,6 +249,10 @@ impl Trainer for GanTrainer<'_> {
         easel_runtime::Tensor::new(pictures.dims(), values)
             .and_then(|batch| Picture::from_batch(&batch))
             .map_err(|error| Error::Run(format!("no samples: {error}")))
+    }
+
+    fn waited(&self) -> Duration {
+        self.waited
     }
 
     fn snapshot(&self) -> Result<Snapshot> {

@@ -1,21 +1,19 @@
 //! `train gan`.
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::process::ExitCode;
 
-use anyhow::{Context, Result};
+use anyhow::Result;
 use clap::{ArgGroup, ValueEnum};
 use easel_runtime::Device;
-use easel_runtime::card::Provenance;
-use easel_train::data::{self, Pictures, Source};
+use easel_train::data;
 use easel_train::losses::gan::GeneratorLoss;
-use easel_train::run::session::{self, Outcome, Plan, Trainer};
-use easel_train::run::{Checkpoint, RunFolder, config, device, interrupt};
+use easel_train::run::session::Plan;
+use easel_train::run::{RunFolder, config, device};
 use easel_train::trainers::gan::{FORMAT, GanConfig, GanTrainer};
 use serde::Serialize;
 
-/// Of these a layer of the configuration that sets one removes the other.
-const EXCLUSIVE: [&str; 2] = ["steps", "epochs"];
+use crate::common::{self, EXCLUSIVE, Job};
 
 /// Train the vanilla GAN on pictures, made 28x28 and grey, and leave a run folder.
 ///
@@ -46,7 +44,7 @@ pub struct Args {
     /// Go on with a run, from its newest checkpoint
     #[arg(long, value_name = "RUN", conflicts_with_all = ["seed", "batch", "critic_steps"])]
     resume: Option<PathBuf>,
-    /// Check everything, print the resolved settings, train nothing and write nothing
+    /// Check everything, print the resolved settings and what the run would take by a few steps' measure; write nothing
     #[arg(long)]
     dry_run: bool,
     #[command(flatten)]
@@ -71,7 +69,7 @@ struct Flags {
     seed: Option<u64>,
     /// auto, cpu, cuda or cuda:N; auto takes a GPU where there is one
     #[arg(long, value_name = "DEVICE")]
-    #[serde(serialize_with = "as_text")]
+    #[serde(serialize_with = "common::as_text")]
     device: Option<Device>,
     /// CPU threads; 1 unless told: more seldom help with matrices as small as these
     #[arg(long, value_name = "N")]
@@ -134,21 +132,15 @@ impl From<Loss> for GeneratorLoss {
     }
 }
 
-fn as_text<S: serde::Serializer>(device: &Option<Device>, serializer: S) -> Result<S::Ok, S::Error> {
-    match device {
-        Some(device) => serializer.collect_str(device),
-        None => serializer.serialize_none(),
-    }
-}
-
 /// Trains and gives the exit status.
 pub fn train(args: Args) -> Result<ExitCode> {
     let resumed = args.resume.as_deref().map(RunFolder::open).transpose()?;
     let mut config = resolve(&args, resumed.as_ref())?;
     config.check()?;
-    limit_threads(config.threads);
+    common::limit_threads(config.threads);
 
-    let pictures = load(&mut config)?;
+    let pictures = data::load(&common::source(&mut config.data)?, FORMAT)?;
+    pictures.warning().into_iter().for_each(|line| eprintln!("warning: {line}"));
     let steps = config.total_steps(pictures.len());
     (config.steps, config.epochs) = (Some(steps), None);
     let device = device::open(config.device)?;
@@ -160,59 +152,19 @@ pub fn train(args: Args) -> Result<ExitCode> {
         pictures.name,
         device::describe(&device)
     );
-    let text = config::to_text(&config)?;
-
-    let checkpoint = resumed.as_ref().map(|folder| Checkpoint::latest(&folder.checkpoints())).transpose()?;
-    let checkpoint = checkpoint.map(|(checkpoint, unreadable)| {
-        unreadable.iter().for_each(|why| eprintln!("warning: {why}; an older checkpoint is taken"));
-        checkpoint
-    });
-    if args.dry_run {
-        checkpoint.iter().try_for_each(|checkpoint| trainer.restore(checkpoint))?;
-        print!("{text}");
-        eprintln!("dry run: nothing was trained and nothing written");
-        return Ok(ExitCode::SUCCESS);
-    }
-    if let Some(checkpoint) = &checkpoint
-        && checkpoint.record.step >= steps
-    {
-        let done = checkpoint.record.step;
-        eprintln!("the run has done {done} of {steps} steps; to go on further give --steps N");
-        return Ok(ExitCode::SUCCESS);
-    }
-    let folder = match resumed {
-        Some(folder) => folder,
-        None => RunFolder::create(&args.out, &format!("gan-{}", pictures.name))?,
-    };
-    folder.write_config(&text)?;
-    let from = checkpoint.as_ref().map_or(String::new(), |c| format!(" from step {}", c.record.step));
-    eprintln!("{}{from}", folder.path().display());
-
     let plan = Plan {
         steps,
         sample_every: config.sample_every,
         checkpoint_every: config.checkpoint_every,
         log_every: config.log_every,
+        epoch: 0,
         keep: config.keep,
-        provenance: Provenance {
-            data: Some(pictures.name.clone()),
-            seed: Some(config.seed),
-            program: format!("easel {}", env!("CARGO_PKG_VERSION")),
-            ..Provenance::default()
-        },
+        provenance: common::provenance(&pictures, config.seed),
         classes: pictures.classes.clone(),
     };
-    match session::run(&mut trainer, &folder, &plan, checkpoint.as_ref())? {
-        Outcome::Finished => {
-            println!("{}", folder.path().display());
-            Ok(ExitCode::SUCCESS)
-        }
-        Outcome::Interrupted(step) => {
-            let path = folder.path().display();
-            eprintln!("stopped after step {step} of {steps}; go on with: train gan --resume {path}");
-            Ok(ExitCode::from(interrupt::STATUS as u8))
-        }
-    }
+    let settings = config::to_text(&config)?;
+    let out = (args.out.as_path(), pictures.name.as_str());
+    Job { command: "gan", settings, plan, resumed, out, dry_run: args.dry_run }.run(&mut trainer)
 }
 
 fn resolve(args: &Args, resumed: Option<&RunFolder>) -> Result<GanConfig> {
@@ -222,23 +174,4 @@ fn resolve(args: &Args, resumed: Option<&RunFolder>) -> Result<GanConfig> {
         (None, Preset::Quick) => GanConfig::quick(),
     };
     Ok(config::resolve(&base, args.config.as_deref(), &args.flags, &EXCLUSIVE)?)
-}
-
-/// candle asks this variable for the number of its threads, and so does rayon when its pool is first used.
-fn limit_threads(threads: usize) {
-    // SAFETY: no other thread runs yet.
-    unsafe { std::env::set_var("RAYON_NUM_THREADS", threads.to_string()) };
-}
-
-/// Loads the pictures and makes their path one that holds from anywhere.
-fn load(config: &mut GanConfig) -> Result<Pictures> {
-    let text = config.data.clone().context("no data: name it with --data or in the file of settings")?;
-    let source: Source = text.parse()?;
-    let pictures = data::load(&source, FORMAT)?;
-    if let Source::Path(path) = source {
-        let absolute = path.canonicalize().unwrap_or_else(|_| Path::to_path_buf(&path));
-        config.data = Some(absolute.to_str().map_or(text, String::from));
-    }
-    pictures.warning().into_iter().for_each(|line| eprintln!("warning: {line}"));
-    Ok(pictures)
 }

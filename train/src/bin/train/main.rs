@@ -1,6 +1,9 @@
 //! `train`: trains a network and leaves a run folder whose checkpoints `export-onnx` turns into a model file.
 
+mod common;
+mod eval;
 mod gan;
+mod lenet;
 mod summary;
 
 use std::process::ExitCode;
@@ -10,7 +13,7 @@ use clap::{Parser, Subcommand};
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
-/// Trains small image generators.
+/// Trains small image generators, and a classifier to judge them with.
 #[derive(Parser)]
 #[command(version, after_help = "Exit status: 0 done, 1 failed, 2 misuse, 130 interrupted (a checkpoint was written).")]
 struct Cli {
@@ -21,6 +24,8 @@ struct Cli {
 #[derive(Subcommand)]
 enum Command {
     Gan(Box<gan::Args>),
+    Lenet(Box<lenet::Args>),
+    Eval(eval::Args),
     Summary(summary::Args),
 }
 
@@ -29,6 +34,8 @@ fn main() -> ExitCode {
     easel_train::memory::keep_freed_memory();
     let done = match command {
         Command::Gan(args) => gan::train(*args),
+        Command::Lenet(args) => lenet::train(*args),
+        Command::Eval(args) => eval::eval(args),
         Command::Summary(args) => summary::summarise(args),
     };
     match done {

@@ -1,0 +1,7 @@
+//! `classify`: the classes of pictures.
+
+mod args;
+mod run;
+
+pub use args::Args;
+pub use run::run;

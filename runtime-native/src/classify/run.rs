@@ -1,0 +1,131 @@
+//! The work of `classify`.
+
+use std::io::{self, Write};
+use std::path::{Path, PathBuf};
+
+use easel_runtime::card::PictureSize;
+use easel_runtime::classifier::{Answer, class_count, class_name, classify};
+use easel_runtime::{ModelCard, Tensor, fit};
+use image::ImageFormat;
+use serde_json::json;
+use walkdir::WalkDir;
+
+use super::Args;
+use crate::cli::{self, Progress};
+use crate::error::io_error;
+use crate::{Error, ModelFile, Result, find_model};
+
+/// How deep pictures may lie below a folder.
+const DEEPEST: usize = 64;
+
+/// Classifies the pictures in the order in which they were named, those of a folder by name. A picture that cannot be
+/// read is reported in its place and fails the whole at the end.
+pub fn run(args: &Args) -> Result<()> {
+    let path = find_model(&args.model)?;
+    let file = ModelFile::read(&path)?;
+    let in_model = |source| Error::Model { path: path.clone(), source };
+    class_count(&file.card).map_err(in_model)?;
+    let PictureSize::Fixed { height, width } = file.card.picture.size else {
+        return Err(in_model(easel_runtime::Error::BadCard("a classifier takes pictures of one size".into())));
+    };
+    let format = [file.card.picture.channels, height, width];
+    let pictures = pictures(&args.pictures)?;
+    let mut model = file.load(&args.engine.options())?;
+    cli::announce(&model.engine);
+
+    let mut unreadable = 0;
+    let mut out = io::BufWriter::new(io::stdout().lock());
+    let mut progress = Progress::new(pictures.len() as u64, "pictures");
+    for paths in pictures.chunks(args.batch as usize) {
+        let read: Vec<_> = paths.iter().map(|path| Ok(fit::fit(&fit::open(path)?, format))).collect();
+        let values: Vec<f32> = read.iter().flatten().flatten().map(|&byte| f32::from(byte) / 255.0).collect();
+        let count = values.len() / format.iter().product::<usize>();
+        let mut answers = vec![];
+        if count > 0 {
+            let batch = Tensor::new([count, format[0], height, width], values)?;
+            answers = pollster::block_on(classify(&mut model.engine, &model.card, &batch)).map_err(in_model)?;
+        }
+        let mut answers = answers.into_iter();
+        for (path, read) in paths.iter().zip(read) {
+            let answer = read.map(|_| answers.next().expect("a picture that was read has an answer"));
+            if let Err(why) = &answer {
+                unreadable += 1;
+                eprintln!("warning: {}: no picture that can be read: {why}", path.display());
+            }
+            let line = if args.json {
+                Some(as_json(path, &answer, &model.card, args.top as usize).to_string())
+            } else {
+                answer.ok().map(|answer| as_text(path, &answer, &model.card, args.top as usize))
+            };
+            match line.map_or(Ok(()), |line| writeln!(out, "{line}")) {
+                // Whoever reads has seen enough: `classify ... | head`.
+                Err(error) if error.kind() == io::ErrorKind::BrokenPipe => return Ok(()),
+                written => written.map_err(|error| io_error(Path::new("stdout"), "cannot write", error))?,
+            }
+        }
+        progress.advance(paths.len() as u64);
+    }
+    drop(progress);
+    match out.flush() {
+        Err(error) if error.kind() != io::ErrorKind::BrokenPipe => {
+            return Err(io_error(Path::new("stdout"), "cannot write", error));
+        }
+        _ => {}
+    }
+    if unreadable > 0 {
+        let total = pictures.len();
+        return Err(Error::Impossible(format!("{unreadable} of {total} pictures could not be read; see the warnings")));
+    }
+    Ok(())
+}
+
+fn as_text(path: &Path, answers: &[Answer], card: &ModelCard, top: usize) -> String {
+    let class = |answer: &Answer| {
+        format!("  {} {:.1} %", class_name(card, answer.label), 100.0 * f64::from(answer.probability))
+    };
+    format!("{}{}", path.display(), answers.iter().take(top).map(class).collect::<String>())
+}
+
+fn as_json(path: &Path, answers: &Result<Vec<Answer>, String>, card: &ModelCard, top: usize) -> serde_json::Value {
+    let class = |answer: &Answer| json!({ "label": answer.label, "name": class_name(card, answer.label), "probability": answer.probability });
+    let path = path.to_string_lossy();
+    match answers {
+        Ok(answers) => json!({ "path": path, "classes": answers.iter().take(top).map(class).collect::<Vec<_>>() }),
+        Err(why) => json!({ "path": path, "error": why }),
+    }
+}
+
+/// The pictures that were named and those in folders that were. Fails on a name that is nothing, and on a folder
+/// without pictures.
+fn pictures(named: &[PathBuf]) -> Result<Vec<PathBuf>> {
+    let mut pictures = vec![];
+    for path in named {
+        let found = path.metadata().map_err(|error| io_error(path, "cannot read", error))?;
+        if !found.is_dir() {
+            pictures.push(path.clone());
+            continue;
+        }
+        let before = pictures.len();
+        for entry in WalkDir::new(path).follow_links(true).max_depth(DEEPEST).sort_by_file_name() {
+            let entry = entry.map_err(|error| {
+                let place = error.path().unwrap_or(path).to_owned();
+                io_error(&place, "cannot read", error.into())
+            })?;
+            if entry.file_type().is_file() && is_picture(entry.path()) {
+                pictures.push(entry.into_path());
+            }
+        }
+        if pictures.len() == before {
+            return Err(Error::Impossible(format!(
+                "{}: no pictures in this folder (png, jpg, webp, bmp, gif, tiff)",
+                path.display()
+            )));
+        }
+    }
+    Ok(pictures)
+}
+
+fn is_picture(path: &Path) -> bool {
+    let hidden = path.file_name().is_some_and(|name| name.to_string_lossy().starts_with('.'));
+    !hidden && ImageFormat::from_path(path).is_ok_and(|format| format.reading_enabled())
+}

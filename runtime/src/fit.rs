@@ -1,0 +1,133 @@
+//! Bringing a picture file to the size that a network takes. Feature `files`.
+//!
+//! The largest centred part that has the wanted proportions is cut out and resized (Catmull-Rom where it grows, an
+//! area-weighted triangle where it shrinks): nothing is distorted and nothing is padded, so a generator learns no
+//! borders. Transparent pixels are laid on white. Grey is Rec. 709 luma. A JPEG's stored orientation is applied.
+//!
+//! Training and the programs that run a model both do it here, so that a model sees what it was trained on.
+
+use std::path::Path;
+
+use image::imageops::FilterType;
+use image::metadata::Orientation;
+use image::{DynamicImage, ImageDecoder, ImageReader, Limits};
+
+/// The widest and the highest picture that is read.
+const MOST_PIXELS_A_SIDE: u32 = 1 << 14;
+
+/// The most memory that decoding one picture may take.
+const MOST_DECODED_BYTES: u64 = 1 << 30;
+
+/// Reads a picture file, told by its content, the right way up. It has at least one pixel.
+///
+/// The error says what is wrong without the path.
+pub fn open(path: &Path) -> Result<DynamicImage, String> {
+    if !path.metadata().map_err(|error| error.to_string())?.is_file() {
+        return Err("not a file".into());
+    }
+    let decode = || -> image::ImageResult<DynamicImage> {
+        let mut reader = ImageReader::open(path)?.with_guessed_format()?;
+        let mut limits = Limits::default();
+        limits.max_image_width = Some(MOST_PIXELS_A_SIDE);
+        limits.max_image_height = Some(MOST_PIXELS_A_SIDE);
+        limits.max_alloc = Some(MOST_DECODED_BYTES);
+        reader.limits(limits);
+        let mut decoder = reader.into_decoder()?;
+        let orientation = decoder.orientation().unwrap_or(Orientation::NoTransforms);
+        let mut picture = DynamicImage::from_decoder(decoder)?;
+        picture.apply_orientation(orientation);
+        Ok(picture)
+    };
+    let picture = decode().map_err(|error| error.to_string())?;
+    if picture.width() == 0 || picture.height() == 0 {
+        return Err("a picture without pixels".into());
+    }
+    Ok(picture)
+}
+
+/// Brings a picture with at least one pixel to 1 (grey) or 3 (RGB) channels and a size: `[channel, row, column]`.
+pub fn fit(picture: &DynamicImage, [channels, height, width]: [usize; 3]) -> Vec<u8> {
+    let (wide, high) = (u64::from(picture.width()), u64::from(picture.height()));
+    let (width, height) = (width as u64, height as u64);
+    // The part keeps the whole of the side that the wanted proportions use up first.
+    let part_wide = wide.min((high * width + height / 2) / height).max(1);
+    let part_high = high.min((wide * height + width / 2) / width).max(1);
+    let part = picture.crop_imm(
+        ((wide - part_wide) / 2) as u32,
+        ((high - part_high) / 2) as u32,
+        part_wide as u32,
+        part_high as u32,
+    );
+    let part = if part.color().has_alpha() { on_white(&part) } else { part };
+    let filter = if part_wide < width { FilterType::CatmullRom } else { FilterType::Triangle };
+    if channels == 1 {
+        let grey = part.to_luma8();
+        if (part_wide, part_high) == (width, height) {
+            return grey.into_raw();
+        }
+        image::imageops::resize(&grey, width as u32, height as u32, filter).into_raw()
+    } else {
+        let mut rgb = part.to_rgb8();
+        if (part_wide, part_high) != (width, height) {
+            rgb = image::imageops::resize(&rgb, width as u32, height as u32, filter);
+        }
+        let pixels = rgb.into_raw();
+        (0..3).flat_map(|channel| pixels[channel..].iter().step_by(3).copied()).collect()
+    }
+}
+
+/// Lays transparent pixels on white.
+pub fn on_white(picture: &DynamicImage) -> DynamicImage {
+    let mut pixels = picture.to_rgba8();
+    for pixel in pixels.pixels_mut() {
+        let alpha = u32::from(pixel[3]);
+        for channel in &mut pixel.0[..3] {
+            *channel = ((u32::from(*channel) * alpha + 255 * (255 - alpha) + 127) / 255) as u8;
+        }
+        pixel[3] = 255;
+    }
+    DynamicImage::ImageRgba8(pixels)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use image::{GrayImage, Luma, Rgb, RgbImage, Rgba, RgbaImage};
+
+    #[test]
+    fn a_fitting_picture_is_untouched() {
+        let picture = GrayImage::from_fn(5, 3, |x, y| Luma([(x * 40 + y) as u8]));
+        let format = [1, 3, 5];
+        assert_eq!(fit(&picture.clone().into(), format), picture.into_raw());
+    }
+
+    #[test]
+    fn the_centre_is_kept() {
+        // Black, white, black: the middle third is what a square of the height's size holds.
+        let picture = GrayImage::from_fn(60, 20, |x, _| Luma([if (20..40).contains(&x) { 255 } else { 0 }]));
+        let format = [1, 10, 10];
+        assert_eq!(fit(&picture.into(), format), [255; 100]);
+        let picture = GrayImage::from_fn(20, 60, |_, y| Luma([if (20..40).contains(&y) { 255 } else { 0 }]));
+        assert_eq!(fit(&picture.into(), format), [255; 100]);
+    }
+
+    #[test]
+    fn channels_become_planes() {
+        let picture = RgbImage::from_fn(2, 1, |x, _| Rgb([x as u8, 10 + x as u8, 20 + x as u8]));
+        let format = [3, 1, 2];
+        assert_eq!(fit(&picture.into(), format), [0, 1, 10, 11, 20, 21]);
+    }
+
+    #[test]
+    fn transparent_is_white() {
+        let picture = RgbaImage::from_pixel(1, 1, Rgba([0, 0, 0, 0]));
+        assert_eq!(fit(&picture.into(), [1, 2, 2]), [255; 4]);
+    }
+
+    #[test]
+    fn extreme_proportions() {
+        let line = GrayImage::from_pixel(1, 4000, Luma([9]));
+        assert_eq!(fit(&line.clone().into(), [1, 4, 4]), [9; 16]);
+        assert_eq!(fit(&line.into(), [1, 1, 64]), [9; 64]);
+    }
+}

@@ -1,0 +1,128 @@
+//! What all trainings share: settings, and the way from a trainer to a run folder.
+
+use std::path::Path;
+use std::process::ExitCode;
+
+use anyhow::{Context, Result};
+use easel_runtime::Device;
+use easel_runtime::card::Provenance;
+use easel_train::data::{Pictures, Source};
+use easel_train::run::estimate::{Estimate, estimate};
+use easel_train::run::progress::duration;
+use easel_train::run::session::{self, Outcome, Plan, Trainer};
+use easel_train::run::{Checkpoint, RunFolder, interrupt};
+
+/// Of these a layer of the configuration that sets one removes the other.
+pub const EXCLUSIVE: [&str; 2] = ["steps", "epochs"];
+
+/// A device as it is written in a file of settings.
+pub fn as_text<S: serde::Serializer>(device: &Option<Device>, serializer: S) -> Result<S::Ok, S::Error> {
+    match device {
+        Some(device) => serializer.collect_str(device),
+        None => serializer.serialize_none(),
+    }
+}
+
+/// candle asks this variable for the number of its threads, and so does rayon when its pool is first used.
+pub fn limit_threads(threads: usize) {
+    // SAFETY: no other thread runs yet.
+    unsafe { std::env::set_var("RAYON_NUM_THREADS", threads.to_string()) };
+}
+
+/// The source that the settings name; its path becomes one that holds from anywhere.
+pub fn source(data: &mut Option<String>) -> Result<Source> {
+    let text = data.clone().context("no data: name it with --data or in the file of settings")?;
+    let source: Source = text.parse()?;
+    if let Source::Path(path) = &source {
+        let absolute = path.canonicalize().unwrap_or_else(|_| Path::to_path_buf(path));
+        *data = Some(absolute.to_str().map_or(text, String::from));
+    }
+    Ok(source)
+}
+
+/// Where a run's weights come from, as far as it is known before the run.
+pub fn provenance(pictures: &Pictures, seed: u64) -> Provenance {
+    Provenance {
+        data: Some(pictures.name.clone()),
+        seed: Some(seed),
+        program: format!("easel {}", env!("CARGO_PKG_VERSION")),
+        ..Provenance::default()
+    }
+}
+
+/// A run that is about to begin or to go on.
+pub struct Job<'a> {
+    /// The subcommand.
+    pub command: &'static str,
+    /// The resolved settings as text.
+    pub settings: String,
+    /// What to do when.
+    pub plan: Plan,
+    /// The run that is to go on.
+    pub resumed: Option<RunFolder>,
+    /// The folder of a new run's folder, and the data's name.
+    pub out: (&'a Path, &'a str),
+    /// Only say what would be done.
+    pub dry_run: bool,
+}
+
+impl Job<'_> {
+    /// Trains and gives the exit status.
+    pub fn run(self, trainer: &mut dyn Trainer) -> Result<ExitCode> {
+        let Self { command, settings, plan, resumed, out: (out, data), dry_run } = self;
+        let steps = plan.steps;
+        let checkpoint = resumed.as_ref().map(|folder| Checkpoint::latest(&folder.checkpoints())).transpose()?;
+        let checkpoint = checkpoint.map(|(checkpoint, unreadable)| {
+            unreadable.iter().for_each(|why| eprintln!("warning: {why}; an older checkpoint is taken"));
+            checkpoint
+        });
+        if let Some(checkpoint) = checkpoint.as_ref().filter(|checkpoint| checkpoint.record.step >= steps) {
+            let done = checkpoint.record.step;
+            eprintln!("the run has done {done} of {steps} steps; to go on further give --steps N");
+            return Ok(ExitCode::SUCCESS);
+        }
+        if dry_run {
+            let estimate = estimate(trainer, &plan, checkpoint.as_ref())?;
+            print!("{settings}");
+            eprintln!("{}", describe(&estimate, &plan, checkpoint.as_ref()));
+            eprintln!("dry run: nothing was written");
+            return Ok(ExitCode::SUCCESS);
+        }
+        let folder = match resumed {
+            Some(folder) => folder,
+            None => RunFolder::create(out, &format!("{command}-{data}"))?,
+        };
+        folder.write_config(&settings)?;
+        let from = checkpoint.as_ref().map_or(String::new(), |c| format!(" from step {}", c.record.step));
+        eprintln!("{}{from}", folder.path().display());
+        match session::run(trainer, &folder, &plan, checkpoint.as_ref())? {
+            Outcome::Finished => {
+                println!("{}", folder.path().display());
+                Ok(ExitCode::SUCCESS)
+            }
+            Outcome::Interrupted(step) => {
+                let path = folder.path().display();
+                eprintln!("stopped after step {step} of {steps}; go on with: train {command} --resume {path}");
+                Ok(ExitCode::from(interrupt::STATUS as u8))
+            }
+        }
+    }
+}
+
+fn describe(estimate: &Estimate, plan: &Plan, from: Option<&Checkpoint>) -> String {
+    let left = plan.steps - from.map_or(0, |checkpoint| checkpoint.record.step);
+    let milliseconds = |time: std::time::Duration| format!("{:.3} ms", 1e3 * time.as_secs_f64());
+    let evaluation = match plan.epoch {
+        0 => String::new(),
+        epoch => format!(", {} an evaluation after every {epoch}", milliseconds(estimate.evaluation)),
+    };
+    let megabytes = |bytes: u64| format!("{:.1} MB", bytes as f64 / 1e6);
+    format!(
+        "{left} steps would take about {} ({} a step{evaluation}), {} of memory, and {} of disk for each of {} checkpoints",
+        duration(estimate.total.as_secs_f64()),
+        milliseconds(estimate.step),
+        estimate.memory.map_or("an unknown amount".into(), megabytes),
+        megabytes(estimate.checkpoint),
+        plan.keep + usize::from(plan.epoch > 0),
+    )
+}

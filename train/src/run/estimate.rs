@@ -1,0 +1,113 @@
+//! What a run will take, from a few of its steps.
+
+use std::time::{Duration, Instant};
+
+use super::Checkpoint;
+use super::session::{Plan, Trainer};
+use crate::{Error, Result};
+
+/// Steps are timed until they have taken this long, but no fewer than [`FEWEST`] and no more than [`MOST`] of them.
+const ENOUGH: Duration = Duration::from_secs(1);
+const FEWEST: u32 = 3;
+const MOST: u32 = 300;
+
+/// What a run, or the rest of one, will take.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Estimate {
+    /// A step.
+    pub step: Duration,
+    /// An evaluation; 0 where there are none.
+    pub evaluation: Duration,
+    /// All that is left of the run: steps, evaluations and sample grids.
+    pub total: Duration,
+    /// The most memory that the process has held so far, data and one step's intermediate results included, in bytes;
+    /// none where the system does not say. A GPU's own memory does not count.
+    pub memory: Option<u64>,
+    /// One checkpoint's bytes.
+    pub checkpoint: u64,
+}
+
+/// Trains a few steps, evaluates and samples, and says what the run would take from the checkpoint on. The trainer has
+/// moved on afterwards; nothing is written.
+pub fn estimate(trainer: &mut dyn Trainer, plan: &Plan, from: Option<&Checkpoint>) -> Result<Estimate> {
+    let mut done = 0;
+    if let Some(checkpoint) = from {
+        trainer.restore(checkpoint)?;
+        done = checkpoint.record.step;
+    }
+    let mut step = || match trainer.step()?.into_iter().find(|(_, value)| !value.is_finite()) {
+        Some((name, value)) => Err(Error::Run(format!("the loss `{name}` is {value} in the first steps"))),
+        None => Ok(()),
+    };
+    // The first step allocates what later ones use again.
+    step()?;
+    let (begun, mut steps) = (Instant::now(), 0);
+    while steps < FEWEST || (begun.elapsed() < ENOUGH && steps < MOST) {
+        step()?;
+        steps += 1;
+    }
+    let step = begun.elapsed() / steps;
+    let timed = |every: u64, at_end: bool, work: &mut dyn FnMut() -> Result<()>| -> Result<(Duration, u32)> {
+        let times = times(done, plan.steps, every, at_end);
+        let begun = Instant::now();
+        if times > 0 {
+            work()?;
+        }
+        Ok((begun.elapsed(), u32::try_from(times).unwrap_or(u32::MAX)))
+    };
+    let (evaluation, evaluations) = timed(plan.epoch, plan.epoch > 0, &mut || trainer.evaluate().map(drop))?;
+    let (sampling, samples) = timed(plan.sample_every, true, &mut || trainer.samples().map(drop))?;
+    let left = plan.steps.saturating_sub(done) as f64;
+    let total = step.as_secs_f64() * left
+        + evaluation.as_secs_f64() * f64::from(evaluations)
+        + sampling.as_secs_f64() * f64::from(samples);
+    let snapshot = trainer.snapshot()?;
+    let tensors = snapshot.weights.values().chain(snapshot.state.values());
+    Ok(Estimate {
+        step,
+        evaluation,
+        total: Duration::try_from_secs_f64(total).unwrap_or(Duration::MAX),
+        memory: peak_memory(),
+        checkpoint: tensors.map(|tensor| (tensor.elem_count() * tensor.dtype().size_in_bytes()) as u64).sum(),
+    })
+}
+
+/// How often something is done that is due every so many steps and, where `at_end` is set, after the last one.
+fn times(done: u64, steps: u64, every: u64, at_end: bool) -> u64 {
+    if steps <= done {
+        return 0;
+    }
+    let counted = |steps: u64| steps.checked_div(every).unwrap_or(0);
+    let due = counted(steps) - counted(done);
+    due + u64::from(at_end && (every == 0 || !steps.is_multiple_of(every)))
+}
+
+/// The most memory that the process has held.
+fn peak_memory() -> Option<u64> {
+    let status = std::fs::read_to_string("/proc/self/status").ok()?;
+    let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"))?;
+    Some(line.trim().strip_suffix("kB")?.trim().parse::<u64>().ok()? * 1024)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_due_is_counted() {
+        assert_eq!(times(0, 100, 30, true), 4);
+        assert_eq!(times(0, 90, 30, true), 3);
+        assert_eq!(times(45, 100, 30, false), 2);
+        assert_eq!(times(0, 100, 0, true), 1);
+        assert_eq!(times(0, 100, 0, false), 0);
+        assert_eq!(times(100, 100, 30, true), 0);
+    }
+
+    #[cfg(target_os = "linux")]
+    #[test]
+    fn memory_is_counted() {
+        let before = peak_memory().unwrap();
+        let block = vec![1u8; 64 << 20];
+        assert!(peak_memory().unwrap() >= before.max(64 << 20), "{}", block.len());
+    }
+}

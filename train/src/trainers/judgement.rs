@@ -1,0 +1,88 @@
+//! How well a classifier does on labelled pictures.
+
+use candle_core::{DType, Device, Tensor};
+
+use crate::data::Pictures;
+use crate::losses::{CrossEntropy, Reduction};
+use crate::networks::lenet::Lenet;
+use crate::{Error, Result};
+
+/// Pictures that are judged at once.
+const BATCH: usize = 250;
+
+/// A classifier's answers on a set.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Judgement {
+    /// The mean cross-entropy, in nats.
+    pub loss: f64,
+    /// How often a class (the row) was answered with each class.
+    pub confusion: Vec<Vec<u64>>,
+}
+
+impl Judgement {
+    /// The pictures.
+    pub fn count(&self) -> u64 {
+        self.confusion.iter().flatten().sum()
+    }
+
+    /// The pictures that were answered rightly.
+    pub fn right(&self) -> u64 {
+        (0..self.confusion.len()).map(|class| self.confusion[class][class]).sum()
+    }
+
+    /// The part that was answered rightly, in [0, 1].
+    pub fn accuracy(&self) -> f64 {
+        self.right() as f64 / self.count() as f64
+    }
+
+    /// The most frequent wrong answers, the most frequent first: the class, the answer, how often.
+    pub fn mistakes(&self) -> Vec<(usize, usize, u64)> {
+        let cells = self
+            .confusion
+            .iter()
+            .enumerate()
+            .flat_map(|(class, row)| row.iter().enumerate().map(move |(answer, &count)| (class, answer, count)));
+        let mut mistakes: Vec<_> = cells.filter(|(class, answer, count)| class != answer && *count > 0).collect();
+        mistakes.sort_by_key(|&(class, answer, count)| (std::cmp::Reverse(count), class, answer));
+        mistakes
+    }
+}
+
+/// Has a classifier answer every picture of a set, at least one. The pictures have its channels and size; fails on a
+/// label that is none of its classes.
+pub fn judge(network: &Lenet, pictures: &Pictures, device: &Device) -> Result<Judgement> {
+    let classes = network.sizes().classes;
+    let mut confusion = vec![vec![0; classes]; classes];
+    let mut loss = 0.0;
+    let all: Vec<u32> = (0..pictures.len() as u32).collect();
+    for indices in all.chunks(BATCH) {
+        let format = pictures.format;
+        let shape = (indices.len(), format.channels, format.height, format.width);
+        let images = Tensor::from_vec(pictures.batch(indices), shape, device)?;
+        let labels: Vec<u32> = indices.iter().map(|&index| pictures.labels[index as usize]).collect();
+        if let Some(label) = labels.iter().find(|label| **label as usize >= classes) {
+            return Err(Error::Data(format!("{}: label {label}, but there are {classes} classes", pictures.name)));
+        }
+        let logits = network.classify(&images)?.detach();
+        let answers = logits.argmax(1)?.to_vec1::<u32>()?;
+        for (label, answer) in labels.iter().zip(answers) {
+            confusion[*label as usize][answer as usize] += 1;
+        }
+        let labels = Tensor::from_vec(labels, indices.len(), device)?;
+        let sum = CrossEntropy { reduction: Reduction::Sum, ..CrossEntropy::default() }.compute(&logits, &labels)?;
+        loss += sum.to_dtype(DType::F64)?.to_scalar::<f64>()?;
+    }
+    Ok(Judgement { loss: loss / pictures.len() as f64, confusion })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn counts() {
+        let judgement = Judgement { loss: 0.0, confusion: vec![vec![5, 1, 0], vec![2, 3, 2], vec![0, 0, 7]] };
+        assert_eq!((judgement.count(), judgement.right(), judgement.accuracy()), (20, 15, 0.75));
+        assert_eq!(judgement.mistakes(), [(1, 0, 2), (1, 2, 2), (0, 1, 1)]);
+    }
+}

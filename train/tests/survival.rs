@@ -1,0 +1,193 @@
+//! Runs that are killed, and runs that cannot write.
+
+#![cfg(unix)]
+
+mod common;
+
+use std::fs;
+use std::os::unix::fs::PermissionsExt;
+use std::os::unix::process::CommandExt;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+use std::thread::sleep;
+use std::time::{Duration, Instant};
+
+use common::{PROGRAM, bits, checkpoints, digits, failure, latest, names, run_folder, stats, stats_steps, utf8};
+use easel_runtime::Random;
+
+const KILLS: u32 = 20;
+
+/// A small data set and settings for a run that writes a checkpoint after every third step and a line after each.
+struct Place {
+    folder: tempfile::TempDir,
+    command: &'static str,
+}
+
+impl Place {
+    fn new(command: &'static str, steps: u32) -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        digits(&folder.path().join("data"), 50, 30);
+        let own = if command == "gan" { "hidden = 8\nsample_every = 40\n" } else { "" };
+        let settings = format!(
+            "device = \"cpu\"\nbatch = 4\nsteps = {steps}\nlog_every = 1\ncheckpoint_every = 3\nkeep = 2\n{own}"
+        );
+        fs::write(folder.path().join("short.toml"), settings).unwrap();
+        Self { folder, command }
+    }
+
+    fn at(&self, name: &str) -> PathBuf {
+        self.folder.path().join(name)
+    }
+
+    fn begin(&self, out: &str) -> Command {
+        let mut command = Command::new(PROGRAM);
+        command.args([self.command, "--data", utf8(&self.at("data")), "--config", utf8(&self.at("short.toml"))]);
+        command.args(["--out", utf8(&self.at(out))]);
+        command
+    }
+
+    fn go_on(&self, run: &Path) -> Command {
+        let mut command = Command::new(PROGRAM);
+        command.args([self.command, "--resume", utf8(run)]);
+        command
+    }
+
+    fn run(&self, out: &str, more: &[&str]) -> PathBuf {
+        run_folder(&self.begin(out).args(more).output().unwrap())
+    }
+}
+
+fn lines(run: &Path) -> usize {
+    fs::read(run.join("stats.jsonl")).map_or(0, |bytes| bytes.iter().filter(|byte| **byte == b'\n').count())
+}
+
+/// Waits until a run has written a number of lines, or has ended.
+fn wait_for(child: &mut Child, run: &Path, wanted: usize) {
+    let until = Instant::now() + Duration::from_secs(60);
+    while lines(run) < wanted && child.try_wait().unwrap().is_none() {
+        assert!(Instant::now() < until, "the run has come to a standstill");
+        sleep(Duration::from_micros(500));
+    }
+}
+
+/// Kills a run twenty times, some of them while it starts, and compares it with one that was left alone.
+fn survives(command: &'static str, steps: u32) {
+    let place = Place::new(command, steps);
+    let whole = place.run("whole", &[]);
+    assert_eq!(stats_steps(&whole), (1..=u64::from(steps)).collect::<Vec<_>>());
+
+    let mut random = Random::new(std::process::id().into(), 0);
+    let run = place.at("killed").join(format!("00000-{command}-data"));
+    let mut killed = 0;
+    while killed < KILLS {
+        let resumable = run.join("checkpoints").is_dir() && !checkpoints(&run).is_empty();
+        let mut next = if resumable {
+            place.go_on(&run)
+        } else {
+            // Killed before its first checkpoint: there is nothing to go on from.
+            let _ = fs::remove_dir_all(place.at("killed"));
+            place.begin("killed")
+        };
+        let before = lines(&run);
+        let mut child = next.stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
+        // Every fourth is killed while it starts or soon after, the others some steps on; never so late that there are
+        // no steps left for the kills to come.
+        let mut most = 40_000;
+        if killed % 4 != 3 {
+            let enough = steps as usize * (killed as usize + 1) / (KILLS as usize + 10);
+            wait_for(&mut child, &run, before.min(enough) + 1 + random.below(6) as usize);
+            most = 10_000;
+        }
+        sleep(Duration::from_micros(u64::from(random.below(most))));
+        assert!(child.try_wait().unwrap().is_none(), "the run ended before it was killed: {killed} kills");
+        // SIGKILL.
+        child.kill().unwrap();
+        child.wait().unwrap();
+        killed += 1;
+        if run.join("checkpoints").is_dir() {
+            checkpoints(&run);
+        }
+    }
+    let reached = checkpoints(&run)[0];
+    assert!(reached > 0, "no kill came after a checkpoint");
+    run_folder(&place.go_on(&run).output().unwrap());
+    assert_eq!(bits(&latest(&run)), bits(&latest(&whole)));
+    assert_eq!(stats(&run), stats(&whole));
+    assert_eq!(checkpoints(&run), checkpoints(&whole));
+    // Nothing half-written is left lying about.
+    for folder in [&run, &run.join("checkpoints")] {
+        let left: Vec<_> = names(folder).into_iter().filter(|name| name.starts_with('.')).collect();
+        assert!(left.is_empty(), "{left:?}");
+    }
+    println!("{command}: killed {killed} times, last resumed from step {reached} of {steps}");
+}
+
+#[test]
+fn a_classifiers_run_survives_twenty_kills() {
+    survives("lenet", 240);
+}
+
+#[test]
+fn a_gans_run_survives_twenty_kills() {
+    survives("gan", 600);
+}
+
+/// A full disk, as far as one can be had without privileges: no file may grow beyond so many blocks.
+#[test]
+fn a_full_disk_ends_the_run_and_keeps_the_last_checkpoint() {
+    let place = Place::new("lenet", 6);
+    let run = place.run("runs", &[]);
+    let before = bits(&latest(&run));
+    // The shell's blocks are 512 or 1024 bytes; a checkpoint has half a megabyte.
+    let limited = "trap '' XFSZ; ulimit -f 200; exec \"$0\" \"$@\"";
+    let resume = ["lenet", "--resume", utf8(&run), "--steps", "12"];
+    let output = Command::new("sh").args(["-c", limited, PROGRAM]).args(resume).output().unwrap();
+    let error = failure(&output);
+    assert!(error.contains("checkpoints/000009: cannot write a checkpoint: File too large"), "{error}");
+    assert_eq!(bits(&latest(&run)), before);
+    assert!(names(&run.join("checkpoints")).iter().all(|name| !name.starts_with('.')));
+    // With room again it goes on, and nothing shows.
+    run_folder(&place.go_on(&run).args(["--steps", "12"]).output().unwrap());
+    assert_eq!(stats_steps(&run), (1..=12).collect::<Vec<_>>());
+}
+
+#[test]
+fn a_folder_that_cannot_be_written_ends_the_run_and_keeps_the_last_checkpoint() {
+    let place = Place::new("lenet", 6);
+    let run = place.run("runs", &[]);
+    let before = bits(&latest(&run));
+    let mode = |path: &Path, mode| fs::set_permissions(path, fs::Permissions::from_mode(mode)).unwrap();
+    // Root may write everywhere, so it starts the program as a user who may not.
+    let program = place.at("train");
+    fs::copy(PROGRAM, &program).unwrap();
+    mode(place.folder.path(), 0o755);
+    mode(&run, 0o555);
+    let root = fs::write(run.join("probe"), "").is_ok();
+    let _ = fs::remove_file(run.join("probe"));
+    let go_on = || {
+        let mut command = Command::new(&program);
+        command.args(["lenet", "--resume", utf8(&run), "--steps", "12"]);
+        if root {
+            command.uid(65534).gid(65534);
+        }
+        failure(&command.output().unwrap())
+    };
+    let error = go_on();
+    assert!(error.contains("config.toml: cannot write: Permission denied"), "{error}");
+
+    mode(&run, 0o777);
+    names(&run).iter().for_each(|name| mode(&run.join(name), if name == "checkpoints" { 0o555 } else { 0o666 }));
+    let error = go_on();
+    assert!(error.contains("checkpoints: checkpoints cannot be written here: Permission denied"), "{error}");
+    mode(&run.join("checkpoints"), 0o755);
+    assert_eq!(bits(&latest(&run)), before);
+}
+
+#[test]
+fn a_new_run_needs_a_place_to_write() {
+    let place = Place::new("lenet", 6);
+    let out = place.at("file");
+    fs::write(&out, "").unwrap();
+    let error = failure(&place.begin("file").output().unwrap());
+    assert!(error.contains("file: cannot make a run folder") && error.contains("--out"), "{error}");
+}
