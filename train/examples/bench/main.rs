@@ -21,7 +21,8 @@ use crate::clock::Clock;
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
 fn main() -> Result<()> {
-    easel_train::memory::keep_freed_memory();
+    // SAFETY: there is no other thread yet.
+    unsafe { easel_train::process::set_up() };
     let arguments: Vec<_> = std::env::args().skip(1).collect();
     match arguments.iter().map(String::as_str).collect::<Vec<_>>()[..] {
         ["write", folder] => Case::ALL.iter().try_for_each(|case| {
