@@ -21,8 +21,7 @@ use crate::clock::Clock;
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
 fn main() -> Result<()> {
-    // SAFETY: there is no other thread yet.
-    unsafe { easel_train::process::set_up() };
+    easel_train::memory::keep_freed_memory();
     let arguments: Vec<_> = std::env::args().skip(1).collect();
     match arguments.iter().map(String::as_str).collect::<Vec<_>>()[..] {
         ["write", folder] => Case::ALL.iter().try_for_each(|case| {

@@ -30,9 +30,8 @@ enum Command {
 }
 
 fn main() -> ExitCode {
-    // SAFETY: there is no other thread yet.
-    unsafe { easel_train::process::set_up() };
     let Cli { command } = Cli::parse();
+    easel_train::memory::keep_freed_memory();
     let done = match command {
         Command::Gan(args) => gan::train(*args),
         Command::Lenet(args) => lenet::train(*args),
