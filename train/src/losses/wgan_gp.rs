@@ -29,7 +29,7 @@ pub struct Penalty {
 
 /// The penalty at `real * beta + fake * (1 - beta)`, beta `[batch, 1, 1, 1]` in [0, 1]. No gradient goes into the three.
 ///
-/// The thread must keep the graphs of gradients, see [`check_second_order`](crate::ops::check_second_order); fails
+/// The thread must keep the graphs of gradients, see [`check_second_order`]; fails
 /// where it does not, or the shapes differ. Where a gradient is exactly 0 its norm counts with a derivative of 0.
 pub fn gradient_penalty(
     critic: impl Fn(&Tensor) -> Result<Tensor>,
