@@ -97,6 +97,14 @@ impl Progress {
         Self { bar, what, done: 0, total, started: now, printed: now }
     }
 
+    /// Says something on stderr, above the bar.
+    pub fn say(&self, line: &str) {
+        match &self.bar {
+            Some(bar) => bar.suspend(|| eprintln!("{line}")),
+            None => eprintln!("{line}"),
+        }
+    }
+
     /// Counts pieces that are done.
     pub fn advance(&mut self, pieces: u64) {
         self.done += pieces;

@@ -13,8 +13,9 @@ pub mod model;
 pub mod output;
 mod places;
 pub mod sample;
+pub mod stylize;
 
 pub use engine::{Dimension, Options, OrtEngine, ValueInfo};
 pub use error::{Error, Result};
 pub use library::onnxruntime_version;
-pub use model::{Model, ModelFile, find_model};
+pub use model::{AnyModelFile, Model, ModelFile, find_model};

@@ -3,7 +3,7 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use easel_runtime::ModelCard;
+use easel_runtime::{ModelCard, onnx};
 
 use crate::error::io_error;
 use crate::{Error, Options, OrtEngine, Result, places};
@@ -22,6 +22,19 @@ pub struct ModelFile {
     pub bytes: Vec<u8>,
 }
 
+/// A model file of anybody's.
+#[derive(Debug)]
+pub struct AnyModelFile {
+    /// Where it is.
+    pub path: PathBuf,
+    /// What it says about itself, where export-onnx wrote it.
+    pub card: Option<ModelCard>,
+    /// All of its metadata.
+    pub metadata: Vec<(String, String)>,
+    /// The whole file.
+    pub bytes: Vec<u8>,
+}
+
 /// A model that is ready to run.
 #[derive(Debug)]
 pub struct Model {
@@ -35,22 +48,7 @@ impl ModelFile {
     /// Reads a model file. Fails, naming it, where it cannot be read, is truncated or no ONNX model, or has no card
     /// that this build can read.
     pub fn read(path: &Path) -> Result<Self> {
-        let cannot_read = |error| io_error(path, "cannot read", error);
-        let found = fs::metadata(path).map_err(cannot_read)?;
-        let unusable = |what: &str| {
-            let source = easel_runtime::Error::NotOnnx(what.into());
-            Err(Error::Model { path: path.to_owned(), source })
-        };
-        if found.is_dir() {
-            return unusable("it is a folder; a run becomes a model with export-onnx");
-        }
-        if !found.is_file() {
-            return unusable("it is no regular file");
-        }
-        if found.len() > MAX_FILE_BYTES {
-            return unusable("it is longer than 2 GiB");
-        }
-        let bytes = fs::read(path).map_err(cannot_read)?;
+        let bytes = read_bytes(path)?;
         let card = ModelCard::from_model(&bytes).map_err(|source| Error::Model { path: path.to_owned(), source })?;
         Ok(Self { path: path.to_owned(), card, bytes })
     }
@@ -69,6 +67,54 @@ impl Model {
     }
 }
 
+impl AnyModelFile {
+    /// Reads a model file. Fails, naming it, where it cannot be read, is truncated or no ONNX model, or has a card that
+    /// this build cannot read.
+    pub fn read(path: &Path) -> Result<Self> {
+        let bytes = read_bytes(path)?;
+        let in_model = |source| Error::Model { path: path.to_owned(), source };
+        let metadata = onnx::metadata(&bytes).map_err(in_model)?;
+        let card = match ModelCard::from_model(&bytes) {
+            Err(easel_runtime::Error::NoCard) => None,
+            card => Some(card.map_err(in_model)?),
+        };
+        Ok(Self { path: path.to_owned(), card, metadata, bytes })
+    }
+}
+
+fn read_bytes(path: &Path) -> Result<Vec<u8>> {
+    let cannot_read = |error| io_error(path, "cannot read", error);
+    let found = fs::metadata(path).map_err(cannot_read)?;
+    let unusable = |what: &str| {
+        let source = easel_runtime::Error::NotOnnx(what.into());
+        Err(Error::Model { path: path.to_owned(), source })
+    };
+    if found.is_dir() {
+        return unusable("it is a folder; a run becomes a model with export-onnx");
+    }
+    if !found.is_file() {
+        return unusable("it is no regular file");
+    }
+    if found.len() > MAX_FILE_BYTES {
+        return unusable("it is longer than 2 GiB");
+    }
+    fs::read(path).map_err(cannot_read)
+}
+
+/// The shipped models and their names, in the order of the names. Of several with one name it is the one that
+/// [`find_model`] gives.
+pub fn shipped_models() -> Vec<(String, PathBuf)> {
+    let mut shipped = shipped_in(&places::upward());
+    // Stable, so that the nearest of one name stays first.
+    shipped.sort_by(|a, b| a.0.cmp(&b.0));
+    shipped.dedup_by(|later, first| later.0 == first.0);
+    shipped
+}
+
+fn shipped_in(places: &[PathBuf]) -> Vec<(String, PathBuf)> {
+    places.iter().map(|place| place.join("models")).flat_map(|folder| models_in(&folder)).collect()
+}
+
 /// The file that `-m` means: an existing path, or a shipped model by its name: `NAME.onnx` or `NAME/model.onnx` in a
 /// folder `models` beside the program or above it, or beside the current folder or above it.
 ///
@@ -81,9 +127,7 @@ fn find_model_in(wanted: &Path, places: &[PathBuf]) -> Result<PathBuf> {
     if wanted.exists() {
         return Ok(wanted.to_owned());
     }
-    let folders: Vec<PathBuf> =
-        places.iter().map(|place| place.join("models")).filter(|folder| folder.is_dir()).collect();
-    let shipped: Vec<(String, PathBuf)> = folders.iter().flat_map(|folder| models_in(folder)).collect();
+    let shipped = shipped_in(places);
     if let Some((_, file)) = shipped.iter().find(|(name, _)| Path::new(name) == wanted) {
         return Ok(file.clone());
     }

@@ -37,6 +37,20 @@ pub struct ModelCard {
     pub licence: String,
     /// How the export was checked.
     pub verification: Verification,
+    /// What the model makes.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub sample: Option<Sample>,
+}
+
+/// A picture that the model made, to be shown beside its title.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Sample {
+    /// What it shows, for people.
+    pub about: String,
+    /// `image/jpeg`.
+    pub media_type: String,
+    /// The picture file in base64 (RFC 4648, section 4).
+    pub base64: String,
 }
 
 /// The kinds of model and what only they have.
@@ -140,6 +154,9 @@ pub struct Provenance {
     /// The data set's name.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub data: Option<String>,
+    /// The style picture's file name, of a stylizer.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub style: Option<String>,
     /// The number of optimiser steps.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub steps: Option<u64>,
@@ -161,6 +178,9 @@ pub struct Verification {
     pub max_difference: f64,
     /// The shapes of the inputs it was run on.
     pub shapes: Vec<Vec<usize>>,
+    /// Where weights are stored in half precision: the largest difference that their rounding made to an output element.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub rounding: Option<f64>,
 }
 
 impl ModelCard {
@@ -245,6 +265,7 @@ mod tests {
             provenance: Provenance::default(),
             licence: "MIT".into(),
             verification: Verification::default(),
+            sample: None,
         }
     }
 

@@ -8,41 +8,16 @@
 
 use std::path::Path;
 
+use image::DynamicImage;
 use image::imageops::FilterType;
-use image::metadata::Orientation;
-use image::{DynamicImage, ImageDecoder, ImageReader, Limits};
 
-/// The widest and the highest picture that is read.
-const MOST_PIXELS_A_SIDE: u32 = 1 << 14;
+use crate::decode::decode;
 
-/// The most memory that decoding one picture may take.
-const MOST_DECODED_BYTES: u64 = 1 << 30;
-
-/// Reads a picture file, told by its content, the right way up. It has at least one pixel.
+/// Reads a picture file as [`decode`](crate::decode::decode) does. It has at least one pixel.
 ///
 /// The error says what is wrong without the path.
 pub fn open(path: &Path) -> Result<DynamicImage, String> {
-    if !path.metadata().map_err(|error| error.to_string())?.is_file() {
-        return Err("not a file".into());
-    }
-    let decode = || -> image::ImageResult<DynamicImage> {
-        let mut reader = ImageReader::open(path)?.with_guessed_format()?;
-        let mut limits = Limits::default();
-        limits.max_image_width = Some(MOST_PIXELS_A_SIDE);
-        limits.max_image_height = Some(MOST_PIXELS_A_SIDE);
-        limits.max_alloc = Some(MOST_DECODED_BYTES);
-        reader.limits(limits);
-        let mut decoder = reader.into_decoder()?;
-        let orientation = decoder.orientation().unwrap_or(Orientation::NoTransforms);
-        let mut picture = DynamicImage::from_decoder(decoder)?;
-        picture.apply_orientation(orientation);
-        Ok(picture)
-    };
-    let picture = decode().map_err(|error| error.to_string())?;
-    if picture.width() == 0 || picture.height() == 0 {
-        return Err("a picture without pixels".into());
-    }
-    Ok(picture)
+    decode(path).map(|decoded| decoded.picture)
 }
 
 /// Brings a picture with at least one pixel to 1 (grey) or 3 (RGB) channels and a size: `[channel, row, column]`.

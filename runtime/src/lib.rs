@@ -8,6 +8,8 @@
 
 pub mod card;
 pub mod classifier;
+#[cfg(feature = "files")]
+pub mod decode;
 pub mod device;
 pub mod engine;
 pub mod error;
@@ -20,8 +22,10 @@ pub mod grid;
 pub mod onnx;
 pub mod picture;
 pub mod random;
+pub mod resize;
 pub mod samplers;
 pub mod schedule;
+pub mod stylizer;
 pub mod tensor;
 
 pub use card::ModelCard;

@@ -97,6 +97,7 @@ pub fn generator_card() -> ModelCard {
         provenance: Default::default(),
         licence: "MIT".into(),
         verification: Default::default(),
+        sample: None,
     }
 }
 
@@ -148,4 +149,32 @@ pub fn classifier(classes: &[&str]) -> Vec<u8> {
         ..generator_card()
     };
     model(&graph, Some(&card.to_json()))
+}
+
+/// `image [1, 3, height, width]` whose `stylized` is 1 - image, with a card or without.
+fn negative_graph(height: &str, width: &str) -> Graph {
+    let dims = ["1", "3", height, width];
+    Graph {
+        nodes: vec![node("Sub", &["one", "image"], "stylized")],
+        initializers: vec![initializer("one", FLOAT, &[], &1f32.to_le_bytes())],
+        inputs: vec![value("image", FLOAT, &dims)],
+        outputs: vec![value("stylized", FLOAT, &dims)],
+    }
+}
+
+/// A stylizer of any size that makes negatives, with a card or without.
+pub fn negative(card: bool) -> Vec<u8> {
+    let described = ModelCard {
+        title: "Negative".into(),
+        kind: Kind::Stylizer,
+        picture: PictureFormat { channels: 3, size: PictureSize::Any { multiple: 1, at_least: 1 } },
+        ..generator_card()
+    };
+    let json = described.to_json();
+    model(&negative_graph("height", "width"), card.then_some(json.as_str()))
+}
+
+/// The same for one size only, without a card.
+pub fn negative_of_size(height: usize, width: usize) -> Vec<u8> {
+    model(&negative_graph(&height.to_string(), &width.to_string()), None)
 }

@@ -1,0 +1,147 @@
+//! `stylize --doctor`: what works on this machine.
+
+use std::path::Path;
+use std::time::Instant;
+
+use easel_runtime::stylizer::Look;
+use easel_runtime::{Device, Engine, Picture, Tensor};
+
+use super::Stylizer;
+use super::model::whole;
+use crate::cli::EngineArgs;
+use crate::model::shipped_models;
+use crate::{AnyModelFile, Error, Options, OrtEngine, Result, find_model, library};
+
+/// The side of the picture that stylizers are tried on.
+const SIDE: usize = 256;
+
+/// `y = Identity(x)` for float32 of one element: ModelProto with IR version 8, opset 17 and a graph of one node.
+const IDENTITY: &[u8] = b"\x08\x08\x42\x02\x10\x11\x3a\x37\x0a\x10\x0a\x01x\x12\x01y\x22\x08Identity\x12\x01g\
+    \x5a\x0f\x0a\x01x\x12\x0a\x0a\x08\x08\x01\x12\x04\x0a\x02\x08\x01\
+    \x62\x0f\x0a\x01y\x12\x0a\x0a\x08\x08\x01\x12\x04\x0a\x02\x08\x01";
+
+/// Says on stdout which library is used, which devices work, and how fast each stylizer is that is found by name, or is
+/// named here. Fails, after all of it, where the library, the device asked for or a model does not work.
+pub fn doctor(named: Option<&Path>, engine: &EngineArgs) -> Result<()> {
+    let options = engine.options();
+    let mut wrong = vec![];
+    println!("stylize {}", env!("CARGO_PKG_VERSION"));
+    match library::load(options.library.as_deref()) {
+        Ok(library) => {
+            line("library", "ok", &format!("ONNX Runtime {} at {}", library.version, library.path.display()))
+        }
+        Err(error) => {
+            line("library", "MISSING", &error.to_string());
+            return failed(&["ONNX Runtime's library"]);
+        }
+    }
+    let mut devices = vec![Device::Cpu, Device::Cuda(0)];
+    if let Device::Cuda(1..) = options.device {
+        devices.push(options.device);
+    }
+    for device in devices {
+        let needed = device == Device::Cpu || device == options.device;
+        match try_device(device, &options) {
+            Ok(what) => line(&device.to_string(), "ok", &what),
+            Err(error) => {
+                line(&device.to_string(), if needed { "FAILS" } else { "no" }, &reason(error));
+                if needed {
+                    wrong.push("a device");
+                }
+            }
+        }
+    }
+    let mut models = shipped_models();
+    if let Some(named) = named {
+        match find_model(named) {
+            Ok(path) if models.iter().any(|(_, known)| *known == path) => {}
+            Ok(path) => models.push((named.display().to_string(), path)),
+            Err(error) => {
+                line(&named.display().to_string(), "FAILS", &error.to_string());
+                wrong.push("a model");
+            }
+        }
+    }
+    if models.is_empty() {
+        line("models", "none", "no folder `models` beside the program or this folder, or above; name a file with -m");
+    }
+    for (name, path) in &models {
+        match try_model(path, &options) {
+            Ok(Tried::Stylizer(what)) => line(name, "ok", &what),
+            Ok(Tried::Other(what)) => line(name, "other", &what),
+            Err(error) => {
+                line(name, "FAILS", &error.to_string());
+                wrong.push("a model");
+            }
+        }
+    }
+    wrong.dedup();
+    if wrong.is_empty() { Ok(()) } else { failed(&wrong) }
+}
+
+fn line(what: &str, state: &str, more: &str) {
+    println!("{what:<16} {state:<8} {more}");
+}
+
+fn failed(wrong: &[&str]) -> Result<()> {
+    Err(Error::Impossible(format!("{} cannot be used; the lines above say why", wrong.join(" and "))))
+}
+
+/// The device's own words, without the flag that was not given.
+fn reason(error: Error) -> String {
+    match error {
+        Error::Device { reason, .. } => reason,
+        other => other.to_string(),
+    }
+}
+
+fn try_device(device: Device, options: &Options) -> Result<String> {
+    let mut engine = OrtEngine::load(IDENTITY, &Options { device, ..options.clone() })?;
+    let one = Tensor::new([1], vec![0.5f32])?;
+    let outputs = engine.run_blocking(&[("x", &one)])?;
+    if outputs.first().map(|(_, tensor)| tensor) != Some(&one) {
+        return Err(Error::Impossible("it computes other numbers than it should".into()));
+    }
+    let described = engine.describe();
+    let processor = described.split(" on ").last().unwrap_or(&described);
+    Ok(processor.trim_start_matches("CPU, ").to_string())
+}
+
+enum Tried {
+    Stylizer(String),
+    Other(String),
+}
+
+/// Runs a stylizer on a drawn picture; of other models only the card is read.
+fn try_model(path: &Path, options: &Options) -> Result<Tried> {
+    let file = AnyModelFile::read(path)?;
+    if let Some(card) = &file.card
+        && card.kind.name() != "stylizer"
+    {
+        return Ok(Tried::Other(format!("{}, a {}", card.title, card.kind.name())));
+    }
+    let mut stylizer = Stylizer::open(path, None, false, options)?;
+    let picture = drawing();
+    let mut once = || -> Result<u128> {
+        let began = Instant::now();
+        stylizer.run(&picture, &whole(&picture), 0, Look::default(), |_| {})?;
+        Ok(began.elapsed().as_millis())
+    };
+    // The first run also makes the engine ready.
+    let times = [once()?, once()?];
+    let width = stylizer.width.map(|width| format!(", width {width}")).unwrap_or_default();
+    let tiles = if stylizer.border.statistics { "" } else { ", tiles differ in tone" };
+    let [first, second] = times;
+    let what = format!("{}, a stylizer{width}{tiles}: {SIDE}x{SIDE} in {} ms", stylizer.title, first.min(second));
+    Ok(Tried::Stylizer(what))
+}
+
+/// A sky that darkens upwards, and a sun.
+fn drawing() -> Picture {
+    let pixel = |at: usize| {
+        let (x, y) = ((at % SIDE) as i32, (at / SIDE) as i32);
+        let sun = (x - 90).pow(2) + (y - 100).pow(2) < 1600;
+        if sun { [250, 220, 120] } else { [60, (y / 2 + 60) as u8, (250 - y / 2) as u8] }
+    };
+    Picture { width: SIDE, height: SIDE, channels: 3, pixels: (0..SIDE * SIDE).flat_map(pixel).collect() }
+}

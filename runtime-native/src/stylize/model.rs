@@ -1,0 +1,201 @@
+//! A model that makes a picture of a picture: one of export-onnx, or anybody's.
+
+use std::path::{Path, PathBuf};
+
+use easel_runtime::stylizer::statistics::{STATISTICS, USE_STATISTICS, thumbnail};
+use easel_runtime::stylizer::tiles::{self, Tile};
+use easel_runtime::stylizer::{Border, Look, Range, Rectangle, statistics_of, stylize};
+use easel_runtime::{Picture, onnx};
+
+use super::photo::resize;
+use crate::{AnyModelFile, Dimension, Error, Options, OrtEngine, Result, ValueInfo};
+
+/// What pictures for other people's models are padded to: networks that halve them twice, and reflect.
+const FOREIGN_MULTIPLE: usize = 4;
+const FOREIGN_AT_LEAST: usize = 16;
+
+/// A stylizer that is ready to run.
+#[derive(Debug)]
+pub struct Stylizer {
+    /// Its title, or its file's name.
+    pub title: String,
+    /// What runs it.
+    pub engine: OrtEngine,
+    /// How it takes pictures.
+    pub border: Border,
+    /// The channels that the network begins with, where the card tells.
+    pub width: Option<usize>,
+    /// The only size that it takes, where there is one.
+    pub fit: Fit,
+    /// Whether its numbers' range was neither said by the file nor by the user.
+    pub guessed_range: bool,
+}
+
+/// The sizes that a model takes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Fit {
+    /// The only width, where there is one.
+    pub width: Option<usize>,
+    /// The only height.
+    pub height: Option<usize>,
+}
+
+impl Fit {
+    /// Whether any size goes.
+    pub fn is_free(self) -> bool {
+        self == Self::default()
+    }
+
+    /// Whether a picture of this size goes as it is.
+    pub fn fits(self, width: usize, height: usize) -> bool {
+        self.width.is_none_or(|only| only == width) && self.height.is_none_or(|only| only == height)
+    }
+}
+
+impl Stylizer {
+    /// Opens a model file. `range` and `bgr` are what the user says of a model that has no card.
+    ///
+    /// Fails, naming the file, on a model of another kind and on one that does not make one RGB picture of one.
+    pub fn open(path: &Path, range: Option<Range>, bgr: bool, options: &Options) -> Result<Self> {
+        let mut file = AnyModelFile::read(path)?;
+        let unfit = |what: String| Err(Error::Impossible(format!("{}: {what}", path.display())));
+        if let Some(card) = &file.card {
+            match card.kind.name() {
+                "stylizer" => {}
+                "classifier" => return unfit("this model is a classifier, not a stylizer; `classify` runs it".into()),
+                other => return unfit(format!("this model is a {other}, not a stylizer; `sample` runs it")),
+            }
+            if range.is_some() || bgr {
+                return unfit("its card says what its numbers are; leave --range and --bgr away".into());
+            }
+        }
+        let suffix = onnx::statistics_outputs(&file.bytes).map_err(|source| in_file(path, source))?;
+        let tells_statistics = suffix.is_some();
+        file.bytes.extend(suffix.unwrap_or_default());
+        let engine = OrtEngine::load(&file.bytes, options).map_err(|error| error.in_file(path))?;
+        let takes = |name: &str| engine.inputs().iter().any(|input| input.optional && input.name == name);
+        let statistics = tells_statistics && takes(STATISTICS) && takes(USE_STATISTICS);
+        let (input, output) = match borders(&engine) {
+            Ok(borders) => borders,
+            Err(what) => return unfit(what),
+        };
+        let told = |key: &str| file.metadata.iter().find(|(known, _)| known == key).map(|(_, value)| value.as_str());
+        let told_range = told("Image.NominalPixelRange").and_then(Range::from_metadata);
+        let own = file.card.is_some();
+        let border = Border {
+            input: input.name.clone(),
+            output: output.name.clone(),
+            range: range.or(told_range).unwrap_or_default(),
+            bgr: bgr || told("Image.BitmapPixelFormat").is_some_and(|format| format.starts_with("Bgr")),
+            statistics,
+            multiple: if own { 1 } else { FOREIGN_MULTIPLE },
+            at_least: if own { 1 } else { FOREIGN_AT_LEAST },
+        };
+        let fixed = |axis: usize| match input.dims.get(axis) {
+            Some(Dimension::Fixed(size)) => Some(*size),
+            _ => None,
+        };
+        let fit = Fit { width: fixed(3), height: fixed(2) };
+        let sizes = file.card.as_ref().map(|card| &card.architecture.sizes);
+        let width = sizes.and_then(|sizes| sizes.get("width")?.as_u64()).and_then(|width| usize::try_from(width).ok());
+        let name = || path.file_stem().unwrap_or(path.as_os_str()).to_string_lossy().into_owned();
+        Ok(Self {
+            title: file.card.as_ref().map_or_else(name, |card| card.title.clone()),
+            border,
+            width,
+            fit,
+            guessed_range: !own && range.or(told_range).is_none(),
+            engine,
+        })
+    }
+
+    /// Stylizes an RGB picture in tiles, which take the statistics of a thumbnail of at most so many pixels where the
+    /// model can. A model of one size gets the picture at that size, and its result is brought back to the picture's.
+    pub fn run(
+        &mut self,
+        picture: &Picture,
+        tiles: &[Tile],
+        thumbnail_pixels: usize,
+        look: Look,
+        progress: impl FnMut(usize),
+    ) -> Result<Picture> {
+        if !self.fit.is_free() {
+            return self.run_at_its_size(picture, look);
+        }
+        let Self { engine, border, .. } = self;
+        let statistics = match border.statistics && tiles.len() > 1 {
+            true => {
+                let small = thumbnail(picture, thumbnail_pixels);
+                Some(pollster::block_on(statistics_of(engine, border, &small))?)
+            }
+            false => None,
+        };
+        let stylized = stylize(engine, border, picture, tiles, statistics.as_ref(), look, progress);
+        Ok(pollster::block_on(stylized)?)
+    }
+
+    fn run_at_its_size(&mut self, picture: &Picture, look: Look) -> Result<Picture> {
+        let Fit { width, height } = self.fit;
+        let (width, height) = (width.unwrap_or(picture.width), height.unwrap_or(picture.height));
+        let fitted = resize(picture, width, height).map_err(Error::Impossible)?;
+        let all = Rectangle { left: 0, top: 0, width, height };
+        let exact = Border { multiple: 1, at_least: 1, ..self.border.clone() };
+        let (made, _) = pollster::block_on(exact.run(&mut self.engine, &fitted, all, None))?;
+        let made = Picture::from_batch(&made)?.remove(0);
+        let mut back = resize(&made, picture.width, picture.height).map_err(Error::Impossible)?;
+        for (pixel, original) in back.pixels.chunks_exact_mut(3).zip(picture.pixels.chunks_exact(3)) {
+            let stylized = [0, 1, 2].map(|channel| f32::from(pixel[channel]) / 255.0);
+            pixel.copy_from_slice(&look.pixel([original[0], original[1], original[2]], stylized));
+        }
+        Ok(back)
+    }
+
+    /// Whether what the model makes of a grey ramp looks as if its numbers were of another range than supposed.
+    pub fn range_looks_wrong(&mut self) -> Result<bool> {
+        let Fit { width, height } = self.fit;
+        let (width, height) = (width.unwrap_or(64), height.unwrap_or(64));
+        let ramp: Vec<u8> = (0..width * height).flat_map(|at| [(at % width * 255 / width) as u8; 3]).collect();
+        let ramp = Picture { width, height, channels: 3, pixels: ramp };
+        let all = Rectangle { left: 0, top: 0, width, height };
+        let (made, _) = pollster::block_on(self.border.run(&mut self.engine, &ramp, all, None))?;
+        let values = made.as_f32()?;
+        let outside = values.iter().filter(|value| !(-0.5..=1.5).contains(*value)).count();
+        Ok(4 * outside > values.len())
+    }
+}
+
+fn in_file(path: &Path, source: easel_runtime::Error) -> Error {
+    Error::Model { path: PathBuf::from(path), source }
+}
+
+/// The one picture that goes in and the one that comes out.
+fn borders(engine: &OrtEngine) -> Result<(&ValueInfo, &ValueInfo), String> {
+    let listed = |values: &[&ValueInfo]| values.iter().map(|value| value.to_string()).collect::<Vec<_>>().join("; ");
+    let needed: Vec<&ValueInfo> = engine.inputs().iter().filter(|input| !input.optional).collect();
+    let own = |output: &&ValueInfo| !output.name.starts_with("statistics.");
+    let given: Vec<&ValueInfo> = engine.outputs().iter().filter(own).collect();
+    let ([input], [output]) = (needed.as_slice(), given.as_slice()) else {
+        return Err(format!(
+            "stylize needs a model with one picture in and one out; this one takes {} and gives {}",
+            listed(&needed),
+            listed(&given)
+        ));
+    };
+    let is_picture = |value: &ValueInfo| {
+        let fits = |axis: usize, size| {
+            matches!(&value.dims[axis], Dimension::Named(_)) || value.dims[axis] == Dimension::Fixed(size)
+        };
+        value.element == "float32" && (value.dims.is_empty() || value.dims.len() == 4 && fits(0, 1) && fits(1, 3))
+    };
+    match (is_picture(input), is_picture(output)) {
+        (true, true) => Ok((input, output)),
+        _ => Err(format!(
+            "stylize needs a model that makes float32 [1, 3, height, width] of the same; this one takes {input} and gives {output}"
+        )),
+    }
+}
+
+/// A picture as one tile.
+pub(super) fn whole(picture: &Picture) -> Vec<Tile> {
+    tiles::whole(picture.width, picture.height)
+}

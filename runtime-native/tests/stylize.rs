@@ -1,0 +1,304 @@
+//! The program `stylize` as a user runs it. Needs ONNX Runtime's library: `cargo xtask setup`.
+
+mod common;
+
+use std::fs;
+use std::path::Path;
+use std::process::{Command, Output};
+
+use image::{DynamicImage, GrayImage, Luma, Rgb, RgbImage, Rgba, RgbaImage};
+use serde_json::Value;
+use tempfile::TempDir;
+
+const PROGRAM: &str = env!("CARGO_BIN_EXE_stylize");
+
+/// A folder with a model that turns a picture into its negative, and a picture.
+fn folder() -> TempDir {
+    let folder = tempfile::tempdir().unwrap();
+    fs::write(folder.path().join("m.onnx"), common::negative(true)).unwrap();
+    photo(9, 6).save(folder.path().join("a.png")).unwrap();
+    folder
+}
+
+fn photo(width: u32, height: u32) -> RgbImage {
+    RgbImage::from_fn(width, height, |x, y| Rgb([(x * 20) as u8, (y * 30) as u8, (x * y) as u8]))
+}
+
+fn negative(picture: &RgbImage) -> RgbImage {
+    RgbImage::from_fn(picture.width(), picture.height(), |x, y| Rgb(picture[(x, y)].0.map(|value| 255 - value)))
+}
+
+fn stylize(folder: &TempDir, flags: &str) -> Output {
+    Command::new(PROGRAM).args(flags.split_whitespace()).current_dir(folder.path()).output().unwrap()
+}
+
+fn stderr(output: &Output) -> String {
+    String::from_utf8(output.stderr.clone()).unwrap()
+}
+
+fn succeeds(folder: &TempDir, flags: &str) -> Output {
+    let output = stylize(folder, flags);
+    assert!(output.status.success(), "{flags}: {}", stderr(&output));
+    assert!(stderr(&output).contains("engine: ONNX Runtime 1."), "{}", stderr(&output));
+    output
+}
+
+/// The error lines of a failure, status 1.
+fn failure(output: &Output) -> Vec<String> {
+    let text = stderr(output);
+    assert_eq!(output.status.code(), Some(1), "{text}");
+    assert!(!text.contains("panicked"), "{text}");
+    let errors: Vec<String> = text.lines().filter(|line| line.starts_with("error: ")).map(str::to_string).collect();
+    assert!(!errors.is_empty(), "{text}");
+    errors
+}
+
+fn open(folder: &TempDir, name: &str) -> DynamicImage {
+    image::open(folder.path().join(name)).unwrap_or_else(|error| panic!("{name}: {error}"))
+}
+
+fn names(folder: &Path) -> Vec<String> {
+    let mut names: Vec<String> =
+        fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().file_name().into_string().unwrap()).collect();
+    names.sort();
+    names
+}
+
+#[test]
+fn a_picture_comes_out_at_its_own_size() {
+    let folder = folder();
+    for (width, height) in [(1, 1), (3, 5), (4096, 1), (1, 4096), (130, 131)] {
+        let picture = photo(width, height);
+        picture.save(folder.path().join("in.png")).unwrap();
+        for tile in ["auto", "off", "16", "33"] {
+            succeeds(&folder, &format!("in.png -m m.onnx -o out.png --overwrite --tile {tile}"));
+            assert_eq!(open(&folder, "out.png").to_rgb8(), negative(&picture), "{width}x{height} {tile}");
+        }
+    }
+}
+
+#[test]
+fn strength_and_colour() {
+    let folder = folder();
+    let original = open(&folder, "a.png").to_rgb8();
+    succeeds(&folder, "a.png -m m.onnx -o zero.png --strength 0");
+    assert_eq!(open(&folder, "zero.png").to_rgb8(), original);
+    succeeds(&folder, "a.png -m m.onnx -o half.png --strength 0.5");
+    assert!(open(&folder, "half.png").to_rgb8().pixels().all(|pixel| pixel.0.iter().all(|v| (127..=128).contains(v))));
+    GrayImage::from_fn(6, 6, |x, _| Luma([(x * 40) as u8])).save(folder.path().join("grey.png")).unwrap();
+    succeeds(&folder, "grey.png -m m.onnx -o kept.png --keep-color");
+    assert!(open(&folder, "kept.png").to_rgb8().pixels().all(|pixel| pixel[0] == pixel[1] && pixel[1] == pixel[2]));
+}
+
+#[test]
+fn every_format_keeps_what_it_can() {
+    let folder = folder();
+    let at = |name: &str| folder.path().join(name);
+    let transparent = RgbaImage::from_fn(20, 10, |x, y| Rgba([x as u8 * 9, y as u8 * 20, 40, (x * 12) as u8]));
+    transparent.save(at("t.png")).unwrap();
+    for name in ["t2.png", "t2.webp", "t2.tiff"] {
+        succeeds(&folder, &format!("t.png -m m.onnx -o {name}"));
+        let result = open(&folder, name).to_rgba8();
+        let expected = transparent.pixels().map(|pixel| [255 - pixel[0], 255 - pixel[1], 255 - pixel[2], pixel[3]]);
+        assert!(result.pixels().zip(expected).all(|(found, expected)| found.0 == expected), "{name}");
+    }
+    // A JPEG has no transparency.
+    succeeds(&folder, "t.png -m m.onnx -o t.jpg --quality 100");
+    let laid = open(&folder, "t.jpg").to_rgb8();
+    assert!(laid[(0, 5)].0.iter().all(|&value| value > 240) && laid[(19, 0)][1] > 200, "{:?}", laid[(0, 5)]);
+    // 16 bits, grey, and a smaller copy.
+    let deep = image::ImageBuffer::<Luma<u16>, _>::from_fn(40, 20, |x, _| Luma([(x * 1600) as u16]));
+    deep.save(at("deep.png")).unwrap();
+    succeeds(&folder, "deep.png t.png -m m.onnx -o small --max-size 10 --format webp");
+    assert_eq!(names(&at("small")), ["deep.webp", "t.webp"]);
+    let small = open(&folder, "small/t.webp");
+    assert_eq!((small.width(), small.height(), small.color().has_alpha()), (10, 5, true));
+    assert!(small.to_rgba8()[(0, 2)][3] < 15 && small.to_rgba8()[(9, 2)][3] > 210);
+}
+
+#[test]
+fn folders_keep_their_shape() {
+    let folder = folder();
+    let at = |name: &str| folder.path().join(name);
+    for name in ["in/a.png", "in/deep/er/b.bmp", "in/c.gif", "in/notes.txt", "in/.hidden.png"] {
+        fs::create_dir_all(at(name).parent().unwrap()).unwrap();
+        match name.ends_with("txt") {
+            true => fs::write(at(name), "text").unwrap(),
+            false => photo(5, 5).save_with_format(at(name), image::ImageFormat::from_path(name).unwrap()).unwrap(),
+        }
+    }
+    let output = succeeds(&folder, "in -m m.onnx -o in/styled --json");
+    assert_eq!(names(&at("in/styled")), ["a.png", "c.png", "deep"]);
+    assert_eq!(open(&folder, "in/styled/deep/er/b.bmp").to_rgb8(), negative(&photo(5, 5)));
+    let lines: Vec<Value> =
+        String::from_utf8(output.stdout).unwrap().lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+    assert_eq!(lines.len(), 4);
+    assert_eq!((&lines[0]["input"], &lines[0]["output"]), (&"in/a.png".into(), &"in/styled/a.png".into()));
+    assert_eq!((&lines[0]["status"], &lines[0]["width"], &lines[0]["tiles"]), (&"done".into(), &5.into(), &1.into()));
+    assert_eq!((&lines[3]["summary"]["done"], &lines[3]["summary"]["failed"]), (&3.into(), &0.into()));
+    // Results are no inputs, and are not replaced unless told.
+    let errors = failure(&stylize(&folder, "in -m m.onnx -o in/styled"));
+    assert!(errors[0].contains("in/styled/a.png: it is there already (and 2 more); --overwrite"), "{errors:?}");
+    fs::remove_file(at("in/styled/c.png")).unwrap();
+    let output = succeeds(&folder, "in -m m.onnx -o in/styled --skip-existing");
+    assert!(stderr(&output).contains("wrote 1 picture to in/styled, 2 skipped"), "{}", stderr(&output));
+    let output = succeeds(&folder, "in -m m.onnx -o in/styled --overwrite");
+    assert!(stderr(&output).contains("wrote 3 pictures"), "{}", stderr(&output));
+}
+
+#[test]
+fn an_input_is_never_replaced() {
+    let folder = folder();
+    let at = |name: &str| folder.path().join(name);
+    fs::create_dir(at("other")).unwrap();
+    fs::copy(at("a.png"), at("other/a.png")).unwrap();
+    let mut aliases = vec!["a.png", "./a.png", "other/../a.png"];
+    #[cfg(unix)]
+    {
+        std::os::unix::fs::symlink("a.png", at("link.png")).unwrap();
+        fs::hard_link(at("a.png"), at("hard.png")).unwrap();
+        aliases.extend(["link.png", "hard.png"]);
+    }
+    let before = fs::read(at("a.png")).unwrap();
+    for alias in aliases {
+        let errors = failure(&stylize(&folder, &format!("a.png -m m.onnx -o {alias} --overwrite")));
+        assert!(errors.len() == 1 && errors[0].contains("would replace the input a.png"), "{errors:?}");
+    }
+    // Also where it is another one's result.
+    let errors = failure(&stylize(&folder, "a.png other/a.png -m m.onnx -o other --overwrite"));
+    assert!(errors[0].contains("other/a.png: the result would replace the input"), "{errors:?}");
+    let errors = failure(&stylize(&folder, "a.png other -m m.onnx -o out"));
+    assert!(errors[0].contains("both a.png and other/a.png would be written there"), "{errors:?}");
+    assert_eq!(fs::read(at("a.png")).unwrap(), before);
+    assert!(!at("out").exists());
+}
+
+#[test]
+fn one_bad_file_does_not_stop_the_rest() {
+    let folder = folder();
+    let at = |name: &str| folder.path().join(name);
+    let mut jpeg = std::io::Cursor::new(vec![]);
+    photo(100, 80).write_to(&mut jpeg, image::ImageFormat::Jpeg).unwrap();
+    let jpeg = jpeg.into_inner();
+    fs::write(at("cut.jpg"), &jpeg[..jpeg.len() / 2]).unwrap();
+    let frame = jpeg.windows(2).position(|pair| pair == [0xff, 0xc0]).unwrap();
+    let huge = [&jpeg[..frame + 5], &[0xea, 0x60, 0xea, 0x60], &jpeg[frame + 9..]].concat();
+    fs::write(at("huge.jpg"), huge).unwrap();
+    fs::write(at("text.jpg"), "not a picture").unwrap();
+    let output = stylize(&folder, "cut.jpg huge.jpg gone.png text.jpg a.png -m m.onnx -o out --json");
+    let errors = failure(&output);
+    let wanted = [
+        "error: gone.png: cannot read: ",
+        "error: cut.jpg: the file is truncated",
+        "error: huge.jpg: a picture of 60000x60000; at most 16384 pixels a side",
+        "error: text.jpg: not a picture of a known kind",
+        "error: 4 of 5 pictures failed, see above; wrote 1 picture to out",
+    ];
+    assert_eq!(errors.len(), wanted.len(), "{errors:?}");
+    for (error, wanted) in errors.iter().zip(wanted) {
+        assert!(error.starts_with(wanted), "{error}");
+    }
+    assert_eq!(names(&at("out")), ["a.png"]);
+    let failed = String::from_utf8(output.stdout).unwrap().lines().filter(|line| line.contains("\"failed\"")).count();
+    assert_eq!(failed, 5);
+    // Where all fail, no empty folder stays.
+    failure(&stylize(&folder, "text.jpg -m m.onnx -o none"));
+    assert!(!at("none").exists());
+}
+
+#[test]
+fn unfit_models_are_named() {
+    let folder = folder();
+    let at = |name: &str| folder.path().join(name);
+    fs::write(at("g.onnx"), common::generator()).unwrap();
+    fs::write(at("c.onnx"), common::classifier(&[])).unwrap();
+    fs::write(at("s.onnx"), common::switch()).unwrap();
+    for (model, wanted) in [
+        ("g.onnx", "g.onnx: this model is a generator, not a stylizer; `sample` runs it"),
+        ("c.onnx", "c.onnx: this model is a classifier, not a stylizer; `classify` runs it"),
+        (
+            "s.onnx",
+            "s.onnx: stylize needs a model with one picture in and one out; this one takes x float32 [n]; label",
+        ),
+        ("a.png", "a.png: not an ONNX model"),
+        ("gone", "gone: no such file, and no model has this name"),
+        ("m.onnx --range 0..255", "m.onnx: its card says what its numbers are"),
+    ] {
+        let errors = failure(&stylize(&folder, &format!("a.png -m {model} -o out.png")));
+        assert!(errors.len() == 1 && errors[0].contains(wanted), "{errors:?}");
+    }
+    assert!(!at("out.png").exists());
+    assert_eq!(stylize(&folder, "a.png -m m.onnx").status.code(), Some(2));
+}
+
+/// The negative of values up to 255 is something else than that of values up to 1.
+#[test]
+fn other_peoples_models_run() {
+    let folder = folder();
+    fs::write(folder.path().join("n.onnx"), common::negative(false)).unwrap();
+    let original = open(&folder, "a.png").to_rgb8();
+    succeeds(&folder, "a.png -m n.onnx -o n.png");
+    assert_eq!(open(&folder, "n.png").to_rgb8(), negative(&original));
+    // 1 - x is below 0 for all but the darkest.
+    succeeds(&folder, "a.png -m n.onnx -o b.png --range 0..255 --bgr");
+    let dark = open(&folder, "b.png").to_rgb8();
+    assert!(dark.pixels().zip(original.pixels()).all(|(a, b)| (0..3).all(|c| a[c] == u8::from(b[c] == 0))));
+    // Its tiles cannot share statistics, which is said.
+    let output = succeeds(&folder, "a.png -m n.onnx -o c.png --tile 16");
+    assert!(!stderr(&output).contains("warning"), "{}", stderr(&output));
+    photo(70, 20).save(folder.path().join("wide.png")).unwrap();
+    let output = succeeds(&folder, "wide.png -m n.onnx -o d.png --tile 16");
+    assert!(stderr(&output).contains("tiles may differ in tone"), "{}", stderr(&output));
+    assert_eq!(open(&folder, "d.png").to_rgb8(), negative(&photo(70, 20)));
+}
+
+#[test]
+fn models_of_one_size_get_it() {
+    let folder = folder();
+    fs::write(folder.path().join("f.onnx"), common::negative_of_size(8, 12)).unwrap();
+    RgbImage::from_pixel(50, 30, Rgb([10, 20, 30])).save(folder.path().join("flat.png")).unwrap();
+    let output = succeeds(&folder, "flat.png -m f.onnx -o out.png");
+    assert!(stderr(&output).contains("note: the model takes pictures of one size only"), "{}", stderr(&output));
+    assert_eq!(open(&folder, "out.png").to_rgb8(), RgbImage::from_pixel(50, 30, Rgb([245, 235, 225])));
+}
+
+/// A full disk, as far as one can be had without privileges: no file may grow beyond so many blocks.
+#[cfg(unix)]
+#[test]
+fn a_full_disk_leaves_nothing_half_written() {
+    let folder = folder();
+    let at = |name: &str| folder.path().join(name);
+    // Noise, so that the file is not small.
+    let noise = |x: u32, y: u32| Rgb([0, 1, 2].map(|c| (x.wrapping_mul(2_654_435_761 + c * 977) ^ (y * 40_503)) as u8));
+    RgbImage::from_fn(700, 500, noise).save(at("large.bmp")).unwrap();
+    let limited = "trap '' XFSZ; ulimit -f 200; exec \"$0\" \"$@\"";
+    let arguments = ["large.bmp", "a.png", "-m", "m.onnx", "-o", "out"];
+    let output =
+        Command::new("sh").args(["-c", limited, PROGRAM]).args(arguments).current_dir(folder.path()).output().unwrap();
+    let errors = failure(&output);
+    assert!(errors[0].starts_with("error: out/large.bmp: cannot write: File too large"), "{errors:?}");
+    assert_eq!(names(&at("out")), ["a.png"]);
+    // What was there before is there after.
+    fs::write(at("out/large.bmp"), "before").unwrap();
+    let arguments = [&arguments[..], &["--overwrite"]].concat();
+    Command::new("sh").args(["-c", limited, PROGRAM]).args(arguments).current_dir(folder.path()).output().unwrap();
+    assert_eq!(fs::read(at("out/large.bmp")).unwrap(), b"before");
+}
+
+#[test]
+fn the_doctor_tries_everything() {
+    let folder = folder();
+    fs::create_dir(folder.path().join("models")).unwrap();
+    fs::copy(folder.path().join("m.onnx"), folder.path().join("models/night.onnx")).unwrap();
+    let text = String::from_utf8(stylize(&folder, "--doctor").stdout).unwrap();
+    let line = |name: &str| text.lines().find(|line| line.starts_with(name)).unwrap_or_else(|| panic!("{text}"));
+    assert!(line("library").contains("ONNX Runtime 1."), "{text}");
+    assert!(line("cpu").contains("ok"), "{text}");
+    assert!(line("night").contains("256x256 in "), "{text}");
+    fs::write(folder.path().join("models/broken.onnx"), "broken").unwrap();
+    let output = stylize(&folder, "--doctor");
+    assert!(String::from_utf8_lossy(&output.stdout).contains("not an ONNX model"));
+    assert!(failure(&output)[0].contains("a model cannot be used"));
+    let output = Command::new(PROGRAM).arg("--doctor").env("ORT_DYLIB_PATH", "/nowhere").output().unwrap();
+    assert!(failure(&output)[0].contains("library cannot be used"));
+}

@@ -1,0 +1,193 @@
+//! Reading picture files. Feature `files`.
+
+use std::fs::{self, File};
+use std::io::{self, BufReader};
+use std::path::Path;
+
+use image::metadata::Orientation;
+use image::{DynamicImage, ImageDecoder, ImageError, ImageFormat, ImageReader, Limits};
+
+/// The widest and the highest picture that is read.
+pub const MOST_PIXELS_A_SIDE: u32 = 1 << 14;
+
+/// The most memory that decoding one picture may take.
+const MOST_DECODED_BYTES: u64 = 1 << 30;
+
+const TRUNCATED: &str = "the file is truncated; get another copy";
+
+/// A picture as it was read.
+#[derive(Debug, Clone)]
+pub struct Decoded {
+    /// The pixels, at least one, the right way up.
+    pub picture: DynamicImage,
+    /// The file's format.
+    pub format: ImageFormat,
+    /// The ICC profile that says what colours the pixels mean, where the file has one.
+    pub icc_profile: Option<Vec<u8>>,
+}
+
+/// Reads a picture file, told by its content, the right way up: the orientation that a camera stored is applied.
+///
+/// Fails on more than [`MOST_PIXELS_A_SIDE`] before anything is decoded, and on files that stop early. The error says
+/// what is wrong without the path.
+pub fn decode(path: &Path) -> Result<Decoded, String> {
+    if !path.metadata().map_err(|error| error.to_string())?.is_file() {
+        return Err("not a file".into());
+    }
+    let file = File::open(path).map_err(|error| error.to_string())?;
+    let mut reader = ImageReader::new(BufReader::new(file)).with_guessed_format().map_err(|error| error.to_string())?;
+    let format = reader
+        .format()
+        .filter(ImageFormat::reading_enabled)
+        .ok_or("not a picture of a known kind (png, jpg, webp, bmp, gif, tiff)")?;
+    let mut limits = Limits::no_limits();
+    limits.max_alloc = Some(MOST_DECODED_BYTES);
+    reader.limits(limits);
+    let mut decoder = reader.into_decoder().map_err(|error| in_words(&error))?;
+    let (width, height) = decoder.dimensions();
+    if width == 0 || height == 0 {
+        return Err("a picture without pixels".into());
+    }
+    if width.max(height) > MOST_PIXELS_A_SIDE || decoder.total_bytes() > MOST_DECODED_BYTES {
+        return Err(format!(
+            "a picture of {width}x{height}; at most {MOST_PIXELS_A_SIDE} pixels a side and {} MiB are read; make it smaller first",
+            MOST_DECODED_BYTES >> 20
+        ));
+    }
+    let icc_profile = decoder.icc_profile().ok().flatten();
+    let orientation = decoder.orientation().unwrap_or(Orientation::NoTransforms);
+    let mut picture = DynamicImage::from_decoder(decoder).map_err(|error| in_words(&error))?;
+    // The decoder fills up what is missing with grey and says nothing.
+    if format == ImageFormat::Jpeg && !fs::read(path).is_ok_and(|bytes| jpeg_ends(&bytes)) {
+        return Err(TRUNCATED.into());
+    }
+    picture.apply_orientation(orientation);
+    Ok(Decoded { picture, format, icc_profile })
+}
+
+/// An error of the decoder's in one line.
+fn in_words(error: &ImageError) -> String {
+    match error {
+        ImageError::IoError(error) if error.kind() == io::ErrorKind::UnexpectedEof => TRUNCATED.into(),
+        other => other.to_string().split_whitespace().collect::<Vec<_>>().join(" "),
+    }
+}
+
+/// Whether a JPEG goes on to its end marker (ITU T.81, annex B): its segments have lengths, and in a scan a marker is
+/// an FF that neither 00 nor a restart follows.
+fn jpeg_ends(bytes: &[u8]) -> bool {
+    const END: u8 = 0xd9;
+    const SCAN: u8 = 0xda;
+    let mut position = 0;
+    let mut in_scan = false;
+    while let Some(&[first, marker]) = bytes.get(position..position + 2) {
+        match (first, marker) {
+            (0xff, END) => return true,
+            (0xff, 0xff) => position += 1,
+            (0xff, 0x00 | 0x01 | 0xd0..=0xd8) => position += 2,
+            (0xff, _) => {
+                let Some(&[high, low]) = bytes.get(position + 2..position + 4) else { return false };
+                position += 2 + usize::from(u16::from_be_bytes([high, low]));
+                in_scan = marker == SCAN;
+            }
+            // Between segments nothing should be; decoders look for the next marker, and so does this.
+            _ if in_scan => {
+                position += bytes[position..].iter().position(|&byte| byte == 0xff).unwrap_or(usize::MAX / 2)
+            }
+            _ => position += 1,
+        }
+    }
+    false
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use image::codecs::jpeg::JpegEncoder;
+    use image::{GrayImage, Luma, Rgb, RgbImage};
+
+    fn photo() -> RgbImage {
+        RgbImage::from_fn(64, 48, |x, y| Rgb([(x * 4) as u8, (y * 5) as u8, ((x * y) % 251) as u8]))
+    }
+
+    fn encoded(format: ImageFormat) -> Vec<u8> {
+        let mut bytes = io::Cursor::new(vec![]);
+        photo().write_to(&mut bytes, format).unwrap();
+        bytes.into_inner()
+    }
+
+    #[test]
+    fn content_tells_the_format() {
+        let folder = tempfile::tempdir().unwrap();
+        for format in [ImageFormat::Jpeg, ImageFormat::Png, ImageFormat::WebP, ImageFormat::Bmp, ImageFormat::Tiff] {
+            let path = folder.path().join("picture.txt");
+            fs::write(&path, encoded(format)).unwrap();
+            let found = decode(&path).unwrap();
+            assert_eq!((found.format, found.picture.width(), found.picture.height()), (format, 64, 48));
+        }
+        let path = folder.path().join("text.jpg");
+        fs::write(&path, "not a picture").unwrap();
+        assert!(decode(&path).unwrap_err().contains("not a picture of a known kind"));
+        assert!(decode(folder.path()).unwrap_err().contains("not a file"));
+    }
+
+    /// Every cut of every format: no panic, and no picture where a part of the pixels is missing.
+    #[test]
+    fn truncated_files_are_refused() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("cut");
+        for format in [ImageFormat::Jpeg, ImageFormat::Png, ImageFormat::WebP, ImageFormat::Bmp, ImageFormat::Tiff] {
+            let bytes = encoded(format);
+            for part in 0..20 {
+                let length = bytes.len() * part / 20;
+                fs::write(&path, &bytes[..length]).unwrap();
+                let error = decode(&path).expect_err(&format!("{format:?} cut at {length} of {}", bytes.len()));
+                assert!(!error.contains('\n'), "{error}");
+            }
+        }
+    }
+
+    #[test]
+    fn the_end_of_a_jpeg_is_found() {
+        // Large flat and noisy parts, restarts and stuffed bytes among them; another picture in front does not count.
+        let mut bytes = vec![];
+        let noise = GrayImage::from_fn(400, 300, |x, y| Luma([(x * x * 7 + y * y * 13 + x * y) as u8]));
+        JpegEncoder::new_with_quality(&mut bytes, 100).encode_image(&noise).unwrap();
+        assert!(jpeg_ends(&bytes));
+        assert!((0..bytes.len()).step_by(97).all(|length| !jpeg_ends(&bytes[..length])));
+        let thumbnail = [&[0xff, 0xe1, 0, 8][..], &[0xff, 0xd8, 1, 2, 0xff, 0xd9]].concat();
+        let with_thumbnail = [&bytes[..2], &thumbnail, &bytes[2..]].concat();
+        assert!(jpeg_ends(&with_thumbnail));
+        assert!(!jpeg_ends(&with_thumbnail[..with_thumbnail.len() - 2]));
+    }
+
+    #[test]
+    fn a_huge_header_is_refused_before_decoding() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("huge");
+        let big_endian = |bytes: &mut [u8], value: u32| bytes.copy_from_slice(&value.to_be_bytes());
+        let mut png = encoded(ImageFormat::Png);
+        big_endian(&mut png[16..20], 60_000);
+        big_endian(&mut png[20..24], 60_000);
+        let checksum = crc32(&png[12..29]);
+        big_endian(&mut png[29..33], checksum);
+        let mut jpeg = encoded(ImageFormat::Jpeg);
+        let frame = jpeg.windows(2).position(|pair| pair == [0xff, 0xc0]).unwrap();
+        jpeg[frame + 5..frame + 9].copy_from_slice(&[0xea, 0x60, 0xea, 0x60]);
+        let mut bmp = encoded(ImageFormat::Bmp);
+        bmp[18..22].copy_from_slice(&60_000u32.to_le_bytes());
+        bmp[22..26].copy_from_slice(&60_000u32.to_le_bytes());
+        for bytes in [png, jpeg, bmp] {
+            fs::write(&path, bytes).unwrap();
+            let error = decode(&path).unwrap_err();
+            assert!(error.starts_with("a picture of 60000x60000; at most 16384 pixels a side"), "{error}");
+        }
+    }
+
+    /// The checksum of a PNG chunk.
+    fn crc32(bytes: &[u8]) -> u32 {
+        !bytes.iter().fold(!0u32, |sum, &byte| {
+            (0..8).fold(sum ^ u32::from(byte), |sum, _| sum >> 1 ^ (0xedb8_8320 & (sum & 1).wrapping_neg()))
+        })
+    }
+}

@@ -1,0 +1,80 @@
+//! Shrinking pictures, the same on every target.
+
+use crate::Picture;
+
+/// Shrinks a picture by averaging: each new pixel is the mean of the area that it covers, parts of pixels by their
+/// part. A side that is already shorter stays.
+pub fn shrink(picture: &Picture, width: usize, height: usize) -> Picture {
+    let (width, height) = (width.clamp(1, picture.width), height.clamp(1, picture.height));
+    let channels = picture.channels;
+    let columns = areas(picture.width, width);
+    let mut rows = vec![0f32; picture.height * width * channels];
+    for (row, to) in picture.pixels.chunks_exact(picture.width * channels).zip(rows.chunks_exact_mut(width * channels))
+    {
+        for (area, to) in columns.iter().zip(to.chunks_exact_mut(channels)) {
+            for (weight, pixel) in area.weights.iter().zip(row[area.start * channels..].chunks_exact(channels)) {
+                to.iter_mut().zip(pixel).for_each(|(sum, &value)| *sum += weight * f32::from(value));
+            }
+        }
+    }
+    let mut pixels = Vec::with_capacity(width * height * channels);
+    let mut sums = vec![0f32; width * channels];
+    for area in areas(picture.height, height) {
+        sums.fill(0.0);
+        for (weight, row) in
+            area.weights.iter().zip(rows[area.start * width * channels..].chunks_exact(width * channels))
+        {
+            sums.iter_mut().zip(row).for_each(|(sum, value)| *sum += weight * value);
+        }
+        pixels.extend(sums.iter().map(|sum| (sum + 0.5) as u8));
+    }
+    Picture { width, height, channels, pixels }
+}
+
+/// The pixels that a new one covers, and how much of each; the weights add up to 1.
+struct Area {
+    start: usize,
+    weights: Vec<f32>,
+}
+
+fn areas(from: usize, to: usize) -> Vec<Area> {
+    // In units of 1 / to of an old pixel everything is whole.
+    let area = |index: usize| {
+        let (begin, end) = (index * from, (index + 1) * from);
+        let (start, stop) = (begin / to, end.div_ceil(to));
+        let part = |pixel: usize| (end.min((pixel + 1) * to) - begin.max(pixel * to)) as f32 / from as f32;
+        Area { start, weights: (start..stop).map(part).collect() }
+    };
+    (0..to).map(area).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    #[test]
+    fn areas_are_averaged() {
+        let picture = Picture { width: 4, height: 2, channels: 1, pixels: vec![0, 10, 20, 40, 20, 30, 40, 60] };
+        assert_eq!(shrink(&picture, 2, 1).pixels, [15, 40]);
+        // A third of the middle pixels goes to each side.
+        let line = Picture { width: 3, height: 1, channels: 1, pixels: vec![0, 90, 30] };
+        assert_eq!(shrink(&line, 2, 1).pixels, [30, 50]);
+        assert_eq!(shrink(&picture, 4, 2), picture);
+        assert_eq!(shrink(&picture, 9, 9), picture);
+    }
+
+    proptest! {
+        #[test]
+        fn weights_add_up(from in 1usize..2000, part in 1usize..2000) {
+            let to = part.min(from);
+            let areas = areas(from, to);
+            prop_assert_eq!(areas.len(), to);
+            for area in &areas {
+                prop_assert!((area.weights.iter().sum::<f32>() - 1.0).abs() < 1e-4);
+                prop_assert!(area.weights.iter().all(|&weight| weight > 0.0));
+                prop_assert!(area.start + area.weights.len() <= from);
+            }
+        }
+    }
+}

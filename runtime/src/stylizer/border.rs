@@ -1,0 +1,265 @@
+//! How a model takes pictures and gives them back.
+
+use std::fmt;
+use std::str::FromStr;
+
+use super::Rectangle;
+use super::statistics::{STATISTICS, USE_STATISTICS};
+use crate::{Engine, Error, Picture, Result, Tensor};
+
+/// The numbers that a model's pictures are made of, black to white.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Range {
+    /// 0 to 1, as all of this project's models.
+    #[default]
+    Unit,
+    /// 0 to 255, as many of other people's.
+    Byte,
+    /// -1 to 1.
+    Signed,
+}
+
+impl Range {
+    fn low_and_span(self) -> (f32, f32) {
+        match self {
+            Self::Unit => (0.0, 1.0),
+            Self::Byte => (0.0, 255.0),
+            Self::Signed => (-1.0, 2.0),
+        }
+    }
+
+    /// The range that the standard metadata key `Image.NominalPixelRange` names.
+    pub fn from_metadata(value: &str) -> Option<Self> {
+        match value {
+            "Normalized_0_1" => Some(Self::Unit),
+            "NominalRange_0_255" => Some(Self::Byte),
+            "Normalized_1_1" => Some(Self::Signed),
+            _ => None,
+        }
+    }
+}
+
+impl FromStr for Range {
+    type Err = String;
+
+    fn from_str(text: &str) -> std::result::Result<Self, String> {
+        match text {
+            "0..1" => Ok(Self::Unit),
+            "0..255" => Ok(Self::Byte),
+            "-1..1" => Ok(Self::Signed),
+            _ => Err("expected 0..1, 0..255 or -1..1".into()),
+        }
+    }
+}
+
+impl fmt::Display for Range {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Unit => "0..1",
+            Self::Byte => "0..255",
+            Self::Signed => "-1..1",
+        })
+    }
+}
+
+/// A model's picture input and output.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Border {
+    /// The input's name; it is float32 `[1, 3, height, width]`.
+    pub input: String,
+    /// The output's name.
+    pub output: String,
+    /// The numbers on both sides.
+    pub range: Range,
+    /// Whether blue comes first.
+    pub bgr: bool,
+    /// Whether the model has the optional inputs of [`super::statistics`] and tells its own statistics.
+    pub statistics: bool,
+    /// What the size must be a multiple of. Where it is none, the last column and row are repeated, and cut off again.
+    pub multiple: usize,
+    /// The smallest size.
+    pub at_least: usize,
+}
+
+impl Border {
+    /// That of a model which export-onnx wrote with statistics: it pads inside.
+    pub fn easel() -> Self {
+        Self {
+            input: "image".into(),
+            output: "stylized".into(),
+            range: Range::Unit,
+            bgr: false,
+            statistics: true,
+            multiple: 1,
+            at_least: 1,
+        }
+    }
+
+    /// Runs the model on a part of an RGB picture, with given statistics or its own.
+    ///
+    /// The first result is `[1, 3, height, width]`, black to white 0 to 1, not clamped. It has the part's size unless
+    /// the model changes it. The second is everything that the model gave.
+    pub async fn run<E: Engine>(
+        &self,
+        engine: &mut E,
+        picture: &Picture,
+        part: Rectangle,
+        statistics: Option<&Tensor>,
+    ) -> Result<(Tensor, Vec<(String, Tensor)>)> {
+        let image = self.image(picture, part)?;
+        let switch = Tensor::new([], vec![true])?;
+        let mut inputs = vec![(self.input.as_str(), &image)];
+        if let Some(statistics) = statistics {
+            inputs.push((USE_STATISTICS, &switch));
+            inputs.push((STATISTICS, statistics));
+        }
+        let mut outputs = engine.run(&inputs).await?;
+        let place = outputs
+            .iter()
+            .position(|(name, _)| *name == self.output)
+            .ok_or_else(|| Error::Engine(format!("the model has no output named `{}`", self.output)))?;
+        let stylized = outputs.remove(place).1;
+        let fed = [image.shape()[2], image.shape()[3]];
+        Ok((self.stylized(stylized, fed, part)?, outputs))
+    }
+
+    fn padded(&self, size: usize) -> usize {
+        size.next_multiple_of(self.multiple.max(1)).max(self.at_least)
+    }
+
+    /// The part as the model takes it.
+    fn image(&self, picture: &Picture, part: Rectangle) -> Result<Tensor> {
+        if picture.channels != 3 {
+            return Err(Error::Shape(format!("a stylizer takes RGB pictures, this one has {}", picture.channels)));
+        }
+        let (width, height) = (self.padded(part.width), self.padded(part.height));
+        let (low, span) = self.range.low_and_span();
+        let values: [f32; 256] = std::array::from_fn(|byte| low + span * (byte as f32 / 255.0));
+        let mut image = Vec::with_capacity(3 * width * height);
+        for channel in self.channels() {
+            for y in 0..height {
+                let row = (part.top + y.min(part.height - 1)) * picture.width + part.left;
+                let value = |x: usize| values[usize::from(picture.pixels[3 * (row + x) + channel])];
+                image.extend((0..part.width).map(value));
+                image.extend(std::iter::repeat_n(value(part.width - 1), width - part.width));
+            }
+        }
+        Tensor::new([1, 3, height, width], image)
+    }
+
+    /// What came out, in RGB from 0 to 1. The padding goes where the model kept the size.
+    fn stylized(&self, output: Tensor, fed: [usize; 2], part: Rectangle) -> Result<Tensor> {
+        let [1, 3, high, wide] = output.nchw()? else {
+            return Err(Error::Shape(format!(
+                "the model gave {:?}; a stylizer gives one picture of three channels",
+                output.shape()
+            )));
+        };
+        let (height, width) = if [high, wide] == fed { (part.height, part.width) } else { (high, wide) };
+        let mut values = output.into_f32()?;
+        if values.iter().any(|value| !value.is_finite()) {
+            return Err(Error::Engine("the model gave values that are no numbers: its weights are damaged".into()));
+        }
+        if (self.range, self.bgr, [height, width]) != (Range::Unit, false, [high, wide]) {
+            let (low, span) = self.range.low_and_span();
+            let mut inner = Vec::with_capacity(3 * width * height);
+            for channel in self.channels() {
+                let plane = &values[channel * high * wide..][..high * wide];
+                let rows = plane.chunks_exact(wide).take(height);
+                inner.extend(rows.flat_map(|row| &row[..width]).map(|value| (value - low) / span));
+            }
+            values = inner;
+        }
+        Tensor::new([1, 3, height, width], values)
+    }
+
+    fn channels(&self) -> [usize; 3] {
+        if self.bgr { [2, 1, 0] } else { [0, 1, 2] }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Notes what it was fed and gives it back.
+    struct Mirror(Vec<Tensor>);
+
+    impl Engine for Mirror {
+        fn describe(&self) -> String {
+            "test".into()
+        }
+
+        async fn run(&mut self, inputs: &[(&str, &Tensor)]) -> Result<Vec<(String, Tensor)>> {
+            self.0.push(inputs[0].1.clone());
+            Ok(vec![("y".into(), inputs[0].1.clone())])
+        }
+    }
+
+    fn border(range: Range, bgr: bool) -> Border {
+        let names = Border { input: "x".into(), output: "y".into(), ..Border::easel() };
+        Border { range, bgr, multiple: 4, at_least: 8, ..names }
+    }
+
+    #[test]
+    fn what_goes_in_comes_out() {
+        let (width, height) = (9, 6);
+        let pixels: Vec<u8> = (0..3 * width * height).map(|at| (at * 37 % 256) as u8).collect();
+        let picture = Picture { width, height, channels: 3, pixels };
+        let part = Rectangle { left: 1, top: 2, width: 5, height: 3 };
+        for (range, white) in [(Range::Unit, 1.0), (Range::Byte, 255.0), (Range::Signed, 1.0)] {
+            for bgr in [false, true] {
+                let mut mirror = Mirror(vec![]);
+                let border = border(range, bgr);
+                let run = border.run(&mut mirror, &picture, part, None);
+                let (stylized, _) = pollster::block_on(run).unwrap();
+                let fed = &mirror.0[0];
+                assert_eq!(fed.shape(), [1, 3, 8, 8]);
+                assert!(fed.as_f32().unwrap().iter().all(|value| value.abs() <= white));
+                let found = &Picture::from_batch(&stylized).unwrap()[0];
+                assert_eq!((found.width, found.height), (5, 3));
+                let row = 3 * (2 * width + 1);
+                assert_eq!(found.pixels[..15], picture.pixels[row..row + 15]);
+                // The last column is repeated, and blue may come first.
+                let plane = &fed.as_f32().unwrap()[..8];
+                assert_eq!(plane[4..], [plane[4]; 4]);
+                let (low, span) = range.low_and_span();
+                let first = f32::from(picture.pixels[row + if bgr { 2 } else { 0 }]) / 255.0 * span + low;
+                assert!((plane[0] - first).abs() < 1e-4);
+            }
+        }
+    }
+
+    /// Weights of NaN.
+    struct Broken;
+
+    impl Engine for Broken {
+        fn describe(&self) -> String {
+            "test".into()
+        }
+
+        async fn run(&mut self, inputs: &[(&str, &Tensor)]) -> Result<Vec<(String, Tensor)>> {
+            let shape = inputs[0].1.shape();
+            Ok(vec![("y".into(), Tensor::new(shape, vec![f32::NAN; shape.iter().product()])?)])
+        }
+    }
+
+    #[test]
+    fn what_is_no_number_is_an_error() {
+        let picture = Picture::filled(4, 4, 3, 7);
+        let part = Rectangle { left: 0, top: 0, width: 4, height: 4 };
+        let (mut broken, border) = (Broken, border(Range::Unit, false));
+        let run = border.run(&mut broken, &picture, part, None);
+        assert!(pollster::block_on(run).unwrap_err().to_string().contains("no numbers"));
+    }
+
+    #[test]
+    fn ranges_are_read() {
+        for range in [Range::Unit, Range::Byte, Range::Signed] {
+            assert_eq!(range.to_string().parse(), Ok(range));
+        }
+        assert!("0..2".parse::<Range>().is_err());
+        assert_eq!(Range::from_metadata("NominalRange_0_255"), Some(Range::Byte));
+        assert_eq!(Range::from_metadata("NominalRange_16_235"), None);
+    }
+}

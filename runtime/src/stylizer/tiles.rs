@@ -1,0 +1,157 @@
+//! The tiles of a picture.
+//!
+//! A tile's core is what it adds to the result; around it the model sees a halo. The cores' edges lie at multiples of
+//! [`ALIGNMENT`], as the stylizer halves its picture twice: then every tile computes on the whole picture's own grid,
+//! and a tile at the right or bottom is padded inside the model exactly as the whole picture is.
+
+/// What the edges of tiles are multiples of.
+pub const ALIGNMENT: usize = 4;
+
+/// The pixels around a core that the stylizer's result at its edge depends on, rounded up: with 64 the result is that of
+/// the whole picture, with 48 off by 2.5e-6, with 32 by 1.8e-3.
+pub const HALO: usize = 64;
+
+/// The smallest tile that makes sense; below, nearly everything that is computed is halo.
+pub const SMALLEST: usize = 16;
+
+/// A part of a picture.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Rectangle {
+    /// The first column.
+    pub left: usize,
+    /// The first row.
+    pub top: usize,
+    /// Columns.
+    pub width: usize,
+    /// Rows.
+    pub height: usize,
+}
+
+/// A tile.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Tile {
+    /// What the tile adds to the result.
+    pub core: Rectangle,
+    /// What the model sees: the core and its halo within the picture.
+    pub seen: Rectangle,
+}
+
+/// Tiles whose cores cover a picture exactly once, row by row. A core is at most `tile_width` x `tile_height`, both
+/// rounded down to a multiple of [`ALIGNMENT`] (but not to 0).
+pub fn plan(width: usize, height: usize, tile_width: usize, tile_height: usize, halo: usize) -> Vec<Tile> {
+    let (columns, rows) = (spans(width, tile_width, halo), spans(height, tile_height, halo));
+    let rectangle = |(left, width): (usize, usize), (top, height)| Rectangle { left, top, width, height };
+    let tile = |column: &Span, row: &Span| Tile {
+        core: rectangle(column.core, row.core),
+        seen: rectangle(column.seen, row.seen),
+    };
+    rows.iter().flat_map(|row| columns.iter().map(move |column| tile(column, row))).collect()
+}
+
+/// The picture as one tile.
+pub fn whole(width: usize, height: usize) -> Vec<Tile> {
+    plan(width, height, width.next_multiple_of(ALIGNMENT), height.next_multiple_of(ALIGNMENT), 0)
+}
+
+/// The plan that computes the fewest pixels of those whose tiles see at most `most_pixels` each. One tile, where the
+/// picture has no more than that.
+pub fn plan_within(width: usize, height: usize, most_pixels: usize, halo: usize) -> Vec<Tile> {
+    if width * height <= most_pixels {
+        return whole(width, height);
+    }
+    // The core of a tile in a row of so many, and what it sees where there are neighbours on both sides.
+    let core = |size: usize, count: usize| size.div_ceil(count).next_multiple_of(ALIGNMENT);
+    let seen = |size: usize, count: usize| size.min(core(size, count) + halo * (count - 1).min(2));
+    let most = |size: usize| size.div_ceil(SMALLEST);
+    let computed = |columns, rows| seen(width, columns) * columns * seen(height, rows) * rows;
+    let mut best: Option<(usize, usize)> = None;
+    for columns in 1..=most(width) {
+        // Fewer rows compute less halo, so the first number that fits is the best for these columns.
+        let fits = |rows: &usize| seen(width, columns) * seen(height, *rows) <= most_pixels;
+        if let Some(rows) = (1..=most(height)).find(fits)
+            && best.is_none_or(|best| computed(columns, rows) < computed(best.0, best.1))
+        {
+            best = Some((columns, rows));
+        }
+    }
+    let (columns, rows) = best.unwrap_or((most(width), most(height)));
+    plan(width, height, core(width, columns), core(height, rows), halo)
+}
+
+/// Along one axis: start and length of a core and of what is seen around it.
+struct Span {
+    core: (usize, usize),
+    seen: (usize, usize),
+}
+
+fn spans(size: usize, tile: usize, halo: usize) -> Vec<Span> {
+    let step = (tile / ALIGNMENT * ALIGNMENT).max(ALIGNMENT);
+    let halo = halo.next_multiple_of(ALIGNMENT);
+    let span = |start: usize| {
+        let (end, first) = (size.min(start + step), start.saturating_sub(halo));
+        Span { core: (start, end - start), seen: (first, size.min(end + halo) - first) }
+    };
+    (0..size).step_by(step).map(span).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    fn check(width: usize, height: usize, plan: &[Tile], halo: usize) {
+        let mut covered = vec![0u8; width * height];
+        for Tile { core, seen } in plan {
+            for y in core.top..core.top + core.height {
+                covered[y * width..][core.left..core.left + core.width].iter_mut().for_each(|count| *count += 1);
+            }
+            let sides = [
+                (core.left, core.width, seen.left, seen.width, width),
+                (core.top, core.height, seen.top, seen.height, height),
+            ];
+            for (start, length, seen_start, seen_length, size) in sides {
+                let (end, seen_end) = (start + length, seen_start + seen_length);
+                assert!(start % ALIGNMENT == 0 && seen_start % ALIGNMENT == 0);
+                assert!((end % ALIGNMENT == 0 || end == size) && (seen_end % ALIGNMENT == 0 || seen_end == size));
+                assert!(seen_start == 0 || start - seen_start == halo);
+                assert!(seen_end == size || seen_end - end == halo);
+            }
+        }
+        assert!(covered.iter().all(|&count| count == 1));
+    }
+
+    proptest! {
+        #[test]
+        fn every_pixel_once(width in 1usize..300, height in 1usize..300, w in 1usize..200, h in 1usize..200) {
+            check(width, height, &plan(width, height, w, h, HALO), HALO);
+        }
+
+        #[test]
+        fn the_limit_holds(width in 1usize..900, height in 1usize..900, most in 30_000usize..400_000) {
+            let plan = plan_within(width, height, most, HALO);
+            check(width, height, &plan, HALO);
+            let largest = plan.iter().map(|tile| tile.seen.width * tile.seen.height).max().unwrap();
+            prop_assert!(largest <= most, "{largest}");
+        }
+    }
+
+    #[test]
+    fn large_pictures_are_planned_well() {
+        let computed = |plan: &[Tile]| plan.iter().map(|tile| tile.seen.width * tile.seen.height).sum::<usize>();
+        for (width, height, most) in [(1920, 1080, 1_200_000), (4096, 4096, 1_000_000), (16384, 16384, 1_000_000)] {
+            let plan = plan_within(width, height, most, HALO);
+            let overhead = computed(&plan) as f64 / (width * height) as f64;
+            assert!(overhead < 1.36, "{width}x{height}: {} tiles, {overhead}", plan.len());
+        }
+        // A line needs no second row of tiles.
+        assert_eq!(plan_within(16384, 1, 10_000, HALO).len(), 2);
+    }
+
+    #[test]
+    fn a_whole_picture_is_one_tile() {
+        for (width, height) in [(1, 1), (3, 5), (4096, 1), (640, 480)] {
+            let all = Rectangle { left: 0, top: 0, width, height };
+            assert_eq!(whole(width, height), [Tile { core: all, seen: all }]);
+        }
+    }
+}
