@@ -1,7 +1,10 @@
 //! Golden cases: PyTorch's numbers. `tests/golden/README.md` describes the files and the measure of error.
+//!
+//! They are computed on the CPU, or on the device that `EASEL_DEVICE` names (`cuda:0`), as `train --device` takes it.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::path::{Path, PathBuf};
+use std::sync::OnceLock;
 
 use candle_core::backprop::GradStore;
 use candle_core::{DType, Device, Tensor};
@@ -13,6 +16,19 @@ use serde_json::Value as Json;
 pub const OUTPUT_TOLERANCE: f64 = 5e-5;
 /// The largest error of a gradient relative to the largest gradient of the same loss.
 pub const GRADIENT_TOLERANCE: f64 = 1e-4;
+
+/// Where the cases are computed.
+///
+/// # Panics
+/// Where `EASEL_DEVICE` names a device that is not there.
+pub fn device() -> &'static Device {
+    static DEVICE: OnceLock<Device> = OnceLock::new();
+    DEVICE.get_or_init(|| {
+        let Ok(name) = std::env::var("EASEL_DEVICE") else { return Device::Cpu };
+        let named = name.parse().unwrap_or_else(|error| panic!("EASEL_DEVICE: {error}"));
+        easel_train::run::device::open(named).unwrap_or_else(|error| panic!("EASEL_DEVICE: {error}"))
+    })
+}
 
 /// One file of expected numbers, and which of them were compared so far.
 pub struct Case {
@@ -52,7 +68,7 @@ impl Case {
             .and_then(|metadata| metadata.get("case"))
             .ok_or_else(|| bad("no metadata key `case`".into()))?;
         let config = serde_json::from_str(config).map_err(|error| bad(error.to_string()))?;
-        let tensors = candle_core::safetensors::load_buffer(&bytes, &Device::Cpu)?;
+        let tensors = candle_core::safetensors::load_buffer(&bytes, device())?;
         Ok(Self { path: path.to_path_buf(), config, tensors, compared: BTreeSet::new(), worst: [0.0; 2] })
     }
 

@@ -13,15 +13,15 @@ mod progan;
 #[path = "golden/style.rs"]
 mod style;
 
-use candle_core::{DType, Device};
+use candle_core::DType;
 use easel_runtime::Random;
-use easel_tests::golden::{Case, folder};
+use easel_tests::golden::{Case, device, folder};
 use easel_train::losses::gan::{GeneratorLoss, discriminator_loss};
 use easel_train::networks::gan::{Discriminator, Generator, Sizes};
 use easel_train::{Params, Result, Value};
 
 fn params() -> Params {
-    Params::new(DType::F32, &Device::Cpu, Random::new(0, 0))
+    Params::new(DType::F32, device(), Random::new(0, 0))
 }
 
 fn run(name: &str, check: impl Fn(&mut Case) -> Result<()>) -> Result<()> {

@@ -15,6 +15,8 @@ pub mod optim;
 pub mod param;
 pub mod run;
 pub mod summary;
+pub mod tensors;
+pub mod threads;
 pub mod trainers;
 pub mod value;
 pub mod weights;

@@ -27,6 +27,12 @@ fn layers_shapes_and_sizes() {
     assert_eq!(row(&lenet, "fc3"), ["fc3", "Linear", "26", "2,210"]);
     assert_eq!(row(&printed(&["gan", "--input", "64"]), "hidden"), ["hidden", "Linear", "256", "16,640"]);
     assert_eq!(row(&printed(&["gan-discriminator"]), "out"), ["out", "Linear", "1", "257"]);
+    let squeezenet = printed(&["squeezenet", "--input", "3x224x224"]);
+    assert_eq!(row(&squeezenet, "features.0"), ["features.0", "Conv2d", "64x111x111", "1,792"]);
+    assert_eq!(row(&squeezenet, "features.12.expand3x3"), ["features.12.expand3x3", "Conv2d", "256x13x13", "147,712"]);
+    let vgg = printed(&["vgg16", "--input", "3x64x64"]);
+    assert_eq!(row(&vgg, "features.21"), ["features.21", "Conv2d", "512x8x8", "2,359,808"]);
+    assert!(printed(&["progan"]).contains("3x128x128") && printed(&["denoiser"]).contains("1x32x32"));
 }
 
 #[test]
@@ -43,6 +49,9 @@ fn what_does_not_fit_is_one_line() {
         (&["style", "--input", "3x2x2"], 1),
         (&["lenet", "--input", "1x28x28"], 1),
         (&["gan", "--input", "1x28x28"], 1),
+        (&["squeezenet", "--input", "3x8x8"], 1),
+        (&["vgg16", "--input", "1x64x64"], 1),
+        (&["denoiser", "--input", "1x28x28"], 1),
         (&["style", "--input", "3x256"], 2),
         (&["style", "--input", "3x0x9"], 2),
         (&["resnet"], 2),

@@ -83,7 +83,7 @@ pub fn train(house: &House, options: &Options) -> Result<()> {
     for case in CASES.iter().filter(|case| options.case.as_ref().is_none_or(|name| name == case.name)) {
         let threads = options.threads.to_string();
         let mut ours = house.command(&program);
-        ours.arg("run").arg(folder.path()).arg(case.name).env("RAYON_NUM_THREADS", &threads);
+        ours.arg("run").arg(folder.path()).arg(case.name).arg(&threads);
         let mut theirs = house.command(&python);
         theirs.arg(house.root.join("xtask/python/bench_train.py")).arg(folder.path()).arg(case.name).arg(&threads);
         // Threads of PyTorch that wait would else spin, and count as busy.

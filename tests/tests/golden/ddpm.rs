@@ -1,9 +1,9 @@
 //! Diffusion: the schedule, the denoiser, and two samplers.
 
-use candle_core::{DType, Device, Tensor};
+use candle_core::{DType, Tensor};
 use easel_runtime::samplers::{Ddim, ancestral, ddim};
 use easel_runtime::{Random, Schedule};
-use easel_tests::golden::Case;
+use easel_tests::golden::{Case, device};
 use easel_train::losses::{Reduction, mse};
 use easel_train::networks::denoiser::{Denoiser, Sizes, time};
 use easel_train::nn::{Eval, Train};
@@ -16,7 +16,7 @@ fn linear(case: &Case, steps: &str) -> Schedule {
 pub fn schedule(case: &mut Case) -> Result<()> {
     let schedule = linear(case, "time_steps");
     let alphas: Vec<f64> = (0..schedule.steps()).map(|t| schedule.alpha(t)).collect();
-    let vector = |values: &[f64]| Tensor::new(values, &Device::Cpu);
+    let vector = |values: &[f64]| Tensor::new(values, device());
     case.expect_output("betas", &vector(schedule.betas())?)?;
     case.expect_output("alphas", &vector(&alphas)?)?;
     case.expect_output("alphas_cumprod", &vector(schedule.alpha_bars())?)
@@ -44,7 +44,7 @@ pub fn unet(case: &mut Case) -> Result<()> {
     let (t, label) = (case.input("t").clone(), case.input("label").clone());
     let shares = |of: fn(f64) -> f64| -> Result<Tensor> {
         let bars = t.to_vec1::<i64>()?.into_iter().map(|t| of(schedule.alpha_bars()[t as usize]).sqrt() as f32);
-        Ok(Tensor::from_vec(bars.collect(), (t.dim(0)?, 1, 1, 1), &Device::Cpu)?)
+        Ok(Tensor::from_vec(bars.collect(), (t.dim(0)?, 1, 1, 1), device())?)
     };
     let picture = case.input("x0").broadcast_mul(&shares(|bar| bar)?)?;
     let noisy = (picture + case.input("noise").broadcast_mul(&shares(|bar| 1.0 - bar)?)?)?;
@@ -74,7 +74,7 @@ pub fn sampler(case: &mut Case) -> Result<()> {
     let batch = label.dim(0)?;
     let start = to_runtime(case.input("x_T"))?;
     let denoise = |x: &easel_runtime::Tensor, t: usize, steps: usize| -> Result<easel_runtime::Tensor> {
-        let t = Tensor::full(t as i64, batch, &Device::Cpu)?;
+        let t = Tensor::full(t as i64, batch, device())?;
         let x = to_candle(x)?;
         to_runtime(&network.forward(&x, &time(&t, steps, DType::F32)?, &label, &mut Eval)?)
     };
@@ -118,5 +118,5 @@ fn to_runtime(x: &Tensor) -> Result<easel_runtime::Tensor> {
 }
 
 fn to_candle(x: &easel_runtime::Tensor) -> Result<Tensor> {
-    Ok(Tensor::new(x.as_f32().expect("float32"), &Device::Cpu)?.reshape(x.shape())?)
+    Ok(Tensor::new(x.as_f32().expect("float32"), device())?.reshape(x.shape())?)
 }

@@ -1,8 +1,8 @@
 //! Optimisers: the parameters after every step.
 
-use candle_core::{DType, Device, Tensor};
+use candle_core::{DType, Tensor};
 use easel_runtime::Random;
-use easel_tests::golden::Case;
+use easel_tests::golden::{Case, device};
 use easel_train::optim::{
     Adagrad, AdagradConfig, Adam, AdamConfig, Grouped, RmsProp, RmsPropConfig, Rule, Sgd, SgdConfig,
 };
@@ -81,7 +81,7 @@ fn trajectory<R: Rule>(
     make: fn(Vec<Param>, R) -> Result<Grouped<R>>,
     read: impl Fn(&mut Options) -> R,
 ) -> Result<()> {
-    let params = Params::new(DType::F32, &Device::Cpu, Random::new(0, 0));
+    let params = Params::new(DType::F32, device(), Random::new(0, 0));
     let mut configs = Vec::new();
     while let Some(given) = case.config().get(format!("group{}", configs.len())) {
         let mut options = Options { given: given.as_object().expect("options").clone(), case };
@@ -114,7 +114,7 @@ fn trajectory<R: Rule>(
                 Some(optimizer) => optimizer.add_group(vec![param.clone()], config)?,
             }
         }
-        let mut loss = Tensor::new(0f32, &Device::Cpu)?;
+        let mut loss = Tensor::new(0f32, device())?;
         for (index, param) in all.iter().enumerate() {
             let name = format!("grad.{step}.{index}");
             if given.contains(&name) {

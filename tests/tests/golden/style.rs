@@ -1,7 +1,8 @@
 //! Style transfer: the network, and the perceptual loss that trains it.
 
 use easel_tests::golden::Case;
-use easel_train::losses::perceptual::{CLAMP, Perceptual, PerceptualWeights};
+use easel_train::losses::perceptual::{CLAMP, Look, Perceptual, PerceptualConfig, PerceptualWeights};
+use easel_train::networks::features::Kind;
 use easel_train::networks::style::{Sizes, Stylizer};
 use easel_train::networks::vgg::{LAYERS, Vgg16};
 use easel_train::{Params, Result};
@@ -34,12 +35,13 @@ pub fn perceptual_loss(case: &mut Case) -> Result<()> {
         content: case.real("content_weight"),
         total_variation: case.real("tv_weight"),
     };
-    let loss = Perceptual::new(vgg, case.input("style"), weights)?;
+    let config = PerceptualConfig { weights, ..PerceptualConfig::of(Kind::Vgg16) };
+    let loss = Perceptual::new(vgg, case.input("style"), &config)?;
     for (layer, gram) in LAYERS.iter().zip(loss.style()) {
         case.expect_output(&format!("gram_style.{layer}"), gram)?;
     }
     let content = case.input("content").clone();
-    let losses = loss.compute(&network.forward(&content)?, &content)?;
+    let losses = loss.compute(&network.forward(&content)?, &content, Look { factor: 0, shift: [0, 0] })?;
     for (output, gradients, loss) in [
         ("style_loss", "style", &losses.style),
         ("content_loss", "content", &losses.content),

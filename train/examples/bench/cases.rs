@@ -4,10 +4,11 @@ use std::collections::{BTreeMap, HashMap};
 
 use candle_core::{DType, Device, Tensor};
 use easel_runtime::Random;
-use easel_train::losses::perceptual::{Perceptual, PerceptualWeights};
+use easel_train::losses::perceptual::{Look, Perceptual, PerceptualConfig};
 use easel_train::losses::wgan_gp::{self, LAMBDA, gradient_penalty};
 use easel_train::losses::{CrossEntropy, Reduction, mse};
 use easel_train::networks::denoiser::{self, Denoiser};
+use easel_train::networks::features::Kind;
 use easel_train::networks::lenet::{self, Lenet};
 use easel_train::networks::progan::{self, Critic, Stage};
 use easel_train::networks::style::{self, Stylizer};
@@ -131,10 +132,10 @@ impl Case {
                 let vgg = Vgg16::new(judge.root(), 1)?;
                 judge.load(&take("vgg."))?;
                 judge.set_frozen(true);
-                let loss = Perceptual::new(vgg, &input("style"), PerceptualWeights::default())?;
+                let loss = Perceptual::new(vgg, &input("style"), &PerceptualConfig::of(Kind::Vgg16))?;
                 let content = input("content");
                 step(Adam::new(params.trained(), config)?, move || {
-                    Ok(loss.compute(&network.forward(&content)?, &content)?.total)
+                    Ok(loss.compute(&network.forward(&content)?, &content, Look { factor: 0, shift: [0, 0] })?.total)
                 })
             }
             Self::Denoiser => {

@@ -1,8 +1,8 @@
 //! Training steps to be timed: our half of `cargo xtask bench train`.
 //!
 //! `bench write FOLDER` writes each case's weights and inputs as `FOLDER/CASE.safetensors`, so that another program can
-//! do the same. `bench run FOLDER CASE` reads one, says `ready`, and for each line on stdin, a number of steps, takes them
-//! and writes `{"cpu": seconds, "wall": seconds, "loss": the last step's}`.
+//! do the same. `bench run FOLDER CASE THREADS` reads one, says `ready`, and for each line on stdin, a number of steps,
+//! takes them and writes `{"cpu": seconds, "wall": seconds, "loss": the last step's}`.
 
 mod cases;
 mod clock;
@@ -28,11 +28,13 @@ fn main() -> Result<()> {
             let tensors = case.tensors()?;
             Ok(candle_core::safetensors::save(&tensors, file(folder, *case))?)
         }),
-        ["run", folder, name] => {
+        ["run", folder, name, threads] => {
+            // SAFETY: there is no other thread yet.
+            unsafe { easel_train::threads::limit(threads.parse().context("THREADS is a number")?) };
             let case = Case::named(name).with_context(|| format!("there is no case `{name}`"))?;
             run(folder, case)
         }
-        _ => bail!("usage: bench write FOLDER | bench run FOLDER CASE"),
+        _ => bail!("usage: bench write FOLDER | bench run FOLDER CASE THREADS"),
     }
 }
 

@@ -8,7 +8,7 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use rayon::prelude::*;
-use walkdir::WalkDir;
+use walkdir::{DirEntry, WalkDir};
 
 use super::{PictureFormat, Pictures, check_total, fit, name_of};
 use crate::{Error, Result};
@@ -32,17 +32,7 @@ pub(super) type Labelled = (Vec<(PathBuf, u32)>, Vec<String>);
 pub(super) fn files(folder: &Path) -> Result<Labelled> {
     let mut classes: BTreeMap<String, Vec<PathBuf>> = BTreeMap::new();
     let mut loose = Vec::new();
-    let hidden = |name: &std::ffi::OsStr| name.to_string_lossy().starts_with('.');
-    // A folder that cannot be opened and a link that leads back up are errors here; the pictures elsewhere still count.
-    let entries = WalkDir::new(folder)
-        .follow_links(true)
-        .max_depth(DEEPEST)
-        .sort_by_file_name()
-        .into_iter()
-        .filter_entry(|entry| entry.depth() == 0 || !hidden(entry.file_name()))
-        .filter_map(|entry| entry.ok())
-        .filter(|entry| entry.file_type().is_file());
-    for entry in entries {
+    for entry in walk(folder) {
         let inside = entry.path().strip_prefix(folder).expect("the walk began at the folder");
         match inside.iter().next() {
             Some(class) if entry.depth() > 1 => {
@@ -65,6 +55,20 @@ pub(super) fn files(folder: &Path) -> Result<Labelled> {
     let files =
         classes.into_values().zip(0..).flat_map(|(paths, label)| paths.into_iter().map(move |path| (path, label)));
     Ok((files.collect(), names))
+}
+
+/// The files at any depth in the folder, in the order of their names, but hidden ones.
+pub(super) fn walk(folder: &Path) -> impl Iterator<Item = DirEntry> + use<> {
+    let hidden = |name: &std::ffi::OsStr| name.to_string_lossy().starts_with('.');
+    // A folder that cannot be opened and a link that leads back up are errors here; the pictures elsewhere still count.
+    WalkDir::new(folder)
+        .follow_links(true)
+        .max_depth(DEEPEST)
+        .sort_by_file_name()
+        .into_iter()
+        .filter_entry(move |entry| entry.depth() == 0 || !hidden(entry.file_name()))
+        .filter_map(|entry| entry.ok())
+        .filter(|entry| entry.file_type().is_file())
 }
 
 /// Reads the pictures of a list of paths with labels. `from` is where the list came from, for messages.

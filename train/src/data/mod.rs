@@ -5,6 +5,7 @@
 //! batches of float32 in `[0, 1]`, in threads of its own.
 
 pub mod collate;
+pub mod content;
 pub mod dataset;
 pub mod files;
 pub mod fit;
@@ -26,6 +27,7 @@ use std::str::FromStr;
 use easel_runtime::Picture;
 
 pub use collate::{PictureBatch, stack};
+pub use content::Content;
 pub use dataset::{Dataset, Sample, Transformed};
 pub use files::{Broken, PictureFiles};
 pub use loader::{DataLoader, Loading, Options, Place};

@@ -4,6 +4,7 @@
 //! depend on the shapes alone and adds partial results in a fixed order, so its result has the same bits with any
 //! number of threads.
 
+pub mod bilinear;
 pub mod conv2d;
 pub mod float;
 pub mod matmul;

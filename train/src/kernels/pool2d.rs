@@ -116,20 +116,36 @@ pub fn average_adjoint<T: Float>(shape: &PoolShape, output: &[T]) -> Vec<T> {
 
 /// The position in its plane of every window's largest element, the first of equals; NaN counts as largest.
 pub fn max_positions<T: Float>(shape: &PoolShape, input: &[T]) -> Vec<u32> {
-    let width = shape.size[1];
+    let [height, width] = shape.size;
+    let [_, out_width] = shape.output_size();
     by_planes(input, shape.area(), out_area(shape), 0, |plane, output: &mut [u32]| {
-        shape.windows(|at, rows, columns| {
-            let (mut best, mut position) = (T::LOWEST, rows.start * width + columns.start);
-            for row in rows {
-                for column in columns.clone() {
-                    let value = plane[row * width + column];
-                    if value > best || value.is_nan() {
-                        (best, position) = (value, row * width + column);
-                    }
+        // First down all columns, many at once, then along the row of what was found there.
+        let (mut largest, mut row_of) = (vec![T::LOWEST; width], vec![0u32; width]);
+        for (y, line) in output.chunks_exact_mut(out_width).enumerate() {
+            let rows = shape.window(y, height);
+            largest.copy_from_slice(&plane[rows.start * width..][..width]);
+            row_of.fill(rows.start as u32);
+            for row in rows.skip(1) {
+                let values = &plane[row * width..][..width];
+                for ((largest, row_of), &value) in largest.iter_mut().zip(&mut row_of).zip(values) {
+                    let larger = (value > *largest) | value.is_nan();
+                    *largest = if larger { value } else { *largest };
+                    *row_of = if larger { row as u32 } else { *row_of };
                 }
             }
-            output[at] = position as u32;
-        });
+            for (x, to) in line.iter_mut().enumerate() {
+                let columns = shape.window(x, width);
+                let (mut best, mut row, mut column) = (largest[columns.start], row_of[columns.start], columns.start);
+                for at in columns.skip(1) {
+                    let (value, its_row) = (largest[at], row_of[at]);
+                    let larger = (value > best) | value.is_nan() | ((value == best) & (its_row < row));
+                    best = if larger { value } else { best };
+                    row = if larger { its_row } else { row };
+                    column = if larger { at } else { column };
+                }
+                *to = row * width as u32 + column as u32;
+            }
+        }
     })
 }
 
@@ -222,5 +238,8 @@ mod tests {
         assert_eq!(max_positions(&shape, &[1.0, 3.0, 3.0, 2.0]), [1]);
         assert_eq!(max_positions(&shape, &[f64::NEG_INFINITY; 4]), [0]);
         assert_eq!(max_positions(&shape, &[1.0, 3.0, f64::NAN, 9.0]), [2]);
+        // Of equals in two rows the upper one, wherever it stands.
+        assert_eq!(max_positions(&shape, &[1.0, 3.0, 3.0, 3.0]), [1]);
+        assert_eq!(max_positions(&shape, &[0.0, 3.0, 3.0, 0.0]), [1]);
     }
 }

@@ -26,6 +26,7 @@ mod smooth_l1;
 mod soft_margin;
 pub mod total_variation;
 mod triplet_margin;
+mod view;
 pub mod wgan_gp;
 
 use candle_core::Tensor;

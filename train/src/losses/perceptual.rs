@@ -1,11 +1,14 @@
 //! The perceptual loss of style transfer (Johnson et al. 2016, arXiv 1603.08155): by what a classifier sees.
 
-use candle_core::Tensor;
+use std::collections::BTreeMap;
+
+use candle_core::{DType, Tensor};
 use serde::{Deserialize, Serialize};
 
 use super::total_variation::total_variation;
+pub use super::view::{FACTORS, Look, View};
 use super::{Reduction, mse};
-use crate::networks::vgg::Vgg16;
+use crate::networks::features::{Features, Kind};
 use crate::ops::gram::gram_product;
 use crate::{Error, Result};
 
@@ -13,10 +16,8 @@ use crate::{Error, Result};
 /// picture holds.
 pub const CLAMP: [f64; 2] = [-2.1, 2.7];
 
-/// The activations whose Gram matrices are the style, of [`LAYERS`](crate::networks::vgg::LAYERS).
-const STYLE_LAYERS: usize = 4;
-/// The activation that is the content: relu3_3.
-const CONTENT_LAYER: usize = 2;
+/// With a jitter, the style's Gram matrices are means over so many shifts in both directions.
+const STYLE_SHIFTS: usize = 4;
 
 /// The Gram matrices `[batch, channel, channel]` of features `[batch, channel, height, width]`: the products of every
 /// two channels, summed over the pixels and divided by `channel * height * width`.
@@ -43,58 +44,364 @@ impl Default for PerceptualWeights {
     }
 }
 
+/// What the layers of a part of the loss weigh, by name. Layers that are not named weigh nothing.
+pub type LayerWeights = BTreeMap<String, f64>;
+
+/// Everything that the loss can be told.
+#[derive(Debug, Clone, PartialEq)]
+pub struct PerceptualConfig {
+    /// What the parts weigh.
+    pub weights: PerceptualWeights,
+    /// The layers whose Gram matrices are the style.
+    pub style_layers: LayerWeights,
+    /// The layers that are the content.
+    pub content_layers: LayerWeights,
+    /// Whether the loss of each layer is divided by the mean square of what it is compared with: of the content's
+    /// features, and of the style's Gram matrix. Layers and networks with large activations then weigh no more than
+    /// others.
+    pub relative: bool,
+    /// Whether content layers are compared after each channel of each picture was brought to mean 0 and variance 1
+    /// ([`normalised`]). Content is then where things are, whatever the style does to how strongly they are seen.
+    pub normalised_content: bool,
+    /// How pictures are shown.
+    pub view: View,
+}
+
+impl PerceptualConfig {
+    /// What suits a network: for VGG16 the classic loss (style from all four layers, content from relu3_3, absolute),
+    /// for SqueezeNet, relative and normalised, on pictures enlarged 1.25 to 2 times and shifted by up to 15 pixels,
+    /// which is where its strides begin anew.
+    pub fn of(kind: Kind) -> Self {
+        let style_layers = kind.layers().iter().map(|layer| (layer.to_string(), 1.0)).collect();
+        let layers =
+            |layers: &[(&str, f64)]| layers.iter().map(|(layer, weight)| (layer.to_string(), *weight)).collect();
+        match kind {
+            Kind::Vgg16 => Self {
+                weights: PerceptualWeights::default(),
+                style_layers,
+                content_layers: layers(&[("relu3_3", 1.0)]),
+                relative: false,
+                normalised_content: false,
+                view: View::PLAIN,
+            },
+            Kind::SqueezeNet => Self {
+                weights: PerceptualWeights { style: 1.0, content: 1.0, total_variation: 6e-6 },
+                style_layers,
+                content_layers: layers(&[("features.4", 0.4), ("features.7", 1.0)]),
+                relative: true,
+                normalised_content: true,
+                view: View { enlarge: [1.25, 2.0], jitter: 15 },
+            },
+        }
+    }
+}
+
 /// The parts of the loss, each with its weight, and their sum.
 pub struct PerceptualLosses {
-    /// The squared differences of Gram matrices, the mean of each layer, summed over the layers.
+    /// The squared differences of Gram matrices, the mean of each layer, summed over the layers with their weights.
     pub style: Tensor,
-    /// The mean squared difference of the content layer.
+    /// The mean squared differences of the content layers, summed with their weights.
     pub content: Tensor,
     /// The sum of absolute differences between neighbouring pixels.
     pub total_variation: Tensor,
     /// What is minimised.
     pub total: Tensor,
+    /// The style's summands, in the network's order of layers.
+    pub style_layers: Vec<Tensor>,
 }
 
 /// The loss towards one style.
 pub struct Perceptual {
-    features: Vgg16,
-    style: Vec<Tensor>,
+    features: Features,
     weights: PerceptualWeights,
+    view: View,
+    relative: bool,
+    normalised_content: bool,
+    /// For each of the view's factors.
+    style: Vec<Vec<StyleLayer>>,
+    /// The layers' indices and weights.
+    content: Vec<(usize, f64)>,
+}
+
+struct StyleLayer {
+    index: usize,
+    /// With the division by the target's mean square.
+    weight: f64,
+    /// `[1, channel, channel]`.
+    target: Tensor,
 }
 
 impl Perceptual {
     /// Looks at the style picture `[1, 3, height, width]` once. Pictures here and below are ImageNet-normalised, and
     /// the features' parameters are to be frozen.
-    pub fn new(features: Vgg16, style: &Tensor, weights: PerceptualWeights) -> Result<Self> {
+    ///
+    /// Fails on weights that are negative or no finite numbers, and on layers that the network does not have.
+    pub fn new(features: impl Into<Features>, style: &Tensor, config: &PerceptualConfig) -> Result<Self> {
+        let features = features.into();
+        let kind = features.kind();
         if style.dim(0)? != 1 {
             return Err(Error::Data(format!("perceptual loss: {} style pictures; give one", style.dim(0)?)));
         }
-        let grams = features.features(style, STYLE_LAYERS)?.into_iter().map(|layer| Ok(gram(&layer)?.detach()));
-        let style = grams.collect::<Result<_>>()?;
-        Ok(Self { features, style, weights })
+        let PerceptualWeights { style: of_style, content, total_variation } = config.weights;
+        for (name, weight) in [("style", of_style), ("content", content), ("total variation", total_variation)] {
+            check_weight(&format!("the {name}"), weight)?;
+        }
+        let [from, to] = config.view.enlarge;
+        if !(1.0 <= from && from <= to && to <= 8.0) {
+            return Err(Error::Config(format!("pictures are enlarged {from} to {to} times; give numbers from 1 to 8")));
+        }
+        let style_layers = indices(kind, &config.style_layers)?;
+        let targets = |factor: usize| -> Result<Vec<StyleLayer>> {
+            let targets = style_targets(&features, style, config.view, factor, &style_layers)?;
+            let layer = |(&(index, weight), target): (&(usize, f64), Tensor)| {
+                let size = mean_square(&target)?.to_dtype(DType::F64)?.to_scalar::<f64>()?;
+                let weight = if config.relative { weight / size.max(TINY) } else { weight };
+                Ok(StyleLayer { index, weight, target })
+            };
+            style_layers.iter().zip(targets).map(layer).collect()
+        };
+        let style = (0..config.view.factors().len()).map(targets).collect::<Result<_>>()?;
+        Ok(Self {
+            weights: config.weights,
+            view: config.view,
+            relative: config.relative,
+            normalised_content: config.normalised_content,
+            style,
+            content: indices(kind, &config.content_layers)?,
+            features,
+        })
     }
 
-    /// The style's Gram matrices `[1, channel, channel]`, one a layer.
-    pub fn style(&self) -> &[Tensor] {
-        &self.style
+    /// The style's Gram matrices `[1, channel, channel]` at the smallest factor, one a layer that has a weight.
+    pub fn style(&self) -> impl Iterator<Item = &Tensor> {
+        self.style[0].iter().map(|layer| &layer.target)
+    }
+
+    /// How pictures are shown.
+    pub fn view(&self) -> View {
+        self.view
     }
 
     /// The losses of raw output for content, both `[batch, 3, height, width]`. Clamps the output first.
-    pub fn compute(&self, output: &Tensor, content: &Tensor) -> Result<PerceptualLosses> {
-        let PerceptualWeights { style, content: content_weight, total_variation: variation } = self.weights;
+    pub fn compute(&self, output: &Tensor, content: &Tensor, look: Look) -> Result<PerceptualLosses> {
         let [low, high] = CLAMP;
         let output = output.clamp(low, high)?;
-        let found = self.features.features(&output, STYLE_LAYERS)?;
-        let wanted = self.features.features(&content.detach(), CONTENT_LAYER + 1)?;
-        let content = (mse(&found[CONTENT_LAYER], &wanted[CONTENT_LAYER], Reduction::Mean)? * content_weight)?;
-        let mut styles = Vec::with_capacity(STYLE_LAYERS);
-        for (layer, target) in found.iter().zip(&self.style) {
-            let gram = gram(layer)?;
-            styles.push(mse(&gram, &target.broadcast_as(gram.dims())?, Reduction::Mean)?);
+        let style = &self.style[look.factor];
+        let content_depth = depth(self.content.iter().map(|(index, _)| *index));
+        let depth = depth(style.iter().map(|layer| layer.index)).max(content_depth);
+        let found = self.features.features(&self.view.show(&output, look)?, depth)?;
+        let wanted = self.features.features(&self.view.show(&content.detach(), look)?, content_depth)?;
+
+        let mut contents = Vec::with_capacity(self.content.len());
+        for &(index, weight) in &self.content {
+            let (mut found, mut wanted) = (found[index].clone(), wanted[index].clone());
+            if self.normalised_content {
+                (found, wanted) = (normalised(&found)?, normalised(&wanted)?);
+            }
+            let loss = (mse(&found, &wanted, Reduction::Mean)? * weight)?;
+            contents.push(if self.relative { (loss / (mean_square(&wanted)? + TINY)?)? } else { loss });
         }
-        let style = (Tensor::stack(&styles, 0)?.sum_all()? * style)?;
-        let total_variation = (total_variation(&output)? * variation)?;
+        let mut style_layers = Vec::with_capacity(style.len());
+        for StyleLayer { index, weight, target } in style {
+            let gram = gram(&found[*index])?;
+            let loss = mse(&gram, &target.broadcast_as(gram.dims())?, Reduction::Mean)?;
+            style_layers.push((loss * (weight * self.weights.style))?);
+        }
+        let sum = |losses: &[Tensor], weight: f64| match losses {
+            [] => Tensor::zeros((), output.dtype(), output.device()),
+            losses => Tensor::stack(losses, 0)?.sum_all()? * weight,
+        };
+        let style = sum(&style_layers, 1.0)?;
+        let content = sum(&contents, self.weights.content)?;
+        let total_variation = (total_variation(&output)? * self.weights.total_variation)?;
         let total = ((&content + &style)? + &total_variation)?;
-        Ok(PerceptualLosses { style, content, total_variation, total })
+        Ok(PerceptualLosses { style, content, total_variation, total, style_layers })
+    }
+}
+
+/// What is added to a mean square before something is divided by it.
+const TINY: f64 = 1e-20;
+
+/// Each channel of each picture, `[batch, channel, height, width]`, with mean 0 and variance 1, or less where it varies
+/// by less than a hundredth of what the picture's channels do on average: what is hardly there is not made large.
+pub fn normalised(features: &Tensor) -> Result<Tensor> {
+    let mean = |x: &Tensor| x.mean_keepdim(3)?.mean_keepdim(2);
+    let centred = features.broadcast_sub(&mean(features)?)?;
+    let variance = mean(&centred.sqr()?)?;
+    let floor = ((variance.mean_keepdim(1)? * 0.01)? + TINY)?;
+    Ok(centred.broadcast_div(&variance.broadcast_add(&floor)?.sqrt()?)?)
+}
+
+fn mean_square(x: &Tensor) -> Result<Tensor> {
+    Ok(x.sqr()?.mean_all()?)
+}
+
+fn check_weight(what: &str, weight: f64) -> Result<()> {
+    if weight >= 0.0 && weight.is_finite() {
+        return Ok(());
+    }
+    Err(Error::Config(format!("{what} weighs {weight}; give a finite number that is not negative")))
+}
+
+/// The layers that weigh something, the shallowest first.
+fn indices(kind: Kind, weights: &LayerWeights) -> Result<Vec<(usize, f64)>> {
+    let layers = kind.layers();
+    let mut indices = Vec::with_capacity(weights.len());
+    for (name, &weight) in weights {
+        let index = layers.iter().position(|layer| layer == name).ok_or_else(|| {
+            Error::Config(format!("{} has no layer `{name}`; it has {}", kind.name(), layers.join(", ")))
+        })?;
+        check_weight(&format!("the layer `{name}`"), weight)?;
+        if weight > 0.0 {
+            indices.push((index, weight));
+        }
+    }
+    indices.sort_by_key(|(index, _)| *index);
+    Ok(indices)
+}
+
+fn depth(indices: impl Iterator<Item = usize>) -> usize {
+    indices.map(|index| index + 1).max().unwrap_or(0)
+}
+
+/// The style's Gram matrices, means over shifts that spread over the jitter.
+fn style_targets(
+    features: &Features,
+    style: &Tensor,
+    view: View,
+    factor: usize,
+    layers: &[(usize, f64)],
+) -> Result<Vec<Tensor>> {
+    let shifts = STYLE_SHIFTS.min(view.jitter + 1);
+    let place = |number: usize| if shifts == 1 { 0 } else { number * view.jitter / (shifts - 1) };
+    let mut sums: Option<Vec<Tensor>> = None;
+    for shift in (0..shifts * shifts).map(|number| [place(number / shifts), place(number % shifts)]) {
+        let shown = view.show(&style.detach(), Look { factor, shift })?;
+        let found = features.features(&shown, depth(layers.iter().map(|(index, _)| *index)))?;
+        let grams = layers.iter().map(|(index, _)| gram(&found[*index])).collect::<Result<Vec<_>>>()?;
+        sums = Some(match sums {
+            None => grams,
+            Some(sums) => sums.iter().zip(&grams).map(|(a, b)| Ok((a + b)?)).collect::<Result<_>>()?,
+        });
+    }
+    let count = (shifts * shifts) as f64;
+    sums.unwrap_or_default().iter().map(|sum| Ok((sum / count)?.detach())).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::Params;
+    use crate::networks::squeezenet::SqueezeNet;
+    use candle_core::Device;
+    use easel_runtime::Random;
+
+    fn judge() -> SqueezeNet {
+        let params = Params::new(DType::F32, &Device::Cpu, Random::new(1, 0));
+        let network = SqueezeNet::new(params.root(), 16).unwrap();
+        params.set_frozen(true);
+        // So narrow a network would be dead with some biases.
+        for bias in params.all().iter().filter(|param| param.name().ends_with("bias")) {
+            bias.var().set(&bias.tensor().ones_like().unwrap()).unwrap();
+        }
+        network
+    }
+
+    fn picture(seed: u64, batch: usize, size: usize) -> Tensor {
+        let values = Random::new(seed, 0).uniforms(batch * 3 * size * size, -2.0, 2.5);
+        Tensor::from_vec(values, (batch, 3, size, size), &Device::Cpu).unwrap()
+    }
+
+    fn config() -> PerceptualConfig {
+        PerceptualConfig::of(Kind::SqueezeNet)
+    }
+
+    fn at(shift: [usize; 2]) -> Look {
+        Look { factor: 0, shift }
+    }
+
+    fn number(tensor: &Tensor) -> f64 {
+        f64::from(tensor.to_scalar::<f32>().unwrap())
+    }
+
+    #[test]
+    fn of_itself_a_picture_has_neither_content_nor_style_to_lose() {
+        let picture = picture(1, 1, 24);
+        let config = PerceptualConfig { view: View { enlarge: [2.0, 2.0], jitter: 0 }, ..config() };
+        let loss = Perceptual::new(judge(), &picture, &config).unwrap();
+        let same = loss.compute(&picture, &picture, at([0, 0])).unwrap();
+        assert_eq!((number(&same.style), number(&same.content)), (0.0, 0.0));
+        assert!(number(&same.total_variation) > 0.0 && number(&same.total) == number(&same.total_variation));
+        let other = loss.compute(&self::picture(2, 2, 24), &self::picture(3, 2, 24), at([0, 0])).unwrap();
+        let parts = number(&other.style) + number(&other.content) + number(&other.total_variation);
+        assert!(number(&other.style) > 0.0 && number(&other.content) > 0.0);
+        assert!((number(&other.total) - parts).abs() < 1e-6 * parts);
+        let layers: f64 = other.style_layers.iter().map(number).sum();
+        assert!(other.style_layers.len() == 4 && (layers - number(&other.style)).abs() < 1e-6 * layers);
+    }
+
+    /// Activations a thousand times as large change nothing about relative losses, but for rounding.
+    #[test]
+    fn relative_losses_have_no_unit() {
+        let losses = |scale: f64, relative: bool| {
+            let params = Params::new(DType::F32, &Device::Cpu, Random::new(1, 0));
+            let network = SqueezeNet::new(params.root(), 16).unwrap();
+            for param in params.all().iter().filter(|param| param.name().starts_with("features.0.")) {
+                param.var().set(&(param.tensor() * scale).unwrap()).unwrap();
+            }
+            let first = || [("features.0".to_string(), 1.0)].into();
+            let (style_layers, content_layers) = (first(), first());
+            let config =
+                PerceptualConfig { relative, normalised_content: false, style_layers, content_layers, ..config() };
+            let loss = Perceptual::new(network, &picture(1, 1, 32), &config).unwrap();
+            let losses = loss.compute(&picture(2, 1, 32), &picture(3, 1, 32), at([3, 5])).unwrap();
+            [number(&losses.style), number(&losses.content)]
+        };
+        for ((small, large), absolute) in losses(1.0, true).iter().zip(losses(1e3, true)).zip(losses(1e3, false)) {
+            assert!((small / large - 1.0).abs() < 1e-3 && absolute > 10.0 * large, "{small} {large} {absolute}");
+        }
+    }
+
+    #[test]
+    fn layers_weigh_what_they_are_told() {
+        let losses = |content: &[(&str, f64)], style: &[(&str, f64)]| {
+            let weights = |layers: &[(&str, f64)]| -> LayerWeights {
+                layers.iter().map(|(name, weight)| (name.to_string(), *weight)).collect()
+            };
+            let config =
+                PerceptualConfig { style_layers: weights(style), content_layers: weights(content), ..config() };
+            let loss = Perceptual::new(judge(), &picture(1, 1, 32), &config).unwrap();
+            let losses = loss.compute(&picture(2, 1, 32), &picture(3, 1, 32), at([1, 2])).unwrap();
+            [number(&losses.style), number(&losses.content)]
+        };
+        let (first, second) = (losses(&[("features.0", 1.0)], &[]), losses(&[], &[("features.4", 1.0)]));
+        assert_eq!((first[0], second[1]), (0.0, 0.0));
+        let both = losses(&[("features.0", 2.0), ("features.12", 0.0)], &[("features.4", 3.0)]);
+        assert!((both[1] / first[1] - 2.0).abs() < 1e-5 && (both[0] / second[0] - 3.0).abs() < 1e-5);
+    }
+
+    #[test]
+    fn normalised_content_knows_no_scale() {
+        use crate::ops::finite_differences::{check, normal};
+        let x = normal(&[1, 3, 4, 5], 1);
+        let scaled = ((&x * 7.0).unwrap() + 2.0).unwrap();
+        let difference = (normalised(&x).unwrap() - normalised(&scaled).unwrap()).unwrap();
+        let largest = difference.abs().unwrap().max_all().unwrap().to_scalar::<f64>().unwrap();
+        assert!(largest < 1e-9, "{largest}");
+        check(&[x], |t| normalised(&t[0]));
+    }
+
+    #[test]
+    fn nonsense_is_named() {
+        let refused = |config: PerceptualConfig| {
+            Perceptual::new(judge(), &picture(1, 1, 32), &config).err().expect("it is refused").to_string()
+        };
+        let weights = PerceptualWeights { style: f64::NAN, ..config().weights };
+        assert!(refused(PerceptualConfig { weights, ..config() }).contains("the style weighs NaN"));
+        let layer = |name: &str, weight: f64| [(name.to_string(), weight)].into();
+        let error = refused(PerceptualConfig { style_layers: layer("relu1_2", 1.0), ..config() });
+        assert!(error.contains("no layer `relu1_2`") && error.contains("features.12"), "{error}");
+        let error = refused(PerceptualConfig { content_layers: layer("features.4", -2.0), ..config() });
+        assert!(error.contains("`features.4` weighs -2"), "{error}");
     }
 }

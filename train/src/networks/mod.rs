@@ -4,9 +4,11 @@
 //! network that gets exported (for a GAN the generator), under PyTorch's names and without a prefix.
 
 pub mod denoiser;
+pub mod features;
 pub mod gan;
 pub mod lenet;
 pub mod progan;
+pub mod squeezenet;
 pub mod style;
 pub mod vgg;
 

@@ -3,6 +3,7 @@
 
 use std::collections::BTreeMap;
 
+use candle_core::Tensor;
 use easel_runtime::card::Architecture;
 
 use crate::nn::{Conv2d, ConvTranspose2d, InstanceNorm2d};
@@ -107,6 +108,20 @@ impl Stylizer {
         self.sizes
     }
 
+    /// Makes the two convolutions that double the picture interpolate bilinearly: each kernel becomes its mean times
+    /// that of interpolation. With random kernels every second pixel is made of other weights than its neighbours, and
+    /// the grid that this draws takes thousands of steps to unlearn.
+    pub fn smooth_upsampling(&self) -> Result<()> {
+        for (conv, _) in &self.up {
+            let weight = conv.weight();
+            let mean = weight.tensor().mean_keepdim(3)?.mean_keepdim(2)?;
+            let ramp = Tensor::new(&[0.5f32, 1.0, 0.5], mean.device())?.to_dtype(mean.dtype())?;
+            let kernel = (ramp.reshape((1, 1, 3, 1))?.broadcast_mul(&ramp.reshape((1, 1, 1, 3))?)? * 3.0)?;
+            weight.var().set(&mean.broadcast_mul(&kernel)?)?;
+        }
+        Ok(())
+    }
+
     /// Raw output for an ImageNet-normalised picture `[batch, 3, height, width]`. Its size is the input's where that is
     /// a multiple of [`MULTIPLE`].
     pub fn forward<V: Value>(&self, x: &V) -> Result<V> {
@@ -133,5 +148,26 @@ impl Stylizer {
         )?;
         let raw = self.forward(&normalised)?;
         raw.channel_affine(&IMAGENET_STD, &IMAGENET_MEAN)?.clamp(0.0, 1.0)?.crop_like(image)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::Params;
+    use candle_core::{DType, Device};
+    use easel_runtime::Random;
+
+    #[test]
+    fn smooth_upsampling_draws_no_grid() {
+        let params = Params::new(DType::F32, &Device::Cpu, Random::new(1, 0));
+        let network = Stylizer::new(params.root(), Sizes { width: 4 }).unwrap();
+        network.smooth_upsampling().unwrap();
+        let flat = Tensor::ones((1, 16, 6, 6), DType::F32, &Device::Cpu).unwrap();
+        let doubled = network.up[0].0.forward(&flat).unwrap().get(0).unwrap();
+        for channel in doubled.to_vec3::<f32>().unwrap() {
+            let inside: Vec<f32> = channel[2..10].iter().flat_map(|row| row[2..10].to_vec()).collect();
+            assert!(inside.iter().all(|value| (value - inside[0]).abs() < 1e-5), "{inside:?}");
+        }
     }
 }

@@ -11,6 +11,9 @@ const BLOCKS: [(&[usize], usize); 4] = [(&[0, 2], 64), (&[5, 7], 128), (&[10, 12
 /// The last activation of each block: what [`Vgg16::features`] gives.
 pub const LAYERS: [&str; 4] = ["relu1_2", "relu2_2", "relu3_3", "relu4_3"];
 
+/// The smallest picture, in pixels a side, of which every layer has something.
+pub const AT_LEAST: usize = 8;
+
 /// The convolutions of VGG16 up to relu4_3. Weights are loaded, not trained: freeze the parameters.
 #[derive(Debug, Clone)]
 pub struct Vgg16 {

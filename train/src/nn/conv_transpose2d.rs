@@ -54,6 +54,11 @@ impl ConvTranspose2d {
         })
     }
 
+    /// The weight.
+    pub fn weight(&self) -> &Param {
+        &self.weight
+    }
+
     /// `[batch, inputs, height, width]` to `[batch, outputs, ..]`.
     pub fn forward<V: Value>(&self, x: &V) -> Result<V> {
         x.conv_transpose2d(&self.weight, self.bias.as_ref(), self.config)

@@ -8,6 +8,7 @@
 //! `CANDLE_GRAD_DO_NOT_DETACH`, read once by each thread.
 
 pub mod activation;
+pub mod bilinear;
 pub mod channels;
 pub mod conv2d;
 pub mod gram;

@@ -52,6 +52,9 @@ pub struct Record {
     pub step: u64,
     /// Where the weights came from; `weights_sha256` is left to the exporter.
     pub provenance: Provenance,
+    /// The model's title for people, where the run has given it one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub title: Option<String>,
     /// The names of the data's classes by label.
     pub classes: Vec<String>,
     /// The trainer's random states and place in the data.
@@ -245,6 +248,7 @@ mod tests {
             record: Record {
                 step,
                 provenance: Provenance { data: Some("digits".into()), ..Provenance::default() },
+                title: Some("Digits".into()),
                 classes: vec!["x".into()],
                 trainer: serde_json::json!({"words": u64::MAX}),
                 session: serde_json::Value::Null,

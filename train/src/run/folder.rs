@@ -111,6 +111,11 @@ impl RunFolder {
         self.path.join("stats.jsonl")
     }
 
+    /// `card.md`: what the run is, for people.
+    pub fn card(&self) -> PathBuf {
+        self.path.join("card.md")
+    }
+
     /// `best.json`: which checkpoint is the best, and by what.
     pub fn best(&self) -> PathBuf {
         self.path.join("best.json")

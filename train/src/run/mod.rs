@@ -3,6 +3,7 @@
 //! ```text
 //! runs/00003-gan-mnist/
 //!   config.toml              what was asked for, everything resolved
+//!   card.md                  what the run is and how far it has come, for people
 //!   stats.jsonl              losses, evaluations and speed, one JSON object a line
 //!   events.out.tfevents.*    the same and the sample grids for TensorBoard
 //!   samples/000500.png       pictures from fixed noise
@@ -10,6 +11,7 @@
 //!   best.json                which is the best, and by what, where the trainer evaluates
 //! ```
 
+mod card;
 pub mod checkpoint;
 pub mod config;
 pub mod counts;
@@ -17,7 +19,9 @@ pub mod device;
 pub mod estimate;
 pub mod folder;
 pub mod interrupt;
+mod plan;
 pub mod progress;
+mod records;
 pub mod session;
 pub mod stats;
 pub mod streams;

@@ -6,24 +6,29 @@ use std::time::{Duration, Instant};
 use candle_core::{DType, Tensor};
 use easel_runtime::Picture;
 use easel_runtime::card::{Architecture, Provenance};
-use easel_runtime::files::{save_picture, write_atomically};
-use easel_runtime::grid::{BACKGROUND, GAP, GridShape, grid};
+use easel_runtime::files::write_atomically;
 
+use super::card::card;
 use super::checkpoint::{Record, prepare};
 use super::counts::{Best, Counts};
 use super::progress::Progress;
-use super::stats::Stats;
-use super::tensorboard::Events;
+use super::records::{Line, Records};
 use super::{Checkpoint, RunFolder, interrupt};
 use crate::{Error, Result};
 
 pub use super::counts::{Better, Metric};
+pub use super::plan::Plan;
 
 /// Something that is trained step by step. All of its randomness comes from its seed, and what [`Trainer::snapshot`]
 /// gives is enough for [`Trainer::restore`] to go on with the same bits.
 pub trait Trainer {
     /// Does one step and gives its losses by name, the same names in the same order every time.
     fn step(&mut self) -> Result<Vec<(&'static str, f64)>>;
+
+    /// How many of a step's values, from the first, are shown while it runs; the records have all of them.
+    fn shown(&self) -> usize {
+        usize::MAX
+    }
 
     /// Pictures from noise that is the same throughout the run; none where there is nothing to show.
     fn samples(&mut self) -> Result<Vec<Picture>> {
@@ -63,27 +68,6 @@ pub struct Snapshot {
     pub state: BTreeMap<String, Tensor>,
     /// Random states and the place in the data.
     pub trainer: serde_json::Value,
-}
-
-/// What a run does when.
-#[derive(Debug, Clone)]
-pub struct Plan {
-    /// The number of steps in all.
-    pub steps: u64,
-    /// A sample grid every so many steps, and at the end; 0: at the end only.
-    pub sample_every: u64,
-    /// A checkpoint every so many steps, and at the end; 0: at the end only.
-    pub checkpoint_every: u64,
-    /// A line of mean losses every so many steps, with every evaluation and at the end; 0: not more often.
-    pub log_every: u64,
-    /// The steps of an epoch, after each of which and at the end the trainer evaluates; 0: it never does.
-    pub epoch: u64,
-    /// The number of checkpoints that are kept; the best one is kept too.
-    pub keep: usize,
-    /// Where the weights come from; run and steps are filled in.
-    pub provenance: Provenance,
-    /// The names of the data's classes by label.
-    pub classes: Vec<String>,
 }
 
 /// How a run ended.
@@ -149,7 +133,7 @@ fn steps(
         counts.logged.add(&losses);
         counts.evaluated.add(&losses);
         counts.seconds = before + started.elapsed().as_secs_f64();
-        smooth(&mut shown, &losses);
+        smooth(&mut shown, &losses[..losses.len().min(trainer.shown())]);
         if log {
             let mut line = Line { epoch: plan.epoch_of(step), means: counts.logged.take(&losses), ..Line::default() };
             if evaluate {
@@ -181,95 +165,17 @@ fn steps(
         if save {
             records.stats.sync()?;
             let best = counts.best;
-            checkpoint(trainer, folder, plan, step, counts)?.save(
-                &folder.checkpoints(),
-                plan.keep,
-                best.map(|best| best.step),
-            )?;
+            let checkpoint = checkpoint(trainer, folder, plan, step, counts)?;
+            checkpoint.save(&folder.checkpoints(), plan.keep, best.map(|best| best.step))?;
             write_best(folder, trainer, best)?;
+            let card = card(folder.path(), &checkpoint, plan, counts, &shown);
+            write_atomically(&folder.card(), card.as_bytes())?;
         }
         if stop && !last {
             return Ok(Outcome::Interrupted(step));
         }
     }
     Ok(Outcome::Finished)
-}
-
-impl Plan {
-    fn epoch_of(&self, step: u64) -> Option<f64> {
-        (self.epoch > 0).then(|| step as f64 / self.epoch as f64)
-    }
-
-    /// How far a step is, for people.
-    fn describe(&self, step: u64) -> String {
-        let epochs = |step: u64| {
-            let epochs = step as f64 / self.epoch as f64;
-            if step.is_multiple_of(self.epoch) { format!("{epochs:.0}") } else { format!("{epochs:.1}") }
-        };
-        format!("epoch {} of {}", epochs(step), epochs(self.steps))
-    }
-}
-
-/// The numbers of one step's record.
-#[derive(Default)]
-struct Line<'a> {
-    epoch: Option<f64>,
-    means: Vec<(&'a str, f64)>,
-    evaluation: Vec<(String, f64)>,
-}
-
-/// Where numbers and pictures go.
-struct Records {
-    stats: Stats,
-    events: Events,
-    /// The time of all steps.
-    in_steps: Duration,
-    /// At the last line: when, after which step, the time of all steps and how much of it was waiting.
-    last: (Instant, u64, Duration, Duration),
-}
-
-impl Records {
-    fn open(folder: &RunFolder, trainer: &dyn Trainer, step: u64) -> Result<Self> {
-        Ok(Self {
-            stats: Stats::open(&folder.stats(), step)?,
-            events: Events::create(folder.path(), step)?,
-            in_steps: Duration::ZERO,
-            last: (Instant::now(), step, Duration::ZERO, trainer.waited()),
-        })
-    }
-
-    fn write(&mut self, step: u64, line: Line, seconds: f64, waited: Duration) -> Result<()> {
-        let Line { epoch, means, evaluation } = line;
-        let (when, from, steps_before, waited_before) = self.last;
-        let speed = (step - from) as f64 / when.elapsed().as_secs_f64().max(1e-9);
-        let (spent, waiting) = (self.in_steps - steps_before, waited.saturating_sub(waited_before));
-        let model = 1.0 - (waiting.as_secs_f64() / spent.as_secs_f64().max(1e-9)).min(1.0);
-        self.last = (Instant::now(), step, self.in_steps, waited);
-
-        let speeds = [("steps_per_second", speed), ("model_fraction", model)];
-        let tagged = |group: &str, (name, value): (&str, f64)| (format!("{group}/{name}"), value);
-        let scalars = means.iter().map(|mean| tagged("step", *mean));
-        let scalars = scalars.chain(speeds.map(|speed| tagged("speed", speed)));
-        let scalars = scalars.chain(evaluation.iter().map(|(name, value)| tagged("epoch", (name, *value))));
-        self.events.scalars(step, &scalars.collect::<Vec<_>>())?;
-
-        let mut numbers: Vec<(&str, f64)> = epoch.map(|epoch| ("epoch", epoch)).into_iter().collect();
-        numbers.extend(means);
-        numbers.extend(speeds);
-        numbers.push(("seconds", seconds));
-        numbers.extend(evaluation.iter().map(|(name, value)| (name.as_str(), *value)));
-        self.stats.write(step, &numbers)
-    }
-
-    fn samples(&mut self, folder: &RunFolder, step: u64, pictures: &[Picture]) -> Result<()> {
-        if pictures.is_empty() {
-            return Ok(());
-        }
-        let sheet = grid(pictures, GridShape::square(pictures.len()), GAP, BACKGROUND)
-            .map_err(|error| Error::Run(format!("step {step}: no sample grid: {error}")))?;
-        save_picture(&folder.sample(step)?, &sheet)?;
-        self.events.picture(step, "samples", &sheet)
-    }
 }
 
 /// Keeps `best.json` true, also where a run goes on from before its best checkpoint.
@@ -324,7 +230,8 @@ fn checkpoint(
     let Snapshot { architecture, weights, state, trainer } = trainer.snapshot()?;
     let provenance = Provenance { run: Some(folder.name()), steps: Some(step), ..plan.provenance.clone() };
     let session = serde_json::to_value(counts).expect("counts are plain numbers");
-    let record = Record { step, provenance, classes: plan.classes.clone(), trainer, session };
+    let (title, classes) = (plan.title.clone(), plan.classes.clone());
+    let record = Record { step, provenance, title, classes, trainer, session };
     Ok(Checkpoint { architecture, weights, state, record })
 }
 
@@ -401,12 +308,15 @@ mod tests {
             epoch: 0,
             keep: 9,
             provenance: Provenance::default(),
+            title: None,
             classes: vec![],
         };
         let error = run(&mut Breaking { step: 0, at: 12 }, &folder, &plan, None).unwrap_err().to_string();
         assert!(error.contains("step 15") && error.contains("layer.weight") && error.contains("step 10"), "{error}");
         let (latest, _) = Checkpoint::latest(&folder.checkpoints()).unwrap();
         assert_eq!(latest.record.step, 10);
+        let card = std::fs::read_to_string(folder.card()).unwrap();
+        assert!(card.contains("| steps | 10 of 20 |") && card.contains("| losses, smoothed | loss 1.0000 |"), "{card}");
         assert_eq!(run(&mut Breaking { step: 0, at: 99 }, &folder, &plan, None).unwrap(), Outcome::Finished);
     }
 }

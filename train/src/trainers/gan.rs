@@ -358,6 +358,7 @@ mod tests {
         let record = crate::run::checkpoint::Record {
             step: 3,
             provenance: Default::default(),
+            title: None,
             classes: vec![],
             trainer,
             session: serde_json::Value::Null,

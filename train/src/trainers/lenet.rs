@@ -194,6 +194,7 @@ mod tests {
         let record = Record {
             step: 9,
             provenance: Default::default(),
+            title: None,
             classes: vec![],
             trainer: place,
             session: serde_json::Value::Null,

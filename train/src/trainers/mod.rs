@@ -3,3 +3,4 @@
 pub mod gan;
 pub mod judgement;
 pub mod lenet;
+pub mod style;

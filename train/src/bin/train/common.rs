@@ -6,7 +6,7 @@ use std::process::ExitCode;
 use anyhow::{Context, Result};
 use easel_runtime::Device;
 use easel_runtime::card::Provenance;
-use easel_train::data::{Pictures, Source};
+use easel_train::data::Source;
 use easel_train::run::estimate::{Estimate, estimate};
 use easel_train::run::progress::duration;
 use easel_train::run::session::{self, Outcome, Plan, Trainer};
@@ -23,10 +23,10 @@ pub fn as_text<S: serde::Serializer>(device: &Option<Device>, serializer: S) -> 
     }
 }
 
-/// candle asks this variable for the number of its threads, and so does rayon when its pool is first used.
+/// See [`easel_train::threads::limit`].
 pub fn limit_threads(threads: usize) {
     // SAFETY: no other thread runs yet.
-    unsafe { std::env::set_var("RAYON_NUM_THREADS", threads.to_string()) };
+    unsafe { easel_train::threads::limit(threads) };
 }
 
 /// The source that the settings name; its path becomes one that holds from anywhere.
@@ -40,10 +40,10 @@ pub fn source(data: &mut Option<String>) -> Result<Source> {
     Ok(source)
 }
 
-/// Where a run's weights come from, as far as it is known before the run.
-pub fn provenance(pictures: &Pictures, seed: u64) -> Provenance {
+/// Where a run's weights come from, as far as it is known before the run: the data's name and the seed.
+pub fn provenance(data: &str, seed: u64) -> Provenance {
     Provenance {
-        data: Some(pictures.name.clone()),
+        data: Some(data.to_string()),
         seed: Some(seed),
         program: format!("easel {}", env!("CARGO_PKG_VERSION")),
         ..Provenance::default()

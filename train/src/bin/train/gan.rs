@@ -159,7 +159,8 @@ pub fn train(args: Args) -> Result<ExitCode> {
         log_every: config.log_every,
         epoch: 0,
         keep: config.keep,
-        provenance: common::provenance(&pictures, config.seed),
+        provenance: common::provenance(&pictures.name, config.seed),
+        title: None,
         classes: pictures.classes.clone(),
     };
     let settings = config::to_text(&config)?;

@@ -128,7 +128,7 @@ pub fn train(args: Args) -> Result<ExitCode> {
     training.warning().into_iter().for_each(|line| eprintln!("warning: {line}"));
     let (steps, epoch) = (config.total_steps(training.len()), config.epoch_steps(training.len()));
     (config.steps, config.epochs) = (Some(steps), None);
-    let provenance = common::provenance(training, config.seed);
+    let provenance = common::provenance(&training.name, config.seed);
     let (name, mut classes) = (training.name.clone(), training.classes.clone());
     let device = device::open(config.device)?;
     let counts = (training.len(), sets.validation.len());
@@ -150,6 +150,7 @@ pub fn train(args: Args) -> Result<ExitCode> {
         epoch,
         keep: config.keep,
         provenance,
+        title: None,
         classes,
     };
     let settings = config::to_text(&config)?;

@@ -4,6 +4,8 @@ mod common;
 mod eval;
 mod gan;
 mod lenet;
+mod scenes;
+mod style;
 mod summary;
 
 use std::process::ExitCode;
@@ -25,7 +27,9 @@ struct Cli {
 enum Command {
     Gan(Box<gan::Args>),
     Lenet(Box<lenet::Args>),
+    Style(Box<style::Args>),
     Eval(eval::Args),
+    Scenes(scenes::Args),
     Summary(summary::Args),
 }
 
@@ -35,7 +39,9 @@ fn main() -> ExitCode {
     let done = match command {
         Command::Gan(args) => gan::train(*args),
         Command::Lenet(args) => lenet::train(*args),
+        Command::Style(args) => style::train(*args),
         Command::Eval(args) => eval::eval(args),
+        Command::Scenes(args) => scenes::draw(args),
         Command::Summary(args) => summary::summarise(args),
     };
     match done {

@@ -4,12 +4,13 @@ use std::io::Write;
 use std::process::ExitCode;
 use std::str::FromStr;
 
-use anyhow::{Context, Result, ensure};
+use anyhow::{Context, Result, bail, ensure};
 use candle_core::{DType, Device};
 use clap::ValueEnum;
 use easel_runtime::Random;
 use easel_train::Params;
-use easel_train::networks::{gan, lenet, style};
+use easel_train::networks::{denoiser, gan, lenet, progan, squeezenet, style, vgg};
+use easel_train::nn::Eval;
 use easel_train::summary::{Summary, Trace};
 
 /// Print a network's layers, their outputs and parameters, and the memory that they take
@@ -27,7 +28,7 @@ pub struct Args {
     /// style: channels after the first convolution
     #[arg(long, value_name = "N", default_value_t = 32, value_parser = clap::value_parser!(u16).range(1..))]
     width: u16,
-    /// lenet: the number of classes
+    /// lenet, denoiser: the number of classes
     #[arg(long, value_name = "N", default_value_t = 10, value_parser = clap::value_parser!(u16).range(1..))]
     classes: u16,
     /// gan: the hidden layer's width
@@ -48,6 +49,14 @@ enum Name {
     Style,
     /// The classifier [default input: 1x32x32]
     Lenet,
+    /// VGG16 as far as perceptual losses look [default input: 3x256x256]
+    Vgg16,
+    /// SqueezeNet 1.1 without its classifier [default input: 3x256x256]
+    Squeezenet,
+    /// ProGAN's generator, grown to 128x128 [default input: 128]
+    Progan,
+    /// The conditional denoiser [default input: 1x32x32]
+    Denoiser,
 }
 
 /// An input's size, as in `3x256x256`.
@@ -81,6 +90,9 @@ fn trace(args: &Args) -> Result<Summary> {
         Name::GanDiscriminator => &[1, 28, 28],
         Name::Style => &[3, 256, 256],
         Name::Lenet => &[1, lenet::SIDE, lenet::SIDE],
+        Name::Vgg16 | Name::Squeezenet => &[3, 256, 256],
+        Name::Progan => &[128],
+        Name::Denoiser => &[1, 32, 32],
     };
     let dims = args.input.as_ref().map_or(default, |size| &size.0);
     ensure!(
@@ -102,8 +114,32 @@ fn trace(args: &Args) -> Result<Summary> {
             let sizes = gan::Sizes { hidden, picture: [1, 1, pixels], ..Default::default() };
             gan::Discriminator::new(root, sizes)?.forward(&input(&[pixels])?)?;
         }
+        Name::Style | Name::Vgg16 | Name::Squeezenet if dims[0] != 3 => {
+            bail!("--input: this network takes RGB pictures, 3 channels, not {}", dims[0])
+        }
+        Name::Vgg16 => {
+            let features = vgg::Vgg16::new(root, 1)?;
+            features.features(&input(dims)?, vgg::LAYERS.len()).context("--input")?;
+        }
+        Name::Squeezenet => {
+            let features = squeezenet::SqueezeNet::new(root, 1)?;
+            features.features(&input(dims)?, squeezenet::LAYERS.len()).context("--input")?;
+        }
+        Name::Progan => {
+            let sizes = progan::Sizes { z_dim: dims[0], ..Default::default() };
+            progan::Generator::new(root, sizes)?.forward(&input(dims)?, progan::Stage::grown(sizes.last_step()?))?;
+        }
+        Name::Denoiser => {
+            let multiple = denoiser::MULTIPLE;
+            ensure!(
+                dims[1..].iter().all(|side| side.is_multiple_of(multiple)),
+                "--input: a denoiser takes pictures whose sides are multiples of {multiple}"
+            );
+            let sizes = denoiser::Sizes { channels: dims[0], classes: args.classes.into(), ..Default::default() };
+            let (time, label) = (trace.input("t", &[1, 1], DType::F32)?, trace.input("label", &[1], DType::I64)?);
+            denoiser::Denoiser::new(root, sizes)?.forward(&input(dims)?, &time, &label, &mut Eval)?;
+        }
         Name::Style => {
-            ensure!(dims[0] == 3, "--input: the stylizing network takes RGB pictures, 3 channels, not {}", dims[0]);
             let network = style::Stylizer::new(root, style::Sizes { width: args.width.into() })?;
             network.forward(&input(dims)?).context("--input")?;
         }

@@ -7,6 +7,7 @@ mod crop;
 mod flip;
 mod normalise;
 mod resize;
+mod square;
 
 use easel_runtime::{Picture, Random};
 
@@ -14,6 +15,7 @@ pub use crop::CentreCrop;
 pub use flip::RandomFlip;
 pub use normalise::Normalise;
 pub use resize::Resize;
+pub use square::{CentreSquare, RandomSquare};
 
 use crate::Result;
 

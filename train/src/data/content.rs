@@ -1,0 +1,176 @@
+//! Pictures without classes: what style transfer trains on.
+
+use std::fs::File;
+use std::io::Read;
+use std::path::Path;
+
+use easel_runtime::Random;
+
+use super::{Dataset, PictureFiles, PictureFormat, Pictures, Sample, Source, folder, name_of, scenes};
+use crate::{Error, Result};
+
+/// How many scenes `synthetic` draws.
+const SCENES: usize = 240;
+
+/// The seed of `synthetic`. It is the set's own, so that runs of different seeds see the same pictures.
+const SEED: u64 = 0;
+
+/// How many bytes of a file show whether it begins as a picture.
+const START: u64 = 64;
+
+/// How many files that are no pictures are named.
+const NAMED: usize = 3;
+
+/// RGB pictures of any size.
+#[derive(Debug)]
+pub enum Content {
+    /// The files at any depth of a folder, read when they are asked for.
+    Files {
+        /// The files that begin as pictures.
+        files: PictureFiles,
+        /// The folder's name.
+        name: String,
+        /// The files that do not, the first few by name, and how many.
+        others: (Vec<String>, usize),
+    },
+    /// Drawn by the program.
+    Drawn(Pictures),
+}
+
+impl Content {
+    /// The pictures of a folder at any depth, or drawn [`scenes`] whose shorter side is `side`. Fails where there are
+    /// none.
+    pub fn open(source: &Source, side: usize) -> Result<Self> {
+        match source {
+            Source::Synthetic => {
+                let format = PictureFormat { channels: 3, height: side, width: side + side / 3 };
+                Ok(Self::Drawn(scenes::scenes(SCENES, SEED, format)))
+            }
+            Source::Path(path) => Self::folder(path),
+        }
+    }
+
+    fn folder(path: &Path) -> Result<Self> {
+        let bad =
+            |what: String| Error::Data(format!("{}: {what}; give a folder of pictures or `synthetic`", path.display()));
+        match std::fs::metadata(path) {
+            Err(error) => return Err(bad(format!("cannot open: {error}"))),
+            Ok(kind) if !kind.is_dir() => return Err(bad("not a folder".into())),
+            Ok(_) => {}
+        }
+        let (mut files, mut others) = (Vec::new(), (Vec::new(), 0));
+        for entry in folder::walk(path) {
+            if begins_as_picture(entry.path()) {
+                files.push((entry.into_path(), 0));
+                continue;
+            }
+            others.1 += 1;
+            if others.0.len() < NAMED {
+                others.0.push(entry.path().display().to_string());
+            }
+        }
+        if files.is_empty() {
+            return Err(bad(match others.1 {
+                0 => "no pictures: it holds no files".into(),
+                count => format!("no pictures: none of {count} files is one ({})", others.0[0]),
+            }));
+        }
+        let name = name_of(path);
+        Ok(Self::Files { files: PictureFiles::new(files, vec![name.clone()], 3), name, others })
+    }
+
+    /// The set's name: its folder's, or `synthetic`.
+    pub fn name(&self) -> &str {
+        match self {
+            Self::Files { name, .. } => name,
+            Self::Drawn(_) => "synthetic",
+        }
+    }
+
+    /// A line about files that are no pictures, where there are some: known when the set is opened.
+    pub fn others(&self) -> Option<String> {
+        let Self::Files { others: (named, count), .. } = self else { return None };
+        let more = if *count > named.len() { "; ..." } else { "" };
+        (*count > 0).then(|| format!("left out {count} files that are no pictures: {}{more}", named.join("; ")))
+    }
+
+    /// A line about pictures that were found to be broken so far, where there are some.
+    pub fn warning(&self) -> Option<String> {
+        match self {
+            Self::Files { files, .. } => files.warning(),
+            Self::Drawn(_) => None,
+        }
+    }
+}
+
+impl Dataset for Content {
+    type Item = Sample;
+
+    fn len(&self) -> usize {
+        match self {
+            Self::Files { files, .. } => Dataset::len(files),
+            Self::Drawn(pictures) => Dataset::len(pictures),
+        }
+    }
+
+    fn item(&self, index: usize, random: &mut Random) -> Result<Sample> {
+        match self {
+            Self::Files { files, .. } => files.item(index, random),
+            Self::Drawn(pictures) => pictures.item(index, random),
+        }
+    }
+
+    fn describe(&self, index: usize) -> String {
+        match self {
+            Self::Files { files, .. } => files.describe(index),
+            Self::Drawn(pictures) => pictures.describe(index),
+        }
+    }
+}
+
+fn begins_as_picture(path: &Path) -> bool {
+    let mut start = Vec::new();
+    let read = File::open(path).and_then(|file| file.take(START).read_to_end(&mut start));
+    read.is_ok() && image::guess_format(&start).is_ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn pictures_at_any_depth() {
+        let folder = tempfile::tempdir().unwrap();
+        let open = || Content::open(&Source::Path(folder.path().into()), 32);
+        assert!(open().unwrap_err().to_string().contains("it holds no files"));
+        std::fs::write(folder.path().join("notes.txt"), "no picture").unwrap();
+        let error = open().unwrap_err().to_string();
+        assert!(error.contains("none of 1 files is one") && error.contains("notes.txt"), "{error}");
+        for (at, name) in ["1.png", "a/2.jpg", "a/b/3.png", "c/4.bmp"].iter().enumerate() {
+            let path = folder.path().join(name);
+            std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+            image::RgbImage::from_pixel(8 + at as u32, 8, image::Rgb([9, 9, 9])).save(path).unwrap();
+        }
+        let content = open().unwrap();
+        let widths: Vec<_> = (0..content.len())
+            .map(|index| content.item(index, &mut Random::new(0, 0)).unwrap().picture.width)
+            .collect();
+        assert_eq!(widths, [8, 9, 10, 11]);
+        assert!(content.others().unwrap().contains("left out 1 files") && content.warning().is_none());
+
+        let path = folder.path().join("1.png");
+        let bytes = std::fs::read(&path).unwrap();
+        std::fs::write(&path, &bytes[..bytes.len() / 2]).unwrap();
+        let content = open().unwrap();
+        assert_eq!(content.item(0, &mut Random::new(0, 0)).unwrap().picture.width, 9);
+        assert!(content.warning().unwrap().contains("1.png"));
+        assert!(Content::open(&Source::Path(path), 32).unwrap_err().to_string().contains("not a folder"));
+    }
+
+    #[test]
+    fn scenes_are_drawn() {
+        let content = Content::open(&Source::Synthetic, 24).unwrap();
+        let sample = content.item(3, &mut Random::new(0, 0)).unwrap();
+        assert_eq!((content.len(), sample.picture.height, sample.picture.width), (SCENES, 24, 32));
+    }
+}

@@ -1,0 +1,298 @@
+//! Pickled objects as far as files of weights need them: nothing is called, imported or run.
+//!
+//! The operations are those of Python's `pickletools` up to protocol 2, which is what PyTorch writes.
+
+use std::collections::HashMap;
+
+/// An object's place in [`Objects`].
+pub type Id = usize;
+
+/// How many objects a file may have; a state dictionary has a few dozen a tensor.
+const MOST_OBJECTS: usize = 1 << 22;
+
+/// An object.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Object {
+    /// A whole number, or a truth value.
+    Int(i64),
+    /// Text.
+    Text(String),
+    /// A tuple.
+    Tuple(Vec<Id>),
+    /// A list.
+    List(Vec<Id>),
+    /// A dictionary, ordered or not.
+    Dict(Vec<(Id, Id)>),
+    /// Something that a module has: `module name`.
+    Global(String),
+    /// A call that would make an object: what is called, and its arguments.
+    Call(Id, Id),
+    /// Something outside, by its description.
+    Outside(Id),
+    /// Anything else.
+    Other,
+}
+
+/// The objects of one pickle. They lie side by side, so that no nesting, however deep, is followed by recursion.
+#[derive(Debug, Default)]
+pub struct Objects {
+    objects: Vec<Object>,
+    stack: Vec<Id>,
+    marks: Vec<usize>,
+    memo: HashMap<u32, Id>,
+}
+
+type Result<T> = std::result::Result<T, String>;
+
+impl Objects {
+    /// Reads the pickle at the beginning of some bytes, which move on behind it, and gives its outermost object.
+    pub fn read(bytes: &mut &[u8]) -> Result<(Self, Id)> {
+        let mut objects = Self::default();
+        loop {
+            let [operation] = take(bytes)?;
+            if operation == b'.' {
+                let outermost = objects.pop()?;
+                return Ok((objects, outermost));
+            }
+            objects.operate(operation, bytes)?;
+        }
+    }
+
+    /// An object.
+    pub fn get(&self, id: Id) -> &Object {
+        &self.objects[id]
+    }
+
+    /// The descriptions of everything that is outside.
+    pub fn outside(&self) -> impl Iterator<Item = Id> {
+        self.objects.iter().filter_map(|object| match object {
+            Object::Outside(description) => Some(*description),
+            _ => None,
+        })
+    }
+
+    /// An object's text, where it is one.
+    pub fn text(&self, id: Id) -> Option<&str> {
+        match self.get(id) {
+            Object::Text(text) => Some(text),
+            _ => None,
+        }
+    }
+
+    /// A number that is not negative, where the object is one.
+    pub fn size(&self, id: Id) -> Option<usize> {
+        match self.get(id) {
+            Object::Int(value) => usize::try_from(*value).ok(),
+            _ => None,
+        }
+    }
+
+    /// The elements of a tuple or a list.
+    pub fn elements(&self, id: Id) -> Option<&[Id]> {
+        match self.get(id) {
+            Object::Tuple(elements) | Object::List(elements) => Some(elements),
+            _ => None,
+        }
+    }
+
+    fn operate(&mut self, operation: u8, bytes: &mut &[u8]) -> Result<()> {
+        let object = match operation {
+            0x80 => return take::<1>(bytes).map(drop),
+            b'q' => return take(bytes).and_then(|[at]| self.put(at.into())),
+            b'r' => return take(bytes).and_then(|at| self.put(u32::from_le_bytes(at))),
+            b'h' => return take(bytes).and_then(|[at]| self.again(at.into())),
+            b'j' => return take(bytes).and_then(|at| self.again(u32::from_le_bytes(at))),
+            b'(' => {
+                self.marks.push(self.stack.len());
+                return Ok(());
+            }
+            b'0' => return self.pop().map(drop),
+            b'a' | b'e' => return self.append(operation == b'e'),
+            b's' | b'u' => return self.set_items(operation == b'u'),
+            // The state of an object that a call made: nothing that weights are in.
+            b'b' => return self.pop().map(drop),
+            b'R' | 0x81 => return self.call(),
+            b'c' => Object::Global(format!("{} {}", line(bytes)?, line(bytes)?)),
+            b')' => Object::Tuple(vec![]),
+            0x85 => Object::Tuple(vec![self.pop()?]),
+            0x86 | 0x87 => {
+                let count = usize::from(operation - 0x84);
+                let first = self.stack.len().checked_sub(count).ok_or("its stack is empty")?;
+                Object::Tuple(self.stack.split_off(first))
+            }
+            b't' => Object::Tuple(self.marked()?),
+            b']' => Object::List(vec![]),
+            b'l' => Object::List(self.marked()?),
+            b'}' => Object::Dict(vec![]),
+            b'd' => Object::Dict(pairs(&self.marked()?)),
+            b'Q' => Object::Outside(self.pop()?),
+            b'N' => Object::Other,
+            0x88 => Object::Int(1),
+            0x89 => Object::Int(0),
+            b'J' => Object::Int(i32::from_le_bytes(take(bytes)?).into()),
+            b'K' => Object::Int(take::<1>(bytes)?[0].into()),
+            b'M' => Object::Int(u16::from_le_bytes(take(bytes)?).into()),
+            0x8a => {
+                let length = take::<1>(bytes)?[0].into();
+                let digits = split(bytes, length)?;
+                match digits.len() {
+                    0..=8 => {
+                        let negative = digits.last().is_some_and(|last| *last >= 0x80);
+                        let mut all = [if negative { 0xff } else { 0 }; 8];
+                        all[..digits.len()].copy_from_slice(digits);
+                        Object::Int(i64::from_le_bytes(all))
+                    }
+                    _ => Object::Other,
+                }
+            }
+            b'G' => take::<8>(bytes).map(|_| Object::Other)?,
+            b'X' | b'T' | b'B' => {
+                let length = u32::from_le_bytes(take(bytes)?) as usize;
+                text(split(bytes, length)?)
+            }
+            b'U' | b'C' => {
+                let length = take::<1>(bytes)?[0].into();
+                text(split(bytes, length)?)
+            }
+            other => return Err(format!("the pickle operation {other:#04x} is unknown")),
+        };
+        self.push(object)
+    }
+
+    fn push(&mut self, object: Object) -> Result<()> {
+        if self.objects.len() == MOST_OBJECTS {
+            return Err(format!("it has more than {MOST_OBJECTS} objects"));
+        }
+        self.stack.push(self.objects.len());
+        self.objects.push(object);
+        Ok(())
+    }
+
+    fn pop(&mut self) -> Result<Id> {
+        self.stack.pop().ok_or_else(|| "its stack is empty".into())
+    }
+
+    fn top(&self) -> Result<Id> {
+        self.stack.last().copied().ok_or_else(|| "its stack is empty".into())
+    }
+
+    /// What was pushed since the last mark.
+    fn marked(&mut self) -> Result<Vec<Id>> {
+        let mark = self.marks.pop().filter(|mark| *mark <= self.stack.len()).ok_or("a mark is missing")?;
+        Ok(self.stack.split_off(mark))
+    }
+
+    fn put(&mut self, at: u32) -> Result<()> {
+        let top = self.top()?;
+        self.memo.insert(at, top);
+        Ok(())
+    }
+
+    fn again(&mut self, at: u32) -> Result<()> {
+        let id = *self.memo.get(&at).ok_or("it refers to an object that is not there")?;
+        self.stack.push(id);
+        Ok(())
+    }
+
+    fn append(&mut self, many: bool) -> Result<()> {
+        let new = if many { self.marked()? } else { vec![self.pop()?] };
+        let to = self.top()?;
+        if let Object::List(elements) = &mut self.objects[to] {
+            elements.extend(new);
+        }
+        Ok(())
+    }
+
+    fn set_items(&mut self, many: bool) -> Result<()> {
+        let new = if many {
+            self.marked()?
+        } else {
+            let value = self.pop()?;
+            vec![self.pop()?, value]
+        };
+        let to = self.top()?;
+        if let Object::Dict(items) = &mut self.objects[to] {
+            items.extend(pairs(&new));
+        }
+        Ok(())
+    }
+
+    /// An ordered dictionary is made at once, from the list of pairs that Python 2 gives it; other calls are noted.
+    fn call(&mut self) -> Result<()> {
+        let (arguments, function) = (self.pop()?, self.pop()?);
+        let object = match self.get(function) {
+            Object::Global(name) if name == "collections OrderedDict" => {
+                let items = self.elements(arguments).and_then(|arguments| self.elements(*arguments.first()?));
+                let pair = |item: &Id| match self.elements(*item)? {
+                    [key, value] => Some((*key, *value)),
+                    _ => None,
+                };
+                Object::Dict(items.unwrap_or_default().iter().filter_map(pair).collect())
+            }
+            _ => Object::Call(function, arguments),
+        };
+        self.push(object)
+    }
+}
+
+fn text(bytes: &[u8]) -> Object {
+    Object::Text(String::from_utf8_lossy(bytes).into_owned())
+}
+
+fn pairs(ids: &[Id]) -> Vec<(Id, Id)> {
+    ids.chunks_exact(2).map(|pair| (pair[0], pair[1])).collect()
+}
+
+fn take<const N: usize>(bytes: &mut &[u8]) -> Result<[u8; N]> {
+    let (taken, rest) = bytes.split_first_chunk().ok_or("it ends too early")?;
+    *bytes = rest;
+    Ok(*taken)
+}
+
+fn split<'a>(bytes: &mut &'a [u8], length: usize) -> Result<&'a [u8]> {
+    let (taken, rest) = bytes.split_at_checked(length).ok_or("it ends too early")?;
+    *bytes = rest;
+    Ok(taken)
+}
+
+fn line(bytes: &mut &[u8]) -> Result<String> {
+    let end = bytes.iter().position(|byte| *byte == b'\n').ok_or("it ends too early")?;
+    let line = String::from_utf8_lossy(&bytes[..end]).into_owned();
+    *bytes = &bytes[end + 1..];
+    Ok(line)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// `pickle.dumps({"a": (1, -2, 300), "b": [True, "x"]}, protocol=2)`.
+    const SOME: &[u8] = b"\x80\x02}q\x00(X\x01\x00\x00\x00aq\x01K\x01J\xfe\xff\xff\xffM,\x01\x87q\x02X\x01\x00\x00\
+                          \x00bq\x03]q\x04(\x88X\x01\x00\x00\x00xq\x05eu.";
+
+    #[test]
+    fn reads_what_python_writes() {
+        let mut bytes = &[SOME, b"rest"].concat()[..];
+        let (objects, outermost) = Objects::read(&mut bytes).unwrap();
+        assert_eq!(bytes, b"rest");
+        let Object::Dict(items) = objects.get(outermost) else { panic!("no dictionary") };
+        let [(a, numbers), (_, list)] = items[..] else { panic!("two items were pickled") };
+        assert_eq!(objects.text(a), Some("a"));
+        let numbers: Vec<_> = objects.elements(numbers).unwrap().iter().map(|id| objects.get(*id).clone()).collect();
+        assert_eq!(numbers, [Object::Int(1), Object::Int(-2), Object::Int(300)]);
+        assert_eq!(objects.elements(list).map(|list| objects.text(list[1])), Some(Some("x")));
+    }
+
+    #[test]
+    fn damaged_ones_are_errors() {
+        for end in 0..SOME.len() {
+            assert!(Objects::read(&mut &SOME[..end]).is_err(), "cut at {end}");
+        }
+        for bytes in [&b"."[..], b"t.", b"(t0.", b"h\x07.", b"R.", b"]0a.", b"\xff.", b"X\xff\xff\xff\xff.", b"\x86."] {
+            assert!(Objects::read(&mut &bytes[..]).is_err(), "{bytes:?}");
+        }
+        // A hundred thousand tuples in one another.
+        let deep = [b")".to_vec(), vec![0x85; 100_000], b".".to_vec()].concat();
+        assert!(Objects::read(&mut &deep[..]).is_ok());
+    }
+}
