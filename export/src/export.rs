@@ -6,14 +6,20 @@ use easel_runtime::ModelCard;
 use easel_runtime::card::{Architecture, Kind, METADATA_KEY, Provenance, SCHEMA, Verification};
 
 use crate::models::Exportable;
+use crate::sample::sample;
 use crate::verify::verify;
-use crate::{Error, Graph, NormForm, Result};
+use crate::{Error, Graph, NormForm, Result, Storage};
 
 /// How to export.
 #[derive(Debug, Clone)]
 pub struct Options {
     /// How instance normalisation is written.
     pub norms: NormForm,
+    /// How weights are stored. With [`Storage::Half`] the network is to have the weights that are stored
+    /// ([`Storage::stored`]): it is what the file is verified against.
+    pub storage: Storage,
+    /// Where weights are stored rounded: how far that took the network's outputs ([`distance`](crate::storage::distance)), for the card.
+    pub rounding: Option<f64>,
     /// A title instead of the network's own.
     pub title: Option<String>,
     /// The licence of the weights, an SPDX expression.
@@ -30,6 +36,8 @@ impl Default for Options {
     fn default() -> Self {
         Self {
             norms: NormForm::default(),
+            storage: Storage::default(),
+            rounding: None,
             title: None,
             licence: "unknown".into(),
             author: None,
@@ -54,7 +62,7 @@ pub fn export(
     provenance: Provenance,
     options: &Options,
 ) -> Result<Exported> {
-    let graph = Graph::new(options.norms);
+    let graph = Graph::new(options.norms, options.storage);
     network.record(&graph)?;
     let mut card = ModelCard {
         schema: SCHEMA,
@@ -66,12 +74,23 @@ pub fn export(
         provenance,
         licence: options.licence.clone(),
         verification: Verification::default(),
+        sample: None,
     };
-    card.verification = verify(&to_bytes(&graph, &card, options), network, options.library.as_deref())?;
-    // The last bits of the difference are the machine's; two digits are what a reader needs.
-    card.verification.max_difference =
-        format!("{:.1e}", card.verification.max_difference).parse().expect("a printed number can be read");
+    let library = options.library.as_deref();
+    let unverified = to_bytes(&graph, &card, options);
+    let found = verify(&unverified, network, library)?;
+    card.verification = Verification {
+        max_difference: two_digits(found.max_difference),
+        rounding: options.rounding.map(two_digits),
+        ..found
+    };
+    card.sample = sample(&unverified, &card.kind, library)?;
     Ok(Exported { bytes: to_bytes(&graph, &card, options), card })
+}
+
+/// The last bits of a difference are the machine's; two digits are what a reader needs.
+fn two_digits(difference: f64) -> f64 {
+    format!("{difference:.1e}").parse().expect("a printed number can be read")
 }
 
 /// The names for the card. Fails where there are some, but not one for each class.

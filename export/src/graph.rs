@@ -10,9 +10,10 @@ use candle_onnx::onnx::attribute_proto::AttributeType;
 use candle_onnx::onnx::tensor_proto::DataType;
 use candle_onnx::onnx::tensor_shape_proto::dimension::Value as DimValue;
 use easel_train::{Param, Result};
+use half::f16;
 use prost::Message;
 
-use crate::Symbol;
+use crate::{Storage, Symbol};
 
 /// The operator set that the graphs are written in.
 pub const OPSET: i64 = 17;
@@ -24,7 +25,8 @@ pub const IR_VERSION: i64 = 8;
 pub enum NormForm {
     /// As means, with statistics that may be given from outside: the graph gets the inputs `use_statistics` (bool,
     /// false) and `statistics [2, channels]`, which have initializers and so need not be fed. Row 0 holds the means
-    /// and row 1 the biased variances of all norms' channels, in the order of the norms.
+    /// and row 1 the biased variances of all norms' channels, in the order of the norms. What norm k used is the inner
+    /// value `statistics.mean.k` and `statistics.variance.k` `[batch, channel, 1, 1]`, which a runtime can make outputs.
     #[default]
     Statistics,
     /// As the operator InstanceNormalization, for engines that want it.
@@ -52,7 +54,20 @@ struct Recording {
     names: HashSet<String>,
     counts: BTreeMap<&'static str, usize>,
     norms: NormForm,
+    storage: Storage,
     norm_channels: usize,
+    norm_count: usize,
+}
+
+/// Where a norm's channels lie in `statistics`.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct StatisticsPlace {
+    /// The norm's number, in the order of recording.
+    pub norm: usize,
+    /// Its first column.
+    pub start: usize,
+    /// Its columns.
+    pub channels: usize,
 }
 
 struct Output {
@@ -61,13 +76,11 @@ struct Output {
 }
 
 /// The inputs that [`NormForm::Statistics`] adds.
-pub const USE_STATISTICS: &str = "use_statistics";
-/// See [`USE_STATISTICS`].
-pub const STATISTICS: &str = "statistics";
+pub use easel_runtime::stylizer::statistics::{STATISTICS, USE_STATISTICS};
 
 impl Graph {
     /// An empty graph.
-    pub fn new(norms: NormForm) -> Self {
+    pub fn new(norms: NormForm, storage: Storage) -> Self {
         Self(Rc::new(RefCell::new(Recording {
             nodes: Vec::new(),
             initializers: Vec::new(),
@@ -76,7 +89,9 @@ impl Graph {
             names: HashSet::new(),
             counts: BTreeMap::new(),
             norms,
+            storage,
             norm_channels: 0,
+            norm_count: 0,
         })))
     }
 
@@ -126,9 +141,39 @@ impl Graph {
         Symbol::new(self.clone(), name)
     }
 
-    /// The initializer of a parameter, under the parameter's name.
+    /// Records a node whose output has a name of the caller's. Two values of one name would make no graph.
+    pub(crate) fn named_node(
+        &self,
+        operator: &'static str,
+        name: &str,
+        inputs: &[&str],
+        attributes: &[(&str, Attribute)],
+    ) -> Symbol {
+        let mut recording = self.0.borrow_mut();
+        recording.names.insert(name.to_string());
+        recording.nodes.push(node(operator, name, inputs, attributes));
+        Symbol::new(self.clone(), name.to_string())
+    }
+
+    /// A parameter's value. Its initializer has the parameter's name.
     pub(crate) fn param(&self, param: &Param) -> Result<String> {
-        self.float_initializer(param.name(), &param.tensor())
+        let (name, tensor) = (param.name(), param.tensor());
+        if !self.0.borrow().storage.rounds(tensor.dims()) {
+            self.float_initializer(name, &tensor)?;
+            return Ok(name.to_string());
+        }
+        let float32 = format!("{name}/float32");
+        if !self.0.borrow().names.contains(&float32) {
+            let values = tensor.to_dtype(DType::F16)?.flatten_all()?.to_vec1::<f16>()?;
+            if let Some(value) = values.iter().find(|value| !value.is_finite()) {
+                let what = format!("{name}: a weight is {value} in float16; store this network as float32");
+                return Err(easel_train::Error::Config(what));
+            }
+            let bytes = values.iter().flat_map(|value| value.to_le_bytes()).collect();
+            self.initializer(name, || raw_tensor(DataType::Float16, tensor.dims(), bytes));
+            self.named_node("Cast", &float32, &[name], &[("to", Attribute::Int(DataType::Float as i64))]);
+        }
+        Ok(float32)
     }
 
     /// A constant of 64-bit integers, named by what it holds.
@@ -159,11 +204,11 @@ impl Graph {
         unique
     }
 
-    fn float_initializer(&self, name: &str, tensor: &Tensor) -> Result<String> {
+    fn float_initializer(&self, name: &str, tensor: &Tensor) -> Result<()> {
         let values = tensor.to_dtype(DType::F32)?.flatten_all()?.to_vec1::<f32>()?;
         let bytes = values.iter().flat_map(|value| value.to_le_bytes()).collect();
         self.initializer(name, || float_tensor(tensor.dims(), bytes));
-        Ok(name.to_string())
+        Ok(())
     }
 
     fn initializer(&self, name: &str, make: impl FnOnce() -> onnx::TensorProto) {
@@ -174,12 +219,13 @@ impl Graph {
         }
     }
 
-    /// Takes the place of the next norm's channels in `statistics`: where they begin.
-    pub(crate) fn claim_statistics(&self, channels: usize) -> usize {
+    /// Takes the place of the next norm's channels in `statistics`.
+    pub(crate) fn claim_statistics(&self, channels: usize) -> StatisticsPlace {
         let mut recording = self.0.borrow_mut();
-        let start = recording.norm_channels;
+        let place = StatisticsPlace { norm: recording.norm_count, start: recording.norm_channels, channels };
         recording.norm_channels += channels;
-        start
+        recording.norm_count += 1;
+        place
     }
 
     /// The model file's bytes, the same for the same recording and metadata.
@@ -295,9 +341,13 @@ fn node(operator: &str, output: &str, inputs: &[&str], attributes: &[(&str, Attr
 }
 
 fn float_tensor(dims: &[usize], raw_data: Vec<u8>) -> onnx::TensorProto {
+    raw_tensor(DataType::Float, dims, raw_data)
+}
+
+fn raw_tensor(element: DataType, dims: &[usize], raw_data: Vec<u8>) -> onnx::TensorProto {
     onnx::TensorProto {
         dims: dims.iter().map(|&dim| dim as i64).collect(),
-        data_type: DataType::Float as i32,
+        data_type: element as i32,
         raw_data,
         ..Default::default()
     }

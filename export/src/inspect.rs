@@ -12,6 +12,7 @@ use candle_onnx::onnx::{GraphProto, ModelProto, TensorProto, ValueInfoProto};
 use easel_runtime::ModelCard;
 use easel_runtime::onnx::metadata;
 use easel_train::Weights;
+use half::f16;
 use prost::Message;
 
 use crate::models;
@@ -48,18 +49,22 @@ pub fn describe_model(bytes: &[u8]) -> Result<String> {
     graph.node.iter().for_each(|node| *operators.entry(&node.op_type).or_default() += 1);
     let operators: Vec<_> = operators.iter().map(|(name, count)| format!("{count} {name}")).collect();
     line("operators", operators.join(", "));
-    let floats = |tensor: &&TensorProto| tensor.data_type == DataType::Float as i32;
-    let weights: i64 = graph.initializer.iter().filter(floats).map(|tensor| tensor.dims.iter().product::<i64>()).sum();
+    let weights: i64 =
+        graph.initializer.iter().filter(is_float).map(|tensor| tensor.dims.iter().product::<i64>()).sum();
     line("constants", format!("{weights} floats"));
     let opset = model.opset_import.first().map_or(0, |opset| opset.version);
     line("format", format!("ONNX opset {opset}, IR {}, {} bytes", model.ir_version, bytes.len()));
     Ok(text)
 }
 
+fn is_float(tensor: &&TensorProto) -> bool {
+    [DataType::Float as i32, DataType::Float16 as i32].contains(&tensor.data_type)
+}
+
 fn describe_card(card: &ModelCard) -> String {
     let json = |value: serde_json::Result<String>| value.expect("cards have only string keys");
     let sizes: Vec<_> = card.architecture.sizes.iter().map(|(name, size)| format!("{name} {size}")).collect();
-    let from = &card.provenance;
+    let (from, check) = (&card.provenance, &card.verification);
     let mut rows = vec![
         ("title", card.title.clone()),
         ("kind", card.kind.name().to_string()),
@@ -67,13 +72,25 @@ fn describe_card(card: &ModelCard) -> String {
         ("picture", json(serde_json::to_string(&card.picture))),
         ("classes", card.classes.join(", ")),
         ("run", from.run.clone().unwrap_or_default()),
+        ("style", from.style.clone().unwrap_or_default()),
         ("data", from.data.clone().unwrap_or_default()),
         ("steps", from.steps.map(|steps| steps.to_string()).unwrap_or_default()),
         ("seed", from.seed.map(|seed| seed.to_string()).unwrap_or_default()),
         ("weights", format!("sha256 {}", from.weights_sha256)),
         ("program", from.program.clone()),
         ("licence", card.licence.clone()),
-        ("verified", format!("{:e} from candle in {}", card.verification.max_difference, card.verification.engine)),
+        (
+            "stored",
+            check
+                .rounding
+                .map(|by| format!("in half precision, which moved outputs by at most {by:e}"))
+                .unwrap_or_default(),
+        ),
+        (
+            "sample",
+            card.sample.as_ref().map(|sample| format!("{}, {}", sample.about, sample.media_type)).unwrap_or_default(),
+        ),
+        ("verified", format!("{:e} from candle in {}", check.max_difference, check.engine)),
     ];
     rows.retain(|(_, value)| !value.is_empty());
     rows.iter().map(|(name, value)| format!("{name:<12} {value}\n")).collect()
@@ -121,10 +138,13 @@ pub fn weights_of_model(model: &[u8], card: &ModelCard) -> Result<Weights> {
     let mut tensors = BTreeMap::new();
     for tensor in &graph.initializer {
         // The exporter's own constants have no dot in their names; parameters all do.
-        if tensor.data_type == DataType::Float as i32 && tensor.name.contains('.') {
+        if is_float(&tensor) && tensor.name.contains('.') {
             let dims: Vec<usize> = tensor.dims.iter().map(|&dim| dim as usize).collect();
-            let values: Vec<f32> =
-                tensor.raw_data.as_chunks().0.iter().map(|bytes| f32::from_le_bytes(*bytes)).collect();
+            let bytes = &tensor.raw_data;
+            let values: Vec<f32> = match tensor.data_type == DataType::Float as i32 {
+                true => bytes.as_chunks().0.iter().map(|bytes| f32::from_le_bytes(*bytes)).collect(),
+                false => bytes.as_chunks().0.iter().map(|bytes| f16::from_le_bytes(*bytes).to_f32()).collect(),
+            };
             tensors.insert(tensor.name.clone(), Tensor::from_vec(values, dims, &Device::Cpu)?);
         }
     }

@@ -11,10 +11,13 @@ pub mod export;
 pub mod graph;
 pub mod inspect;
 pub mod models;
+mod sample;
 pub mod source;
+pub mod storage;
 mod symbol;
 pub mod verify;
 
 pub use error::{Error, Result};
 pub use graph::{Dim, Graph, NormForm};
+pub use storage::Storage;
 pub use symbol::Symbol;

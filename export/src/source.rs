@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use easel_train::Weights;
 use easel_train::run::Checkpoint;
-use easel_train::run::checkpoint::{STATE, WEIGHTS};
+use easel_train::run::checkpoint::{Record, STATE, WEIGHTS};
 use sha2::{Digest, Sha256};
 
 use crate::{Error, Result};
@@ -17,7 +17,9 @@ pub struct Source {
     pub weights: Weights,
     /// The file's SHA-256, hexadecimal.
     pub sha256: String,
-    /// The names of the classes of the data that they were trained on, where the checkpoint around them tells.
+    /// The model's title for people, where the checkpoint around the weights tells.
+    pub title: Option<String>,
+    /// The names of the classes of the data that they were trained on, where the checkpoint tells.
     pub classes: Vec<String>,
 }
 
@@ -29,15 +31,15 @@ impl Source {
             std::fs::read(&path).map_err(|error| Error::Source(format!("{}: cannot read: {error}", path.display())))?;
         let weights = Weights::from_bytes(&bytes, &path)?;
         let sha256 = Sha256::digest(&bytes).iter().map(|byte| format!("{byte:02x}")).collect();
-        let classes = class_names(&path);
-        Ok(Self { path, weights, sha256, classes })
+        let (title, classes) = record(&path).map_or_else(Default::default, |record| (record.title, record.classes));
+        Ok(Self { path, weights, sha256, title, classes })
     }
 }
 
-/// The weights are complete without the rest of their checkpoint, so one that cannot be read is none.
-fn class_names(weights: &Path) -> Vec<String> {
-    let checkpoint = weights.parent().filter(|folder| weights.ends_with(WEIGHTS) && folder.join(STATE).is_file());
-    checkpoint.and_then(|folder| Checkpoint::load(folder).ok()).map_or(Vec::new(), |loaded| loaded.record.classes)
+/// The record beside the weights. They are complete without it, so one that cannot be read is none.
+fn record(weights: &Path) -> Option<Record> {
+    let folder = weights.parent().filter(|folder| weights.ends_with(WEIGHTS) && folder.join(STATE).is_file())?;
+    Some(Checkpoint::load(folder).ok()?.record)
 }
 
 fn locate(path: &Path) -> Result<PathBuf> {

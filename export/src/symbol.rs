@@ -1,9 +1,10 @@
 //! [`Value`] by recording: each operation becomes nodes of an ONNX graph.
 
+use easel_runtime::stylizer::statistics::{MEAN_PREFIX, VARIANCE_PREFIX};
 use easel_train::value::{Affine, Conv2dConfig, ConvTranspose2dConfig, PadMode, Padding, Pool2dConfig};
 use easel_train::{Param, Result, Value};
 
-use crate::graph::{Attribute, Graph, NormForm, STATISTICS, USE_STATISTICS};
+use crate::graph::{Attribute, Graph, NormForm, STATISTICS, StatisticsPlace, USE_STATISTICS};
 
 /// A value of a graph being recorded.
 #[derive(Clone)]
@@ -43,6 +44,39 @@ impl Symbol {
         Ok(self.node(operator, &inputs.iter().map(String::as_str).collect::<Vec<_>>(), attributes))
     }
 
+    /// A transposed convolution of stride 1 as the convolution that it is, with the kernel turned round. Engines unfold
+    /// the whole picture for the former: with a 9x9 kernel that is 1 KB a pixel, more than all else together, and takes
+    /// half again as long. The weight stays as it is in the file, and engines turn it once when they load it.
+    fn same_size_transpose(
+        &self,
+        weight: &Param,
+        bias: Option<&Param>,
+        padding: usize,
+        dilation: usize,
+    ) -> Result<Self> {
+        let graph = &self.graph;
+        let last = weight.dims()[2] as i64 - 1;
+        let backwards = graph.ints(&(0..=last).rev().collect::<Vec<_>>());
+        let along = |axis| [("axis", Attribute::Int(axis))];
+        let turned = graph
+            .node("Gather", &[&graph.param(weight)?, &backwards], &along(2))
+            .node("Gather", &[&backwards], &along(3))
+            .node("Transpose", &[], &[("perm", Attribute::Ints(vec![1, 0, 2, 3]))]);
+        let bias = bias.map(|bias| graph.param(bias)).transpose()?;
+        let others: Vec<&str> = std::iter::once(turned.name()).chain(bias.as_deref()).collect();
+        Ok(self.node(
+            "Conv",
+            &others,
+            &[
+                ("kernel_shape", kernel_shape(weight)),
+                ("strides", ints::<2>(1)),
+                ("pads", ints::<4>(padding)),
+                ("dilations", ints::<2>(dilation)),
+                ("group", int(1)),
+            ],
+        ))
+    }
+
     /// The picture's height and width as an int64 vector.
     fn height_and_width(&self) -> Self {
         let ints = |values| self.graph.ints(values);
@@ -53,15 +87,17 @@ impl Symbol {
         self.node("ReduceMean", &[], &[("axes", Attribute::Ints(vec![2, 3])), ("keepdims", Attribute::Int(1))])
     }
 
-    /// `Where(use_statistics, statistics[row, start .. start + channels], self)`, for `self [batch, channel, 1, 1]`.
-    fn unless_given(&self, row: i64, start: usize, channels: usize) -> Self {
+    /// `Where(use_statistics, statistics[row, start .. start + channels], self)`, for `self [batch, channel, 1, 1]`,
+    /// under a name by which a runtime can ask for it.
+    fn unless_given(&self, row: i64, place: StatisticsPlace, name: &str) -> Self {
         let graph = &self.graph;
-        let (start, end) = (start as i64, (start + channels) as i64);
+        let (start, end) = (place.start as i64, (place.start + place.channels) as i64);
         let from = graph.ints(&[row, start]);
         let to = graph.ints(&[row + 1, end]);
         let given =
             graph.node("Slice", &[STATISTICS, &from, &to], &[]).node("Reshape", &[&graph.ints(&[1, -1, 1, 1])], &[]);
-        graph.node("Where", &[USE_STATISTICS, &given.name, &self.name], &[])
+        let name = format!("{name}{}", place.norm);
+        graph.named_node("Where", &name, &[USE_STATISTICS, &given.name, &self.name], &[])
     }
 
     /// A vector `[channel]` seen as `[1, channel, 1, 1]`.
@@ -147,6 +183,13 @@ impl Value for Symbol {
 
     fn conv_transpose2d(&self, weight: &Param, bias: Option<&Param>, config: ConvTranspose2dConfig) -> Result<Self> {
         let ConvTranspose2dConfig { stride, padding, output_padding, dilation, groups } = config;
+        let kernel = weight.dims()[2];
+        if (stride, output_padding, groups) == (1, 0, 1)
+            && weight.dims()[3] == kernel
+            && padding <= dilation * (kernel - 1)
+        {
+            return self.same_size_transpose(weight, bias, dilation * (kernel - 1) - padding, dilation);
+        }
         self.weighted(
             "ConvTranspose",
             weight,
@@ -169,10 +212,11 @@ impl Value for Symbol {
             let epsilon = [("epsilon", Attribute::Float(epsilon as f32))];
             return Ok(self.node("InstanceNormalization", &[&weight, &bias], &epsilon));
         }
-        let start = graph.claim_statistics(channels);
-        let mean = self.mean_of_picture().unless_given(0, start, channels);
+        let place = graph.claim_statistics(channels);
+        let mean = self.mean_of_picture().unless_given(0, place, MEAN_PREFIX);
         let centred = self.node("Sub", &[&mean.name], &[]);
-        let variance = centred.node("Mul", &[&centred.name], &[]).mean_of_picture().unless_given(1, start, channels);
+        let variance =
+            centred.node("Mul", &[&centred.name], &[]).mean_of_picture().unless_given(1, place, VARIANCE_PREFIX);
         let deviation = variance.with_number("Add", "epsilon", epsilon).node("Sqrt", &[], &[]);
         let scale = self.per_channel(&weight).node("Div", &[&deviation.name], &[]);
         Ok(centred.node("Mul", &[&scale.name], &[]).node("Add", &[&self.per_channel(&bias).name], &[]))

@@ -21,7 +21,7 @@ pub fn verify(model: &[u8], network: &dyn Exportable, library: Option<&Path>) ->
     let options = Options { library: library.map(Path::to_path_buf), device: Device::Cpu, threads: Some(1) };
     let mut engine = OrtEngine::load(model, &options)?;
     let mut verification =
-        Verification { engine: format!("ONNX Runtime {}", engine.version()), max_difference: 0.0, shapes: Vec::new() };
+        Verification { engine: format!("ONNX Runtime {}", engine.version()), ..Verification::default() };
     for inputs in network.trials()? {
         let given = inputs.iter().map(|(name, tensor)| Ok((*name, to_runtime(tensor)?))).collect::<Result<Vec<_>>>()?;
         let found = engine.run_blocking(&given.iter().map(|(name, tensor)| (*name, tensor)).collect::<Vec<_>>())?;

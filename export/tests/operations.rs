@@ -1,7 +1,7 @@
 //! Each operation of `Value` alone: what is recorded must compute in ONNX Runtime what candle computes.
 
 use candle_core::{DType, Device, Tensor};
-use easel_export::{Dim, Graph, NormForm, Symbol};
+use easel_export::{Dim, Graph, NormForm, Storage, Symbol};
 use easel_native::{Options, OrtEngine};
 use easel_runtime::Random;
 use easel_train::nn::{
@@ -114,7 +114,7 @@ fn check(name: &str, inputs: &[Input], operation: &Operation, norms: NormForm) {
         inputs.iter().enumerate().map(|(index, input)| input.tensor(run, index as u64 + 1)).collect()
     };
     let compute = |x: &[Tensor]| operation.apply(x).unwrap_or_else(|error| panic!("{name}: {error}"));
-    let graph = Graph::new(norms);
+    let graph = Graph::new(norms, Storage::Float32);
     let names: Vec<_> = (0..inputs.len()).map(|index| format!("x{index}")).collect();
     let symbols: Vec<_> = inputs.iter().zip(&names).map(|(input, name)| input.record(&graph, name)).collect();
     let rank = compute(&tensors(0)).rank();
@@ -168,6 +168,9 @@ fn each_computes_in_onnx_runtime_what_it_does_in_candle() {
     };
     let doubling = ConvTranspose2dConfig { stride: 2, padding: 1, output_padding: 1, ..Default::default() };
     let grouped = ConvTranspose2dConfig { stride: 2, dilation: 2, groups: 2, ..Default::default() };
+    // At stride 1 it is written as a convolution.
+    let same = ConvTranspose2dConfig { padding: 1, ..Default::default() };
+    let wide = ConvTranspose2dConfig { padding: 1, dilation: 2, ..Default::default() };
     let linear = |name: &str, bias| {
         let options = LinearOptions { bias, ..Default::default() };
         Operation::Layer(Linear::new(scope(name), 5, 3, options).unwrap().into())
@@ -204,6 +207,8 @@ fn each_computes_in_onnx_runtime_what_it_does_in_candle() {
     let mut add = |name: &str, inputs: &[Input], operation| table.push((name.into(), inputs.to_vec(), operation));
     add("transposed", &picture, transposed("transposed", true, doubling));
     add("transposed, groups", &picture, transposed("grouped", false, grouped));
+    add("transposed, same size", &picture, transposed("same", true, same));
+    add("transposed, dilated", &picture, transposed("wide", false, wide));
     add("linear", &[Vector(5)], linear("linear", true));
     add("linear without bias", &[Vector(5)], linear("unbiased", false));
     add("embedding", &[Labels(7)], Operation::Layer(Embedding::new(scope("embedding"), 7, 3).unwrap().into()));

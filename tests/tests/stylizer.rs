@@ -1,14 +1,18 @@
 //! The style network with PyTorch's weights as one file of dynamic size, in ONNX Runtime.
 
+use base64::Engine;
+use base64::prelude::BASE64_STANDARD;
 use candle_core::{DType, Device, Tensor};
-use easel_export::NormForm;
 use easel_export::export::{Options, export};
+use easel_export::storage::distance;
+use easel_export::verify::verify_file;
+use easel_export::{NormForm, Storage, inspect, models};
 use easel_native::{Options as EngineOptions, OrtEngine};
 use easel_runtime::Random;
 use easel_runtime::card::Provenance;
 use easel_tests::golden::folder;
 use easel_train::networks::style::{IMAGENET_MEAN, IMAGENET_STD, Sizes, Stylizer};
-use easel_train::{Params, Result, Value};
+use easel_train::{Params, Result, Value, Weights};
 
 /// Between two engines, on the same pixels.
 const TOLERANCE: f32 = 1e-3;
@@ -50,5 +54,40 @@ fn pytorchs_weights_run_at_any_size() -> Result<()> {
             assert!(difference < TOLERANCE, "{name}: {difference}");
         }
     }
+    Ok(())
+}
+
+#[test]
+fn half_stored_weights_halve_the_file() -> Result<()> {
+    let case = folder("style")?.into_iter().find(|case| case.kind() == "style/imfw").expect("the case is committed");
+    let sizes = Sizes { width: case.number("width") };
+    let provenance = Provenance::default();
+    let weights =
+        Weights { architecture: sizes.architecture(), provenance: provenance.clone(), tensors: case.weights("") };
+    let stored = Storage::Half.stored(&weights).unwrap();
+    let (network, rounded) = (weights.network()?, stored.network()?);
+    let rounding = distance(models::of_network(&network), models::of_network(&rounded)).unwrap();
+    assert!((1e-6..0.02).contains(&rounding), "{rounding}");
+
+    let file = |network, storage, rounding| {
+        let options = Options { storage, rounding, ..Options::default() };
+        export(models::of_network(network), sizes.architecture(), provenance.clone(), &options).unwrap()
+    };
+    let full = file(&network, Storage::Float32, None);
+    let half = file(&rounded, Storage::Half, Some(rounding));
+    // What is not weights is the same in both: the graph and the card with its picture.
+    let values: usize = weights.tensors.values().filter(|tensor| tensor.rank() > 1).map(Tensor::elem_count).sum();
+    let saved = full.bytes.len() - half.bytes.len();
+    assert!((saved as f64 / (2 * values) as f64 - 1.0).abs() < 0.1, "{saved} bytes of {values} values");
+    assert!(half.card.verification.max_difference < 1e-4 && half.card.verification.rounding.is_some());
+    assert!(verify_file(&half.bytes, None).unwrap().max_difference < 1e-4);
+    for (name, tensor) in inspect::weights_of_model(&half.bytes, &half.card).unwrap().tensors {
+        let values = |tensor: &Tensor| tensor.flatten_all().unwrap().to_vec1::<f32>().unwrap();
+        assert_eq!(values(&tensor), values(&stored.tensors[&name]), "{name}");
+    }
+
+    let sample = half.card.sample.expect("a stylizer has a sample");
+    let picture = image::load_from_memory(&BASE64_STANDARD.decode(sample.base64).unwrap()).unwrap();
+    assert_eq!((sample.media_type.as_str(), picture.width(), picture.height()), ("image/jpeg", 256, 192));
     Ok(())
 }

@@ -7,8 +7,9 @@ use anyhow::{Context, Result, ensure};
 use clap::{Args, Parser, Subcommand};
 use easel_export::export::{Options, export};
 use easel_export::source::Source;
+use easel_export::storage::distance;
 use easel_export::verify::verify_file;
-use easel_export::{NormForm, inspect, models};
+use easel_export::{NormForm, Storage, inspect, models};
 use easel_runtime::card::Provenance;
 use easel_runtime::files::write_atomically;
 
@@ -24,6 +25,7 @@ static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
     after_help = "Examples:\n  \
         export-onnx runs/00003-gan-mnist -o digits.onnx        the run's latest checkpoint\n  \
         export-onnx generator.safetensors -o digits.onnx       weights under PyTorch's names\n  \
+        export-onnx runs/00007-style-wave -o wave.onnx --half  half the size\n  \
         export-onnx inspect digits.onnx                        the card, inputs, outputs, operators\n  \
         export-onnx verify digits.onnx                         compare the file with its network again"
 )]
@@ -65,7 +67,7 @@ struct ExportArgs {
     /// The model file to write
     #[arg(short, long, required = true, value_name = "MODEL.onnx")]
     output: Option<PathBuf>,
-    /// The model's title [default: the network's name]
+    /// The model's title [default: the run's, or the network's name]
     #[arg(long)]
     title: Option<String>,
     /// The weights' licence, an SPDX expression
@@ -74,6 +76,9 @@ struct ExportArgs {
     /// Who made the weights
     #[arg(long)]
     author: Option<String>,
+    /// Store weights in half precision: half the file, the same speed
+    #[arg(long)]
+    half: bool,
     /// Write InstanceNormalization instead of means with optional statistics (for engines that want the operator; tiles
     /// of a large picture then differ in tone)
     #[arg(long)]
@@ -112,21 +117,28 @@ fn run_export(args: ExportArgs) -> Result<()> {
         program: concat!("easel ", env!("CARGO_PKG_VERSION")).into(),
         ..source.weights.provenance.clone()
     };
+    let storage = if args.half { Storage::Half } else { Storage::Float32 };
+    let stored = storage.stored(&source.weights)?.network()?;
+    let rounding =
+        args.half.then(|| distance(models::of_network(&network), models::of_network(&stored))).transpose()?;
     let options = Options {
         norms: if args.plain_norm { NormForm::Operator } else { NormForm::Statistics },
-        title: args.title,
+        storage,
+        rounding,
+        title: args.title.or(source.title),
         licence: args.licence,
         author: args.author,
         classes: source.classes,
         library: args.library.ort_lib,
     };
-    let exported = export(models::of_network(&network), source.weights.architecture.clone(), provenance, &options)?;
+    let exported = export(models::of_network(&stored), source.weights.architecture.clone(), provenance, &options)?;
     write_atomically(&output, &exported.bytes)?;
     let check = &exported.card.verification;
     println!(
-        "{}: {} bytes, at most {:e} from candle in {} on {} shapes",
+        "{}: {} bytes{}, at most {:e} from candle in {} on {} shapes",
         output.display(),
         exported.bytes.len(),
+        check.rounding.map_or(String::new(), |by| format!(", half-stored ({by:e} from float32)")),
         check.max_difference,
         check.engine,
         check.shapes.len()

@@ -1,0 +1,50 @@
+//! The picture in a card: what the model makes of something that the project drew.
+
+use std::io::Cursor;
+use std::path::Path;
+
+use base64::Engine as _;
+use base64::prelude::BASE64_STANDARD;
+use easel_native::{Options, OrtEngine};
+use easel_runtime::card::{Kind, Sample};
+use easel_runtime::{Device, Picture};
+use easel_train::data::scenes;
+use image::ExtendedColorType;
+use image::codecs::jpeg::JpegEncoder;
+
+use crate::{Error, Result};
+
+/// The scene and its size: small, for it travels with every copy of the model.
+const SCENE: u64 = 1;
+const HEIGHT: usize = 192;
+const WIDTH: usize = 256;
+/// JPEG quality, which is beyond what the eye sees at this size.
+const QUALITY: u8 = 88;
+
+/// Lets a stylizer paint the drawn scene that every stylizer's card shows. Other kinds have no sample.
+///
+/// It is computed with one thread, so that the same file gives the same bytes.
+pub fn sample(model: &[u8], kind: &Kind, library: Option<&Path>) -> Result<Option<Sample>> {
+    if !matches!(kind, Kind::Stylizer) {
+        return Ok(None);
+    }
+    let (scene, label) = scenes::scene(0, SCENE, HEIGHT, WIDTH);
+    let options = Options { library: library.map(Path::to_path_buf), device: Device::Cpu, threads: Some(1) };
+    let mut engine = OrtEngine::load(model, &options)?;
+    let outputs = engine.run_blocking(&[("image", &scene.to_tensor())])?;
+    let [(_, stylized)] = &outputs[..] else {
+        return Err(Error::Verification(format!("the file has {} outputs, a stylizer has one", outputs.len())));
+    };
+    let picture = Picture::from_batch(stylized)?.remove(0);
+    let about = format!("a drawn scene ({})", scenes::Motif::ALL[label as usize].name());
+    Ok(Some(Sample { about, media_type: "image/jpeg".into(), base64: BASE64_STANDARD.encode(jpeg(&picture)?) }))
+}
+
+fn jpeg(picture: &Picture) -> Result<Vec<u8>> {
+    let mut bytes = Cursor::new(Vec::new());
+    let colour = if picture.channels == 1 { ExtendedColorType::L8 } else { ExtendedColorType::Rgb8 };
+    JpegEncoder::new_with_quality(&mut bytes, QUALITY)
+        .encode(&picture.pixels, picture.width as u32, picture.height as u32, colour)
+        .map_err(|error| Error::Source(format!("the card's sample: {error}")))?;
+    Ok(bytes.into_inner())
+}
