@@ -166,7 +166,7 @@ impl Graph {
         if !self.0.borrow().names.contains(&float32) {
             let values = tensor.to_dtype(DType::F16)?.flatten_all()?.to_vec1::<f16>()?;
             if let Some(value) = values.iter().find(|value| !value.is_finite()) {
-                let what = format!("{name}: a weight is {value} in float16; store this network as float32");
+                let what = format!("{name}: a weight is {value} in float16; leave --half away");
                 return Err(easel_train::Error::Config(what));
             }
             let bytes = values.iter().flat_map(|value| value.to_le_bytes()).collect();

@@ -42,9 +42,8 @@ pub fn sample(model: &[u8], kind: &Kind, library: Option<&Path>) -> Result<Optio
 
 fn jpeg(picture: &Picture) -> Result<Vec<u8>> {
     let mut bytes = Cursor::new(Vec::new());
-    let colour = if picture.channels == 1 { ExtendedColorType::L8 } else { ExtendedColorType::Rgb8 };
     JpegEncoder::new_with_quality(&mut bytes, QUALITY)
-        .encode(&picture.pixels, picture.width as u32, picture.height as u32, colour)
+        .encode(&picture.pixels, picture.width as u32, picture.height as u32, ExtendedColorType::Rgb8)
         .map_err(|error| Error::Source(format!("the card's sample: {error}")))?;
     Ok(bytes.into_inner())
 }

@@ -64,10 +64,10 @@ fn a_run_folder_is_complete() {
     assert!(run.ends_with("00000-gan-synthetic"), "{}", run.display());
     let inside = names(&run);
     assert_eq!(
-        [&inside[0], &inside[1], &inside[3], &inside[4]],
-        ["checkpoints", "config.toml", "samples", "stats.jsonl"]
+        [&inside[0], &inside[1], &inside[2], &inside[4], &inside[5]],
+        ["card.md", "checkpoints", "config.toml", "samples", "stats.jsonl"]
     );
-    assert!(inside[2].starts_with("events.out.tfevents."));
+    assert!(inside[3].starts_with("events.out.tfevents."));
     assert_eq!(names(&run.join("samples")), ["000010.png", "000012.png"]);
     assert_eq!(names(&run.join("checkpoints")), ["000010", "000012"]);
     assert_eq!(stats_steps(&run), [5, 10, 12]);

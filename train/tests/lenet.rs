@@ -65,7 +65,7 @@ fn each_epoch_is_measured() {
     }
     assert!(lines[0].get("validation_loss").is_none());
     let inside = names(&run);
-    assert_eq!(inside.len(), 5, "{inside:?}");
+    assert_eq!(inside.len(), 6, "{inside:?}");
     let best: serde_json::Value = serde_json::from_slice(&fs::read(run.join("best.json")).unwrap()).unwrap();
     let measured: Vec<f64> = [1, 4].map(|line: usize| lines[line]["validation_accuracy"].as_f64().unwrap()).to_vec();
     let wanted = if measured[1] > measured[0] { (16, measured[1]) } else { (8, measured[0]) };

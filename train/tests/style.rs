@@ -263,7 +263,7 @@ fn what_cannot_be_used_is_named() {
         (&["--style-weight", "nan"][..], "style_weight is NaN"),
         (&["--content-weight=-1"], "content_weight is -1"),
         (&["--size", "50"], "size is 50; give a multiple of 4"),
-        (&["--size", "12"], "size is 12, of which 17 is judged"),
+        (&["--size", "12"], "size is 12, too few pixels for SqueezeNet 1.1"),
         (&["--style-size", "9"], "style_size is 9"),
         (&["--style-layers", "relu1_2=1"], "no layer `relu1_2`"),
         (&["--preview", "nowhere.png"], "nowhere.png: not readable"),

@@ -15,6 +15,10 @@ use crate::{serve, web};
 const DIGITS: usize = 64;
 const SEED: u64 = 1;
 
+/// The drawn scene that is stylized, and the shipped style.
+const SCENE: u64 = 1;
+const STYLE: &str = "models/wave.onnx";
+
 /// What to train on, and where the products go.
 #[derive(Args)]
 pub struct Options {
@@ -52,7 +56,7 @@ pub fn run(house: &House, options: Options) -> Result<()> {
     fs::create_dir_all(&out)?;
     let (model, picture) = (out.join("gan.onnx"), out.join("digits.png"));
 
-    let steps = if options.no_serve { 6 } else { 7 };
+    let steps = if options.no_serve { 7 } else { 8 };
     let heading = |number: usize, what: &str| eprintln!("\n[{number}/{steps}] {what}");
     heading(1, "set-up");
     for part in [Part::OnnxRuntime { gpu: false }, Part::WasmTarget, Part::Node] {
@@ -67,17 +71,22 @@ pub fn run(house: &House, options: Options) -> Result<()> {
     programs::export(house, &run, &model)?;
     heading(5, "sample it with ONNX Runtime");
     programs::sample(house, &model, DIGITS, SEED, &picture)?;
-    heading(6, "build the page");
+    heading(6, "draw a landscape and stylize it with a model that ships");
+    let (scene, stylized) = (out.join("scene.png"), out.join("stylized.png"));
+    programs::scene(house, SCENE, &scene)?;
+    programs::stylize(house, &scene, &house.root.join(STYLE), &stylized)?;
+    heading(7, "build the page");
     let dist = web::build(&house.root)?;
     web::add_model(&dist, &model, "gan")?;
 
     eprintln!();
-    for (what, path) in [("run", &run), ("model", &model), ("digits", &picture), ("page", &dist)] {
-        println!("{what:<7} {}", house.shown(path));
+    let products = [("run", &run), ("model", &model), ("digits", &picture), ("scene", &scene), ("stylized", &stylized)];
+    for (what, path) in products.into_iter().chain([("page", &dist)]) {
+        println!("{what:<8} {}", house.shown(path));
     }
     if options.no_serve {
         return Ok(());
     }
-    heading(7, "serve the page: open the address in a browser");
+    heading(8, "serve the page: open the address in a browser");
     serve::run(&dist, options.port)
 }

@@ -22,7 +22,7 @@ pub struct Training {
     pub out: PathBuf,
 }
 
-/// Builds `train`, `export-onnx` and `sample`.
+/// Builds `train`, `export-onnx`, `sample` and `stylize`.
 pub fn build(house: &House) -> Result<()> {
     process::run(house.cargo().args(["build", "--release", "--bins"]).args([
         "-p",
@@ -61,4 +61,16 @@ pub fn sample(house: &House, model: &Path, count: usize, seed: u64, picture: &Pa
     let mut sample = house.program("sample");
     sample.arg("-m").arg(model).arg("-n").arg(count.to_string()).arg("--seed").arg(seed.to_string());
     process::run(sample.arg("-o").arg(picture))
+}
+
+/// Draws a landscape.
+pub fn scene(house: &House, number: u64, picture: &Path) -> Result<()> {
+    let mut draw = house.program("train");
+    draw.args(["scenes", "--first"]).arg(number.to_string());
+    process::run(draw.arg("-o").arg(picture))
+}
+
+/// Stylizes a picture.
+pub fn stylize(house: &House, picture: &Path, model: &Path, stylized: &Path) -> Result<()> {
+    process::run(house.program("stylize").arg(picture).arg("-m").arg(model).arg("--overwrite").arg("-o").arg(stylized))
 }

@@ -1,5 +1,6 @@
 //! `export-onnx`: trained weights to one verified, self-describing ONNX file.
 
+use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
@@ -134,7 +135,7 @@ fn run_export(args: ExportArgs) -> Result<()> {
     let exported = export(models::of_network(&stored), source.weights.architecture.clone(), provenance, &options)?;
     write_atomically(&output, &exported.bytes)?;
     let check = &exported.card.verification;
-    println!(
+    say(format_args!(
         "{}: {} bytes{}, at most {:e} from candle in {} on {} shapes",
         output.display(),
         exported.bytes.len(),
@@ -142,19 +143,19 @@ fn run_export(args: ExportArgs) -> Result<()> {
         check.max_difference,
         check.engine,
         check.shapes.len()
-    );
+    ));
     Ok(())
 }
 
 fn run_verify(path: &Path, library: Option<&Path>) -> Result<()> {
     let check = verify_file(&read(path)?, library).with_context(|| path.display().to_string())?;
-    println!(
+    say(format_args!(
         "{}: at most {:e} from candle in {}, on inputs of shape {:?}",
         path.display(),
         check.max_difference,
         check.engine,
         check.shapes
-    );
+    ));
     Ok(())
 }
 
@@ -170,8 +171,13 @@ fn run_inspect(path: &Path) -> Result<()> {
             inspect::describe_model(&bytes).with_context(|| path.display().to_string())?
         }
     };
-    print!("{text}");
+    say(format_args!("{}", text.trim_end()));
     Ok(())
+}
+
+/// Prints a line. Who closes stdout wants no more of it.
+fn say(line: std::fmt::Arguments) {
+    let _ = writeln!(std::io::stdout(), "{line}");
 }
 
 fn read(path: &Path) -> Result<Vec<u8>> {

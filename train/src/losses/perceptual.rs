@@ -85,7 +85,7 @@ impl PerceptualConfig {
                 view: View::PLAIN,
             },
             Kind::SqueezeNet => Self {
-                weights: PerceptualWeights { style: 1.0, content: 1.0, total_variation: 6e-6 },
+                weights: PerceptualWeights { style: 1.5, content: 1.0, total_variation: 2e-5 },
                 style_layers,
                 content_layers: layers(&[("features.4", 0.4), ("features.7", 1.0)]),
                 relative: true,

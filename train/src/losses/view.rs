@@ -14,8 +14,9 @@ pub struct View {
     /// Output, content and style are enlarged by a factor between these (bilinear), to whole pixels; at least 1. Between
     /// two different ones there are [`FACTORS`], each as likely as the others.
     pub enlarge: [f64; 2],
-    /// The enlargement loses so many rows and columns: as many as the shift at the top and the left, the others at the
-    /// bottom and the right.
+    /// The enlargement is surrounded by so many rows and columns of its reflection: as many as the shift at the top and
+    /// the left, the others at the bottom and the right. Cutting rows off would also move the rest, but then nobody
+    /// judged the border.
     pub jitter: usize,
 }
 
@@ -27,7 +28,7 @@ pub const FACTORS: usize = 4;
 pub struct Look {
     /// Which of the view's factors.
     pub factor: usize,
-    /// Rows and columns that are left out at the top and the left: each from 0 to the jitter.
+    /// Rows and columns that are added at the top and the left: each from 0 to the jitter.
     pub shift: [usize; 2],
 }
 
@@ -43,26 +44,23 @@ impl View {
         (0..count).map(|number| from + (to - from) * place(number)).collect()
     }
 
-    /// What is left of a side of so many pixels at the smallest factor.
-    pub fn side(&self, pixels: usize) -> usize {
-        enlarged(pixels, self.enlarge[0]).saturating_sub(self.jitter)
-    }
-
     /// A factor and a shift.
     pub fn random_look(&self, random: &mut Random) -> Look {
         let factor = random.below(self.factors().len() as u32) as usize;
         Look { factor, shift: [(); 2].map(|()| random.below(self.jitter as u32 + 1) as usize) }
     }
 
-    /// Shows pictures `[batch, channel, height, width]`. Fails where the jitter leaves nothing of them.
+    /// Shows pictures `[batch, channel, height, width]`. Fails where the jitter is as large as a side.
     pub fn show(&self, pictures: &Tensor, look: Look) -> Result<Tensor> {
         if *self == Self::PLAIN {
             return Ok(pictures.clone());
         }
         let (_, _, height, width) = pictures.dims4()?;
         let size = [height, width].map(|pixels| enlarged(pixels, self.factors()[look.factor]));
-        let [rows, columns] =
-            [0, 1].map(|side| look.shift[side]..look.shift[side] + size[side].saturating_sub(self.jitter));
+        let [rows, columns] = [0, 1].map(|side| {
+            let before = look.shift[side];
+            -(before as isize)..(size[side] + self.jitter - before) as isize
+        });
         enlarge(pictures, &Enlarged { size, rows, columns })
     }
 }
@@ -82,16 +80,16 @@ mod tests {
     }
 
     #[test]
-    fn views_are_moved_parts_of_the_enlargement() {
+    fn views_move_the_whole_enlargement() {
         let view = View { enlarge: [2.0, 2.0], jitter: 3 };
         let at = |shift| Look { factor: 0, shift };
         let picture = picture();
         let whole = View { enlarge: [2.0, 2.0], jitter: 0 }.show(&picture, at([0, 0])).unwrap();
-        assert_eq!((whole.dim(3).unwrap(), view.side(8)), (16, 13));
-        let part = view.show(&picture, at([1, 3])).unwrap();
-        let expected = whole.narrow(2, 1, 13).unwrap().narrow(3, 3, 13).unwrap();
+        let shown = view.show(&picture, at([1, 3])).unwrap();
+        assert_eq!((whole.dim(3).unwrap(), shown.dims()), (16, &[1, 3, 19, 19][..]));
+        let inner = shown.narrow(2, 1, 16).unwrap().narrow(3, 3, 16).unwrap();
         let values = |x: &Tensor| x.flatten_all().unwrap().to_vec1::<f32>().unwrap();
-        assert_eq!(values(&part), values(&expected));
+        assert_eq!(values(&inner), values(&whole));
         let mut random = Random::new(5, 0);
         let shifts: Vec<_> = (0..200).flat_map(|_| view.random_look(&mut random).shift).collect();
         assert!((0..=3).all(|shift| shifts.contains(&shift)) && shifts.iter().all(|shift| *shift <= 3));

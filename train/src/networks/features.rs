@@ -81,7 +81,7 @@ impl Features {
         if !path.exists() {
             return Err(Error::Data(format!("{}: no such file; {}", path.display(), advice(path))));
         }
-        let tensors = tensors::read(path)?;
+        let tensors = tensors::read(path).map_err(|error| Error::Checkpoint(format!("{error}; {}", advice(path))))?;
         Self::from_tensors(tensors, device)
             .map_err(|error| Error::Checkpoint(format!("{}: {error}; {}", path.display(), advice(path))))
     }

@@ -10,24 +10,27 @@ use crate::kernels::Float;
 use crate::kernels::bilinear::{Tap, interpolate, interpolate_adjoint};
 use crate::{Error, Result};
 
-/// A part of a picture's enlargement.
+/// A part of a picture's enlargement, or what surrounds it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Enlarged {
     /// The whole enlargement's rows and columns; at least the picture's own.
     pub size: [usize; 2],
-    /// Those of its rows that are computed.
-    pub rows: Range<usize>,
-    /// Those of its columns that are computed.
-    pub columns: Range<usize>,
+    /// The rows that are computed. Beyond the first and the last lies the reflection in them, as far as it goes.
+    pub rows: Range<isize>,
+    /// The columns that are computed.
+    pub columns: Range<isize>,
 }
 
 /// Enlarges pictures `[batch, channel, height, width]` as PyTorch's `interpolate(mode="bilinear")` does, corners not
-/// aligned, and gives a part of the result. Fails where that is empty or not all within the enlargement, or where a
-/// side would shrink.
+/// aligned, and gives a part of the result. Fails where that is empty or beyond the enlargement's reflection, or where
+/// a side would shrink.
 pub fn enlarge(x: &Tensor, to: &Enlarged) -> Result<Tensor> {
     let (batch, channels, height, width) = x.dims4()?;
     let Enlarged { size, rows, columns } = to;
-    let within = |range: &Range<usize>, size| !range.is_empty() && range.end <= size;
+    let within = |range: &Range<isize>, size: usize| {
+        let size = size as isize;
+        !range.is_empty() && range.start > -size && range.end < 2 * size
+    };
     if size[0] < height || size[1] < width || !within(rows, size[0]) || !within(columns, size[1]) {
         return Err(Error::Config(format!(
             "{to:?} is no part of an enlargement of a picture of {height} rows and {width} columns"
@@ -42,11 +45,13 @@ pub fn enlarge(x: &Tensor, to: &Enlarged) -> Result<Tensor> {
     }
 }
 
-fn taps(from: usize, to: usize, range: &Range<usize>) -> Vec<Tap> {
+fn taps(from: usize, to: usize, range: &Range<isize>) -> Vec<Tap> {
     let scale = from as f64 / to as f64;
+    let last = to as isize - 1;
     range
         .clone()
         .map(|at| {
+            let at = last - (last - at.abs()).abs();
             let place = ((at as f64 + 0.5) * scale - 0.5).max(0.0);
             let low = (place as usize).min(from - 1);
             let high = (low + 1).min(from - 1);
@@ -103,13 +108,15 @@ mod tests {
     use candle_core::Device;
 
     fn whole(size: [usize; 2]) -> Enlarged {
-        Enlarged { size, rows: 0..size[0], columns: 0..size[1] }
+        Enlarged { size, rows: 0..size[0] as isize, columns: 0..size[1] as isize }
     }
 
     #[test]
     fn derivatives() {
         let x = [normal(&[1, 2, 3, 4], 1)];
-        for to in [whole([6, 8]), Enlarged { size: [5, 4], rows: 1..4, columns: 2..4 }] {
+        let part = Enlarged { size: [5, 4], rows: 1..4, columns: 2..4 };
+        let around = Enlarged { size: [6, 8], rows: -3..8, columns: -7..15 };
+        for to in [whole([6, 8]), part, around] {
             check(&x, |t| enlarge(&t[0], &to));
             let (rows, columns) = (taps(3, to.size[0], &to.rows), taps(4, to.size[1], &to.columns));
             assert_same(&x, |t| enlarge(&t[0], &to), |t| plain(&t[0], &rows, &columns));
@@ -130,10 +137,18 @@ mod tests {
     }
 
     #[test]
+    fn beyond_the_border_lies_its_reflection() {
+        let x = Tensor::new(&[[[[0f32, 1.0, 4.0]]]], &Device::Cpu).unwrap();
+        let around = enlarge(&x, &Enlarged { size: [1, 3], rows: 0..1, columns: -2..5 }).unwrap();
+        assert_eq!(around.flatten_all().unwrap().to_vec1::<f32>().unwrap(), [4.0, 1.0, 0.0, 1.0, 4.0, 1.0, 0.0]);
+    }
+
+    #[test]
     fn what_is_no_part_is_refused() {
         let x = normal(&[1, 1, 4, 4], 1);
         assert!(enlarge(&x, &whole([3, 8])).is_err());
-        assert!(enlarge(&x, &Enlarged { size: [8, 8], rows: 0..9, columns: 0..8 }).is_err());
+        assert!(enlarge(&x, &Enlarged { size: [8, 8], rows: 0..16, columns: 0..8 }).is_err());
+        assert!(enlarge(&x, &Enlarged { size: [8, 8], rows: -8..8, columns: 0..8 }).is_err());
         assert!(enlarge(&x, &Enlarged { size: [8, 8], rows: 3..3, columns: 0..8 }).is_err());
     }
 }

@@ -1,4 +1,4 @@
-//! Ctrl-C and SIGTERM: the first asks the run to stop after its step, the second ends the process at once.
+//! Signals. The first Ctrl-C or SIGTERM asks the run to stop after its step, the second ends the process at once.
 
 use std::sync::OnceLock;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -23,6 +23,16 @@ pub fn install() -> Result<()> {
         .map_err(|error| error.to_string())
     });
     installed.clone().map_err(|error| Error::Run(format!("cannot take up Ctrl-C: {error}")))
+}
+
+/// From now on a write beyond the process's limit (`ulimit -f`) is an error, as on a full disk, and does not end the
+/// process.
+pub fn outlive_file_limits() {
+    #[cfg(unix)]
+    // SAFETY: it only sets how a signal is taken.
+    unsafe {
+        libc::signal(libc::SIGXFSZ, libc::SIG_IGN);
+    }
 }
 
 /// Whether the run is to stop.

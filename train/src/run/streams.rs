@@ -10,7 +10,7 @@ pub const LATENTS: u64 = 3 << 32;
 pub const SAMPLES: u64 = 4 << 32;
 /// Random changes of training pictures; one stream an epoch, which gives the seed of the epoch's items.
 pub const AUGMENTATION: u64 = 5 << 32;
-/// Where the pictures of a step are moved to before they are judged; one stream a step.
-pub const JITTER: u64 = 7 << 32;
 /// Which pictures of a set are held out for validation.
 pub const HELD_OUT: u64 = 6 << 32;
+/// Where the pictures of a step are moved to before they are judged; one stream a step.
+pub const JITTER: u64 = 7 << 32;

@@ -157,6 +157,17 @@ fn tensor(place: &Place, storage: &[u8]) -> Option<Tensor> {
     if count > storage.len() / size {
         return None;
     }
+    let mut expected = 1;
+    let contiguous = dims.iter().zip(strides).rev().all(|(dim, stride)| {
+        let as_expected = *dim == 1 || *stride == expected;
+        expected *= dim;
+        as_expected
+    });
+    if contiguous {
+        let first = offset.checked_mul(size)?;
+        let elements = storage.get(first..)?.get(..count * size)?;
+        return Tensor::from_raw_buffer(elements, *dtype, dims, &Device::Cpu).ok();
+    }
     let mut elements = Vec::with_capacity(count * size);
     let mut index = vec![0usize; dims.len()];
     for _ in 0..count {

@@ -40,6 +40,7 @@ type Training = Transformed<Arc<Content>, Transforms>;
 pub struct StyleTrainer {
     device: Device,
     network: Stylizer,
+    even_upsampling: bool,
     params: Params,
     loss: Perceptual,
     adam: Adam,
@@ -61,7 +62,7 @@ impl StyleTrainer {
         let seed = config.seed;
         let params = Params::new(DType::F32, device, Random::new(seed, streams::WEIGHTS));
         let network = Stylizer::new(params.root(), Sizes { width: config.width })?;
-        if config.smooth_start {
+        if config.even_upsampling {
             network.smooth_upsampling()?;
         }
         let normalise = Normalise::new(&IMAGENET_MEAN, &IMAGENET_STD)?;
@@ -85,6 +86,7 @@ impl StyleTrainer {
             adam: Adam::new(params.trained(), AdamConfig::new(config.lr))?,
             averaged: Averaged::new(params.all(), AveragedConfig::new(config.average))?,
             network,
+            even_upsampling: config.even_upsampling,
             params,
             schedule: config.schedule(steps),
             content,
@@ -133,6 +135,9 @@ impl Trainer for StyleTrainer {
         let look = self.loss.view().random_look(&mut Random::new(self.seed, streams::JITTER + self.step));
         let losses = self.loss.compute(&self.network.forward(&content)?, &content, look)?;
         self.adam.step(&losses.total.backward()?)?;
+        if self.even_upsampling {
+            self.network.even_upsampling()?;
+        }
         self.averaged.update()?;
         self.step += 1;
         let parts = [&losses.total, &losses.style, &losses.content, &losses.total_variation];

@@ -34,6 +34,7 @@ enum Command {
 }
 
 fn main() -> ExitCode {
+    easel_train::run::interrupt::outlive_file_limits();
     let Cli { command } = Cli::parse();
     easel_train::memory::keep_freed_memory();
     let done = match command {

@@ -3,9 +3,10 @@
 use std::path::PathBuf;
 use std::process::ExitCode;
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, ensure};
 use easel_runtime::files::{picture_format, save_picture};
 use easel_train::data::scenes::{Motif, scene};
+use easel_train::run::progress::Progress;
 
 /// Draw landscapes: pictures that look like photos, to try everything with.
 ///
@@ -20,9 +21,9 @@ pub struct Args {
     /// A folder, which is made, or one picture (png, jpg, webp, bmp, tiff)
     #[arg(short, long, value_name = "OUT")]
     output: PathBuf,
-    /// How many, in a folder
-    #[arg(short = 'n', long, value_name = "N", default_value_t = 6, value_parser = clap::value_parser!(u64).range(1..=100_000))]
-    count: u64,
+    /// How many, in a folder; 6 unless told
+    #[arg(short = 'n', long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..=100_000))]
+    count: Option<u64>,
     /// The number of the first one
     #[arg(long, value_name = "N", default_value_t = 0)]
     first: u64,
@@ -45,17 +46,23 @@ pub fn draw(args: Args) -> Result<ExitCode> {
     let (width, height) = args.size;
     if args.output.extension().is_some() && !args.output.is_dir() {
         picture_format(&args.output)?;
+        ensure!(args.count.is_none(), "{} names one picture; give a folder for several", args.output.display());
         save_picture(&args.output, &scene(args.seed, args.first, height, width).0)?;
         return Ok(ExitCode::SUCCESS);
     }
     std::fs::create_dir_all(&args.output)
         .with_context(|| format!("{}: cannot create the folder", args.output.display()))?;
-    let last = args.first.checked_add(args.count - 1).context("--first is too large")?;
+    let count = args.count.unwrap_or(Motif::ALL.len() as u64);
+    let last = args.first.checked_add(count - 1).context("--first is too large")?;
     let digits = last.to_string().len();
+    let mut progress = Progress::new(count, 0);
     for index in args.first..=last {
         let (picture, label) = scene(args.seed, index, height, width);
         let name = format!("{index:0digits$}-{}.png", Motif::ALL[label as usize].name());
         save_picture(&args.output.join(name), &picture)?;
+        progress.update(index + 1 - args.first, &[]);
     }
+    progress.finish();
+    eprintln!("wrote {count} scenes to {}", args.output.display());
     Ok(ExitCode::SUCCESS)
 }

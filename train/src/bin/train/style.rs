@@ -114,7 +114,7 @@ struct Flags {
     #[arg(long, value_name = "X")]
     smallest_crop: Option<f64>,
     /// Adam's learning rate at its highest; 1e-3 unless told
-    #[arg(long, value_name = "X")]
+    #[arg(long, value_name = "X", allow_negative_numbers = true)]
     lr: Option<f64>,
     /// How the learning rate goes
     #[arg(long, value_enum)]
@@ -123,13 +123,13 @@ struct Flags {
     #[arg(long, value_name = "D")]
     average: Option<f64>,
     /// The style's weight
-    #[arg(long, value_name = "X")]
+    #[arg(long, value_name = "X", allow_negative_numbers = true)]
     style_weight: Option<f64>,
     /// The content's weight
-    #[arg(long, value_name = "X")]
+    #[arg(long, value_name = "X", allow_negative_numbers = true)]
     content_weight: Option<f64>,
     /// The weight of the sum of differences between neighbouring pixels
-    #[arg(long, value_name = "X")]
+    #[arg(long, value_name = "X", allow_negative_numbers = true)]
     tv_weight: Option<f64>,
     /// The layers that are the style, as in `features.0=1,features.4=0.5`
     #[arg(long, value_name = "L=X,..")]

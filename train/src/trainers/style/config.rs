@@ -12,6 +12,9 @@ use crate::{Error, Result};
 /// The largest pictures to train on, in pixels a side.
 const MOST_SIZE: usize = 2048;
 
+/// The most steps, and epochs.
+const MOST_STEPS: u64 = 1_000_000_000;
+
 /// How the learning rate goes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
@@ -64,8 +67,8 @@ pub struct StyleConfig {
     pub augment: bool,
     /// The smallest part of a content picture's shorter side that is cut out at random.
     pub smallest_crop: f64,
-    /// Whether the stylizer begins with upsampling that interpolates, which draws no grid.
-    pub smooth_start: bool,
+    /// Whether the stylizer begins with upsampling that interpolates, and keeps it even: it draws no grid.
+    pub even_upsampling: bool,
     /// Adam's learning rate at its highest.
     pub lr: f64,
     /// How it goes.
@@ -124,7 +127,7 @@ impl StyleConfig {
             batch: 4,
             augment: false,
             smallest_crop: 1.0,
-            smooth_start: false,
+            even_upsampling: false,
             lr: 1e-3,
             lr_shape: LrShape::Constant,
             average: 0.999,
@@ -156,7 +159,7 @@ impl StyleConfig {
             batch: 2,
             augment: true,
             smallest_crop: 0.75,
-            smooth_start: true,
+            even_upsampling: true,
             lr_shape: LrShape::Cosine,
             average: 0.998,
             ..Self::classic()
@@ -218,9 +221,26 @@ impl StyleConfig {
                 return Err(Error::Config(format!("{name} is {weight}; give a finite number that is not negative")));
             }
         }
+        if [self.style_weight, self.content_weight, self.tv_weight] == [Some(0.0); 3] {
+            return Err(Error::Config(
+                "style_weight, content_weight and tv_weight are 0; give one of them more".into(),
+            ));
+        }
         for (name, factor) in [("enlarge_from", self.enlarge_from), ("enlarge", self.enlarge)] {
             if let Some(factor) = factor.filter(|factor| !(1.0..=8.0).contains(factor)) {
                 return Err(Error::Config(format!("{name} is {factor}; give a number from 1 to 8")));
+            }
+        }
+        if let (Some(from), Some(to)) = (self.enlarge_from, self.enlarge)
+            && from > to
+        {
+            return Err(Error::Config(format!(
+                "enlarge_from is {from}, above enlarge, {to}; give one that is not larger"
+            )));
+        }
+        for (name, count) in [("steps", self.steps), ("epochs", self.epochs)] {
+            if let Some(count) = count.filter(|count| !(1..=MOST_STEPS).contains(count)) {
+                return Err(Error::Config(format!("{name} is {count}; give a number from 1 to {MOST_STEPS}")));
             }
         }
         if (self.steps, self.epochs) == (None, None) {
@@ -239,12 +259,12 @@ impl StyleConfig {
             jitter: *self.jitter.get_or_insert(default.view.jitter),
         };
         for (name, size) in [("size", self.size), ("style_size", self.style_size)] {
-            if view.side(size) < kind.at_least() {
+            let least = kind.at_least().max(view.jitter + 1);
+            if size < least {
                 return Err(Error::Config(format!(
-                    "{name} is {size}, of which {} is judged, too few pixels for {}; give a size that leaves {}",
-                    view.side(size),
+                    "{name} is {size}, too few pixels for {} and a jitter of {}; give {least} or more",
                     kind.name(),
-                    kind.at_least()
+                    view.jitter
                 )));
             }
         }
@@ -265,7 +285,7 @@ impl StyleConfig {
     /// The number of steps over so many content pictures.
     pub fn total_steps(&self, pictures: usize) -> u64 {
         let epoch = pictures.div_ceil(self.batch) as u64;
-        self.epochs.map_or(self.steps.unwrap_or_default(), |epochs| epochs * epoch)
+        self.epochs.map_or(self.steps.unwrap_or_default(), |epochs| epochs.saturating_mul(epoch))
     }
 
     /// The learning rate's way through a run of so many steps.
