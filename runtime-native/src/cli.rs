@@ -71,6 +71,15 @@ pub fn finish(result: Result<()>) -> ExitCode {
     }
 }
 
+/// A write beyond `ulimit -f` is then an error, as on a full disk, and does not end the process.
+pub fn outlive_file_limits() {
+    #[cfg(unix)]
+    // SAFETY: ignoring a signal installs no handler, so nothing of this process can run at a bad moment.
+    unsafe {
+        libc::signal(libc::SIGXFSZ, libc::SIG_IGN);
+    }
+}
+
 /// How often a line is printed where stderr is no terminal.
 const LINE_EVERY: Duration = Duration::from_secs(5);
 

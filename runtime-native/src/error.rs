@@ -14,6 +14,16 @@ const GET_LIBRARY: &str = "run `cargo xtask setup`, or name the library with --o
 /// What helps where CUDA does not work.
 const GET_CUDA: &str = "run `cargo xtask setup --gpu` on a machine with an NVIDIA driver, or use --device cpu";
 
+/// The program for a model of another kind.
+fn remedy(source: &easel_runtime::Error) -> &'static str {
+    match source {
+        easel_runtime::Error::WrongKind { found: "classifier", .. } => "; `classify` runs it",
+        easel_runtime::Error::WrongKind { found: "generator", .. } => "; `sample` runs it",
+        easel_runtime::Error::WrongKind { found: "stylizer", .. } => "; `stylize` runs it",
+        _ => "",
+    }
+}
+
 /// Each text is one line: where, what, what to do.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
@@ -48,7 +58,7 @@ pub enum Error {
         reason: String,
     },
     /// A model file that cannot be used.
-    #[error("{}: {source}", path.display())]
+    #[error("{}: {source}{}", path.display(), remedy(source))]
     Model {
         /// The file.
         path: PathBuf,

@@ -38,7 +38,7 @@ impl Output {
 
     /// Makes the folder where one is wanted and tries whether a file can be written there.
     pub fn prepare(&self) -> Result<Prepared> {
-        let mut prepared = Prepared { created: vec![], keep: false };
+        let mut prepared = Prepared::default();
         let folder = match self {
             Self::Folder(path) => {
                 if path.exists() && !path.is_dir() {
@@ -47,13 +47,7 @@ impl Output {
                         path.display()
                     )));
                 }
-                // The outermost first, so that they can be removed in turn.
-                let missing: Vec<_> =
-                    path.ancestors().take_while(|above| !is_there(above)).map(Path::to_owned).collect();
-                for folder in missing.into_iter().rev() {
-                    fs::create_dir(&folder).map_err(|error| io_error(path, "cannot create the folder", error))?;
-                    prepared.created.push(folder);
-                }
+                prepared = create_folder(path)?;
                 path.as_path()
             }
             Self::Picture(path, _) if path.is_dir() => {
@@ -80,7 +74,7 @@ impl Output {
 }
 
 /// Folders made for an output. Those that are still empty go again when this is dropped, unless [`Prepared::keep`].
-#[derive(Debug)]
+#[derive(Debug, Default)]
 #[must_use = "dropped, it removes the folders that were made"]
 pub struct Prepared {
     created: Vec<PathBuf>,
@@ -101,6 +95,22 @@ impl Drop for Prepared {
             self.created.iter().rev().for_each(|folder| drop(fs::remove_dir(folder)));
         }
     }
+}
+
+/// Makes a folder and those above it that are missing.
+pub(crate) fn create_folder(path: &Path) -> Result<Prepared> {
+    let mut prepared = Prepared::default();
+    // The outermost first, so that they can be removed in turn.
+    let missing: Vec<_> = path.ancestors().take_while(|above| !is_there(above)).map(Path::to_owned).collect();
+    for folder in missing.into_iter().rev() {
+        match fs::create_dir(&folder) {
+            Ok(()) => prepared.created.push(folder),
+            // Another process was faster.
+            Err(_) if folder.is_dir() => {}
+            Err(error) => return Err(io_error(path, "cannot create the folder", error)),
+        }
+    }
+    Ok(prepared)
 }
 
 fn is_there(path: &Path) -> bool {

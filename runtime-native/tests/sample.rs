@@ -157,7 +157,7 @@ fn bad_models_are_named_and_leave_nothing() {
         ("cardless", common::model(&common::generator_graph(), None), "no Easel card"),
         ("damaged", with_card("{\"schema\": 1}"), "card cannot be read"),
         ("newer", with_card("{\"schema\": 99}"), "schema 99"),
-        ("stylizer", with_card(&stylizer.to_json()), "this model is a stylizer, not a generator"),
+        ("stylizer", with_card(&stylizer.to_json()), "this model is a stylizer, not a generator; `stylize` runs it"),
         ("other", with_card(&other_latent.to_json()), "Expected: 4"),
     ];
     let mut expected = vec!["m.onnx".to_string()];

@@ -164,13 +164,42 @@ fn an_input_is_never_replaced() {
         let errors = failure(&stylize(&folder, &format!("a.png -m m.onnx -o {alias} --overwrite")));
         assert!(errors.len() == 1 && errors[0].contains("would replace the input a.png"), "{errors:?}");
     }
-    // Also where it is another one's result.
-    let errors = failure(&stylize(&folder, "a.png other/a.png -m m.onnx -o other --overwrite"));
-    assert!(errors[0].contains("other/a.png: the result would replace the input"), "{errors:?}");
-    let errors = failure(&stylize(&folder, "a.png other -m m.onnx -o out"));
-    assert!(errors[0].contains("both a.png and other/a.png would be written there"), "{errors:?}");
-    assert_eq!(fs::read(at("a.png")).unwrap(), before);
-    assert!(!at("out").exists());
+    // Also where it is another one's result; in a folder the rest is done.
+    fs::write(at("b.png"), &before).unwrap();
+    let errors = failure(&stylize(&folder, "a.png b.png other/a.png -m m.onnx -o other --overwrite"));
+    let wanted = "would replace the input other/a.png; give another -o";
+    assert_eq!(errors[0], format!("error: a.png: its result other/a.png {wanted}"));
+    assert!(errors[2].contains("2 of 3 pictures failed, see above; wrote 1 picture to other"), "{errors:?}");
+    assert_eq!((fs::read(at("a.png")).unwrap(), fs::read(at("other/a.png")).unwrap()), (before.clone(), before));
+}
+
+#[test]
+fn results_of_one_name_do_not_stop_a_folder() {
+    let folder = folder();
+    let at = |name: &str| folder.path().join(name);
+    fs::create_dir(at("in")).unwrap();
+    for (name, side) in [("a.gif", 3), ("a.png", 4), ("b.bmp", 5)] {
+        photo(side, side).save(at("in").join(name)).unwrap();
+    }
+    for (flags, way_out) in [("-o out", "give it another -o"), ("-o out2 --format png", "leave --format away")] {
+        let errors = failure(&stylize(&folder, &format!("in -m m.onnx {flags}")));
+        let out = flags.split(' ').nth(1).unwrap();
+        let wanted = format!("{out}/a.png would be the result of in/a.gif too; rename one, or {way_out}");
+        assert_eq!(errors[0], format!("error: in/a.png: {wanted}"));
+        assert!(errors[1].contains("1 of 3 pictures failed, see above; wrote 2 pictures"), "{errors:?}");
+        assert_eq!((open(&folder, &format!("{out}/a.png")).width(), names(&at(out)).len()), (3, 2));
+    }
+}
+
+/// To look into a pipe that nobody writes to would wait for ever.
+#[cfg(unix)]
+#[test]
+fn pipes_are_no_pictures() {
+    let folder = folder();
+    assert!(Command::new("mkfifo").arg(folder.path().join("pipe")).status().unwrap().success());
+    let output = stylize(&folder, "pipe a.png -m m.onnx -o out");
+    assert_eq!(failure(&output)[0], "error: pipe: not a file");
+    assert_eq!(names(&folder.path().join("out")), ["a.png"]);
 }
 
 #[test]
@@ -189,7 +218,7 @@ fn one_bad_file_does_not_stop_the_rest() {
     let errors = failure(&output);
     let wanted = [
         "error: gone.png: cannot read: ",
-        "error: cut.jpg: the file is truncated",
+        "error: cut.jpg: the file stops before its end marker",
         "error: huge.jpg: a picture of 60000x60000; at most 16384 pixels a side",
         "error: text.jpg: not a picture of a known kind",
         "error: 4 of 5 pictures failed, see above; wrote 1 picture to out",
@@ -228,6 +257,9 @@ fn unfit_models_are_named() {
         assert!(errors.len() == 1 && errors[0].contains(wanted), "{errors:?}");
     }
     assert!(!at("out.png").exists());
+    let output = stylize(&folder, "a.png -m gone -o out.png --json");
+    let summary: Value = serde_json::from_slice(&output.stdout).unwrap();
+    assert_eq!(format!("error: {}", summary["summary"]["error"].as_str().unwrap()), failure(&output)[0]);
     assert_eq!(stylize(&folder, "a.png -m m.onnx").status.code(), Some(2));
 }
 
@@ -259,6 +291,9 @@ fn models_of_one_size_get_it() {
     RgbImage::from_pixel(50, 30, Rgb([10, 20, 30])).save(folder.path().join("flat.png")).unwrap();
     let output = succeeds(&folder, "flat.png -m f.onnx -o out.png");
     assert!(stderr(&output).contains("note: the model takes pictures of one size only"), "{}", stderr(&output));
+    assert!(!stderr(&output).contains("--tile"), "{}", stderr(&output));
+    let output = succeeds(&folder, "flat.png -m f.onnx -o tiled.png --tile 16");
+    assert!(stderr(&output).contains("note: --tile does not apply"), "{}", stderr(&output));
     assert_eq!(open(&folder, "out.png").to_rgb8(), RgbImage::from_pixel(50, 30, Rgb([245, 235, 225])));
 }
 
@@ -270,19 +305,21 @@ fn a_full_disk_leaves_nothing_half_written() {
     let at = |name: &str| folder.path().join(name);
     // Noise, so that the file is not small.
     let noise = |x: u32, y: u32| Rgb([0, 1, 2].map(|c| (x.wrapping_mul(2_654_435_761 + c * 977) ^ (y * 40_503)) as u8));
-    RgbImage::from_fn(700, 500, noise).save(at("large.bmp")).unwrap();
-    let limited = "trap '' XFSZ; ulimit -f 200; exec \"$0\" \"$@\"";
-    let arguments = ["large.bmp", "a.png", "-m", "m.onnx", "-o", "out"];
+    fs::create_dir_all(at("in/deep/er")).unwrap();
+    RgbImage::from_fn(700, 500, noise).save(at("in/deep/er/large.bmp")).unwrap();
+    let limited = "ulimit -f 200; exec \"$0\" \"$@\"";
+    let arguments = ["in", "a.png", "-m", "m.onnx", "-o", "out"];
     let output =
         Command::new("sh").args(["-c", limited, PROGRAM]).args(arguments).current_dir(folder.path()).output().unwrap();
     let errors = failure(&output);
-    assert!(errors[0].starts_with("error: out/large.bmp: cannot write: File too large"), "{errors:?}");
+    assert!(errors[0].starts_with("error: out/deep/er/large.bmp: cannot write: File too large"), "{errors:?}");
     assert_eq!(names(&at("out")), ["a.png"]);
     // What was there before is there after.
-    fs::write(at("out/large.bmp"), "before").unwrap();
+    fs::create_dir_all(at("out/deep/er")).unwrap();
+    fs::write(at("out/deep/er/large.bmp"), "before").unwrap();
     let arguments = [&arguments[..], &["--overwrite"]].concat();
     Command::new("sh").args(["-c", limited, PROGRAM]).args(arguments).current_dir(folder.path()).output().unwrap();
-    assert_eq!(fs::read(at("out/large.bmp")).unwrap(), b"before");
+    assert_eq!(fs::read(at("out/deep/er/large.bmp")).unwrap(), b"before");
 }
 
 #[test]
@@ -295,6 +332,13 @@ fn the_doctor_tries_everything() {
     assert!(line("library").contains("ONNX Runtime 1."), "{text}");
     assert!(line("cpu").contains("ok"), "{text}");
     assert!(line("night").contains("256x256 in "), "{text}");
+    // One that has a name is not tried twice, and nobody need read what is said.
+    let text = String::from_utf8(stylize(&folder, "--doctor -m models/night.onnx").stdout).unwrap();
+    assert_eq!(text.matches("256x256 in ").count(), 1, "{text}");
+    let (reader, closed) = std::io::pipe().unwrap();
+    drop(reader);
+    let unread = Command::new(PROGRAM).arg("--doctor").current_dir(folder.path()).stdout(closed).output().unwrap();
+    assert!(unread.status.success(), "{}", stderr(&unread));
     fs::write(folder.path().join("models/broken.onnx"), "broken").unwrap();
     let output = stylize(&folder, "--doctor");
     assert!(String::from_utf8_lossy(&output.stdout).contains("not an ONNX model"));

@@ -13,7 +13,9 @@ pub const MOST_PIXELS_A_SIDE: u32 = 1 << 14;
 /// The most memory that decoding one picture may take.
 const MOST_DECODED_BYTES: u64 = 1 << 30;
 
+const DAMAGED: &str = "the file is damaged or truncated; get another copy";
 const TRUNCATED: &str = "the file is truncated; get another copy";
+const ENDLESS: &str = "the file stops before its end marker: it is truncated; get another copy";
 
 /// A picture as it was read.
 #[derive(Debug, Clone)]
@@ -59,7 +61,7 @@ pub fn decode(path: &Path) -> Result<Decoded, String> {
     let mut picture = DynamicImage::from_decoder(decoder).map_err(|error| in_words(&error))?;
     // The decoder fills up what is missing with grey and says nothing.
     if format == ImageFormat::Jpeg && !fs::read(path).is_ok_and(|bytes| jpeg_ends(&bytes)) {
-        return Err(TRUNCATED.into());
+        return Err(ENDLESS.into());
     }
     picture.apply_orientation(orientation);
     Ok(Decoded { picture, format, icc_profile })
@@ -69,6 +71,8 @@ pub fn decode(path: &Path) -> Result<Decoded, String> {
 fn in_words(error: &ImageError) -> String {
     match error {
         ImageError::IoError(error) if error.kind() == io::ErrorKind::UnexpectedEof => TRUNCATED.into(),
+        // Whose words name the decoder's own types.
+        ImageError::Decoding(_) => DAMAGED.into(),
         other => other.to_string().split_whitespace().collect::<Vec<_>>().join(" "),
     }
 }
@@ -143,8 +147,17 @@ mod tests {
                 fs::write(&path, &bytes[..length]).unwrap();
                 let error = decode(&path).expect_err(&format!("{format:?} cut at {length} of {}", bytes.len()));
                 assert!(!error.contains('\n'), "{error}");
+                let words = ["truncated; get another copy", "not a picture of a known kind"];
+                assert!(words.iter().any(|words| error.contains(words)), "{format:?} cut at {length}: {error}");
             }
         }
+        let whole = encoded(ImageFormat::Jpeg);
+        fs::write(&path, &whole[..whole.len() - 2]).unwrap();
+        assert_eq!(decode(&path).unwrap_err(), ENDLESS);
+        let mut bytes = encoded(ImageFormat::Png);
+        bytes[20] ^= 1;
+        fs::write(&path, bytes).unwrap();
+        assert_eq!(decode(&path).unwrap_err(), DAMAGED);
     }
 
     #[test]

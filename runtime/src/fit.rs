@@ -13,7 +13,7 @@ use image::imageops::FilterType;
 
 use crate::decode::decode;
 
-/// Reads a picture file as [`decode`](crate::decode::decode) does. It has at least one pixel.
+/// Reads a picture file as [`decode`] does. It has at least one pixel.
 ///
 /// The error says what is wrong without the path.
 pub fn open(path: &Path) -> Result<DynamicImage, String> {

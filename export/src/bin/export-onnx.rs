@@ -89,6 +89,7 @@ struct ExportArgs {
 }
 
 fn main() -> ExitCode {
+    easel_native::cli::outlive_file_limits();
     let cli = Cli::parse();
     let result = match cli.command {
         Some(Command::Inspect { file }) => run_inspect(&file),

@@ -10,5 +10,6 @@ use easel_native::cli;
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
 fn main() -> ExitCode {
+    cli::outlive_file_limits();
     cli::finish(classify::run(&Args::parse()))
 }

@@ -11,6 +11,7 @@ use easel_native::sample::{self, Args, Plan};
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
 fn main() -> ExitCode {
+    cli::outlive_file_limits();
     let plan = Plan::from_args(&Args::parse())
         .unwrap_or_else(|misuse| Args::command().error(ErrorKind::ValueValidation, misuse).exit());
     cli::finish(sample::run(&plan))

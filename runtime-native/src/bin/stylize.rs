@@ -11,6 +11,7 @@ use easel_native::stylize::{self, Args, Plan};
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
 fn main() -> ExitCode {
+    cli::outlive_file_limits();
     let args = Args::parse();
     if args.doctor {
         return cli::finish(stylize::doctor(args.model.as_deref(), &args.engine));

@@ -24,8 +24,9 @@ Examples:
   stylize a.jpg -m other.onnx --range 0..255 -o b.jpg    somebody else's model
   stylize --doctor                                       what works on this machine
 
-A result keeps its picture's name, size, transparency (jpg has none: white) and
-colour profile. Other metadata is dropped; a camera's orientation is applied.
+Results have 8 bits a channel, and are RGB. A result keeps its picture's name, size,
+transparency (jpg has none: white) and colour profile (bmp has none). Other metadata
+is dropped; a camera's orientation is applied.
 
 A picture that would take more than 1.7 GB of memory is computed in tiles that
 share the statistics of a smaller copy, so no edges show.
@@ -34,6 +35,7 @@ share the statistics of a smaller copy, so no edges show.
   input, output, status (done, skipped, failed), width, height, tiles, ms, error
 where width to ms are there when it is done, and error when it failed; then
   {\"summary\": {done, skipped, failed, ms, model, engine}}
+or, where an error stops all before the first, {\"summary\": {done, ms, error}}
 
 Exit status: 0 done, 1 failed (also where any picture could not be done), 2 misuse.";
 

@@ -1,13 +1,12 @@
 //! An interruption leaves nothing half-written.
 
-use std::fs;
-use std::io;
 use std::path::Path;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use easel_runtime::files::write_atomically;
 
-use crate::output::Prepared;
+use crate::Result;
+use crate::output::{Prepared, create_folder};
 
 /// The exit status of a program that Ctrl-C ended.
 const INTERRUPTED: i32 = 130;
@@ -37,15 +36,12 @@ impl Guard {
         Self(state)
     }
 
-    /// Writes a result and makes its folder.
-    pub fn write(&self, path: &Path, bytes: &[u8]) -> io::Result<()> {
+    /// Writes a result and makes its folder, which goes again where it stays empty.
+    pub fn write(&self, path: &Path, bytes: &[u8]) -> Result<()> {
         let mut state = lock(&self.0);
-        if let Some(folder) = path.parent().filter(|folder| *folder != Path::new("")) {
-            fs::create_dir_all(folder).map_err(|error| {
-                io::Error::new(error.kind(), format!("{}: cannot create the folder: {error}", folder.display()))
-            })?;
-        }
+        let folders = path.parent().map(create_folder).transpose()?;
         write_atomically(path, bytes)?;
+        folders.into_iter().for_each(Prepared::keep);
         state.written += 1;
         Ok(())
     }

@@ -40,8 +40,9 @@ impl Jobs {
     }
 }
 
-/// Finds the pictures. What cannot be read is listed and does not stop the rest. Fails where a result would replace an
-/// input or another result, and where one is there already and that is not allowed.
+/// Finds the pictures. One that cannot be read, and one whose result in a folder would replace an input or another
+/// result, is listed and does not stop the rest. Fails where the one result that was named would replace an input, and
+/// where a result is there already and that is not allowed.
 pub(super) fn collect(plan: &Plan) -> Result<Jobs> {
     let mut jobs = Jobs::default();
     let mut pictures = vec![];
@@ -58,6 +59,8 @@ pub(super) fn collect(plan: &Plan) -> Result<Jobs> {
                 }
                 walk(input, plan.output.path(), &mut pictures, &mut jobs.failed);
             }
+            // To look into a pipe would wait for whoever writes to it.
+            Ok(found) if !found.is_file() => jobs.failed.push((input.clone(), "not a file".into())),
             Ok(_) => {
                 let name = input.file_name().map_or_else(|| PathBuf::from("picture"), PathBuf::from);
                 pictures.push((input.clone(), name));
@@ -71,25 +74,27 @@ pub(super) fn collect(plan: &Plan) -> Result<Jobs> {
     for (input, name) in pictures {
         let job = job(input, &name, plan);
         if let Some(same) = identity(&job.output).and_then(|identity| inputs.get(&identity)) {
-            return Err(Error::Impossible(format!(
-                "{}: the result would replace the input {}; give another -o",
-                job.output.display(),
-                same.display()
-            )));
-        }
-        match outputs.insert(job.output.clone(), job.input.clone()) {
-            // Named twice: alone, and by the folder it is in.
-            Some(other) if identity(&other) == identity(&job.input) => continue,
-            Some(other) => {
+            let (result, same) = (job.output.display(), same.display());
+            if let Output::Picture(..) = plan.output {
                 return Err(Error::Impossible(format!(
-                    "{}: both {} and {} would be written there; do them one after the other",
-                    job.output.display(),
-                    other.display(),
-                    job.input.display()
+                    "{result}: the result would replace the input {same}; give another -o"
                 )));
             }
-            None => {}
+            let why = format!("its result {result} would replace the input {same}; give another -o");
+            jobs.failed.push((job.input, why));
+            continue;
         }
+        if let Some(other) = outputs.get(&job.output) {
+            // Else it is named twice: alone, and by the folder it is in.
+            if identity(other) != identity(&job.input) {
+                let way_out = if plan.format.is_some() { "leave --format away" } else { "give it another -o" };
+                let (result, other) = (job.output.display(), other.display());
+                let why = format!("{result} would be the result of {other} too; rename one, or {way_out}");
+                jobs.failed.push((job.input, why));
+            }
+            continue;
+        }
+        outputs.insert(job.output.clone(), job.input.clone());
         if plan.existing != Existing::Overwrite && job.output.symlink_metadata().is_ok() {
             there.push(job);
         } else {

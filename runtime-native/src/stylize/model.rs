@@ -60,10 +60,9 @@ impl Stylizer {
         let mut file = AnyModelFile::read(path)?;
         let unfit = |what: String| Err(Error::Impossible(format!("{}: {what}", path.display())));
         if let Some(card) = &file.card {
-            match card.kind.name() {
-                "stylizer" => {}
-                "classifier" => return unfit("this model is a classifier, not a stylizer; `classify` runs it".into()),
-                other => return unfit(format!("this model is a {other}, not a stylizer; `sample` runs it")),
+            let (found, wanted) = (card.kind.name(), "stylizer");
+            if found != wanted {
+                return Err(in_file(path, easel_runtime::Error::WrongKind { found, wanted }));
             }
             if range.is_some() || bgr {
                 return unfit("its card says what its numbers are; leave --range and --bgr away".into());

@@ -1,37 +1,38 @@
 //! The work of `stylize`.
 
 use std::io::{self, Write};
+use std::path::Path;
 use std::time::Instant;
 
 use easel_runtime::Engine;
 use serde_json::{Value, json};
 
-use super::Plan;
 use super::guard::Guard;
-use super::jobs::{self, Job};
+use super::jobs::{self, Job, Jobs};
 use super::memory::tiling;
 use super::model::{self, Stylizer};
 use super::photo::Photo;
+use super::{Plan, TileSize};
 use crate::cli::{self, Progress};
 use crate::{Error, Result, find_model};
 
 /// Stylizes the pictures one by one. One that fails is reported in its place and fails the whole at the end.
 pub fn run(plan: &Plan) -> Result<()> {
     let started = Instant::now();
-    let jobs = jobs::collect(plan)?;
-    let path = find_model(&plan.model)?;
-    let mut stylizer = Stylizer::open(&path, plan.range, plan.bgr, &plan.options)?;
-    let guard = Guard::new(plan.output.prepare()?);
+    let mut report = Report { shown: plan.json, ..Report::default() };
+    let (jobs, mut stylizer, guard) = prepare(plan).inspect_err(|error| report.stopped(error, started))?;
     cli::announce(&stylizer.engine);
     if stylizer.guessed_range && stylizer.range_looks_wrong().unwrap_or(false) {
         eprintln!(
             "hint: what this model gives is far outside 0..1, so results may be black and white; try --range 0..255"
         );
     }
+    if let (false, TileSize::Pixels(_)) = (stylizer.fit.is_free(), plan.tile) {
+        eprintln!("note: --tile does not apply: the model takes pictures of one size only");
+    }
 
-    let mut report = Report { shown: plan.json, ..Report::default() };
     for (path, why) in &jobs.failed {
-        report.failed(path.display().to_string(), None, why, &Progress::new(0, ""));
+        report.failed(path, None, &Failure::Input(why.clone()), &Progress::new(0, ""));
     }
     for job in &jobs.skipped {
         report.skipped(job);
@@ -43,7 +44,7 @@ pub fn run(plan: &Plan) -> Result<()> {
         let began = Instant::now();
         match work.picture(job, single, &mut pictures) {
             Ok(done) => report.done(job, &done, began),
-            Err(error) => report.failed(job.input.display().to_string(), Some(job), &error.to_string(), &pictures),
+            Err(failure) => report.failed(&job.input, Some(job), &failure, &pictures),
         }
         if !single {
             pictures.advance(1);
@@ -51,6 +52,22 @@ pub fn run(plan: &Plan) -> Result<()> {
     }
     drop(pictures);
     report.finish(plan, &jobs, &stylizer, started)
+}
+
+/// All that can stop the whole.
+fn prepare(plan: &Plan) -> Result<(Jobs, Stylizer, Guard)> {
+    let jobs = jobs::collect(plan)?;
+    let path = find_model(&plan.model)?;
+    let stylizer = Stylizer::open(&path, plan.range, plan.bgr, &plan.options)?;
+    Ok((jobs, stylizer, Guard::new(plan.output.prepare()?)))
+}
+
+/// Why there is no result.
+enum Failure {
+    /// It is about the picture, which the text does not name.
+    Input(String),
+    /// It is about the result, which the text names.
+    Output(String),
 }
 
 /// What became of a picture.
@@ -69,9 +86,8 @@ struct Work<'a> {
 }
 
 impl Work<'_> {
-    /// Does a picture. The error's text does not name it, unless it is about the result.
-    fn picture(&mut self, job: &Job, single: bool, progress: &mut Progress) -> Result<Done> {
-        let photo = Photo::open(&job.input, self.plan.max_size).map_err(Error::Impossible)?;
+    fn picture(&mut self, job: &Job, single: bool, progress: &mut Progress) -> Result<Done, Failure> {
+        let photo = Photo::open(&job.input, self.plan.max_size).map_err(Failure::Input)?;
         let (width, height) = (photo.rgb.width, photo.rgb.height);
         let (tiles, thumbnail) = if !self.stylizer.fit.is_free() {
             if !self.stylizer.fit.fits(width, height) {
@@ -93,11 +109,14 @@ impl Work<'_> {
                 progress.advance(1)
             }
         };
-        let stylized = self.stylizer.run(&photo.rgb, &tiles, thumbnail, self.plan.look, advance)?;
+        let stylized = self
+            .stylizer
+            .run(&photo.rgb, &tiles, thumbnail, self.plan.look, advance)
+            .map_err(|error| Failure::Input(error.to_string()))?;
         let bytes = Photo { rgb: stylized, ..photo }
             .encode(job.format, self.plan.quality)
-            .map_err(|error| Error::Impossible(format!("{}: cannot write: {error}", job.output.display())))?;
-        self.guard.write(&job.output, &bytes)?;
+            .map_err(|error| Failure::Output(format!("{}: cannot write: {error}", job.output.display())))?;
+        self.guard.write(&job.output, &bytes).map_err(|error| Failure::Output(error.to_string()))?;
         Ok(Done { width, height, tiles: tiles.len() })
     }
 
@@ -134,18 +153,31 @@ impl Report {
         self.print(&about(job, "skipped"));
     }
 
-    fn failed(&mut self, input: String, job: Option<&Job>, why: &str, progress: &Progress) {
+    fn failed(&mut self, input: &Path, job: Option<&Job>, failure: &Failure, progress: &Progress) {
         self.failed += 1;
-        // The result's path is there already where writing failed.
-        let about_output = job.is_some_and(|job| why.starts_with(&job.output.display().to_string()));
-        let line = if about_output { why.to_string() } else { format!("{input}: {why}") };
-        progress.say(&format!("error: {line}"));
+        let why = match failure {
+            Failure::Input(why) => {
+                progress.say(&format!("error: {}: {why}", input.display()));
+                why
+            }
+            Failure::Output(why) => {
+                progress.say(&format!("error: {why}"));
+                why
+            }
+        };
+        let input = input.to_string_lossy();
         let output = job.map(|job| job.output.to_string_lossy());
         self.print(&json!({ "input": input, "output": output, "status": "failed", "error": why }));
     }
 
+    /// An error that came before the first picture.
+    fn stopped(&mut self, error: &Error, started: Instant) {
+        let ms = started.elapsed().as_millis() as u64;
+        self.print(&json!({ "summary": { "done": 0, "ms": ms, "error": error.to_string() } }));
+    }
+
     /// Says how it went.
-    fn finish(mut self, plan: &Plan, jobs: &jobs::Jobs, stylizer: &Stylizer, started: Instant) -> Result<()> {
+    fn finish(mut self, plan: &Plan, jobs: &Jobs, stylizer: &Stylizer, started: Instant) -> Result<()> {
         let (skipped, failed, took) = (jobs.skipped.len(), self.failed, started.elapsed());
         self.print(&json!({ "summary": {
             "done": self.done, "skipped": skipped, "failed": failed, "ms": took.as_millis() as u64,

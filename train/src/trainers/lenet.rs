@@ -5,7 +5,6 @@ mod config;
 mod sets;
 mod shift;
 
-use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -17,7 +16,8 @@ pub use sets::{Sets, load_test};
 pub use shift::RandomShift;
 
 use super::judgement::judge;
-use crate::data::{Batches, DataLoader, Loading, Options, PictureBatch, Pictures, Place, Shuffle, Transformed, stack};
+use super::learner::Learner;
+use crate::data::{Batches, DataLoader, Loading, Options, PictureBatch, Pictures, Shuffle, Transformed, stack};
 use crate::losses::cross_entropy;
 use crate::networks::lenet::{Lenet, Sizes};
 use crate::optim::{Adam, AdamConfig, Averaged, AveragedConfig, Schedule};
@@ -31,10 +31,8 @@ type Training = Transformed<Pictures, RandomShift>;
 pub struct LenetTrainer {
     device: Device,
     network: Lenet,
-    params: Params,
-    adam: Adam,
+    learner: Learner,
     schedule: Schedule,
-    averaged: Averaged,
     loader: DataLoader<Training, PictureBatch>,
     loading: Loading<Training, PictureBatch>,
     validation: Pictures,
@@ -64,10 +62,12 @@ impl LenetTrainer {
         let loader = DataLoader::new(dataset, batches, stack(device, None), options);
         Ok(Self {
             device: device.clone(),
-            adam: Adam::new(params.trained(), adam)?,
-            averaged: Averaged::new(params.all(), AveragedConfig::new(config.average))?,
+            learner: Learner {
+                adam: Adam::new(params.trained(), adam)?,
+                averaged: Averaged::new(params.all(), AveragedConfig::new(config.average))?,
+                params,
+            },
             network,
-            params,
             schedule: config.schedule(steps),
             loading: loader.start()?,
             loader,
@@ -86,11 +86,11 @@ impl Trainer for LenetTrainer {
     fn step(&mut self) -> Result<Vec<(&'static str, f64)>> {
         let batch = self.loading.next().ok_or_else(|| Error::Run("the data has ended".into()))??;
         let PictureBatch { images, labels } = batch;
-        self.adam.set_lr_factor(self.schedule.factor(self.step));
+        self.learner.adam.set_lr_factor(self.schedule.factor(self.step));
         let logits = self.network.classify(&images)?;
         let loss = cross_entropy(&logits, &labels)?;
-        self.adam.step(&loss.backward()?)?;
-        self.averaged.update()?;
+        self.learner.adam.step(&loss.backward()?)?;
+        self.learner.averaged.update()?;
         self.step += 1;
         let right = logits.detach().argmax(1)?.eq(&labels)?.to_dtype(DType::F32)?.mean_all()?;
         let number = |tensor: Tensor| -> Result<f64> { Ok(f64::from(tensor.to_scalar::<f32>()?)) };
@@ -98,9 +98,9 @@ impl Trainer for LenetTrainer {
     }
 
     fn evaluate(&mut self) -> Result<Vec<(&'static str, f64)>> {
-        self.params.set_frozen(true);
-        let judged = self.averaged.swapped(|| judge(&self.network, &self.validation, &self.device));
-        self.params.set_frozen(false);
+        self.learner.params.set_frozen(true);
+        let judged = self.learner.averaged.swapped(|| judge(&self.network, &self.validation, &self.device));
+        self.learner.params.set_frozen(false);
         let judged = judged?;
         Ok(vec![("loss", judged.loss), ("accuracy", judged.accuracy())])
     }
@@ -114,35 +114,12 @@ impl Trainer for LenetTrainer {
     }
 
     fn snapshot(&self) -> Result<Snapshot> {
-        let prefixed = |prefix: &str, tensors: BTreeMap<String, Tensor>| {
-            let prefix = prefix.to_string();
-            tensors.into_iter().map(move |(name, tensor)| (format!("{prefix}.{name}"), tensor))
-        };
-        Ok(Snapshot {
-            architecture: self.sizes().architecture(),
-            weights: self.averaged.to_tensors(),
-            state: prefixed("network", self.params.to_tensors())
-                .chain(prefixed("averaged", self.averaged.state()?))
-                .chain(prefixed("adam", self.adam.state()?))
-                .collect(),
-            trainer: serde_json::to_value(self.loading.place()).expect("a place is plain numbers"),
-        })
+        self.learner.snapshot(self.sizes().architecture(), self.loading.place())
     }
 
     fn restore(&mut self, checkpoint: &Checkpoint) -> Result<()> {
-        if checkpoint.architecture != self.sizes().architecture() {
-            return Err(Error::Checkpoint(format!(
-                "the checkpoint is of a {} with other sizes than this run's; resume it without changing them",
-                checkpoint.architecture.name
-            )));
-        }
-        let place: Place = serde_json::from_value(checkpoint.record.trainer.clone())
-            .map_err(|error| Error::Checkpoint(format!("the checkpoint's record cannot be read: {error}")))?;
-        let loading = self.loader.resume(place)?;
-        self.params.load(&checkpoint.part("network"))?;
-        self.averaged.load_state(&checkpoint.part("averaged"))?;
-        self.adam.load_state(&checkpoint.part("adam"))?;
-        self.loading = loading;
+        let architecture = self.sizes().architecture();
+        self.loading = self.learner.restore(&architecture, checkpoint, |place| self.loader.resume(place))?;
         self.step = checkpoint.record.step;
         Ok(())
     }

@@ -2,5 +2,6 @@
 
 pub mod gan;
 pub mod judgement;
+mod learner;
 pub mod lenet;
 pub mod style;

@@ -5,7 +5,6 @@ mod config;
 mod inputs;
 mod sheet;
 
-use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -15,10 +14,9 @@ use easel_runtime::{Picture, Random};
 pub use config::{LrShape, StyleConfig, title};
 pub use inputs::Inputs;
 
+use super::learner::Learner;
 use crate::data::transform::{CentreSquare, Normalise, RandomFlip, RandomSquare, Resize, Transform};
-use crate::data::{
-    Batches, Content, DataLoader, Dataset, Loading, Options, PictureBatch, Place, Shuffle, Transformed, stack,
-};
+use crate::data::{Batches, Content, DataLoader, Dataset, Loading, Options, PictureBatch, Shuffle, Transformed, stack};
 use crate::losses::perceptual::Perceptual;
 use crate::networks::style::{IMAGENET_MEAN, IMAGENET_STD, Sizes, Stylizer};
 use crate::optim::{Adam, AdamConfig, Averaged, AveragedConfig, Schedule};
@@ -41,11 +39,9 @@ pub struct StyleTrainer {
     device: Device,
     network: Stylizer,
     even_upsampling: bool,
-    params: Params,
+    learner: Learner,
     loss: Perceptual,
-    adam: Adam,
     schedule: Schedule,
-    averaged: Averaged,
     content: Arc<Content>,
     loader: DataLoader<Training, PictureBatch>,
     loading: Loading<Training, PictureBatch>,
@@ -83,11 +79,13 @@ impl StyleTrainer {
         Ok(Self {
             device: device.clone(),
             loss: Perceptual::new(features, &style, &loss)?,
-            adam: Adam::new(params.trained(), AdamConfig::new(config.lr))?,
-            averaged: Averaged::new(params.all(), AveragedConfig::new(config.average))?,
+            learner: Learner {
+                adam: Adam::new(params.trained(), AdamConfig::new(config.lr))?,
+                averaged: Averaged::new(params.all(), AveragedConfig::new(config.average))?,
+                params,
+            },
             network,
             even_upsampling: config.even_upsampling,
-            params,
             schedule: config.schedule(steps),
             content,
             loading: loader.start()?,
@@ -131,14 +129,14 @@ impl Trainer for StyleTrainer {
     fn step(&mut self) -> Result<Vec<(&'static str, f64)>> {
         let batch = self.loading.next().ok_or_else(|| Error::Run("the content has ended".into()))??;
         let content = batch.images;
-        self.adam.set_lr_factor(self.schedule.factor(self.step));
+        self.learner.adam.set_lr_factor(self.schedule.factor(self.step));
         let look = self.loss.view().random_look(&mut Random::new(self.seed, streams::JITTER + self.step));
         let losses = self.loss.compute(&self.network.forward(&content)?, &content, look)?;
-        self.adam.step(&losses.total.backward()?)?;
+        self.learner.adam.step(&losses.total.backward()?)?;
         if self.even_upsampling {
             self.network.even_upsampling()?;
         }
-        self.averaged.update()?;
+        self.learner.averaged.update()?;
         self.step += 1;
         let parts = [&losses.total, &losses.style, &losses.content, &losses.total_variation];
         let names = PARTS.iter().chain(&STYLE_LAYERS);
@@ -161,9 +159,9 @@ impl Trainer for StyleTrainer {
                 .map_err(|error| Error::Run(format!("no samples: {error}")))?;
             Ok([picture.clone(), stylized.into_iter().next().expect("one picture went in")])
         };
-        self.params.set_frozen(true);
-        let pairs = self.averaged.swapped(|| self.samples.iter().map(stylize).collect::<Result<Vec<_>>>());
-        self.params.set_frozen(false);
+        self.learner.params.set_frozen(true);
+        let pairs = self.learner.averaged.swapped(|| self.samples.iter().map(stylize).collect::<Result<Vec<_>>>());
+        self.learner.params.set_frozen(false);
         Ok(vec![sheet::sheet(&pairs?)])
     }
 
@@ -172,35 +170,12 @@ impl Trainer for StyleTrainer {
     }
 
     fn snapshot(&self) -> Result<Snapshot> {
-        let prefixed = |prefix: &str, tensors: BTreeMap<String, Tensor>| {
-            let prefix = prefix.to_string();
-            tensors.into_iter().map(move |(name, tensor)| (format!("{prefix}.{name}"), tensor))
-        };
-        Ok(Snapshot {
-            architecture: self.sizes().architecture(),
-            weights: self.averaged.to_tensors(),
-            state: prefixed("network", self.params.to_tensors())
-                .chain(prefixed("averaged", self.averaged.state()?))
-                .chain(prefixed("adam", self.adam.state()?))
-                .collect(),
-            trainer: serde_json::to_value(self.loading.place()).expect("a place is plain numbers"),
-        })
+        self.learner.snapshot(self.sizes().architecture(), self.loading.place())
     }
 
     fn restore(&mut self, checkpoint: &Checkpoint) -> Result<()> {
-        if checkpoint.architecture != self.sizes().architecture() {
-            return Err(Error::Checkpoint(format!(
-                "the checkpoint is of a {} with other sizes than this run's; resume it without changing them",
-                checkpoint.architecture.name
-            )));
-        }
-        let place: Place = serde_json::from_value(checkpoint.record.trainer.clone())
-            .map_err(|error| Error::Checkpoint(format!("the checkpoint's record cannot be read: {error}")))?;
-        let loading = self.loader.resume(place)?;
-        self.params.load(&checkpoint.part("network"))?;
-        self.averaged.load_state(&checkpoint.part("averaged"))?;
-        self.adam.load_state(&checkpoint.part("adam"))?;
-        self.loading = loading;
+        let architecture = self.sizes().architecture();
+        self.loading = self.learner.restore(&architecture, checkpoint, |place| self.loader.resume(place))?;
         self.step = checkpoint.record.step;
         Ok(())
     }
