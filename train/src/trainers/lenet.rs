@@ -127,6 +127,8 @@ impl Trainer for LenetTrainer {
 
 #[cfg(test)]
 mod tests {
+    use std::collections::BTreeMap;
+
     use super::*;
     use crate::data::synthetic;
     use crate::run::checkpoint::Record;
