@@ -334,7 +334,7 @@ fn the_doctor_tries_everything() {
     assert!(line("night").contains("256x256 in "), "{text}");
     // One that has a name is not tried twice, and nobody need read what is said.
     let text = String::from_utf8(stylize(&folder, "--doctor -m models/night.onnx").stdout).unwrap();
-    assert_eq!(text.matches("256x256 in ").count(), 1, "{text}");
+    assert_eq!(text.matches("Negative, a stylizer").count(), 1, "{text}");
     let (reader, closed) = std::io::pipe().unwrap();
     drop(reader);
     let unread = Command::new(PROGRAM).arg("--doctor").current_dir(folder.path()).stdout(closed).output().unwrap();
