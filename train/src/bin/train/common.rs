@@ -1,6 +1,6 @@
 //! What all trainings share: settings, and the way from a trainer to a run folder.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use anyhow::{Context, Result};
@@ -11,6 +11,20 @@ use easel_train::run::estimate::{Estimate, estimate};
 use easel_train::run::progress::duration;
 use easel_train::run::session::{self, Outcome, Plan, Trainer};
 use easel_train::run::{Checkpoint, RunFolder, interrupt};
+
+/// What every training is told, beside its settings. Each has `--resume` itself.
+#[derive(clap::Args)]
+pub struct RunArgs {
+    /// The folder that the run's own folder is made in
+    #[arg(long, value_name = "DIR", default_value = "runs", conflicts_with = "resume")]
+    pub out: PathBuf,
+    /// A file of settings: they go over the preset's, flags go over them
+    #[arg(long, value_name = "F.toml", conflicts_with = "resume")]
+    pub config: Option<PathBuf>,
+    /// Check everything, print the resolved settings and what the run would take by a few steps' measure; write nothing
+    #[arg(long)]
+    pub dry_run: bool,
+}
 
 /// Of these a layer of the configuration that sets one removes the other.
 pub const EXCLUSIVE: [&str; 2] = ["steps", "epochs"];

@@ -13,7 +13,7 @@ use easel_train::run::{RunFolder, config, device};
 use easel_train::trainers::gan::{FORMAT, GanConfig, GanTrainer};
 use serde::Serialize;
 
-use crate::common::{self, EXCLUSIVE, Job};
+use crate::common::{self, EXCLUSIVE, Job, RunArgs};
 
 /// Train the vanilla GAN on pictures, made 28x28 and grey, and leave a run folder.
 ///
@@ -32,21 +32,14 @@ use crate::common::{self, EXCLUSIVE, Job};
   train gan --resume runs/00003-gan-mnist --steps 30000"
 )]
 pub struct Args {
-    /// The folder that the run's own folder is made in
-    #[arg(long, value_name = "DIR", default_value = "runs", conflicts_with = "resume")]
-    out: PathBuf,
     /// Where the settings start from
     #[arg(long, value_enum, default_value = "classic", conflicts_with = "resume")]
     preset: Preset,
-    /// A file of settings: they go over the preset's, flags go over them
-    #[arg(long, value_name = "F.toml", conflicts_with = "resume")]
-    config: Option<PathBuf>,
     /// Go on with a run, from its newest checkpoint
     #[arg(long, value_name = "RUN", conflicts_with_all = ["seed", "batch", "critic_steps"])]
     resume: Option<PathBuf>,
-    /// Check everything, print the resolved settings and what the run would take by a few steps' measure; write nothing
-    #[arg(long)]
-    dry_run: bool,
+    #[command(flatten)]
+    run: RunArgs,
     #[command(flatten)]
     flags: Flags,
 }
@@ -164,8 +157,8 @@ pub fn train(args: Args) -> Result<ExitCode> {
         classes: pictures.classes.clone(),
     };
     let settings = config::to_text(&config)?;
-    let out = (args.out.as_path(), pictures.name.as_str());
-    Job { command: "gan", settings, plan, resumed, out, dry_run: args.dry_run }.run(&mut trainer)
+    let out = (args.run.out.as_path(), pictures.name.as_str());
+    Job { command: "gan", settings, plan, resumed, out, dry_run: args.run.dry_run }.run(&mut trainer)
 }
 
 fn resolve(args: &Args, resumed: Option<&RunFolder>) -> Result<GanConfig> {
@@ -174,5 +167,5 @@ fn resolve(args: &Args, resumed: Option<&RunFolder>) -> Result<GanConfig> {
         (None, Preset::Classic) => GanConfig::classic(),
         (None, Preset::Quick) => GanConfig::quick(),
     };
-    Ok(config::resolve(&base, args.config.as_deref(), &args.flags, &EXCLUSIVE)?)
+    Ok(config::resolve(&base, args.run.config.as_deref(), &args.flags, &EXCLUSIVE)?)
 }

@@ -11,7 +11,7 @@ use easel_train::run::{RunFolder, config, device};
 use easel_train::trainers::lenet::{LenetConfig, LenetTrainer, Sets};
 use serde::Serialize;
 
-use crate::common::{self, EXCLUSIVE, Job};
+use crate::common::{self, EXCLUSIVE, Job, RunArgs};
 
 /// Train a LeNet to tell the classes of pictures, made 32x32, and leave a run folder.
 ///
@@ -31,21 +31,14 @@ use crate::common::{self, EXCLUSIVE, Job};
   train lenet --resume runs/00003-lenet-mnist   go on where the run was interrupted"
 )]
 pub struct Args {
-    /// The folder that the run's own folder is made in
-    #[arg(long, value_name = "DIR", default_value = "runs", conflicts_with = "resume")]
-    out: PathBuf,
     /// Where the settings start from
     #[arg(long, value_enum, default_value = "classic", conflicts_with = "resume")]
     preset: Preset,
-    /// A file of settings: they go over the preset's, flags go over them
-    #[arg(long, value_name = "F.toml", conflicts_with = "resume")]
-    config: Option<PathBuf>,
     /// Go on with a run, from its newest checkpoint
     #[arg(long, value_name = "RUN", conflicts_with_all = ["seed", "batch", "channels", "classes"])]
     resume: Option<PathBuf>,
-    /// Check everything, print the resolved settings and what the run would take by a few steps' measure; write nothing
-    #[arg(long)]
-    dry_run: bool,
+    #[command(flatten)]
+    run: RunArgs,
     #[command(flatten)]
     flags: Flags,
 }
@@ -154,8 +147,8 @@ pub fn train(args: Args) -> Result<ExitCode> {
         classes,
     };
     let settings = config::to_text(&config)?;
-    let out = (args.out.as_path(), name.as_str());
-    Job { command: "lenet", settings, plan, resumed, out, dry_run: args.dry_run }.run(&mut trainer)
+    let out = (args.run.out.as_path(), name.as_str());
+    Job { command: "lenet", settings, plan, resumed, out, dry_run: args.run.dry_run }.run(&mut trainer)
 }
 
 fn resolve(args: &Args, resumed: Option<&RunFolder>) -> Result<LenetConfig> {
@@ -164,5 +157,5 @@ fn resolve(args: &Args, resumed: Option<&RunFolder>) -> Result<LenetConfig> {
         (None, Preset::Classic) => LenetConfig::classic(),
         (None, Preset::Quick) => LenetConfig::quick(),
     };
-    Ok(config::resolve(&base, args.config.as_deref(), &args.flags, &EXCLUSIVE)?)
+    Ok(config::resolve(&base, args.run.config.as_deref(), &args.flags, &EXCLUSIVE)?)
 }

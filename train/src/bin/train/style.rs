@@ -15,7 +15,7 @@ use easel_train::run::{RunFolder, config, device};
 use easel_train::trainers::style::{Inputs, LrShape, StyleConfig, StyleTrainer, title};
 use serde::Serialize;
 
-use crate::common::{self, EXCLUSIVE, Job};
+use crate::common::{self, EXCLUSIVE, Job, RunArgs};
 
 /// Train a network that gives any picture the style of one picture, and leave a run folder.
 ///
@@ -38,21 +38,14 @@ use crate::common::{self, EXCLUSIVE, Job};
   train style --resume runs/00003-style-wave"
 )]
 pub struct Args {
-    /// The folder that the run's own folder is made in
-    #[arg(long, value_name = "DIR", default_value = "runs", conflicts_with = "resume")]
-    out: PathBuf,
     /// Where the settings start from
     #[arg(long, value_enum, default_value = "classic", conflicts_with = "resume")]
     preset: Preset,
-    /// A file of settings: they go over the preset's, flags go over them
-    #[arg(long, value_name = "F.toml", conflicts_with = "resume")]
-    config: Option<PathBuf>,
     /// Go on with a run, from its newest checkpoint
     #[arg(long, value_name = "RUN", conflicts_with_all = ["seed", "batch", "width", "size", "style_size"])]
     resume: Option<PathBuf>,
-    /// Check everything, print the resolved settings and what the run would take by a few steps' measure; write nothing
-    #[arg(long)]
-    dry_run: bool,
+    #[command(flatten)]
+    run: RunArgs,
     #[command(flatten)]
     flags: Flags,
 }
@@ -256,8 +249,8 @@ pub fn train(args: Args) -> Result<ExitCode> {
         classes: vec![],
     };
     let settings = config::to_text(&config)?;
-    let out = (args.out.as_path(), stem.as_str());
-    let done = Job { command: "style", settings, plan, resumed, out, dry_run: args.dry_run }.run(&mut trainer);
+    let out = (args.run.out.as_path(), stem.as_str());
+    let done = Job { command: "style", settings, plan, resumed, out, dry_run: args.run.dry_run }.run(&mut trainer);
     trainer.warning().into_iter().for_each(|line| eprintln!("warning: {line}"));
     done
 }
@@ -276,5 +269,5 @@ fn resolve(args: &Args, resumed: Option<&RunFolder>) -> Result<StyleConfig> {
         (None, Preset::Light) => StyleConfig::light(),
         (None, Preset::Quick) => StyleConfig::quick(),
     };
-    Ok(config::resolve(&base, args.config.as_deref(), &args.flags, &EXCLUSIVE)?)
+    Ok(config::resolve(&base, args.run.config.as_deref(), &args.flags, &EXCLUSIVE)?)
 }
