@@ -1,49 +1,64 @@
 //! `train eval`.
 
-use std::fmt::Write;
+mod classifier;
+mod generator;
+
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use anyhow::{Context, Result, bail};
 use easel_runtime::Device;
-use easel_train::Params;
-use easel_train::data::{PictureFormat, Source};
-use easel_train::networks::lenet::{ARCHITECTURE, Lenet, Sizes};
-use easel_train::networks::{Network, lenet};
+use easel_train::data::Source;
+use easel_train::networks::Network;
 use easel_train::run::checkpoint::{WEIGHTS, steps};
 use easel_train::run::{Checkpoint, device};
-use easel_train::trainers::judgement::{Judgement, judge};
-use easel_train::trainers::lenet::load_test;
 
 use crate::common;
+use generator::Generator;
 
-/// With more classes the confusion table would be too wide to read, and the most frequent mistakes are listed instead.
-const WIDEST_TABLE: usize = 16;
-const MOST_MISTAKES: usize = 20;
+/// How many of a generator's pictures are measured unless told.
+const COUNT: u32 = 2048;
 
-/// Judge a classifier on labelled pictures
+/// Judge a classifier on labelled pictures, or a generator beside real ones
 ///
-/// Prints its accuracy, the accuracy on each class and which classes it takes for which, on stdout. A folder of MNIST's
+/// A classifier: its accuracy, the accuracy on each class and which classes it takes for which. A folder of MNIST's
 /// files gives its test set (t10k), `synthetic` the digits that `train lenet --data synthetic` validates with, everything
 /// else all of its pictures. Classes are matched by name.
+///
+/// A generator (GAN, ProGAN), its averaged weights at the resolution that it has reached: the sliced Wasserstein
+/// distance to the data, which it was trained on or other, level by level from fine to coarse, and how much its pictures
+/// are alike (MS-SSIM), each beside its floor, what as many real pictures get.
+///
+/// All goes to stdout.
 #[derive(clap::Args)]
 #[command(after_help = "Examples:
   train eval runs/00003-lenet-mnist --data mnist/
-  train eval runs/00003-lenet-mnist/checkpoints/004690 --data my-digits/ --json")]
+  train eval runs/00003-lenet-mnist/checkpoints/004690 --data my-digits/ --json
+  train eval runs/00004-progan-mnist --data mnist/ -n 4096
+  train eval runs/00005-progan-clothing --data clothing/ --class dress")]
 pub struct Args {
     /// A run, of which the newest checkpoint is judged, or a checkpoint
     #[arg(value_name = "RUN|CHECKPOINT")]
     run: PathBuf,
-    /// The pictures: a folder with MNIST's files, a folder of class folders, a text file of `path label` lines, or
-    /// `synthetic`
-    #[arg(long, value_name = "DIR|FILE|synthetic")]
+    /// The pictures: a folder with MNIST's files, a folder of class folders, a text file of `path label` lines,
+    /// `synthetic` for drawn digits, `scenes` or `scenes:N` for drawn landscapes
+    #[arg(long, value_name = "DIR|FILE|synthetic|scenes")]
     data: String,
+    /// Of a generator: how many pictures are compared with as many real ones; 2048 unless told, at most half of the data
+    #[arg(short = 'n', long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=1 << 20))]
+    count: Option<u32>,
+    /// Of a generator: the seed of its pictures and of what is drawn from the data; 0 unless told
+    #[arg(long, value_name = "N")]
+    seed: Option<u64>,
+    /// Of a generator: the real pictures of these classes only
+    #[arg(long = "class", value_name = "NAME", num_args = 1..)]
+    classes: Vec<String>,
     /// auto, cpu, cuda or cuda:N; auto takes a GPU where there is one
     #[arg(long, value_name = "DEVICE", default_value_t)]
     device: Device,
-    /// CPU threads
-    #[arg(long, value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(u16).range(1..=1024))]
-    threads: u16,
+    /// CPU threads; unless told one for a classifier and all for a generator
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=1024))]
+    threads: Option<u16>,
     /// Print one JSON object instead
     #[arg(long)]
     json: bool,
@@ -51,31 +66,37 @@ pub struct Args {
 
 /// Judges and gives the exit status.
 pub fn eval(args: Args) -> Result<ExitCode> {
-    common::limit_threads(args.threads.into());
     let path = checkpoint_of(&args.run)?;
     let checkpoint = Checkpoint::load(&path)?;
-    let Network::Lenet(network) = Network::with_weights(&checkpoint.architecture, &checkpoint.weights)? else {
-        let found = &checkpoint.architecture.name;
-        bail!("{}: a {found}; only classifiers (`{ARCHITECTURE}`) can be judged", args.run.display());
-    };
-    let (Sizes { channels, .. }, classes) = (network.sizes(), &checkpoint.record.classes);
-    let source: Source = args.data.parse()?;
-    let format = PictureFormat { channels, height: lenet::SIDE, width: lenet::SIDE };
-    let pictures = load_test(&source, format, classes)?;
-    pictures.warning().into_iter().for_each(|line| eprintln!("warning: {line}"));
+    let is_classifier = checkpoint.architecture.name == easel_train::networks::lenet::ARCHITECTURE;
+    let all = if is_classifier { 1 } else { std::thread::available_parallelism().map_or(1, usize::from) };
+    common::limit_threads(args.threads.map_or(all, usize::from));
     let device = device::open(args.device)?;
-    let judgement = judge(&on_device(&checkpoint, network.sizes(), &device)?, &pictures, &device)?;
-    eprintln!("{} on {} pictures from {}", path.display(), pictures.len(), pictures.name);
-    print!("{}", if args.json { json(&judgement, classes) } else { text(&judgement, classes) });
+    let source: Source = args.data.parse()?;
+    let judge = |generator| {
+        let count = args.count.unwrap_or(COUNT) as usize;
+        let plan =
+            generator::Plan { source: &source, classes: &args.classes, count, seed: args.seed.unwrap_or_default() };
+        generator::eval(&path, &generator, &plan, &device, args.json)
+    };
+    let text = match Network::on(&checkpoint.architecture, &checkpoint.weights, &device)? {
+        Network::Lenet(network) => {
+            if args.count.is_some() || args.seed.is_some() || !args.classes.is_empty() {
+                bail!(
+                    "-n, --seed and --class are for generators; a classifier is judged on all pictures: leave them out"
+                );
+            }
+            classifier::eval(&path, &checkpoint, &network, &source, &device, args.json)?
+        }
+        Network::Gan(network) => judge(Generator::Gan(network))?,
+        Network::Progan { generator, stage } => judge(Generator::Progan(generator, stage))?,
+        _ => {
+            let found = &checkpoint.architecture.name;
+            bail!("{}: a {found}; only classifiers and generators can be judged", args.run.display());
+        }
+    };
+    print!("{text}");
     Ok(ExitCode::SUCCESS)
-}
-
-fn on_device(checkpoint: &Checkpoint, sizes: Sizes, device: &candle_core::Device) -> Result<Lenet> {
-    let params = Params::new(candle_core::DType::F32, device, easel_runtime::Random::new(0, 0));
-    let network = Lenet::new(params.root(), sizes)?;
-    params.load(&checkpoint.weights)?;
-    params.set_frozen(true);
-    Ok(network)
 }
 
 fn checkpoint_of(path: &Path) -> Result<PathBuf> {
@@ -84,48 +105,4 @@ fn checkpoint_of(path: &Path) -> Result<PathBuf> {
     }
     let newest = steps(&path.join("checkpoints"))?.into_iter().next().map(|(_, folder)| folder);
     newest.with_context(|| format!("{}: neither a run with a checkpoint nor a checkpoint", path.display()))
-}
-
-fn text(judgement: &Judgement, classes: &[String]) -> String {
-    let mut text = String::new();
-    let percent = |right: u64, of: u64| format!("{:.2} %", 100.0 * right as f64 / of as f64);
-    let (right, count) = (judgement.right(), judgement.count());
-    let mut line = |line: String| writeln!(text, "{}", line.trim_end()).expect("strings take all");
-    line(format!("accuracy {} ({right} of {count}), loss {:.4}\n", percent(right, count), judgement.loss));
-
-    let wide = classes.iter().map(|name| name.chars().count()).max().unwrap_or(0).clamp(5, 24);
-    line(format!("{:<wide$}  {:>7}  {:>7}  accuracy", "class", "right", "of"));
-    for (class, row) in judgement.confusion.iter().enumerate() {
-        let of: u64 = row.iter().sum();
-        let accuracy = if of == 0 { "-".into() } else { percent(row[class], of) };
-        line(format!("{:<wide$}  {:>7}  {of:>7}  {accuracy:>8}", classes[class], row[class]));
-    }
-    if classes.len() <= WIDEST_TABLE {
-        line("\nconfusion: a row is a class, a column what was answered".into());
-        let cell = count.to_string().len().clamp(4, 8);
-        let columns: String = classes.iter().map(|name| format!(" {:>cell$.cell$}", name)).collect();
-        line(format!("{:<wide$} {columns}", ""));
-        for (name, row) in classes.iter().zip(&judgement.confusion) {
-            let cells: String = row.iter().map(|count| format!(" {count:>cell$}")).collect();
-            line(format!("{name:<wide$} {cells}"));
-        }
-    } else {
-        line("\nthe most frequent mistakes: class, answer, how often".into());
-        for (class, answer, count) in judgement.mistakes().into_iter().take(MOST_MISTAKES) {
-            line(format!("{:<wide$}  {:<wide$}  {count:>7}", classes[class], classes[answer]));
-        }
-    }
-    text
-}
-
-fn json(judgement: &Judgement, classes: &[String]) -> String {
-    let object = serde_json::json!({
-        "accuracy": judgement.accuracy(),
-        "right": judgement.right(),
-        "count": judgement.count(),
-        "loss": judgement.loss,
-        "classes": classes,
-        "confusion": judgement.confusion,
-    });
-    format!("{object}\n")
 }
