@@ -8,7 +8,10 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 
-use easel_runtime::{Picture, card::Kind, generator};
+use easel_runtime::{Picture, card::Kind, generator, walk};
+use image::AnimationDecoder;
+use image::codecs::gif::GifDecoder;
+use image::codecs::webp::WebPDecoder;
 use tempfile::TempDir;
 
 const PROGRAM: &str = env!("CARGO_BIN_EXE_sample");
@@ -60,8 +63,12 @@ fn names(folder: &Path) -> Vec<String> {
 /// The picture that the generator's graph gives for picture `index` of a seed.
 fn expected(seed: u64, index: u64) -> Vec<u8> {
     let z = generator::latents(&common::generator_card(), seed, index, 1).unwrap();
-    let level = |z: &f32| (255.0 / (1.0 + (-f64::from(*z)).exp())).round() as u8;
-    z.as_f32().unwrap().iter().map(level).collect()
+    levels(z.as_f32().unwrap())
+}
+
+/// The picture that it gives for a latent vector.
+fn levels(z: &[f32]) -> Vec<u8> {
+    z.iter().map(|&z| (255.0 / (1.0 + (-f64::from(z)).exp())).round() as u8).collect()
 }
 
 #[test]
@@ -91,6 +98,68 @@ fn a_grid_is_the_single_pictures_side_by_side() {
     }
     succeeds(&folder, "-m m.onnx -n 1 --seed 9 -o one.png");
     assert_eq!(image::open(folder.path().join("one.png")).unwrap().to_luma8().into_raw(), expected(9, 0));
+}
+
+#[test]
+fn a_seed_names_a_picture() {
+    let folder = folder();
+    succeeds(&folder, "-m m.onnx --seeds 3,7-9,123456 -o made");
+    let files = ["seed-000003.png", "seed-000007.png", "seed-000008.png", "seed-000009.png", "seed-123456.png"];
+    assert_eq!(names(&folder.path().join("made")), files);
+    succeeds(&folder, "-m m.onnx --seed 7 -n 2 -o of_seed");
+    let pixels = |file: &str| image::open(folder.path().join(file)).unwrap().to_luma8().into_raw();
+    assert_eq!(pixels("made/seed-000007.png"), pixels("of_seed/00000.png"));
+    assert_eq!(pixels("made/seed-123456.png"), expected(123_456, 0));
+
+    succeeds(&folder, "-m m.onnx --seeds 3,7 --batch 1 --scale 3 -o grid.png");
+    let grid = image::open(folder.path().join("grid.png")).unwrap().to_luma8();
+    assert_eq!(grid.dimensions(), (2 * 8 + 2, 8 + 2));
+    let first = [(2, 2), (5, 2), (2, 5), (7, 7)].map(|(x, y)| grid.get_pixel(x, y)[0]);
+    let [a, b, c, d] = expected(3, 0)[..] else { panic!("four pixels") };
+    assert_eq!(first, [a, b, c, d]);
+    assert_eq!(grid.get_pixel(10, 2)[0], expected(7, 0)[0]);
+}
+
+/// The frames of an animation, their grey pixels and their times in milliseconds.
+fn animation(path: &Path) -> Vec<(Vec<u8>, u32)> {
+    let file = std::io::BufReader::new(fs::File::open(path).unwrap());
+    let frames = match path.extension().unwrap().to_str() {
+        Some("gif") => GifDecoder::new(file).unwrap().into_frames(),
+        _ => WebPDecoder::new(file).unwrap().into_frames(),
+    };
+    let grey = |frame: image::Frame| {
+        let (numerator, denominator) = frame.delay().numer_denom_ms();
+        (frame.buffer().pixels().map(|pixel| pixel[0]).collect(), numerator / denominator)
+    };
+    frames.collect_frames().unwrap().into_iter().map(grey).collect()
+}
+
+#[test]
+fn a_walk_passes_every_seed() {
+    let folder = folder();
+    succeeds(&folder, "-m m.onnx --seeds 5,2,9 --walk 4 --batch 5 -o frames");
+    let frames: Vec<_> = names(&folder.path().join("frames"))
+        .into_iter()
+        .map(|name| image::open(folder.path().join("frames").join(name)).unwrap().to_luma8().into_raw())
+        .collect();
+    assert_eq!(frames.len(), 12);
+    assert_eq!([&frames[0], &frames[4], &frames[8]], [&expected(5, 0), &expected(2, 0), &expected(9, 0)]);
+    let seeds = generator::latents_of_seeds(&common::generator_card(), &[5, 2]).unwrap();
+    let (a, b) = seeds.as_f32().unwrap().split_at(4);
+    assert_eq!(frames[1], levels(&walk::slerp(a, b, 0.25)));
+
+    for name in ["a.gif", "a.webp"] {
+        succeeds(&folder, &format!("-m m.onnx --seeds 5,2,9 --walk 4 --scale 1 --fps 10 -o {name}"));
+        let expected: Vec<_> = frames.iter().map(|frame| (frame.clone(), 100)).collect();
+        assert_eq!(animation(&folder.path().join(name)), expected, "{name}");
+    }
+    // Without a scale small pictures are enlarged.
+    let said = succeeds(&folder, "-m m.onnx --seeds 1,2 --walk 3 --one-way -o small.webp");
+    assert!(said.contains("wrote 4 frames to small.webp"), "{said}");
+    let enlarged = animation(&folder.path().join("small.webp"));
+    assert_eq!((enlarged.len(), enlarged[0].0.len()), (4, 256 * 256));
+    assert_eq!(enlarged[3].0[..128], [expected(2, 0)[0]; 128]);
+    assert_eq!(names(folder.path()), ["a.gif", "a.webp", "frames", "m.onnx", "small.webp"]);
 }
 
 #[test]
@@ -129,9 +198,24 @@ fn a_shipped_model_is_found_by_name() {
 #[test]
 fn misuse_is_status_2() {
     let folder = folder();
-    for flags in ["", "-m m.onnx -o a.png -n 0", "-m m.onnx -o a.png -n 5 --grid 2x2", "-m m.onnx -o a.gif"] {
+    for (flags, expected) in [
+        ("", "required"),
+        ("-m m.onnx -o a.png -n 0", "0 is not in"),
+        ("-m m.onnx -o a.png -n 5 --grid 2x2", "make it larger or -n smaller"),
+        ("-m m.onnx -o a.gif", "a gif moves; add --seeds LIST --walk FRAMES"),
+        ("-m m.onnx -o a.png --seeds 8-1", "the range 8-1 runs backwards; write 1-8"),
+        ("-m m.onnx -o a.png --seeds 1-99999999999", "more than 1000000 seeds"),
+        ("-m m.onnx -o a.png --seeds 1-5 --seed 2", "cannot be used with"),
+        ("-m m.onnx -o made --seeds 1-5,3", "--seeds names 3 twice"),
+        ("-m m.onnx -o a.gif --seeds 1 --walk 5", "give --seeds two at least"),
+        ("-m m.onnx -o a.png --seeds 1-3 --walk 5", "a.png: a walk is written as gif or webp, or as a folder"),
+        ("-m m.onnx -o a.gif --seeds 1-3 --walk 5 --fps 51", "51 is not in 1..=50"),
+        ("-m m.onnx -o made --seeds 1-3 --walk 5 --fps 5", "end the name in .gif or .webp"),
+        ("-m m.onnx -o a.gif --seeds 1-1000 --walk 1000", "1000000 frames is too long"),
+    ] {
         let output = sample(&folder, flags);
         assert_eq!(output.status.code(), Some(2), "{flags}: {}", stderr(&output));
+        assert!(stderr(&output).contains(expected), "{flags}: {}", stderr(&output));
     }
     assert_eq!(names(folder.path()), ["m.onnx"]);
 }
@@ -191,7 +275,12 @@ fn an_output_that_cannot_be_written_is_found_before_computing() {
 #[test]
 fn a_grid_beyond_what_a_picture_can_be_is_refused() {
     let folder = folder();
-    for flags in ["-n 4294967295 -o a.png", "--grid 65536x1 -o a.jpg", "--grid 1x5000 -o a.webp"] {
+    for flags in [
+        "-n 4294967295 -o a.png",
+        "--grid 65536x1 -o a.jpg",
+        "--grid 1x5000 -o a.webp",
+        "--grid 130x1 --scale 64 -o a.webp",
+    ] {
         let error = failure(&sample(&folder, &format!("-m m.onnx {flags}")));
         assert!(error.contains("too large"), "{error}");
     }

@@ -7,16 +7,26 @@ use crate::{Engine, Error, ModelCard, Random, Result, Tensor};
 ///
 /// Picture i takes stream i of the seed, so it is the same whatever the batch it is made in.
 pub fn latents(card: &ModelCard, seed: u64, first: u64, count: usize) -> Result<Tensor> {
+    draw(card, (first..).take(count).map(|stream| (seed, stream)))
+}
+
+/// The latent vectors of the first picture of each seed, `[seeds, dim]`.
+pub fn latents_of_seeds(card: &ModelCard, seeds: &[u64]) -> Result<Tensor> {
+    draw(card, seeds.iter().map(|&seed| (seed, 0)))
+}
+
+/// One latent vector for each pair of a seed and a stream.
+fn draw(card: &ModelCard, streams: impl Iterator<Item = (u64, u64)>) -> Result<Tensor> {
     let latent = card.latent()?;
-    let mut values = Vec::with_capacity(count * latent.dim);
-    for index in 0..count as u64 {
-        let mut random = Random::new(seed, first + index);
+    let mut values = Vec::new();
+    for (seed, stream) in streams {
+        let mut random = Random::new(seed, stream);
         values.extend(match latent.distribution {
             Distribution::Uniform { low, high } => random.uniforms(latent.dim, low, high),
             Distribution::Normal => random.normals(latent.dim),
         });
     }
-    Tensor::new([count, latent.dim], values)
+    Tensor::new([values.len() / latent.dim, latent.dim], values)
 }
 
 /// Runs a generator: `z [batch, dim]` becomes pictures `[batch, channel, height, width]` in `[0, 1]`.

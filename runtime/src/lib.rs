@@ -27,6 +27,7 @@ pub mod samplers;
 pub mod schedule;
 pub mod stylizer;
 pub mod tensor;
+pub mod walk;
 
 pub use card::ModelCard;
 pub use device::Device;

@@ -1,4 +1,4 @@
-//! Shrinking pictures, the same on every target.
+//! Shrinking and enlarging pictures, the same on every target.
 
 use crate::Picture;
 
@@ -29,6 +29,21 @@ pub fn shrink(picture: &Picture, width: usize, height: usize) -> Picture {
         pixels.extend(sums.iter().map(|sum| (sum + 0.5) as u8));
     }
     Picture { width, height, channels, pixels }
+}
+
+/// Enlarges a picture by a whole factor: every pixel becomes a square of `factor` x `factor`.
+pub fn enlarge(picture: &Picture, factor: usize) -> Picture {
+    let (width, channels) = (picture.width, picture.channels);
+    let mut pixels = Vec::with_capacity(picture.pixels.len() * factor * factor);
+    for row in picture.pixels.chunks_exact(width * channels) {
+        let start = pixels.len();
+        for pixel in row.chunks_exact(channels) {
+            (0..factor).for_each(|_| pixels.extend_from_slice(pixel));
+        }
+        let end = pixels.len();
+        (1..factor).for_each(|_| pixels.extend_from_within(start..end));
+    }
+    Picture { width: width * factor, height: picture.height * factor, channels, pixels }
 }
 
 /// The pixels that a new one covers, and how much of each; the weights add up to 1.
@@ -62,6 +77,17 @@ mod tests {
         assert_eq!(shrink(&line, 2, 1).pixels, [30, 50]);
         assert_eq!(shrink(&picture, 4, 2), picture);
         assert_eq!(shrink(&picture, 9, 9), picture);
+    }
+
+    #[test]
+    fn pixels_become_squares() {
+        let picture = Picture { width: 2, height: 2, channels: 3, pixels: (0..12).collect() };
+        let large = enlarge(&picture, 3);
+        assert_eq!((large.width, large.height), (6, 6));
+        assert_eq!(large.pixels[..18], large.pixels[36..54]);
+        assert_eq!(large.pixels[..15], [0, 1, 2, 0, 1, 2, 0, 1, 2, 3, 4, 5, 3, 4, 5]);
+        assert_eq!(shrink(&large, 2, 2), picture);
+        assert_eq!(enlarge(&picture, 1), picture);
     }
 
     proptest! {

@@ -1,93 +1,134 @@
 //! The work of `sample`.
 
-use std::path::Path;
-
-use easel_runtime::grid::{BACKGROUND, GAP, grid};
-use easel_runtime::{Picture, files, generator};
+use easel_runtime::grid::{BACKGROUND, GAP, GridShape, grid};
+use easel_runtime::resize::enlarge;
+use easel_runtime::{Picture, Tensor, files, generator};
 use image::ImageFormat;
 
-use super::Plan;
+use super::animation::Animation;
+use super::latents::Latents;
+use super::{Plan, Subject, Target};
 use crate::cli::{self, Progress};
-use crate::output::Output;
 use crate::{Error, Model, ModelFile, Result, find_model};
 
-/// The largest picture that is put together in memory.
-const MAX_SHEET_BYTES: u128 = 1 << 30;
+/// The largest picture that is put together in memory, and the longest animation.
+const MAX_BYTES: u128 = 1 << 30;
+
+/// How long an animation's longer side is at least, unless told: viewers blur what they enlarge themselves.
+const ANIMATION_SIDE: usize = 256;
 
 /// Makes the pictures and writes them. Everything that can be known to fail is tried before the first is computed.
 pub fn run(plan: &Plan) -> Result<()> {
     let path = find_model(&plan.model)?;
     let file = ModelFile::read(&path)?;
+    let card = file.card.clone();
     let in_model = |source| Error::Model { path: path.clone(), source };
-    file.card.latent().map_err(in_model)?;
+    let latents = Latents::new(&card, &plan.subject).map_err(in_model)?;
+    let (output, count) = (plan.output.path(), latents.count());
     let prepared = plan.output.prepare()?;
     let mut model = file.load(&plan.options)?;
     cli::announce(&model.engine);
 
-    let mut progress = Progress::new(u64::from(plan.count), "pictures");
-    match &plan.output {
-        Output::Picture(path, format) => {
-            let mut pictures = Vec::new();
-            for batch in batches(plan) {
-                let made = generate(&mut model, plan, batch).map_err(in_model)?;
-                if pictures.is_empty() {
-                    check_sheet(plan, path, *format, &made[0])?;
-                }
-                progress.advance(made.len() as u64);
-                pictures.extend(made);
-            }
-            files::save_picture(path, &sheet(pictures, plan)?)?;
+    let [one, many] = match plan.subject {
+        Subject::Walk { .. } => ["frame", "frames"],
+        _ => ["picture", "pictures"],
+    };
+    let mut progress = Progress::new(count as u64, many);
+    let mut scale = 1;
+    let batches = (0..count).step_by(plan.batch).map(|first| {
+        let z = latents.batch(first, plan.batch.min(count - first)).map_err(in_model)?;
+        let pictures = generate(&mut model, &z).map_err(in_model)?;
+        if first == 0 {
+            scale = plan.scale.unwrap_or_else(|| default_scale(&plan.target, &pictures[0]));
+            check_size(plan, &pictures[0], scale)?;
         }
-        Output::Folder(folder) => {
-            let digits = plan.count.saturating_sub(1).to_string().len().max(5);
-            for batch in batches(plan) {
-                for (picture, index) in generate(&mut model, plan, batch).map_err(in_model)?.iter().zip(batch.0..) {
-                    files::save_picture(&folder.join(format!("{index:0digits$}.png")), picture)?;
-                    progress.advance(1);
+        progress.advance(pictures.len() as u64);
+        Ok::<_, Error>(pictures.into_iter().map(move |picture| enlarge(&picture, scale)))
+    });
+    match plan.target {
+        Target::Grid(_, shape) => {
+            let mut pictures = Vec::new();
+            for batch in batches {
+                pictures.extend(batch?);
+            }
+            files::save_picture(output, &sheet(pictures, shape)?)?;
+        }
+        Target::Folder => {
+            let mut names = (0..count).map(|index| latents.file_name(index));
+            for batch in batches {
+                for (picture, name) in batch?.zip(&mut names) {
+                    files::save_picture(&output.join(name), &picture)?;
                 }
             }
+        }
+        Target::Animation { format, fps } => {
+            let mut animation = Animation::new(format, fps);
+            for batch in batches {
+                for frame in batch? {
+                    let length = animation.push(&frame)?;
+                    if length as u128 > MAX_BYTES {
+                        return Err(Error::Impossible(format!(
+                            "{}: the animation would be longer than 1 GiB; ask for fewer frames, a smaller --scale, or a folder",
+                            output.display()
+                        )));
+                    }
+                }
+            }
+            files::write_atomically(output, &animation.finish()?)?;
         }
     }
     drop(progress);
     prepared.keep();
-    let plural = if plan.count == 1 { "" } else { "s" };
-    eprintln!("wrote {} picture{plural} to {}", plan.count, plan.output.path().display());
+    let what = if count == 1 { one } else { many };
+    eprintln!("wrote {count} {what} to {}", output.display());
     Ok(())
 }
 
-/// The first picture and the number of pictures of each batch.
-fn batches(plan: &Plan) -> impl Iterator<Item = (u64, usize)> {
-    let (count, batch) = (u64::from(plan.count), plan.batch as usize);
-    (0..count).step_by(batch).map(move |first| (first, batch.min((count - first) as usize)))
-}
-
-fn generate(model: &mut Model, plan: &Plan, (first, count): (u64, usize)) -> easel_runtime::Result<Vec<Picture>> {
-    let z = generator::latents(&model.card, plan.seed, first, count)?;
-    let image = pollster::block_on(generator::generate(&mut model.engine, &z))?;
-    Picture::from_batch(&image)
+fn generate(model: &mut Model, z: &Tensor) -> easel_runtime::Result<Vec<Picture>> {
+    Picture::from_batch(&pollster::block_on(generator::generate(&mut model.engine, z))?)
 }
 
 /// All pictures in one; a single one without an edge.
-fn sheet(mut pictures: Vec<Picture>, plan: &Plan) -> Result<Picture> {
+fn sheet(mut pictures: Vec<Picture>, shape: GridShape) -> Result<Picture> {
     match pictures.len() {
-        1 if plan.grid.columns * plan.grid.rows == 1 => Ok(pictures.remove(0)),
-        _ => Ok(grid(&pictures, plan.grid, GAP, BACKGROUND)?),
+        1 if shape.columns * shape.rows == 1 => Ok(pictures.remove(0)),
+        _ => Ok(grid(&pictures, shape, GAP, BACKGROUND)?),
     }
 }
 
-/// Fails where all pictures in one would be larger than the format or the memory allows.
-fn check_sheet(plan: &Plan, path: &Path, format: ImageFormat, first: &Picture) -> Result<()> {
-    let side = |pictures: usize, pixels: usize| pictures as u128 * (pixels + GAP) as u128 + GAP as u128;
-    let (width, height) = (side(plan.grid.columns, first.width), side(plan.grid.rows, first.height));
+fn default_scale(target: &Target, first: &Picture) -> usize {
+    match target {
+        Target::Animation { .. } => ANIMATION_SIDE.div_ceil(first.width.max(first.height)),
+        _ => 1,
+    }
+}
+
+/// Fails where what is written would be larger than its format or the memory allows.
+fn check_size(plan: &Plan, first: &Picture, scale: usize) -> Result<()> {
+    let enlarged = [first.width, first.height].map(|side| side as u128 * scale as u128);
+    let smaller = "make --scale smaller";
+    let (what, format, [width, height], advice) = match plan.target {
+        Target::Grid(format, GridShape { columns, rows }) => {
+            let side = |pictures: usize, pixels: u128| pictures as u128 * (pixels + GAP as u128) + GAP as u128;
+            (
+                "the grid",
+                format,
+                [side(columns, enlarged[0]), side(rows, enlarged[1])],
+                "ask for fewer, or give a folder",
+            )
+        }
+        Target::Folder => ("each", ImageFormat::Png, enlarged, smaller),
+        Target::Animation { format, .. } => ("each frame", format.picture_format(), enlarged, smaller),
+    };
     let longest = match format {
         ImageFormat::WebP => (1 << 14) - 1,
-        ImageFormat::Jpeg => (1 << 16) - 1,
+        ImageFormat::Jpeg | ImageFormat::Gif => (1 << 16) - 1,
         _ => i32::MAX as u128,
     };
-    if width.max(height) > longest || width * height * first.channels as u128 > MAX_SHEET_BYTES {
+    if width.max(height) > longest || width * height * first.channels as u128 > MAX_BYTES {
         return Err(Error::Impossible(format!(
-            "{}: the grid would be a picture of {width}x{height}, too large; ask for fewer, or give a folder",
-            path.display()
+            "{}: {what} would be a picture of {width}x{height}, too large; {advice}",
+            plan.output.path().display()
         )));
     }
     Ok(())

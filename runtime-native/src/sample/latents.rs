@@ -1,0 +1,57 @@
+//! The latent vectors of what was asked for.
+
+use easel_runtime::walk::Walk;
+use easel_runtime::{ModelCard, Result, Tensor, generator};
+
+use super::Subject;
+
+/// The latent vectors of every picture in turn.
+pub enum Latents<'a> {
+    Seed { card: &'a ModelCard, seed: u64, count: usize },
+    Seeds { card: &'a ModelCard, seeds: &'a [u64] },
+    Walk(Walk),
+}
+
+impl<'a> Latents<'a> {
+    /// Fails where the model is no generator.
+    pub fn new(card: &'a ModelCard, subject: &'a Subject) -> Result<Self> {
+        let latent = card.latent()?;
+        Ok(match subject {
+            &Subject::Seed { seed, count } => Self::Seed { card, seed, count },
+            Subject::Seeds(seeds) => Self::Seeds { card, seeds },
+            Subject::Walk { seeds, steps, closed } => {
+                Self::Walk(Walk::new(latent, generator::latents_of_seeds(card, seeds)?, *steps, *closed)?)
+            }
+        })
+    }
+
+    /// How many pictures there are.
+    pub fn count(&self) -> usize {
+        match self {
+            Self::Seed { count, .. } => *count,
+            Self::Seeds { seeds, .. } => seeds.len(),
+            Self::Walk(walk) => walk.len(),
+        }
+    }
+
+    /// The latent vectors of the pictures `first .. first + count`.
+    pub fn batch(&self, first: usize, count: usize) -> Result<Tensor> {
+        match self {
+            Self::Seed { card, seed, .. } => generator::latents(card, *seed, first as u64, count),
+            Self::Seeds { card, seeds } => generator::latents_of_seeds(card, &seeds[first..first + count]),
+            Self::Walk(walk) => walk.frames(first, count),
+        }
+    }
+
+    /// What a picture is called in a folder. Names sort as the pictures do, seeds by their number.
+    pub fn file_name(&self, index: usize) -> String {
+        let digits = |largest: u64| largest.to_string().len().max(5);
+        match self {
+            Self::Seeds { seeds, .. } => {
+                let digits = digits(seeds.iter().copied().max().unwrap_or_default());
+                format!("seed-{:0digits$}.png", seeds[index])
+            }
+            _ => format!("{index:0digits$}.png", digits = digits(self.count() as u64 - 1)),
+        }
+    }
+}
