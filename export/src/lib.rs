@@ -9,6 +9,7 @@
 pub mod error;
 pub mod export;
 pub mod graph;
+pub mod growth;
 pub mod inspect;
 pub mod models;
 mod sample;

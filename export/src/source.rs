@@ -2,9 +2,9 @@
 
 use std::path::{Path, PathBuf};
 
-use easel_train::Weights;
 use easel_train::run::Checkpoint;
 use easel_train::run::checkpoint::{Record, STATE, WEIGHTS};
+use easel_train::{Weights, tensors};
 use sha2::{Digest, Sha256};
 
 use crate::{Error, Result};
@@ -24,12 +24,18 @@ pub struct Source {
 }
 
 impl Source {
-    /// Opens a weights file, the one of a checkpoint folder, or that of a run's latest checkpoint.
+    /// Opens a weights file of ours or of PyTorch's, the one of a checkpoint folder, or that of a run's latest
+    /// checkpoint.
     pub fn open(path: &Path) -> Result<Self> {
         let path = locate(path)?;
         let bytes =
             std::fs::read(&path).map_err(|error| Error::Source(format!("{}: cannot read: {error}", path.display())))?;
-        let weights = Weights::from_bytes(&bytes, &path)?;
+        let weights = if tensors::is_pytorch(&bytes) {
+            let named = |error| Error::Source(format!("{}: {error}", path.display()));
+            Weights::recognise(tensors::read(&path)?).map_err(named)?
+        } else {
+            Weights::from_bytes(&bytes, &path)?
+        };
         let sha256 = Sha256::digest(&bytes).iter().map(|byte| format!("{byte:02x}")).collect();
         let (title, classes) = record(&path).map_or_else(Default::default, |record| (record.title, record.classes));
         Ok(Self { path, weights, sha256, title, classes })

@@ -67,12 +67,16 @@ fn what_cannot_be_exported_leaves_no_file() {
     std::fs::write(at("good.safetensors"), weights()).unwrap();
     std::fs::write(at("cut.safetensors"), &weights()[..200]).unwrap();
     std::fs::write(at("text.safetensors"), "no weights").unwrap();
+    std::fs::write(at("zip.pth"), include_bytes!("../../train/src/tensors/zip.pth")).unwrap();
+    std::fs::write(at("cut.pth"), &include_bytes!("../../train/src/tensors/zip.pth")[..300]).unwrap();
     std::fs::create_dir(at("empty")).unwrap();
     for (source, expected) in [
         ("missing", "no such file"),
         ("empty", "no weights.safetensors"),
         ("cut.safetensors", "safetensors"),
         ("text.safetensors", "not a safetensors file"),
+        ("zip.pth", "no known network (2 tensors: b, w"),
+        ("cut.pth", "not a complete PyTorch file"),
     ] {
         let line = refused(&export_onnx(&[&at(source), path("-o"), &model]));
         assert!(line.contains(source) && line.contains(expected), "{line}");
@@ -83,8 +87,12 @@ fn what_cannot_be_exported_leaves_no_file() {
     assert!(line.contains("nowhere"), "{line}");
     let line = refused(&export_onnx(&[&good, path("-o"), &model, path("--ort-lib"), &at("text.safetensors")]));
     assert!(line.contains("text.safetensors") && line.contains("cargo xtask setup"), "{line}");
+    for (flag, value) in [("--resolution", "32"), ("--alpha", "0.5")] {
+        let line = refused(&export_onnx(&[&good, path("-o"), &model, path(flag), path(value)]));
+        assert!(line.contains(flag) && line.contains("only a progan grows, and this is a vanilla-gan"), "{line}");
+    }
     assert!(!model.exists());
-    assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 4);
+    assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 6);
 }
 
 #[test]
@@ -109,7 +117,8 @@ fn files_that_are_no_models_are_named() {
 
 #[test]
 fn misuse_has_status_2() {
-    for args in [vec![], vec![path("run")], vec![path("run"), path("-o")], vec![path("inspect")]] {
+    let alpha = ["run", "-o", "m.onnx", "--alpha", "1.5"].map(path);
+    for args in [vec![], vec![path("run")], vec![path("run"), path("-o")], vec![path("inspect")], alpha.to_vec()] {
         assert_eq!(export_onnx(&args).status.code(), Some(2), "{args:?}");
     }
 }

@@ -20,6 +20,11 @@ const ZIP: &[u8] = b"PK\x03\x04";
 /// The keys under which a checkpoint's state dictionary is looked for where the file holds more than one.
 const KEYS: [&str; 4] = ["state_dict", "model", "model_state_dict", "net"];
 
+/// Whether a file that begins like this was written by PyTorch.
+pub fn is_pytorch(start: &[u8]) -> bool {
+    start.starts_with(ZIP) || start.starts_with(old_pytorch::MAGIC)
+}
+
 /// Reads a file of tensors to the CPU: safetensors, or a state dictionary that PyTorch wrote, of any version. The
 /// error names the file.
 pub fn read(path: &Path) -> Result<BTreeMap<String, Tensor>> {

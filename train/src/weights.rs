@@ -59,8 +59,13 @@ impl Weights {
                 .map_err(|error| bad(format!("its metadata `{METADATA_KEY}` cannot be read: {error}")))?;
             return Ok(Self { architecture: architecture.into_owned(), provenance: provenance.into_owned(), tensors });
         }
+        Self::recognise(tensors).map_err(|error| bad(error.to_string()))
+    }
+
+    /// Weights that say nothing of themselves: the network is told by their names and shapes.
+    pub fn recognise(tensors: BTreeMap<String, Tensor>) -> Result<Self> {
         let shapes = tensors.iter().map(|(name, tensor)| (name.clone(), tensor.dims().to_vec())).collect();
-        let architecture = networks::recognise(&shapes).map_err(|error| bad(error.to_string()))?;
+        let architecture = networks::recognise(&shapes)?;
         Ok(Self { architecture, provenance: Provenance::default(), tensors })
     }
 

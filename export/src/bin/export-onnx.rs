@@ -10,9 +10,10 @@ use easel_export::export::{Options, export};
 use easel_export::source::Source;
 use easel_export::storage::distance;
 use easel_export::verify::verify_file;
-use easel_export::{NormForm, Storage, inspect, models};
+use easel_export::{NormForm, Storage, growth, inspect, models};
 use easel_runtime::card::Provenance;
 use easel_runtime::files::write_atomically;
+use easel_train::tensors::is_pytorch;
 
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
@@ -27,6 +28,7 @@ static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
         export-onnx runs/00003-gan-mnist -o digits.onnx        the run's latest checkpoint\n  \
         export-onnx generator.safetensors -o digits.onnx       weights under PyTorch's names\n  \
         export-onnx runs/00007-style-wave -o wave.onnx --half  half the size\n  \
+        export-onnx runs/00009-progan -o c.onnx --alpha 1      a ProGAN with its fade finished\n  \
         export-onnx inspect digits.onnx                        the card, inputs, outputs, operators\n  \
         export-onnx verify digits.onnx                         compare the file with its network again"
 )]
@@ -62,7 +64,7 @@ struct LibraryArg {
 
 #[derive(Args)]
 struct ExportArgs {
-    /// A run, a checkpoint folder, or a .safetensors file under PyTorch's names
+    /// A run, a checkpoint folder, or a weights file (safetensors or PyTorch's own) under PyTorch's names
     #[arg(required = true, value_name = "RUN|CHECKPOINT|FILE")]
     source: Option<PathBuf>,
     /// The model file to write
@@ -84,8 +86,19 @@ struct ExportArgs {
     /// of a large picture then differ in tone)
     #[arg(long)]
     plain_norm: bool,
+    /// A ProGAN's resolution, one that it has grown to [default: the last]
+    #[arg(long, value_name = "N")]
+    resolution: Option<usize>,
+    /// The share of a ProGAN's newest block in the picture, 0 to 1 [default: what it was; below the last resolution 1]
+    #[arg(long, value_name = "A", value_parser = share)]
+    alpha: Option<f64>,
     #[command(flatten)]
     library: LibraryArg,
+}
+
+fn share(text: &str) -> Result<f64, String> {
+    let share = text.parse().ok().filter(|share| (0.0..=1.0).contains(share));
+    share.ok_or_else(|| "expected a number from 0 to 1".into())
 }
 
 fn main() -> ExitCode {
@@ -112,17 +125,23 @@ fn run_export(args: ExportArgs) -> Result<()> {
     ensure!(!output.is_dir(), "{}: is a folder; name the model file to write", output.display());
 
     let source = Source::open(&source)?;
-    eprintln!("weights: {} ({})", source.path.display(), source.weights.architecture.name);
-    let network = source.weights.network().with_context(|| source.path.display().to_string())?;
+    let weights = growth::at_stage(source.weights, args.resolution, args.alpha)
+        .with_context(|| source.path.display().to_string())?;
+    eprintln!("weights: {} ({})", source.path.display(), growth::describe(&weights.architecture));
+    let network = weights.network().with_context(|| source.path.display().to_string())?;
     let provenance = Provenance {
         weights_sha256: source.sha256.clone(),
         program: concat!("easel ", env!("CARGO_PKG_VERSION")).into(),
-        ..source.weights.provenance.clone()
+        ..weights.provenance.clone()
     };
-    let storage = if args.half { Storage::Half } else { Storage::Float32 };
-    let stored = storage.stored(&source.weights)?.network()?;
-    let rounding =
-        args.half.then(|| distance(models::of_network(&network), models::of_network(&stored))).transpose()?;
+    let kept = growth::fold(&weights)?;
+    let (storage, model, rounding) = if args.half {
+        let stored = models::of_network(&Storage::Half.stored(&kept)?.network()?);
+        let rounding = distance(&*models::of_network(&network), &*stored)?;
+        (Storage::Half, stored, Some(rounding))
+    } else {
+        (Storage::Float32, models::of_network(&network), None)
+    };
     let options = Options {
         norms: if args.plain_norm { NormForm::Operator } else { NormForm::Statistics },
         storage,
@@ -133,7 +152,7 @@ fn run_export(args: ExportArgs) -> Result<()> {
         classes: source.classes,
         library: args.library.ort_lib,
     };
-    let exported = export(models::of_network(&stored), source.weights.architecture.clone(), provenance, &options)?;
+    let exported = export(&*model, kept.architecture, provenance, &options)?;
     write_atomically(&output, &exported.bytes)?;
     let check = &exported.card.verification;
     say(format_args!(
@@ -160,13 +179,14 @@ fn run_verify(path: &Path, library: Option<&Path>) -> Result<()> {
     Ok(())
 }
 
-/// A safetensors file is told by its beginning, a header length and a brace; everything else is taken for a model.
+/// Weights are told by their beginning, safetensors by a header length and a brace; everything else is taken for a
+/// model.
 fn run_inspect(path: &Path) -> Result<()> {
     let text = if path.is_dir() || !path.exists() {
         inspect::describe_source(&Source::open(path)?)?
     } else {
         let bytes = read(path)?;
-        if bytes.get(8) == Some(&b'{') {
+        if bytes.get(8) == Some(&b'{') || is_pytorch(&bytes) {
             inspect::describe_source(&Source::open(path)?)?
         } else {
             inspect::describe_model(&bytes).with_context(|| path.display().to_string())?

@@ -2,6 +2,7 @@
 
 mod classifier;
 mod generator;
+mod progan;
 mod stylizer;
 
 use candle_core::Tensor;
@@ -10,6 +11,7 @@ use easel_train::Result;
 use easel_train::networks::Network;
 
 use crate::Graph;
+use progan::Grown;
 
 /// A network as a model: what the exporter needs to know of it. Implement it to export a network of your own.
 pub trait Exportable {
@@ -32,11 +34,13 @@ pub trait Exportable {
     fn compute(&self, inputs: &[(&'static str, Tensor)]) -> Result<Vec<(&'static str, Tensor)>>;
 }
 
-/// The model that a network of this project is exported as.
-pub fn of_network(network: &Network) -> &dyn Exportable {
+/// The model that a network of this project is exported as. It shares the network's weights.
+pub fn of_network(network: &Network) -> Box<dyn Exportable> {
     match network {
-        Network::Gan(generator) => generator,
-        Network::Style(stylizer) => stylizer.as_ref(),
-        Network::Lenet(lenet) => lenet,
+        Network::Gan(generator) => Box::new(generator.clone()),
+        Network::Progan { generator, stage } => Box::new(Grown { generator: generator.clone(), stage: *stage }),
+        Network::ProganFolded(generator) => Box::new(generator.clone()),
+        Network::Style(stylizer) => stylizer.clone(),
+        Network::Lenet(lenet) => Box::new(lenet.clone()),
     }
 }

@@ -25,6 +25,15 @@ use crate::{Error, Params, Result};
 pub enum Network {
     /// The vanilla GAN's generator.
     Gan(gan::Generator),
+    /// ProGAN's generator.
+    Progan {
+        /// The network.
+        generator: progan::Generator,
+        /// How far it has grown.
+        stage: progan::Stage,
+    },
+    /// ProGAN's generator at one stage, as an exported file holds it.
+    ProganFolded(progan::Folded),
     /// The stylizing network.
     Style(Box<style::Stylizer>),
     /// The classifier.
@@ -32,17 +41,31 @@ pub enum Network {
 }
 
 impl Network {
-    /// Builds the network that an architecture names and gives it weights by name.
+    /// Builds the network that an architecture names, on the CPU, and gives it weights by name.
     pub fn with_weights(architecture: &Architecture, weights: &BTreeMap<String, Tensor>) -> Result<Self> {
-        let params = Params::new(DType::F32, &Device::Cpu, Random::new(0, 0));
+        Self::on(architecture, weights, &Device::Cpu)
+    }
+
+    /// The same on a device.
+    pub fn on(architecture: &Architecture, weights: &BTreeMap<String, Tensor>, device: &Device) -> Result<Self> {
+        let params = Params::new(DType::F32, device, Random::new(0, 0));
         let network = match architecture.name.as_str() {
             gan::ARCHITECTURE => Self::Gan(gan::Generator::new(params.root(), gan::Sizes::read(architecture)?)?),
+            progan::ARCHITECTURE => {
+                let (sizes, stage) = progan::Sizes::read(architecture)?;
+                Self::Progan { generator: progan::Generator::new(params.root(), sizes)?, stage }
+            }
+            progan::FOLDED => {
+                let (sizes, stage) = progan::Sizes::read(architecture)?;
+                Self::ProganFolded(progan::Folded::new(params.root(), sizes, stage)?)
+            }
             style::ARCHITECTURE => {
                 Self::Style(Box::new(style::Stylizer::new(params.root(), style::Sizes::read(architecture)?)?))
             }
             lenet::ARCHITECTURE => Self::Lenet(lenet::Lenet::new(params.root(), lenet::Sizes::read(architecture)?)?),
             other => {
-                let known = [gan::ARCHITECTURE, style::ARCHITECTURE, lenet::ARCHITECTURE].join(", ");
+                let known =
+                    [gan::ARCHITECTURE, progan::ARCHITECTURE, style::ARCHITECTURE, lenet::ARCHITECTURE].join(", ");
                 return Err(Error::Checkpoint(format!("unknown architecture `{other}`: known are {known}")));
             }
         };
@@ -55,6 +78,7 @@ impl Network {
 pub fn recognise(shapes: &BTreeMap<String, Vec<usize>>) -> Result<Architecture> {
     gan::Sizes::recognise(shapes)
         .map(|sizes| sizes.architecture())
+        .or_else(|| progan::Sizes::recognise(shapes).map(|(sizes, stage)| sizes.architecture(stage)))
         .or_else(|| style::Sizes::recognise(shapes).map(|sizes| sizes.architecture()))
         .or_else(|| lenet::Sizes::recognise(shapes).map(|sizes| sizes.architecture()))
         .ok_or_else(|| {

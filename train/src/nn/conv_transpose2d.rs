@@ -59,6 +59,11 @@ impl ConvTranspose2d {
         &self.weight
     }
 
+    /// The bias, where there is one.
+    pub fn bias(&self) -> Option<&Param> {
+        self.bias.as_ref()
+    }
+
     /// `[batch, inputs, height, width]` to `[batch, outputs, ..]`.
     pub fn forward<V: Value>(&self, x: &V) -> Result<V> {
         x.conv_transpose2d(&self.weight, self.bias.as_ref(), self.config)

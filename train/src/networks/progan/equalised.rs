@@ -1,6 +1,6 @@
 //! Convolutions with an equalised learning rate (section 4.1 of the paper).
 
-use candle_core::Tensor;
+use candle_core::{DType, Tensor};
 
 use crate::ops::conv2d::conv2d;
 use crate::param::{Init, Scope};
@@ -32,6 +32,17 @@ impl EqualisedConv2d {
     /// `[batch, inputs, height, width]` to `[batch, outputs, ..]`.
     pub fn forward<V: Value>(&self, x: &V) -> Result<V> {
         x.scale(self.scale)?.conv2d(&self.weight, Some(&self.bias), self.config)
+    }
+
+    /// The weight and the bias, by name, of a plain convolution that gives `by` times this one's result plus `shift`.
+    pub fn fold(&self, by: f64, shift: f64) -> Result<[(String, Tensor); 2]> {
+        let affine = |param: &Param, by: f64, shift: f64| -> Result<_> {
+            // In float64, so that it is rounded once.
+            let tensor = param.var().as_detached_tensor();
+            let folded = tensor.to_dtype(DType::F64)?.affine(by, shift)?.to_dtype(tensor.dtype())?;
+            Ok((param.name().to_string(), folded))
+        };
+        Ok([affine(&self.weight, by * self.scale, 0.0)?, affine(&self.bias, by, shift)?])
     }
 
     /// The same, where there is nothing to record: the weight is scaled, which is smaller than the input.

@@ -12,9 +12,9 @@ const EPSILON: f64 = 1e-8;
 /// Latent vectors to pictures.
 #[derive(Debug, Clone)]
 pub struct Generator {
-    initial: ConvTranspose2d,
-    blocks: Vec<Block>,
-    to_rgb: Vec<EqualisedConv2d>,
+    pub(super) initial: ConvTranspose2d,
+    pub(super) blocks: Vec<Block>,
+    pub(super) to_rgb: Vec<EqualisedConv2d>,
     sizes: Sizes,
 }
 
@@ -54,13 +54,9 @@ impl Generator {
     /// step 0, where there is no tanh. What a stage does not use is not touched.
     pub fn forward<V: Value>(&self, z: &V, stage: Stage) -> Result<V> {
         stage.check(self.blocks.len())?;
-        let mut x = active(self.initial.forward(&z.unflatten([self.sizes.z_dim, 1, 1])?)?)?;
-        let mut input = x.clone();
-        for (step, block) in self.blocks[..=stage.step].iter().enumerate() {
-            input = if step == 0 { x } else { x.upsample2x()? };
-            x = active(block.first.forward(&input)?)?;
-            x = active(block.second.forward(&x)?)?;
-        }
+        let x = self.initial.forward(&z.unflatten([self.sizes.z_dim, 1, 1])?)?;
+        let blocks = self.blocks[..=stage.step].iter().map(|block| [&block.first, &block.second]);
+        let [input, x] = grow(x, blocks, |conv, x| conv.forward(x))?;
         let picture = self.to_rgb[stage.step].forward(&x)?;
         match stage.fade() {
             None if stage.step == 0 => Ok(picture),
@@ -71,6 +67,25 @@ impl Generator {
             }
         }
     }
+}
+
+/// The last block's input and output, for what the first layer gave. A block is two convolutions, and every one but
+/// the first works on twice the resolution.
+pub(super) fn grow<V: Value, C>(
+    first: V,
+    blocks: impl Iterator<Item = [C; 2]>,
+    convolve: impl Fn(&C, &V) -> Result<V>,
+) -> Result<[V; 2]> {
+    let mut x = active(first)?;
+    let mut input = x.clone();
+    for (step, block) in blocks.enumerate() {
+        input = if step == 0 { x } else { x.upsample2x()? };
+        x = input.clone();
+        for conv in &block {
+            x = active(convolve(conv, &x)?)?;
+        }
+    }
+    Ok([input, x])
 }
 
 fn active<V: Value>(x: V) -> Result<V> {

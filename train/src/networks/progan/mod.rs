@@ -3,11 +3,15 @@
 //! The published networks but for a few things: the generator has a second 3x3 convolution at 4x4, the critic has none
 //! there, its from-RGB layers and its last convolution have no activation, and the latent vector is not normalised.
 
+mod architecture;
 mod critic;
 mod equalised;
+mod folded;
 mod generator;
 
+pub use architecture::ARCHITECTURE;
 pub use critic::Critic;
+pub use folded::{FOLDED, Folded};
 pub use generator::Generator;
 
 use crate::{Error, Result};
