@@ -8,6 +8,7 @@ pub mod error;
 pub mod kernels;
 pub mod losses;
 pub mod memory;
+pub mod metrics;
 pub mod networks;
 pub mod nn;
 pub mod ops;

@@ -155,12 +155,9 @@ fn what_cannot_be_judged_is_named() {
     let place = Place::new();
     let error = failure(&eval(&place.at("nowhere"), "synthetic", &[]));
     assert!(error.contains("nowhere: neither a run"), "{error}");
-    let settings = place.at("gan.toml");
-    fs::write(&settings, "device = \"cpu\"\nhidden = 8\nbatch = 4\nsteps = 1\n").unwrap();
-    let (data, out) = (place.at("digits"), place.at("gans"));
-    let gan = train(&["gan", "--data", utf8(&data), "--config", utf8(&settings), "--out", utf8(&out)]);
-    let error = failure(&eval(&run_folder(&gan), utf8(&data), &[]));
-    assert!(error.contains("only classifiers"), "{error}");
+    let run = place.run(&["--steps", "1"]);
+    let error = failure(&eval(&run, "synthetic", &["-n", "5"]));
+    assert!(error.contains("-n, --seed and --class are for generators"), "{error}");
 }
 
 #[test]
@@ -202,7 +199,7 @@ fn a_dry_run_says_what_it_would_take() {
     let (said, settings) = success(&output);
     let settings: toml::Table = settings.parse().unwrap();
     assert_eq!((settings["steps"].as_integer(), settings["shift"].as_integer()), (Some(16), Some(2)));
-    for wanted in ["16 steps would take about 0:", " ms a step, ", " ms an evaluation after every 8)", "MB of disk"] {
+    for wanted in ["16 steps would take about 0:", " ms a step, ", " ms each of 2 evaluations)", "MB of disk"] {
         assert!(said.contains(wanted), "{said}");
     }
     assert!(!place.at("runs").exists());

@@ -51,7 +51,8 @@ pub fn stack(device: &Device, normalise: Option<Normalise>) -> impl Fn(Vec<Sampl
     }
 }
 
-fn one_format(samples: &[Sample]) -> Result<PictureFormat> {
+/// What all samples are like; fails where they differ, and where there are none.
+pub(crate) fn one_format(samples: &[Sample]) -> Result<PictureFormat> {
     let format =
         |picture: &Picture| PictureFormat { channels: picture.channels, height: picture.height, width: picture.width };
     let first = format(&samples.first().ok_or_else(|| Error::Data("a batch without pictures".into()))?.picture);

@@ -42,9 +42,10 @@ impl Content {
     /// none.
     pub fn open(source: &Source, side: usize) -> Result<Self> {
         match source {
-            Source::Synthetic => {
+            Source::Synthetic | Source::Scenes(_) => {
                 let format = PictureFormat { channels: 3, height: side, width: side + side / 3 };
-                Ok(Self::Drawn(scenes::scenes(SCENES, SEED, format)))
+                let count = if let Source::Scenes(Some(count)) = source { *count } else { SCENES };
+                Ok(Self::Drawn(scenes::scenes(count, SEED, format)))
             }
             Source::Path(path) => Self::folder(path),
         }

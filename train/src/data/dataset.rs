@@ -31,7 +31,7 @@ pub trait Dataset: Send + Sync + 'static {
     }
 }
 
-impl<D: Dataset> Dataset for Arc<D> {
+impl<D: Dataset + ?Sized> Dataset for Arc<D> {
     type Item = D::Item;
 
     fn len(&self) -> usize {

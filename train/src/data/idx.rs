@@ -59,6 +59,11 @@ fn alone(there: &Path, wanted: &str) -> Error {
     Error::Data(format!("{}: the file {wanted}[.gz] that belongs to it is not beside it; add it", there.display()))
 }
 
+/// The number of pictures of a set, as its header says.
+pub fn count(files: &Files) -> Result<usize> {
+    Ok(header(&files.images, 3)?.0[0] as usize)
+}
+
 /// Loads a set of pictures.
 pub fn load(files: &Files, name: String, format: PictureFormat) -> Result<Pictures> {
     let images = read(&files.images, 3)?;
@@ -113,8 +118,8 @@ struct Idx {
     elements: Vec<u8>,
 }
 
-/// Reads a file of unsigned bytes with the given number of dimensions.
-fn read(path: &Path, dimensions: u8) -> Result<Idx> {
+/// Reads the header of a file of unsigned bytes with the given number of dimensions: the sizes, and what comes after it.
+fn header(path: &Path, dimensions: u8) -> Result<(Vec<u32>, Box<dyn Read>)> {
     let bad = |what: String| Error::Data(format!("{}: {what}", path.display()));
     let unreadable = |error: io::Error| match error.kind() {
         io::ErrorKind::UnexpectedEof => bad("truncated: it ends within its header; copy it again".into()),
@@ -147,6 +152,13 @@ fn read(path: &Path, dimensions: u8) -> Result<Idx> {
     if sizes[0] > MOST_PICTURES || sides.iter().any(|side| !(1..=MOST_PIXELS_A_SIDE).contains(side)) {
         return Err(bad(format!("its header announces {sizes:?} elements, which cannot be; copy it again")));
     }
+    Ok((sizes, reader))
+}
+
+/// Reads a file of unsigned bytes with the given number of dimensions.
+fn read(path: &Path, dimensions: u8) -> Result<Idx> {
+    let bad = |what: String| Error::Data(format!("{}: {what}", path.display()));
+    let (sizes, reader) = header(path, dimensions)?;
     let total = sizes.iter().map(|&size| u64::from(size)).product::<u64>();
 
     // The bytes that are there decide what is allocated, never the header.

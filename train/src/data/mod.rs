@@ -17,6 +17,7 @@ pub mod sampler;
 pub mod scenes;
 pub mod shuffled;
 pub mod staging;
+pub mod store;
 pub mod synthetic;
 pub mod transform;
 
@@ -33,12 +34,19 @@ pub use files::{Broken, PictureFiles};
 pub use loader::{DataLoader, Loading, Options, Place};
 pub use sampler::{BatchSampler, Batches, Sampler, Sequential, Shuffle, Subset, Weighted};
 pub use shuffled::{Shuffled, ShuffledState};
+pub use store::Store;
 pub use transform::Transform;
 
 use crate::{Error, Result};
 
 /// The most bytes that a set's pictures may take in memory.
 const MOST_BYTES: usize = 16 << 30;
+
+/// How many scenes `scenes` draws.
+pub const SCENES: usize = 4_000;
+
+/// And how many it can be told to.
+const MOST_SCENES: usize = 1_000_000;
 
 /// What the pictures of a set are brought to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -129,16 +137,29 @@ impl Pictures {
 pub enum Source {
     /// `synthetic`: digits that the program draws.
     Synthetic,
+    /// `scenes` or `scenes:8000`: landscapes that the program draws, and how many where that is said.
+    Scenes(Option<usize>),
     /// A folder or a file.
     Path(PathBuf),
 }
 
 impl FromStr for Source {
-    type Err = std::convert::Infallible;
+    type Err = Error;
 
-    /// `synthetic` is the drawn digits; a folder of that name is `./synthetic`.
-    fn from_str(text: &str) -> std::result::Result<Self, Self::Err> {
-        Ok(if text == "synthetic" { Self::Synthetic } else { Self::Path(text.into()) })
+    /// `synthetic` is the drawn digits and `scenes` the drawn landscapes; folders of those names are `./synthetic` and
+    /// `./scenes`. Fails on a number of scenes that is none.
+    fn from_str(text: &str) -> Result<Self> {
+        match (text, text.strip_prefix("scenes:")) {
+            ("synthetic", _) => Ok(Self::Synthetic),
+            ("scenes", _) => Ok(Self::Scenes(None)),
+            (_, Some(count)) => match count.parse() {
+                Ok(count) if (1..=MOST_SCENES).contains(&count) => Ok(Self::Scenes(Some(count))),
+                _ => {
+                    Err(Error::Config(format!("{text}: give a number of scenes from 1 to {MOST_SCENES}: scenes:4000")))
+                }
+            },
+            _ => Ok(Self::Path(text.into())),
+        }
     }
 }
 
@@ -146,6 +167,8 @@ impl fmt::Display for Source {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Synthetic => f.write_str("synthetic"),
+            Self::Scenes(None) => f.write_str("scenes"),
+            Self::Scenes(Some(count)) => write!(f, "scenes:{count}"),
             Self::Path(path) => path.display().fmt(f),
         }
     }
@@ -155,19 +178,26 @@ impl fmt::Display for Source {
 /// - a folder with MNIST's IDX files ([`idx`]),
 /// - a folder of class folders of pictures, or of pictures ([`folder`]),
 /// - a text file of `path label` lines ([`list`]),
-/// - `synthetic` ([`synthetic`]).
+/// - `synthetic` ([`synthetic`]),
+/// - `scenes`, 4,000 unless told ([`scenes`]).
 ///
 /// Pictures are read on all of the machine's cores, whatever the number of threads that training is given.
 pub fn load(source: &Source, format: PictureFormat) -> Result<Pictures> {
+    on_all_cores(|| load_here(source, format))
+}
+
+/// Does something with all of the machine's cores.
+fn on_all_cores<T: Send>(work: impl FnOnce() -> T + Send) -> T {
     let cores = std::thread::available_parallelism().map_or(1, usize::from);
     match rayon::ThreadPoolBuilder::new().num_threads(cores).build() {
-        Ok(pool) => pool.install(|| load_here(source, format)),
-        Err(_) => load_here(source, format),
+        Ok(pool) => pool.install(work),
+        Err(_) => work(),
     }
 }
 
 fn load_here(source: &Source, format: PictureFormat) -> Result<Pictures> {
     let path = match source {
+        Source::Scenes(count) => return Ok(scenes::scenes(count.unwrap_or(SCENES), 0, format)),
         Source::Synthetic => return Ok(synthetic::digits(synthetic::COUNT, synthetic::SEED, format)),
         Source::Path(path) => path,
     };
@@ -242,7 +272,17 @@ mod tests {
 
     #[test]
     fn sources() {
-        assert_eq!("synthetic".parse(), Ok(Source::Synthetic));
-        assert_eq!("./synthetic".parse(), Ok(Source::Path("./synthetic".into())));
+        let source = |text: &str| text.parse::<Source>();
+        for (text, wanted) in [
+            ("synthetic", Source::Synthetic),
+            ("scenes", Source::Scenes(None)),
+            ("scenes:12", Source::Scenes(Some(12))),
+            ("./synthetic", Source::Path("./synthetic".into())),
+            ("scenes/", Source::Path("scenes/".into())),
+        ] {
+            assert_eq!(source(text).unwrap(), wanted);
+            assert_eq!(wanted.to_string(), text);
+        }
+        assert!(source("scenes:many").unwrap_err().to_string().contains("scenes:4000"));
     }
 }

@@ -122,7 +122,15 @@ impl Sampler for Weighted {
 pub struct Batches<S> {
     sampler: S,
     size: usize,
-    drop_last: bool,
+    last: Last,
+}
+
+/// What becomes of a last batch that would be smaller.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Last {
+    Keep,
+    Drop,
+    Fill,
 }
 
 impl<S: Sampler> Batches<S> {
@@ -132,20 +140,31 @@ impl<S: Sampler> Batches<S> {
     /// Where `size` is 0.
     pub fn new(sampler: S, size: usize) -> Self {
         assert!(size > 0, "a batch needs items");
-        Self { sampler, size, drop_last: false }
+        Self { sampler, size, last: Last::Keep }
     }
 
     /// Leaves out a last batch that would be smaller.
     pub fn drop_last(self) -> Self {
-        Self { drop_last: true, ..self }
+        Self { last: Last::Drop, ..self }
+    }
+
+    /// Fills up a last batch that would be smaller with items from the epoch's beginning, repeated where there are too
+    /// few.
+    pub fn fill_last(self) -> Self {
+        Self { last: Last::Fill, ..self }
     }
 }
 
 impl<S: Sampler> BatchSampler for Batches<S> {
     fn batches(&self, epoch: u64) -> Vec<Vec<u32>> {
         let order = self.sampler.order(epoch);
-        let whole = if self.drop_last { order.len() / self.size * self.size } else { order.len() };
-        order[..whole].chunks(self.size).map(<[u32]>::to_vec).collect()
+        let mut batches: Vec<Vec<u32>> = order.chunks(self.size).map(<[u32]>::to_vec).collect();
+        match (self.last, batches.last_mut()) {
+            (Last::Drop, Some(last)) if last.len() < self.size => drop(batches.pop()),
+            (Last::Fill, Some(last)) => last.extend(order.iter().cycle().take(self.size - last.len())),
+            _ => {}
+        }
+        batches
     }
 }
 
@@ -178,6 +197,8 @@ mod tests {
         assert_eq!(batches.batches(0), [vec![0, 1, 2], vec![3, 4, 5], vec![6]]);
         assert_eq!(batches.drop_last().batches(5), [[0, 1, 2], [3, 4, 5]]);
         assert!(Batches::new(Sequential(2), 3).drop_last().batches(0).is_empty());
+        assert_eq!(Batches::new(Sequential(4), 3).fill_last().batches(0), [[0, 1, 2], [3, 0, 1]]);
+        assert_eq!(Batches::new(Sequential(1), 3).fill_last().batches(0), [[0, 0, 0]]);
     }
 
     #[test]

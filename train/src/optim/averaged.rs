@@ -80,6 +80,11 @@ impl Averaged {
         Ok(())
     }
 
+    /// Begins the warm-up anew: what was averaged so far is soon forgotten.
+    pub fn restart(&mut self) {
+        self.updates = 0;
+    }
+
     /// The averages of the trained tensors and the buffers as they are, by name: what is exported.
     pub fn to_tensors(&self) -> BTreeMap<String, Tensor> {
         let value = |slot: &Slot| slot.average.as_ref().unwrap_or(slot.param.var()).as_detached_tensor();
@@ -212,6 +217,17 @@ mod tests {
         let before = pair(&averaged.to_tensors())[0];
         averaged.update().unwrap();
         assert!((pair(&averaged.to_tensors())[0] - (0.5 * before + 1.5)).abs() < 1e-12);
+    }
+
+    #[test]
+    fn a_restart_forgets_what_was_before() {
+        let params = params();
+        let mut averaged = Averaged::new(params.all(), AveragedConfig::new(0.999)).unwrap();
+        (0..5_000).for_each(|_| averaged.update().unwrap());
+        averaged.restart();
+        set(&params, 1.0);
+        (0..50).for_each(|_| averaged.update().unwrap());
+        assert!(pair(&averaged.to_tensors())[0] > 0.999);
     }
 
     #[test]

@@ -1,9 +1,9 @@
-//! What a run will take, from a few of its steps.
+//! What a run will take, from a few of its steps: of each of its phases, where their steps differ in cost.
 
 use std::time::{Duration, Instant};
 
 use super::Checkpoint;
-use super::session::{Plan, Trainer};
+use super::session::{Phase, Plan, Trainer};
 use crate::{Error, Result};
 
 /// Steps are timed until they have taken this long, but no fewer than [`FEWEST`] and no more than [`MOST`] of them.
@@ -11,13 +11,26 @@ const ENOUGH: Duration = Duration::from_secs(1);
 const FEWEST: u32 = 3;
 const MOST: u32 = 300;
 
-/// What a run, or the rest of one, will take.
-#[derive(Debug, Clone, Copy, PartialEq)]
-pub struct Estimate {
-    /// A step.
+/// What a part of a run will take.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct PhaseEstimate {
+    /// What it is called; empty where it is the whole run.
+    pub name: String,
+    /// The steps that are left of it.
+    pub steps: u64,
+    /// One of them.
     pub step: Duration,
-    /// An evaluation; 0 where there are none.
+    /// An evaluation.
     pub evaluation: Duration,
+    /// How many of those there are.
+    pub evaluations: u64,
+}
+
+/// What a run, or the rest of one, will take.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Estimate {
+    /// Its phases; one where all steps are alike.
+    pub phases: Vec<PhaseEstimate>,
     /// All that is left of the run: steps, evaluations and sample grids.
     pub total: Duration,
     /// The most memory that the process has held so far, data and one step's intermediate results included, in bytes;
@@ -27,14 +40,55 @@ pub struct Estimate {
     pub checkpoint: u64,
 }
 
-/// Trains a few steps, evaluates and samples, and says what the run would take from the checkpoint on. The trainer has
-/// moved on afterwards; nothing is written.
+/// Trains a few steps, evaluates and samples, in each phase that is not over, and says what the run would take from the
+/// checkpoint on. The trainer has moved on afterwards; nothing is written.
 pub fn estimate(trainer: &mut dyn Trainer, plan: &Plan, from: Option<&Checkpoint>) -> Result<Estimate> {
     let mut done = 0;
     if let Some(checkpoint) = from {
         trainer.restore(checkpoint)?;
         done = checkpoint.record.step;
     }
+    let mut phases = trainer.phases();
+    let alike = phases.is_empty();
+    if alike {
+        phases.push(Phase { name: String::new(), steps: 0..plan.steps });
+    }
+    let (mut estimates, mut total) = (Vec::new(), 0.0);
+    for Phase { name, steps } in phases {
+        let (begin, end) = (steps.start.max(done), steps.end);
+        if begin >= end {
+            continue;
+        }
+        if !alike {
+            trainer.jump(begin)?;
+        }
+        let last = end == plan.steps;
+        let step = step(trainer)?;
+        let ends = |step: u64| plan.epochs.done(step).floor() as u64;
+        let evaluations = match plan.epochs.any() {
+            true => ends(end) - ends(begin) + u64::from(last && !plan.epochs.end_at(end)),
+            false => 0,
+        };
+        let evaluation = timed(evaluations, &mut || trainer.evaluate().map(drop))?;
+        let samples = times(begin, end, plan.sample_every, last);
+        let sampling = timed(samples, &mut || trainer.samples().map(drop))?;
+        total += step.as_secs_f64() * (end - begin) as f64
+            + evaluation.as_secs_f64() * evaluations as f64
+            + sampling.as_secs_f64() * samples as f64;
+        estimates.push(PhaseEstimate { name, steps: end - begin, step, evaluation, evaluations });
+    }
+    let snapshot = trainer.snapshot()?;
+    let tensors = snapshot.weights.values().chain(snapshot.state.values());
+    Ok(Estimate {
+        phases: estimates,
+        total: Duration::try_from_secs_f64(total).unwrap_or(Duration::MAX),
+        memory: peak_memory(),
+        checkpoint: tensors.map(|tensor| (tensor.elem_count() * tensor.dtype().size_in_bytes()) as u64).sum(),
+    })
+}
+
+/// The time of a step, over a few.
+fn step(trainer: &mut dyn Trainer) -> Result<Duration> {
     let mut step = || match trainer.step()?.into_iter().find(|(_, value)| !value.is_finite()) {
         Some((name, value)) => Err(Error::Run(format!("the loss `{name}` is {value} in the first steps"))),
         None => Ok(()),
@@ -46,30 +100,17 @@ pub fn estimate(trainer: &mut dyn Trainer, plan: &Plan, from: Option<&Checkpoint
         step()?;
         steps += 1;
     }
-    let step = begun.elapsed() / steps;
-    let timed = |every: u64, at_end: bool, work: &mut dyn FnMut() -> Result<()>| -> Result<(Duration, u32)> {
-        let times = times(done, plan.steps, every, at_end);
-        let begun = Instant::now();
-        if times > 0 {
-            work()?;
-        }
-        Ok((begun.elapsed(), u32::try_from(times).unwrap_or(u32::MAX)))
-    };
-    let (evaluation, evaluations) = timed(plan.epoch, plan.epoch > 0, &mut || trainer.evaluate().map(drop))?;
-    let (sampling, samples) = timed(plan.sample_every, true, &mut || trainer.samples().map(drop))?;
-    let left = plan.steps.saturating_sub(done) as f64;
-    let total = step.as_secs_f64() * left
-        + evaluation.as_secs_f64() * f64::from(evaluations)
-        + sampling.as_secs_f64() * f64::from(samples);
-    let snapshot = trainer.snapshot()?;
-    let tensors = snapshot.weights.values().chain(snapshot.state.values());
-    Ok(Estimate {
-        step,
-        evaluation,
-        total: Duration::try_from_secs_f64(total).unwrap_or(Duration::MAX),
-        memory: peak_memory(),
-        checkpoint: tensors.map(|tensor| (tensor.elem_count() * tensor.dtype().size_in_bytes()) as u64).sum(),
-    })
+    Ok(begun.elapsed() / steps)
+}
+
+/// The time of something that is done so many times: measured once, where it is done at all.
+fn timed(times: u64, work: &mut dyn FnMut() -> Result<()>) -> Result<Duration> {
+    if times == 0 {
+        return Ok(Duration::ZERO);
+    }
+    let begun = Instant::now();
+    work()?;
+    Ok(begun.elapsed())
 }
 
 /// How often something is done that is due every so many steps and, where `at_end` is set, after the last one.
@@ -107,7 +148,7 @@ mod tests {
     #[test]
     fn memory_is_counted() {
         let before = peak_memory().unwrap();
-        let block = vec![1u8; 64 << 20];
+        let block = std::hint::black_box(vec![1u8; 64 << 20]);
         assert!(peak_memory().unwrap() >= before.max(64 << 20), "{}", block.len());
     }
 }

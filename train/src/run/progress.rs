@@ -32,8 +32,9 @@ impl Progress {
         Self { total, bar, speed: Speed::new(done), shown: Instant::now() }
     }
 
-    /// Says that `step` steps are done and what the losses are. Cheap where nothing is to be shown yet.
-    pub fn update(&mut self, step: u64, losses: &[(&str, f64)]) {
+    /// Says that `step` steps are done, in which stage the run is and what the losses are. Cheap where nothing is to
+    /// be shown yet.
+    pub fn update(&mut self, step: u64, stage: &[(&str, f64)], losses: &[(&str, f64)]) {
         let every = if self.bar.is_some() { BAR_EVERY } else { LINE_EVERY };
         if self.shown.elapsed() < every && step < self.total {
             return;
@@ -41,8 +42,10 @@ impl Progress {
         self.shown = Instant::now();
         let speed = self.speed.update(step);
         let losses: String = losses.iter().map(|(name, value)| format!("{name} {value:.3}  ")).collect();
+        let whole = |value: f64| if value.fract() == 0.0 { 0 } else { 3 };
+        let stage: String = stage.iter().map(|(name, value)| format!("{name} {value:.*}  ", whole(*value))).collect();
         let left = duration((self.total.saturating_sub(step)) as f64 / speed.max(1e-9));
-        let text = format!("{losses}{} steps/s  {left} left", figures(speed));
+        let text = format!("{stage}{losses}{} steps/s  {left} left", figures(speed));
         match &self.bar {
             Some(bar) => {
                 bar.set_message(text);

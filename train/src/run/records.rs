@@ -16,6 +16,7 @@ use crate::{Error, Result};
 #[derive(Default)]
 pub(super) struct Line<'a> {
     pub epoch: Option<f64>,
+    pub stage: Vec<(&'static str, f64)>,
     pub means: Vec<(&'a str, f64)>,
     pub evaluation: Vec<(String, f64)>,
 }
@@ -41,7 +42,7 @@ impl Records {
     }
 
     pub fn write(&mut self, step: u64, line: Line, seconds: f64, waited: Duration) -> Result<()> {
-        let Line { epoch, means, evaluation } = line;
+        let Line { epoch, stage, means, evaluation } = line;
         let (when, from, steps_before, waited_before) = self.last;
         let speed = (step - from) as f64 / when.elapsed().as_secs_f64().max(1e-9);
         let (spent, waiting) = (self.in_steps - steps_before, waited.saturating_sub(waited_before));
@@ -51,11 +52,13 @@ impl Records {
         let speeds = [("steps_per_second", speed), ("model_fraction", model)];
         let tagged = |group: &str, (name, value): (&str, f64)| (format!("{group}/{name}"), value);
         let scalars = means.iter().map(|mean| tagged("step", *mean));
+        let scalars = scalars.chain(stage.iter().map(|part| tagged("stage", *part)));
         let scalars = scalars.chain(speeds.map(|speed| tagged("speed", speed)));
         let scalars = scalars.chain(evaluation.iter().map(|(name, value)| tagged("epoch", (name, *value))));
         self.events.scalars(step, &scalars.collect::<Vec<_>>())?;
 
         let mut numbers: Vec<(&str, f64)> = epoch.map(|epoch| ("epoch", epoch)).into_iter().collect();
+        numbers.extend(stage);
         numbers.extend(means);
         numbers.extend(speeds);
         numbers.push(("seconds", seconds));
@@ -63,13 +66,28 @@ impl Records {
         self.stats.write(step, &numbers)
     }
 
-    pub fn samples(&mut self, folder: &RunFolder, step: u64, pictures: &[Picture]) -> Result<()> {
-        if pictures.is_empty() {
-            return Ok(());
+    /// Writes sets of pictures as one sheet, and each by itself for TensorBoard.
+    pub fn samples(&mut self, folder: &RunFolder, step: u64, sets: &[(&str, Vec<Picture>)]) -> Result<()> {
+        let sheet = |pictures: &[Picture], shape| {
+            grid(pictures, shape, GAP, BACKGROUND)
+                .map_err(|error| Error::Run(format!("step {step}: no sample grid: {error}")))
+        };
+        let whole = match sets {
+            [] => return Ok(()),
+            [(_, pictures)] => sheet(pictures, GridShape::square(pictures.len()))?,
+            sets => {
+                let columns = sets.iter().map(|(_, pictures)| pictures.len()).max().unwrap_or(0);
+                let pictures: Vec<_> = sets.iter().flat_map(|(_, pictures)| pictures).cloned().collect();
+                sheet(&pictures, GridShape { columns, rows: sets.len() })?
+            }
+        };
+        save_picture(&folder.sample(step)?, &whole)?;
+        match sets {
+            [(tag, _)] => self.events.picture(step, tag, &whole),
+            sets => sets.iter().try_for_each(|(tag, pictures)| {
+                let row = sheet(pictures, GridShape { columns: pictures.len(), rows: 1 })?;
+                self.events.picture(step, tag, &row)
+            }),
         }
-        let sheet = grid(pictures, GridShape::square(pictures.len()), GAP, BACKGROUND)
-            .map_err(|error| Error::Run(format!("step {step}: no sample grid: {error}")))?;
-        save_picture(&folder.sample(step)?, &sheet)?;
-        self.events.picture(step, "samples", &sheet)
     }
 }

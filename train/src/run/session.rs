@@ -1,6 +1,8 @@
 //! The loop of a run: steps, records, sample grids, checkpoints.
 
 use std::collections::BTreeMap;
+use std::fmt::Display;
+use std::ops::Range;
 use std::time::{Duration, Instant};
 
 use candle_core::{DType, Tensor};
@@ -17,7 +19,7 @@ use super::{Checkpoint, RunFolder, interrupt};
 use crate::{Error, Result};
 
 pub use super::counts::{Better, Metric};
-pub use super::plan::Plan;
+pub use super::plan::{Epochs, Plan, Span};
 
 /// Something that is trained step by step. All of its randomness comes from its seed, and what [`Trainer::snapshot`]
 /// gives is enough for [`Trainer::restore`] to go on with the same bits.
@@ -30,15 +32,36 @@ pub trait Trainer {
         usize::MAX
     }
 
-    /// Pictures from noise that is the same throughout the run; none where there is nothing to show.
-    fn samples(&mut self) -> Result<Vec<Picture>> {
+    /// Where a training that changes on its way has come to with the step that it did last, by name.
+    fn stage(&self) -> Vec<(&'static str, f64)> {
+        vec![]
+    }
+
+    /// The phases of a run whose steps differ in cost, in order; none where all are alike.
+    fn phases(&self) -> Vec<Phase> {
+        vec![]
+    }
+
+    /// Goes to a step without training, to measure what it takes. Only a trainer with phases can.
+    fn jump(&mut self, _step: u64) -> Result<()> {
+        Ok(())
+    }
+
+    /// Pictures from noise that is the same throughout the run, in named sets; nothing where there is nothing to show.
+    /// One set is laid out as a square, several are a row each.
+    fn samples(&mut self) -> Result<Vec<(&'static str, Vec<Picture>)>> {
         Ok(vec![])
     }
 
     /// Measures the network on data that it is not trained on, by name. It changes nothing that a later step depends
     /// on. None by default.
-    fn evaluate(&mut self) -> Result<Vec<(&'static str, f64)>> {
+    fn evaluate(&mut self) -> Result<Vec<(String, f64)>> {
         Ok(vec![])
+    }
+
+    /// What the names of an evaluation's values are led by in the records.
+    fn evaluated(&self) -> &'static str {
+        "validation"
     }
 
     /// The value of an evaluation by which a checkpoint is the best of its run.
@@ -68,6 +91,15 @@ pub struct Snapshot {
     pub state: BTreeMap<String, Tensor>,
     /// Random states and the place in the data.
     pub trainer: serde_json::Value,
+}
+
+/// A part of a run whose steps cost alike.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Phase {
+    /// What it is called.
+    pub name: String,
+    /// Its steps, counted from 0.
+    pub steps: Range<u64>,
 }
 
 /// How a run ended.
@@ -118,14 +150,18 @@ fn steps(
     let (started, before) = (Instant::now(), counts.seconds);
     while step < plan.steps {
         let begun = Instant::now();
-        let losses = trainer.step().map_err(|error| Error::Run(format!("step {}: {error}", step + 1)))?;
+        let losses = match trainer.step() {
+            Ok(losses) => losses,
+            Err(error) => return Err(Error::Run(format!("step {}: {error}{}", step + 1, kept(folder)?))),
+        };
         records.in_steps += begun.elapsed();
         step += 1;
         let last = step == plan.steps;
         let stop = interrupt::requested();
-        let evaluate = plan.epoch > 0 && (last || due(step, plan.epoch));
+        let epoch = plan.epochs.end_at(step);
+        let evaluate = epoch || (last && plan.epochs.any());
         let log = last || evaluate || due(step, plan.log_every);
-        let mut save = last || stop || due(step, plan.checkpoint_every);
+        let mut save = last || stop || due(step, plan.checkpoint_every) || (epoch && plan.checkpoint_epochs);
         let loss = losses.iter().find(|(_, loss)| !loss.is_finite());
         if loss.is_some() || save || log {
             check_finite(trainer, folder, step, loss)?;
@@ -135,12 +171,17 @@ fn steps(
         counts.seconds = before + started.elapsed().as_secs_f64();
         smooth(&mut shown, &losses[..losses.len().min(trainer.shown())]);
         if log {
-            let mut line = Line { epoch: plan.epoch_of(step), means: counts.logged.take(&losses), ..Line::default() };
+            let mut line = Line {
+                epoch: plan.epoch_of(step),
+                stage: trainer.stage(),
+                means: counts.logged.take(&losses),
+                ..Line::default()
+            };
             if evaluate {
                 let trained = counts.evaluated.take(&losses);
                 let measured = trainer.evaluate().map_err(|error| Error::Run(format!("step {step}: {error}")))?;
                 let metric = trainer.metric().and_then(|metric| {
-                    let (_, value) = measured.iter().find(|(name, _)| *name == metric.name)?;
+                    let (_, value) = measured.iter().find(|(name, _)| name == metric.name)?;
                     metric.improves(*value, counts.best).then_some(*value)
                 });
                 if let Some(value) = metric {
@@ -148,17 +189,17 @@ fn steps(
                     save = true;
                 }
                 let best = if metric.is_some() { "; the best so far" } else { "" };
-                progress.say(&format!(
-                    "{}: train {}; validation {}{best}",
-                    plan.describe(step),
-                    listed(&trained),
-                    listed(&measured)
-                ));
-                line.evaluation = prefixed("train", trained).chain(prefixed("validation", measured)).collect();
+                let group = trainer.evaluated();
+                let parts = [("train", listed(&trained)), (group, listed(&measured))];
+                let parts = parts.iter().filter(|(_, values)| !values.is_empty());
+                let parts: Vec<_> =
+                    parts.map(|(group, values)| format!("{group} {values}").trim().to_string()).collect();
+                progress.say(&format!("{}: {}{best}", plan.describe(step), parts.join("; ")));
+                line.evaluation = prefixed("train", trained).chain(prefixed(group, measured)).collect();
             }
             records.write(step, line, counts.seconds, trainer.waited())?;
         }
-        progress.update(step, &shown);
+        progress.update(step, &trainer.stage(), &shown);
         if last || due(step, plan.sample_every) {
             records.samples(folder, step, &trainer.samples()?)?;
         }
@@ -195,17 +236,22 @@ fn write_best(folder: &RunFolder, trainer: &dyn Trainer, best: Option<Best>) -> 
     }
 }
 
-fn prefixed<'a>(prefix: &'a str, values: Vec<(&'a str, f64)>) -> impl Iterator<Item = (String, f64)> + 'a {
-    values.into_iter().map(move |(name, value)| (format!("{prefix}_{name}"), value))
+fn prefixed<'a, N: Display + 'a>(
+    prefix: &'a str,
+    values: Vec<(N, f64)>,
+) -> impl Iterator<Item = (String, f64)> + use<'a, N> {
+    let between = if prefix.is_empty() { "" } else { "_" };
+    values.into_iter().map(move |(name, value)| (format!("{prefix}{between}{name}"), value))
 }
 
-/// Values for people; what is called an accuracy is a percentage.
-fn listed(values: &[(&str, f64)]) -> String {
-    let text = |(name, value): &(&str, f64)| match *name {
-        "accuracy" => format!("{name} {:.2} %", 100.0 * value),
-        name => format!("{name} {value:.4}"),
+/// Values for people; what is called an accuracy is a percentage, and a floor stands behind what it is the floor of.
+fn listed<N: AsRef<str>>(values: &[(N, f64)]) -> String {
+    let text = |(name, value): &(N, f64)| match name.as_ref() {
+        "accuracy" => format!(", accuracy {:.2} %", 100.0 * value),
+        name if name.ends_with("_floor") => format!(" (floor {value:.4})"),
+        name => format!(", {name} {value:.4}"),
     };
-    values.iter().map(text).collect::<Vec<_>>().join(", ")
+    values.iter().map(text).collect::<String>().trim_start_matches(", ").to_string()
 }
 
 fn due(step: u64, every: u64) -> bool {
@@ -246,9 +292,13 @@ fn check_finite(trainer: &dyn Trainer, folder: &RunFolder, step: u64, loss: Opti
         }
         (None, Some(tensor)) => format!("the tensor `{tensor}` has parts that are no finite numbers"),
     };
-    let kept = super::checkpoint::steps(&folder.checkpoints())?.first().map(|(step, _)| *step);
-    let kept = kept.map_or(String::new(), |step| format!("; the checkpoint of step {step} is kept"));
-    Err(Error::Run(format!("step {step}: {what}; lower the learning rate{kept}")))
+    Err(Error::Run(format!("step {step}: {what}; lower the learning rate{}", kept(folder)?)))
+}
+
+/// Which checkpoint is left when a run breaks, for the end of the message.
+fn kept(folder: &RunFolder) -> Result<String> {
+    let newest = super::checkpoint::steps(&folder.checkpoints())?.first().map(|(step, _)| *step);
+    Ok(newest.map_or(String::new(), |step| format!("; the checkpoint of step {step} is kept")))
 }
 
 fn is_finite(tensor: &Tensor) -> bool {
@@ -277,8 +327,8 @@ mod tests {
             Ok(vec![("loss", 1.0)])
         }
 
-        fn samples(&mut self) -> Result<Vec<Picture>> {
-            Ok(vec![Picture::filled(1, 1, 1, 0)])
+        fn samples(&mut self) -> Result<Vec<(&'static str, Vec<Picture>)>> {
+            Ok(vec![("samples", vec![Picture::filled(1, 1, 1, 0)])])
         }
 
         fn snapshot(&self) -> Result<Snapshot> {
@@ -305,7 +355,8 @@ mod tests {
             sample_every: 0,
             checkpoint_every: 5,
             log_every: 0,
-            epoch: 0,
+            epochs: Epochs::none(),
+            checkpoint_epochs: false,
             keep: 9,
             provenance: Provenance::default(),
             title: None,

@@ -14,3 +14,9 @@ pub const AUGMENTATION: u64 = 5 << 32;
 pub const HELD_OUT: u64 = 6 << 32;
 /// Where the pictures of a step are moved to before they are judged; one stream a step.
 pub const JITTER: u64 = 7 << 32;
+/// Which real pictures a generator's are measured against, and random changes of them.
+pub const METRICS: u64 = 8 << 32;
+/// Directions along which patches of pictures are compared; one stream a level of detail.
+pub const DIRECTIONS: u64 = 9 << 32;
+/// Where patches are cut out; one stream a picture.
+pub const PATCHES: u64 = 10 << 32;

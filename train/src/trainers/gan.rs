@@ -241,14 +241,15 @@ impl Trainer for GanTrainer<'_> {
         Ok(vec![("discriminator", discriminator), ("generator", self.generator_step()?)])
     }
 
-    fn samples(&mut self) -> Result<Vec<Picture>> {
+    fn samples(&mut self) -> Result<Vec<(&'static str, Vec<Picture>)>> {
         self.generator_params.set_frozen(true);
         let pictures = self.averaged.swapped(|| self.generator.pictures(&self.fixed_noise))?;
         self.generator_params.set_frozen(false);
         let values = pictures.flatten_all()?.to_vec1::<f32>()?;
-        easel_runtime::Tensor::new(pictures.dims(), values)
+        let pictures = easel_runtime::Tensor::new(pictures.dims(), values)
             .and_then(|batch| Picture::from_batch(&batch))
-            .map_err(|error| Error::Run(format!("no samples: {error}")))
+            .map_err(|error| Error::Run(format!("no samples: {error}")))?;
+        Ok(vec![("samples", pictures)])
     }
 
     fn waited(&self) -> Duration {

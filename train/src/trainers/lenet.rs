@@ -97,12 +97,12 @@ impl Trainer for LenetTrainer {
         Ok(vec![("loss", number(loss)?), ("accuracy", number(right)?)])
     }
 
-    fn evaluate(&mut self) -> Result<Vec<(&'static str, f64)>> {
+    fn evaluate(&mut self) -> Result<Vec<(String, f64)>> {
         self.learner.params.set_frozen(true);
         let judged = self.learner.averaged.swapped(|| judge(&self.network, &self.validation, &self.device));
         self.learner.params.set_frozen(false);
         let judged = judged?;
-        Ok(vec![("loss", judged.loss), ("accuracy", judged.accuracy())])
+        Ok(vec![("loss".into(), judged.loss), ("accuracy".into(), judged.accuracy())])
     }
 
     fn metric(&self) -> Option<Metric> {

@@ -4,4 +4,5 @@ pub mod gan;
 pub mod judgement;
 mod learner;
 pub mod lenet;
+pub mod progan;
 pub mod style;

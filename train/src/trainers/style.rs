@@ -148,7 +148,7 @@ impl Trainer for StyleTrainer {
         PARTS.len()
     }
 
-    fn samples(&mut self) -> Result<Vec<Picture>> {
+    fn samples(&mut self) -> Result<Vec<(&'static str, Vec<Picture>)>> {
         let stylize = |picture: &Picture| -> Result<[Picture; 2]> {
             let (height, width) = (picture.height, picture.width);
             let values = picture.to_tensor().into_f32().map_err(|error| Error::Run(error.to_string()))?;
@@ -162,7 +162,7 @@ impl Trainer for StyleTrainer {
         self.learner.params.set_frozen(true);
         let pairs = self.learner.averaged.swapped(|| self.samples.iter().map(stylize).collect::<Result<Vec<_>>>());
         self.learner.params.set_frozen(false);
-        Ok(vec![sheet::sheet(&pairs?)])
+        Ok(vec![("samples", vec![sheet::sheet(&pairs?)])])
     }
 
     fn waited(&self) -> Duration {

@@ -7,7 +7,7 @@ use anyhow::{Context, Result};
 use easel_runtime::Device;
 use easel_runtime::card::Provenance;
 use easel_train::data::Source;
-use easel_train::run::estimate::{Estimate, estimate};
+use easel_train::run::estimate::{Estimate, PhaseEstimate, estimate};
 use easel_train::run::progress::duration;
 use easel_train::run::session::{self, Outcome, Plan, Trainer};
 use easel_train::run::{Checkpoint, RunFolder, interrupt};
@@ -126,17 +126,26 @@ impl Job<'_> {
 fn describe(estimate: &Estimate, plan: &Plan, from: Option<&Checkpoint>) -> String {
     let left = plan.steps - from.map_or(0, |checkpoint| checkpoint.record.step);
     let milliseconds = |time: std::time::Duration| format!("{:.3} ms", 1e3 * time.as_secs_f64());
-    let evaluation = match plan.epoch {
-        0 => String::new(),
-        epoch => format!(", {} an evaluation after every {epoch}", milliseconds(estimate.evaluation)),
+    let phase = |phase: &PhaseEstimate| {
+        let evaluation = match phase.evaluations {
+            0 => String::new(),
+            times => format!(", {} each of {times} evaluations", milliseconds(phase.evaluation)),
+        };
+        format!("{} a step{evaluation}", milliseconds(phase.step))
+    };
+    let (phases, each) = match &estimate.phases[..] {
+        [one] => (String::new(), format!(" ({})", phase(one))),
+        several => {
+            let line = |of: &PhaseEstimate| format!("{}: {} steps, {}\n", of.name, of.steps, phase(of));
+            (several.iter().map(line).collect(), String::new())
+        }
     };
     let megabytes = |bytes: u64| format!("{:.1} MB", bytes as f64 / 1e6);
     format!(
-        "{left} steps would take about {} ({} a step{evaluation}), {} of memory, and {} of disk for each of {} checkpoints",
+        "{phases}{left} steps would take about {}{each}, {} of memory, and {} of disk for each of {} checkpoints",
         duration(estimate.total.as_secs_f64()),
-        milliseconds(estimate.step),
         estimate.memory.map_or("an unknown amount".into(), megabytes),
         megabytes(estimate.checkpoint),
-        plan.keep + usize::from(plan.epoch > 0),
+        plan.keep + usize::from(plan.epochs.any()),
     )
 }

@@ -8,7 +8,7 @@ use clap::{ArgGroup, ValueEnum};
 use easel_runtime::Device;
 use easel_train::data;
 use easel_train::losses::gan::GeneratorLoss;
-use easel_train::run::session::Plan;
+use easel_train::run::session::{Epochs, Plan};
 use easel_train::run::{RunFolder, config, device};
 use easel_train::trainers::gan::{FORMAT, GanConfig, GanTrainer};
 use serde::Serialize;
@@ -150,7 +150,8 @@ pub fn train(args: Args) -> Result<ExitCode> {
         sample_every: config.sample_every,
         checkpoint_every: config.checkpoint_every,
         log_every: config.log_every,
-        epoch: 0,
+        epochs: Epochs::none(),
+        checkpoint_epochs: false,
         keep: config.keep,
         provenance: common::provenance(&pictures.name, config.seed),
         title: None,

@@ -6,7 +6,7 @@ use std::process::ExitCode;
 use anyhow::Result;
 use clap::{ArgGroup, ValueEnum};
 use easel_runtime::Device;
-use easel_train::run::session::Plan;
+use easel_train::run::session::{Epochs, Plan};
 use easel_train::run::{RunFolder, config, device};
 use easel_train::trainers::lenet::{LenetConfig, LenetTrainer, Sets};
 use serde::Serialize;
@@ -140,7 +140,8 @@ pub fn train(args: Args) -> Result<ExitCode> {
         sample_every: 0,
         checkpoint_every: config.checkpoint_every,
         log_every: config.log_every,
-        epoch,
+        epochs: Epochs::every(epoch),
+        checkpoint_epochs: false,
         keep: config.keep,
         provenance,
         title: None,

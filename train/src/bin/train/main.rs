@@ -4,6 +4,7 @@ mod common;
 mod eval;
 mod gan;
 mod lenet;
+mod progan;
 mod scenes;
 mod style;
 mod summary;
@@ -27,6 +28,7 @@ struct Cli {
 enum Command {
     Gan(Box<gan::Args>),
     Lenet(Box<lenet::Args>),
+    Progan(Box<progan::Args>),
     Style(Box<style::Args>),
     Eval(eval::Args),
     Scenes(scenes::Args),
@@ -40,6 +42,7 @@ fn main() -> ExitCode {
     let done = match command {
         Command::Gan(args) => gan::train(*args),
         Command::Lenet(args) => lenet::train(*args),
+        Command::Progan(args) => progan::train(*args),
         Command::Style(args) => style::train(*args),
         Command::Eval(args) => eval::eval(args),
         Command::Scenes(args) => scenes::draw(args),

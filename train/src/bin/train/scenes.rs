@@ -60,7 +60,7 @@ pub fn draw(args: Args) -> Result<ExitCode> {
         let (picture, label) = scene(args.seed, index, height, width);
         let name = format!("{index:0digits$}-{}.png", Motif::ALL[label as usize].name());
         save_picture(&args.output.join(name), &picture)?;
-        progress.update(index + 1 - args.first, &[]);
+        progress.update(index + 1 - args.first, &[], &[]);
     }
     progress.finish();
     eprintln!("wrote {count} scenes to {}", args.output.display());

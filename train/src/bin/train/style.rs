@@ -10,7 +10,7 @@ use clap::{ArgGroup, ValueEnum};
 use easel_runtime::Device;
 use easel_runtime::card::Provenance;
 use easel_train::data::Dataset;
-use easel_train::run::session::Plan;
+use easel_train::run::session::{Epochs, Plan};
 use easel_train::run::{RunFolder, config, device};
 use easel_train::trainers::style::{Inputs, LrShape, StyleConfig, StyleTrainer, title};
 use serde::Serialize;
@@ -242,7 +242,8 @@ pub fn train(args: Args) -> Result<ExitCode> {
         sample_every: config.sample_every,
         checkpoint_every: config.checkpoint_every,
         log_every: config.log_every,
-        epoch: 0,
+        epochs: Epochs::none(),
+        checkpoint_epochs: false,
         keep: config.keep,
         provenance,
         title: Some(title),

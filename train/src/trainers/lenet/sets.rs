@@ -94,7 +94,7 @@ fn test_set(source: &Source, format: PictureFormat) -> Result<Option<Pictures>> 
     match source {
         Source::Synthetic => Ok(Some(synthetic::digits(SYNTHETIC_TEST, synthetic::SEED + 1, format))),
         Source::Path(path) if path.is_dir() => idx_test_set(path, format),
-        Source::Path(_) => Ok(None),
+        Source::Path(_) | Source::Scenes(_) => Ok(None),
     }
 }
 

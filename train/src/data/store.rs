@@ -1,0 +1,234 @@
+//! Square pictures at a resolution and its halves: what a training that grows takes.
+//!
+//! A set is kept in memory at the highest resolution at which it fits; lower ones are means over blocks of it. At
+//! resolutions above, pictures of files are read anew when they are asked for, and others are enlarged.
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use rayon::prelude::*;
+
+use super::transform::{CentreSquare, Resize};
+use super::{Dataset, PictureFiles, PictureFormat, Pictures, Sample, Source, Transformed, folder, idx, name_of};
+use crate::{Error, Result};
+
+/// The most bytes of pictures that are kept in memory.
+const MOST_HELD: usize = 1 << 30;
+
+/// A set of square pictures.
+pub struct Store {
+    held: Arc<Pictures>,
+    /// Where the pictures are files and do not fit at the highest resolution.
+    files: Option<Arc<PictureFiles>>,
+}
+
+impl Store {
+    /// The pictures of a source ([`load`](super::load) says which there are), brought to 1 (grey) or 3 (RGB) channels,
+    /// their middle up to `side` pixels high and wide, a power of two; of the classes `only`, where some are named.
+    /// Fails where there are none, and on a class that the source does not have.
+    pub fn open(source: &Source, channels: usize, side: usize, only: &[String]) -> Result<Self> {
+        let idx = match source {
+            Source::Path(path) if path.is_dir() => idx::find(path)?,
+            _ => None,
+        };
+        let count = match (source, &idx) {
+            (Source::Path(path), None) => return Self::of_files(path, channels, side, only, MOST_HELD),
+            (Source::Path(_), Some(files)) => idx::count(files)?,
+            (Source::Scenes(count), _) => count.unwrap_or(super::SCENES),
+            (Source::Synthetic, _) => super::synthetic::COUNT,
+        };
+        let mut pictures = super::load(source, square(channels, largest(count, channels, side, MOST_HELD)))?;
+        if !only.is_empty() {
+            let labels = chosen(&pictures.name, &pictures.classes, only)?;
+            let is_chosen = |at: &usize| labels[pictures.labels[*at] as usize].is_some();
+            let kept: Vec<usize> = (0..pictures.len()).filter(is_chosen).collect();
+            pictures.pixels = kept.iter().flat_map(|&at| pictures.pixels_of(at)).copied().collect();
+            pictures.labels = kept.iter().filter_map(|&at| labels[pictures.labels[at] as usize]).collect();
+            pictures.classes.retain(|class| only.contains(class));
+        }
+        Ok(Self { held: Arc::new(pictures), files: None })
+    }
+
+    fn of_files(path: &Path, channels: usize, side: usize, only: &[String], most: usize) -> Result<Self> {
+        let PictureFiles { mut files, mut classes, .. } = PictureFiles::open(path, channels)?;
+        let name = name_of(path);
+        if !only.is_empty() {
+            let labels = chosen(&name, &classes, only)?;
+            let new = |(file, label): (PathBuf, u32)| Some((file, labels[label as usize]?));
+            files = files.into_iter().filter_map(new).collect();
+            classes.retain(|class| only.contains(class));
+        }
+        let held = largest(files.len(), channels, side, most);
+        let rest = (held < side).then(|| Arc::new(PictureFiles::new(files.clone(), classes.clone(), channels)));
+        let read = || folder::read_all(path, files, classes, name, square(channels, held));
+        Ok(Self { held: Arc::new(super::on_all_cores(read)?), files: rest })
+    }
+
+    /// The number of pictures.
+    pub fn len(&self) -> usize {
+        self.held.len()
+    }
+
+    /// Whether there are none.
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    /// The set's name: its folder's or file's, `synthetic`.
+    pub fn name(&self) -> &str {
+        &self.held.name
+    }
+
+    /// The classes' names by label.
+    pub fn classes(&self) -> &[String] {
+        &self.held.classes
+    }
+
+    /// A line about files that could not be read, where there were some.
+    pub fn warning(&self) -> Option<String> {
+        self.held.warning()
+    }
+
+    /// The pictures `side` pixels high and wide, a power of two.
+    pub fn at(&self, side: usize) -> Arc<dyn Dataset<Item = Sample>> {
+        let (held, exactly) = (self.held.format.width, Resize::Exactly { height: side, width: side });
+        match &self.files {
+            _ if side == held => self.held.clone(),
+            _ if side < held => Arc::new(shrunk(&self.held, side)),
+            Some(files) => Arc::new(Transformed { dataset: files.clone(), transform: (CentreSquare, exactly) }),
+            None => Arc::new(Transformed { dataset: self.held.clone(), transform: exactly }),
+        }
+    }
+}
+
+/// The highest resolution up to `side` at which so many pictures take no more than `most` bytes.
+fn largest(count: usize, channels: usize, side: usize, most: usize) -> usize {
+    let fits = |side: &usize| count.saturating_mul(square(channels, *side).len()) <= most;
+    std::iter::successors(Some(side), |side| Some(side / 2)).find(|side| *side <= 1 || fits(side)).unwrap_or(1)
+}
+
+fn square(channels: usize, side: usize) -> PictureFormat {
+    PictureFormat { channels, height: side, width: side }
+}
+
+/// Each class's new label, where it is among the named ones.
+fn chosen(name: &str, classes: &[String], only: &[String]) -> Result<Vec<Option<u32>>> {
+    if let Some(unknown) = only.iter().find(|class| !classes.contains(class)) {
+        let classes = classes.join(", ");
+        return Err(Error::Data(format!("{name}: it has no class `{unknown}`; its classes are {classes}")));
+    }
+    let mut next = 0..;
+    Ok(classes.iter().map(|class| if only.contains(class) { next.next() } else { None }).collect())
+}
+
+/// The means over square blocks of every picture.
+fn shrunk(pictures: &Pictures, side: usize) -> Pictures {
+    let wide = pictures.format.width;
+    let block = wide / side;
+    let (plane, count) = (side * side, (block * block) as u32);
+    let mut pixels = vec![0; pictures.pixels.len() / (block * block)];
+    pixels.par_chunks_mut(plane).zip(pictures.pixels.par_chunks(wide * wide)).for_each(|(small, large)| {
+        for (at, pixel) in small.iter_mut().enumerate() {
+            let first = at / side * block * wide + at % side * block;
+            let rows = (0..block).map(|row| &large[first + row * wide..][..block]);
+            let sum: u32 = rows.flatten().map(|&byte| u32::from(byte)).sum();
+            *pixel = ((sum + count / 2) / count) as u8;
+        }
+    });
+    Pictures {
+        format: square(pictures.format.channels, side),
+        pixels,
+        labels: pictures.labels.clone(),
+        classes: pictures.classes.clone(),
+        name: pictures.name.clone(),
+        skipped: 0,
+        reasons: vec![],
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::data::scenes::scenes;
+    use easel_runtime::Random;
+    use std::path::Path;
+
+    fn save(path: &Path, width: u32, height: u32, value: u8) {
+        std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+        image::RgbaImage::from_pixel(width, height, image::Rgba([value, value, value, 255])).save(path).unwrap();
+    }
+
+    fn first(store: &Store, side: usize) -> Sample {
+        store.at(side).item(0, &mut Random::new(0, 0)).unwrap()
+    }
+
+    #[test]
+    fn lower_resolutions_are_means() {
+        let format = square(2, 4);
+        let pixels: Vec<u8> = (0..32).collect();
+        let pictures = Pictures {
+            format,
+            pixels,
+            labels: vec![0],
+            classes: vec!["x".into()],
+            name: "x".into(),
+            skipped: 0,
+            reasons: vec![],
+        };
+        // 0, 1, 4, 5 and so on: means of 2.5 are rounded up.
+        assert_eq!(shrunk(&pictures, 2).pixels, [3, 5, 11, 13, 19, 21, 27, 29]);
+        assert_eq!(shrunk(&pictures, 1).pixels, [8, 24]);
+        let store = Store::open(&Source::Scenes(Some(3)), 3, 16, &[]).unwrap();
+        let bytes = |side| first(&store, side).picture.pixels.into_iter().map(f64::from);
+        let mean = |side: usize| bytes(side).sum::<f64>() / (side * side * 3) as f64;
+        assert_eq!((first(&store, 8).picture.width, store.at(4).len()), (8, 3));
+        assert!((mean(4) - mean(16)).abs() < 1.0);
+    }
+
+    #[test]
+    fn any_picture_of_a_folder_fits() {
+        let folder = tempfile::tempdir().unwrap();
+        save(&folder.path().join("a/small.png"), 3, 2, 40);
+        save(&folder.path().join("b/wide.png"), 90, 20, 90);
+        save(&folder.path().join("c/grey.png"), 7, 9, 200);
+        let source = Source::Path(folder.path().into());
+        let store = Store::open(&source, 3, 16, &[]).unwrap();
+        assert_eq!((store.len(), store.classes().len()), (3, 3));
+        let picture = first(&store, 16).picture;
+        assert_eq!((picture.width, picture.height, picture.pixels[0]), (16, 16, 40));
+        assert_eq!(first(&Store::open(&source, 1, 16, &[]).unwrap(), 4).picture.pixels, [40; 16]);
+
+        let only =
+            |names: &[&str]| Store::open(&source, 3, 16, &names.iter().map(ToString::to_string).collect::<Vec<_>>());
+        let some = only(&["c", "b"]).unwrap();
+        assert_eq!((some.len(), some.classes()), (2, &["b".to_string(), "c".to_string()][..]));
+        assert_eq!((first(&some, 8).label, first(&some, 8).picture.pixels[0]), (0, 90));
+        let error = only(&["d"]).err().unwrap().to_string();
+        assert!(error.contains("no class `d`") && error.contains("a, b, c"), "{error}");
+    }
+
+    #[test]
+    fn classes_of_drawn_pictures() {
+        let store = Store::open(&Source::Scenes(Some(14)), 1, 8, &["lake".to_string()]).unwrap();
+        // Every sixth, from the second on.
+        assert_eq!((store.len(), store.classes()), (3, &["lake".to_string()][..]));
+        let whole = Store::open(&Source::Scenes(Some(14)), 1, 8, &[]).unwrap();
+        let second = whole.at(8).item(1, &mut Random::new(0, 0)).unwrap();
+        assert_eq!((first(&store, 8).picture, first(&store, 8).label), (second.picture, 0));
+    }
+
+    #[test]
+    fn what_does_not_fit_in_memory_is_read_anew_or_enlarged() {
+        let folder = tempfile::tempdir().unwrap();
+        ["1.png", "2.png"].iter().for_each(|name| save(&folder.path().join(name), 40, 30, 77));
+        let store = Store::of_files(folder.path(), 3, 64, &[], 2 * 3 * 16 * 16).unwrap();
+        assert_eq!((store.held.format.width, store.files.is_some()), (16, true));
+        for side in [8, 16, 64] {
+            let picture = first(&store, side).picture;
+            assert_eq!((picture.width, picture.height, picture.pixels[0]), (side, side, 77));
+        }
+        let small = Store { held: Arc::new(scenes(1, 0, square(3, 8))), files: None };
+        assert_eq!(first(&small, 32).picture.pixels.len(), 3 * 32 * 32);
+        assert_eq!([1, 60_000, usize::MAX].map(|count| largest(count, 3, 1024, MOST_HELD)), [1024, 64, 1]);
+    }
+}
