@@ -44,6 +44,18 @@ pub fn at_stage(weights: Weights, resolution: Option<usize>, alpha: Option<f64>)
     Ok(Weights { architecture: sizes.architecture(stage), ..weights })
 }
 
+/// What is to be known of weights that are exported at a lower resolution than they have grown to.
+pub fn warning(reached: &Architecture, chosen: &Architecture) -> Option<String> {
+    let ((_, reached), (_, chosen)) = (Sizes::read(reached).ok()?, Sizes::read(chosen).ok()?);
+    (chosen.step < reached.step).then(|| {
+        format!(
+            "since {0}x{0} was grown out of, its layers have gone on learning without the one that makes its pictures; \
+             they are better from the run's checkpoint of that time",
+            chosen.resolution()
+        )
+    })
+}
+
 /// The architecture for people: its name and, of a ProGAN, the stage.
 pub fn describe(architecture: &Architecture) -> String {
     let name = &architecture.name;

@@ -30,7 +30,7 @@ fn checkpoint<T>(at: &Path, architecture: Architecture, make: impl FnOnce(Scope)
         session: serde_json::Value::Null,
     };
     let checkpoint = Checkpoint { architecture, weights: params.to_tensors(), state: Default::default(), record };
-    checkpoint.save(&at.join("checkpoints"), 1, None).unwrap();
+    checkpoint.save(&at.join("checkpoints"), 1, &[]).unwrap();
     at.to_path_buf()
 }
 
@@ -78,7 +78,7 @@ fn progan_is_judged_where_it_has_grown_to() {
         let run = folder.path().join(stage.step.to_string());
         let run = checkpoint(&run, sizes.architecture(stage), |scope| progan::Generator::new(scope, sizes));
         let (said, table) = success(&eval(&run, &data, &["--class", "1", "7"]));
-        assert!(said.contains("note: digits has 6 pictures: 3 are compared, not 2048"), "{said}");
+        assert!(said.contains("note: 3 pictures are compared, not 2048: digits has 6"), "{said}");
         let names: Vec<_> = table.lines().skip(1).map_while(|line| line.split_whitespace().next()).collect();
         assert_eq!(names, [levels, vec!["swd", "ms_ssim"]].concat());
     }

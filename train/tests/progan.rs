@@ -110,7 +110,7 @@ fn a_run_folder_is_complete() {
 #[test]
 fn a_run_that_is_killed_goes_on_with_the_same_bits() {
     let place = Place::new();
-    let more = ["--checkpoint-every", "1", "--pictures", "16,400,40", "--workers", "2"];
+    let more = ["--checkpoint-every", "1", "--pictures", "16,400,40", "--workers", "2", "--keep", "5"];
     let whole = run_folder(&place.train("scenes:30", "whole", &more));
     let run = place.at("killed/00000-progan-synthetic-scenes");
     let (settings, out) = (place.at("short.toml"), place.at("killed"));
@@ -135,6 +135,8 @@ fn a_run_that_is_killed_goes_on_with_the_same_bits() {
     run_folder(&train(&["--resume", utf8(&run), "--workers", "0"]));
     assert_eq!(bits(&latest(&run)), bits(&latest(&whole)));
     assert_eq!(stats(&run), stats(&whole));
+    // The last of each resolution is kept for good.
+    assert!([4, 104].iter().all(|end| checkpoints(&whole).contains(end)), "{:?}", checkpoints(&whole));
 
     // With more steps the last resolution goes on.
     run_folder(&train(&["--resume", utf8(&run), "--steps", "124"]));
@@ -170,6 +172,8 @@ fn what_cannot_be_is_refused() {
     for (data, more, wanted) in [
         ("scenes:9", &["--resolution", "48"][..], "the nearest that can be is 32 or 64"),
         ("scenes:9", &["--resolution", "2048"], "the nearest that can be is 1024"),
+        ("scenes:9", &["--resolution", "128"], "leaves 2 channels at 128x128, and 8 is the least"),
+        ("scenes:9999", &["--resolution", "1024"], "take scenes:341 or fewer"),
         ("scenes:9", &["--class", "city"], "it has no class `city`; its classes are mountains, lake"),
         ("scenes:no", &[], "give a number of scenes"),
         ("scenes:9", &["--batches", "4,0"], "batches is 0"),
@@ -191,7 +195,7 @@ fn what_cannot_be_is_refused() {
 fn an_explosion_ends_the_run_and_keeps_the_last_good_checkpoint() {
     let place = Place::new();
     let error = failure(&place.train("scenes:30", "runs", &["--lr", "1", "--checkpoint-every", "1"]));
-    assert!(error.contains("exploded") && error.contains("lower the learning rate"), "{error}");
+    assert!(error.contains("exploded") && error.contains("a lower learning rate"), "{error}");
     let run = place.at("runs/00000-progan-synthetic-scenes");
     let kept = checkpoints(&run)[0];
     assert!(error.contains(&format!("error: step {}: ", kept + 1)), "{error}");

@@ -35,6 +35,9 @@ export const model = await readFile(required("EASEL_MODEL"));
 /** What the native runtime made of it. */
 export const reference = JSON.parse(await readFile(required("EASEL_REFERENCE"), "utf8"));
 
+/** What it made of `progan-scenes`, which ships. */
+export const proganReference = JSON.parse(await readFile(required("EASEL_PROGAN_REFERENCE"), "utf8"));
+
 /**
  * Serves the built page with the model under test. `files` are served in place of the page's own, by path; `isolated`
  * says whether the headers that allow threads are sent. The model comes in pieces, as over a slow line.

@@ -3,7 +3,7 @@
 import assert from "node:assert/strict";
 import { after, before, test } from "node:test";
 
-import { launch, open, reference, serve } from "./harness.mjs";
+import { launch, open, proganReference, reference, serve } from "./harness.mjs";
 
 const LARGEST_DIFFERENCE = 1e-4;
 
@@ -22,10 +22,10 @@ after(async () => {
 });
 
 /**
- * Loads the model on an engine through the page's own module, in a page that draws nothing itself, and runs the
+ * Loads a model on an engine through the page's own module, in a page that draws nothing itself, and runs its
  * reference's latent vectors. What the Worker gives a GPU to do is counted from before the engine starts.
  */
-async function compute(origin, engine, { jspi = true } = {}) {
+async function compute(origin, engine, { jspi = true, model = "test", z = reference.z } = {}) {
     const { page, errors } = await open(browser.context, `${origin}/blank.html`, { waitForPictures: false });
     const builds = [];
     page.on("request", (request) => builds.push(.../ort-wasm-simd-threaded\.?(.*)\.wasm$/.exec(request.url())?.slice(1) ?? []));
@@ -49,14 +49,14 @@ async function compute(origin, engine, { jspi = true } = {}) {
             };
         }
     }, jspi);
-    const used = await page.evaluate(async (engine) => {
-        const { engine: used } = await window.easel.load("/models/test.onnx", { engine });
+    const used = await page.evaluate(async ([model, engine]) => {
+        const { engine: used } = await window.easel.load(`/models/${model}.onnx`, { engine });
         return used;
-    }, engine);
+    }, [model, engine]);
     const before = await worker.evaluate(() => self.dispatches);
     const image = await page.evaluate(
         async (z) => Array.from(await window.easel.generateRaw(new Float32Array(z))),
-        reference.z,
+        z,
     );
     const dispatches = (await worker.evaluate(() => self.dispatches)) - before;
     assert.deepEqual(errors, []);
@@ -64,7 +64,7 @@ async function compute(origin, engine, { jspi = true } = {}) {
     return { used, image, dispatches, builds };
 }
 
-function assertParity(image) {
+function assertParity(image, reference) {
     assert.equal(image.length, reference.image.length);
     let worst = { difference: -1 };
     image.forEach((value, index) => {
@@ -80,13 +80,13 @@ test("WASM with threads", async (t) => {
     assert.equal(used.kind, "wasm");
     assert.deepEqual(builds, [""]);
     assert.equal(dispatches, 0);
-    t.diagnostic(`${used.name}: ${assertParity(image)} from ${reference.engine}`);
+    t.diagnostic(`${used.name}: ${assertParity(image, reference)} from ${reference.engine}`);
 });
 
 test("WASM with one thread, in a page that is not isolated", async (t) => {
     const { used, image } = await compute(plain.origin, "wasm");
     assert.deepEqual([used.kind, used.name], ["wasm", "WASM"]);
-    t.diagnostic(`${used.name}: ${assertParity(image)} from ${reference.engine}`);
+    t.diagnostic(`${used.name}: ${assertParity(image, reference)} from ${reference.engine}`);
 });
 
 for (const build of ["jspi", "asyncify"]) {
@@ -95,7 +95,15 @@ for (const build of ["jspi", "asyncify"]) {
         assert.equal(used.kind, "webgpu");
         assert.deepEqual(builds, [build]);
         assert.ok(dispatches > 0, "the GPU was given nothing to do");
-        t.diagnostic(`${used.name}, ${dispatches} dispatches: ${assertParity(image)} from ${reference.engine}`);
+        t.diagnostic(`${used.name}, ${dispatches} dispatches: ${assertParity(image, reference)} from ${reference.engine}`);
+    });
+}
+
+for (const engine of ["wasm", "webgpu"]) {
+    test(`a ProGAN, on ${engine}`, async (t) => {
+        const { used, image } = await compute(site.origin, engine, { model: "progan-scenes", z: proganReference.z });
+        assert.equal(used.kind, engine);
+        t.diagnostic(`${used.name}: ${assertParity(image, proganReference)} from ${proganReference.engine}`);
     });
 }
 

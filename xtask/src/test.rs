@@ -1,7 +1,7 @@
 //! `cargo xtask test`: everything that can be checked, step by step, with a table at the end.
 
 use std::fs;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use anyhow::{Context, Result, bail};
@@ -175,8 +175,13 @@ fn in_browser(plan: &Plan, counts: &mut Counts) -> Result<()> {
     Part::Browser.install(plan.house)?;
     let chrome = browser::installed()?.context("Chromium is not there")?;
     // What the model must draw in every engine, computed natively.
-    let reference = plan.folder.join("reference.json");
-    process::run(plan.house.program("reference").arg(plan.model()).arg(&reference))?;
+    let reference = |model: &Path, name: &str| -> Result<PathBuf> {
+        let path = plan.folder.join(name);
+        process::run(plan.house.program("reference").arg(model).arg(&path))?;
+        Ok(path)
+    };
+    let progan = plan.house.root.join("models/progan-scenes.onnx");
+    let (reference, progan) = (reference(&plan.model(), "reference.json")?, reference(&progan, "progan.json")?);
 
     let mut files: Vec<_> = fs::read_dir(plan.house.root.join("web/tests"))?
         .filter_map(|entry| Some(entry.ok()?.path()))
@@ -186,7 +191,7 @@ fn in_browser(plan: &Plan, counts: &mut Counts) -> Result<()> {
     let mut node = plan.house.command("node");
     node.current_dir(plan.house.root.join("web")).args(["--test", "--test-reporter=spec"]).args(files);
     node.env("CHROME", chrome).env("EASEL_DIST", plan.house.root.join("web/dist"));
-    node.env("EASEL_MODEL", plan.model()).env("EASEL_REFERENCE", reference);
+    node.env("EASEL_MODEL", plan.model()).env("EASEL_REFERENCE", reference).env("EASEL_PROGAN_REFERENCE", progan);
     let status = process::watch(&mut node, |line| {
         counting::node_test(counts, line);
         true

@@ -125,8 +125,10 @@ fn run_export(args: ExportArgs) -> Result<()> {
     ensure!(!output.is_dir(), "{}: is a folder; name the model file to write", output.display());
 
     let source = Source::open(&source)?;
+    let reached = source.weights.architecture.clone();
     let weights = growth::at_stage(source.weights, args.resolution, args.alpha)
         .with_context(|| source.path.display().to_string())?;
+    growth::warning(&reached, &weights.architecture).into_iter().for_each(|line| eprintln!("warning: {line}"));
     eprintln!("weights: {} ({})", source.path.display(), growth::describe(&weights.architecture));
     let network = weights.network().with_context(|| source.path.display().to_string())?;
     let provenance = Provenance {

@@ -54,9 +54,9 @@ pub struct Args {
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=64))]
     pub scale: Option<u32>,
 
-    /// Pictures that are computed at once
-    #[arg(long, value_name = "N", default_value_t = 64, value_parser = clap::value_parser!(u32).range(1..=4096))]
-    pub batch: u32,
+    /// Pictures that are computed at once [default: 64; fewer above 128x128]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=4096))]
+    pub batch: Option<u32>,
 
     /// What only a walk has
     #[command(flatten)]

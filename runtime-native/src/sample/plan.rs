@@ -33,8 +33,8 @@ pub struct Plan {
     pub output: Output,
     /// The factor by which every picture is enlarged; without one, animations of small pictures are.
     pub scale: Option<usize>,
-    /// How many at once.
-    pub batch: usize,
+    /// How many at once; without it as many as memory is sure to hold.
+    pub batch: Option<usize>,
     /// How the model is run.
     pub options: Options,
 }
@@ -91,7 +91,7 @@ impl Plan {
             target,
             output,
             scale: args.scale.map(|scale| scale as usize),
-            batch: args.batch as usize,
+            batch: args.batch.map(|batch| batch as usize),
             options: args.engine.options(),
         })
     }

@@ -1,8 +1,9 @@
 //! The work of `sample`.
 
+use easel_runtime::card::PictureSize;
 use easel_runtime::grid::{BACKGROUND, GAP, GridShape, grid};
 use easel_runtime::resize::enlarge;
-use easel_runtime::{Picture, Tensor, files, generator};
+use easel_runtime::{ModelCard, Picture, Tensor, files, generator};
 use image::ImageFormat;
 
 use super::animation::Animation;
@@ -13,6 +14,11 @@ use crate::{Error, Model, ModelFile, Result, find_model};
 
 /// The largest picture that is put together in memory, and the longest animation.
 const MAX_BYTES: u128 = 1 << 30;
+
+/// The pictures that are computed at once, unless told, and the pixels that they have at most: a generator of 16 channels
+/// takes some 400 bytes for each.
+const MOST_AT_ONCE: usize = 64;
+const PIXELS_AT_ONCE: usize = 1 << 20;
 
 /// How long an animation's longer side is at least, unless told: viewers blur what they enlarge themselves.
 const ANIMATION_SIDE: usize = 256;
@@ -35,8 +41,9 @@ pub fn run(plan: &Plan) -> Result<()> {
     };
     let mut progress = Progress::new(count as u64, many);
     let mut scale = 1;
-    let batches = (0..count).step_by(plan.batch).map(|first| {
-        let z = latents.batch(first, plan.batch.min(count - first)).map_err(in_model)?;
+    let batch = plan.batch.unwrap_or_else(|| default_batch(&card));
+    let batches = (0..count).step_by(batch).map(|first| {
+        let z = latents.batch(first, batch.min(count - first)).map_err(in_model)?;
         let pictures = generate(&mut model, &z).map_err(in_model)?;
         if first == 0 {
             scale = plan.scale.unwrap_or_else(|| default_scale(&plan.target, &pictures[0]));
@@ -93,6 +100,13 @@ fn sheet(mut pictures: Vec<Picture>, shape: GridShape) -> Result<Picture> {
     match pictures.len() {
         1 if shape.columns * shape.rows == 1 => Ok(pictures.remove(0)),
         _ => Ok(grid(&pictures, shape, GAP, BACKGROUND)?),
+    }
+}
+
+fn default_batch(card: &ModelCard) -> usize {
+    match card.picture.size {
+        PictureSize::Fixed { height, width } => (PIXELS_AT_ONCE / (height * width)).clamp(1, MOST_AT_ONCE),
+        PictureSize::Any { .. } => 1,
     }
 }
 

@@ -1,7 +1,7 @@
 //! Square pictures at a resolution and its halves: what a training that grows takes.
 //!
 //! A set is kept in memory at the highest resolution at which it fits; lower ones are means over blocks of it. At
-//! resolutions above, pictures of files are read anew when they are asked for, and others are enlarged.
+//! resolutions above, pictures of files are read anew when they are asked for, and digits, which are small, enlarged.
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -25,7 +25,7 @@ pub struct Store {
 impl Store {
     /// The pictures of a source ([`load`](super::load) says which there are), brought to 1 (grey) or 3 (RGB) channels,
     /// their middle up to `side` pixels high and wide, a power of two; of the classes `only`, where some are named.
-    /// Fails where there are none, and on a class that the source does not have.
+    /// Fails where there are none, on a class that the source does not have, and on more scenes than memory holds.
     pub fn open(source: &Source, channels: usize, side: usize, only: &[String]) -> Result<Self> {
         let idx = match source {
             Source::Path(path) if path.is_dir() => idx::find(path)?,
@@ -37,7 +37,17 @@ impl Store {
             (Source::Scenes(count), _) => count.unwrap_or(super::SCENES),
             (Source::Synthetic, _) => super::synthetic::COUNT,
         };
-        let mut pictures = super::load(source, square(channels, largest(count, channels, side, MOST_HELD)))?;
+        let held = largest(count, channels, side, MOST_HELD);
+        // What was not drawn by hand or by a program at so low a resolution must not be taken for sharp.
+        if let Source::Scenes(_) = source
+            && held < side
+        {
+            let most = MOST_HELD / square(channels, side).len();
+            return Err(Error::Data(format!(
+                "{source}: {count} pictures of {side}x{side} do not fit in memory; take scenes:{most} or fewer"
+            )));
+        }
+        let mut pictures = super::load(source, square(channels, held))?;
         if !only.is_empty() {
             let labels = chosen(&pictures.name, &pictures.classes, only)?;
             let is_chosen = |at: &usize| labels[pictures.labels[*at] as usize].is_some();

@@ -23,6 +23,9 @@ use crate::data::{Dataset, PictureFormat, Sample};
 use crate::run::streams;
 use crate::{Error, Result};
 
+/// The most pixels that a sample has: both, in three channels and twice over, take less than a gigabyte.
+const MOST_PIXELS: usize = 1 << 26;
+
 /// A number and what real pictures get in place of the generator's. Both are finite.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Measure {
@@ -60,15 +63,18 @@ pub struct Watch {
 }
 
 impl Watch {
-    /// Draws twice `count` of the real pictures, or all where there are fewer, and computes the floors. A single picture
+    /// Draws twice `count` of the real pictures, or all where there are fewer or what a gigabyte holds, and computes the
+    /// floors. A single picture
     /// is compared with a single one of the generator's and has no floor. Fails where there is none, where one cannot be
     /// read, and where they differ in size or channels.
     pub fn new(reals: &dyn Dataset<Item = Sample>, count: usize, seed: u64) -> Result<Self> {
         let mut drawn: Vec<usize> = (0..reals.len()).collect();
         Random::new(seed, streams::METRICS).shuffle(&mut drawn);
-        let count = count.min(drawn.len() / 2).max(1);
-        drawn.truncate(2 * count);
         let read = |&index: &usize| reals.item(index, &mut Random::new(seed, streams::METRICS + 1 + index as u64));
+        let pixels =
+            drawn.first().map_or(Ok(1), |index| read(index).map(|one| one.picture.width * one.picture.height))?;
+        let count = count.min(drawn.len() / 2).min(MOST_PIXELS / pixels).max(1);
+        drawn.truncate(2 * count);
         let samples = drawn.par_iter().map(read).collect::<Result<Vec<_>>>()?;
         let format = one_format(&samples)?;
         let pictures: Vec<Vec<u8>> = samples.iter().map(|sample| planes(&sample.picture)).collect();

@@ -64,12 +64,12 @@ pub struct Record {
 }
 
 impl Checkpoint {
-    /// Writes the checkpoint as `folder/STEP` and removes all but the last `keep` and that of the step `best`.
+    /// Writes the checkpoint as `folder/STEP` and removes all but the last `keep` and those of the steps `for_good`.
     ///
     /// It is written under another name, synced and renamed, and one that goes is renamed first: a folder that has a
     /// step for its name is complete, whenever the process or the machine stops. Where it cannot be written nothing
     /// is removed.
-    pub fn save(&self, folder: &Path, keep: usize, best: Option<u64>) -> Result<PathBuf> {
+    pub fn save(&self, folder: &Path, keep: usize, for_good: &[u64]) -> Result<PathBuf> {
         let target = folder.join(format!("{:06}", self.record.step));
         let write = || -> io::Result<()> {
             fs::create_dir_all(folder)?;
@@ -102,7 +102,7 @@ impl Checkpoint {
         write().map_err(|error| {
             Error::Run(format!("{}: cannot write a checkpoint: {}", target.display(), without_path(&error)))
         })?;
-        let old = steps(folder)?.into_iter().skip(keep.max(1)).filter(|(step, _)| Some(*step) != best);
+        let old = steps(folder)?.into_iter().skip(keep.max(1)).filter(|(step, _)| !for_good.contains(step));
         for (_, old) in old {
             remove(folder, &old).map_err(|error| {
                 Error::Run(format!("{}: cannot remove this old checkpoint: {error}", old.display()))
@@ -259,7 +259,7 @@ mod tests {
     #[test]
     fn comes_back_and_repeats() {
         let folder = tempfile::tempdir().unwrap();
-        let path = checkpoint(500).save(folder.path(), 3, None).unwrap();
+        let path = checkpoint(500).save(folder.path(), 3, &[]).unwrap();
         assert!(path.ends_with("000500"));
         let bytes = [WEIGHTS, STATE].map(|file| fs::read(path.join(file)).unwrap());
         let again = Checkpoint::load(&path).unwrap();
@@ -269,7 +269,7 @@ mod tests {
         let adam: HashMap<_, _> = again.part("adam");
         assert_eq!(adam.len(), 2);
         assert_eq!(adam["a.weight.steps"].to_scalar::<i64>().unwrap(), 7);
-        again.save(folder.path(), 3, None).unwrap();
+        again.save(folder.path(), 3, &[]).unwrap();
         assert_eq!(bytes, [WEIGHTS, STATE].map(|file| fs::read(path.join(file)).unwrap()));
         assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 1);
     }
@@ -278,7 +278,7 @@ mod tests {
     fn the_last_are_kept() {
         let folder = tempfile::tempdir().unwrap();
         for step in [100, 200, 1_000_000, 300] {
-            checkpoint(step).save(folder.path(), 2, None).unwrap();
+            checkpoint(step).save(folder.path(), 2, &[]).unwrap();
         }
         assert_eq!(kept(folder.path()), [1_000_000, 300]);
         assert_eq!(Checkpoint::latest(folder.path()).unwrap().0.record.step, 1_000_000);
@@ -288,10 +288,10 @@ mod tests {
     fn the_best_is_kept_as_long_as_it_is() {
         let folder = tempfile::tempdir().unwrap();
         for (step, best) in [(1, 1), (2, 1), (3, 1), (4, 1)] {
-            checkpoint(step).save(folder.path(), 2, Some(best)).unwrap();
+            checkpoint(step).save(folder.path(), 2, &[best]).unwrap();
         }
         assert_eq!(kept(folder.path()), [4, 3, 1]);
-        checkpoint(5).save(folder.path(), 2, Some(4)).unwrap();
+        checkpoint(5).save(folder.path(), 2, &[4]).unwrap();
         assert_eq!(kept(folder.path()), [5, 4]);
         assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 2);
     }
@@ -305,20 +305,20 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let error = Checkpoint::latest(folder.path()).unwrap_err().to_string();
         assert!(error.contains("none yet"), "{error}");
-        checkpoint(100).save(folder.path(), 9, None).unwrap();
-        let newer = checkpoint(200).save(folder.path(), 9, None).unwrap();
+        checkpoint(100).save(folder.path(), 9, &[]).unwrap();
+        let newer = checkpoint(200).save(folder.path(), 9, &[]).unwrap();
         let bytes = fs::read(newer.join(STATE)).unwrap();
         fs::write(newer.join(STATE), &bytes[..bytes.len() - 1]).unwrap();
         fs::create_dir(folder.path().join("000300")).unwrap();
         let partial = folder.path().join(".partial-x");
-        fs::rename(checkpoint(400).save(folder.path(), 9, None).unwrap(), &partial).unwrap();
+        fs::rename(checkpoint(400).save(folder.path(), 9, &[]).unwrap(), &partial).unwrap();
         let (latest, unreadable) = Checkpoint::latest(folder.path()).unwrap();
         assert_eq!((latest.record.step, unreadable.len()), (100, 2));
         assert!(unreadable[1].contains("state.safetensors"), "{unreadable:?}");
         prepare(folder.path(), latest.record.step).unwrap();
         assert!(!partial.exists());
         // With one to keep, it must be the new one and not an unreadable one of a later step.
-        checkpoint(150).save(folder.path(), 1, None).unwrap();
+        checkpoint(150).save(folder.path(), 1, &[]).unwrap();
         assert_eq!(kept(folder.path()), [150]);
         assert!(folder.path().join("000200.unreadable").join(STATE).exists());
     }

@@ -5,6 +5,8 @@ use std::time::{Duration, Instant};
 
 use indicatif::{ProgressBar, ProgressStyle};
 
+use super::session::Phase;
+
 /// How often a bar is drawn and a line is written.
 const BAR_EVERY: Duration = Duration::from_millis(100);
 const LINE_EVERY: Duration = Duration::from_secs(5);
@@ -15,6 +17,7 @@ const MEMORY: f64 = 10.0;
 /// The progress of a run.
 pub struct Progress {
     total: u64,
+    phases: Vec<Phase>,
     bar: Option<ProgressBar>,
     speed: Speed,
     shown: Instant,
@@ -29,7 +32,12 @@ impl Progress {
             bar.set_style(style.expect("the template is right").progress_chars("━╸─"));
             bar
         });
-        Self { total, bar, speed: Speed::new(done), shown: Instant::now() }
+        Self { total, phases: vec![], bar, speed: Speed::new(done), shown: Instant::now() }
+    }
+
+    /// The time left is that of the present one of these phases: what the others' steps take is not known.
+    pub fn with_phases(self, phases: Vec<Phase>) -> Self {
+        Self { phases, ..self }
     }
 
     /// Says that `step` steps are done, in which stage the run is and what the losses are. Cheap where nothing is to
@@ -44,8 +52,11 @@ impl Progress {
         let losses: String = losses.iter().map(|(name, value)| format!("{name} {value:.3}  ")).collect();
         let whole = |value: f64| if value.fract() == 0.0 { 0 } else { 3 };
         let stage: String = stage.iter().map(|(name, value)| format!("{name} {value:.*}  ", whole(*value))).collect();
-        let left = duration((self.total.saturating_sub(step)) as f64 / speed.max(1e-9));
-        let text = format!("{stage}{losses}{} steps/s  {left} left", figures(speed));
+        let phase = self.phases.iter().find(|phase| phase.steps.contains(&step.saturating_sub(1)));
+        let (end, of) =
+            phase.map_or((self.total, String::new()), |phase| (phase.steps.end, format!(" at {}", phase.name)));
+        let left = duration((end.saturating_sub(step)) as f64 / speed.max(1e-9));
+        let text = format!("{stage}{losses}{} steps/s  {left} left{of}", figures(speed));
         match &self.bar {
             Some(bar) => {
                 bar.set_message(text);

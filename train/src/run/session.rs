@@ -37,7 +37,8 @@ pub trait Trainer {
         vec![]
     }
 
-    /// The phases of a run whose steps differ in cost, in order; none where all are alike.
+    /// The phases of a run whose steps differ in cost, in order; none where all are alike. The checkpoint at the end of
+    /// one, where there is one, is kept for good.
     fn phases(&self) -> Vec<Phase> {
         vec![]
     }
@@ -131,7 +132,7 @@ pub fn run(trainer: &mut dyn Trainer, folder: &RunFolder, plan: &Plan, from: Opt
     prepare(&folder.checkpoints(), step)?;
     write_best(folder, trainer, counts.best)?;
     let mut records = Records::open(folder, trainer, step)?;
-    let mut progress = Progress::new(plan.steps, step);
+    let mut progress = Progress::new(plan.steps, step).with_phases(trainer.phases());
     let result = steps(trainer, folder, plan, step, &mut counts, &mut records, &mut progress);
     progress.finish();
     result
@@ -207,7 +208,9 @@ fn steps(
             records.stats.sync()?;
             let best = counts.best;
             let checkpoint = checkpoint(trainer, folder, plan, step, counts)?;
-            checkpoint.save(&folder.checkpoints(), plan.keep, best.map(|best| best.step))?;
+            let ends = trainer.phases().into_iter().map(|phase| phase.steps.end);
+            let for_good: Vec<u64> = ends.chain(best.map(|best| best.step)).collect();
+            checkpoint.save(&folder.checkpoints(), plan.keep, &for_good)?;
             write_best(folder, trainer, best)?;
             let card = card(folder.path(), &checkpoint, plan, counts, &shown);
             write_atomically(&folder.card(), card.as_bytes())?;

@@ -189,7 +189,8 @@ fn check_reason(what: &str, value: f64, most: f64) -> Result<()> {
         return Ok(());
     }
     Err(Error::Run(format!(
-        "the critic has exploded: {what} is {value:.3e}; lower the learning rate or use larger batches"
+        "the critic has exploded: {what} is {value:.3e}; go on from its last checkpoint with a lower learning rate \
+         (--resume RUN --lr X), or begin anew with larger batches"
     )))
 }
 
@@ -208,7 +209,8 @@ impl Trainer for ProganTrainer {
         let critic_steps = self.config.critic_steps as u64;
         for number in 0..critic_steps {
             let done = self.step * critic_steps + number;
-            let criticised = self.critic_step(place, done.is_multiple_of(self.config.penalty_every))?;
+            let criticised =
+                self.critic_step(place, self.config.lambda > 0.0 && done.is_multiple_of(self.config.penalty_every))?;
             loss += criticised.loss / critic_steps as f64;
             distance += criticised.distance / critic_steps as f64;
             fake = Some(criticised.fake);
@@ -319,149 +321,4 @@ impl Trainer for ProganTrainer {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::data::Source;
-    use crate::run::checkpoint::Record;
-
-    fn config() -> ProganConfig {
-        ProganConfig {
-            resolution: 8,
-            channels: Some(3),
-            batches: vec![4, 3],
-            pictures: Some(vec![16, 60]),
-            width: 4,
-            z_dim: 5,
-            evaluate: 3,
-            ..ProganConfig::quick()
-        }
-    }
-
-    /// On a thread of its own, which keeps the graphs of gradients.
-    fn on_a_thread(work: impl FnOnce() + Send + 'static) {
-        let thread = std::thread::spawn(move || {
-            // SAFETY: as in the checks by finite differences.
-            unsafe { std::env::set_var("CANDLE_GRAD_DO_NOT_DETACH", "1") };
-            work();
-        });
-        thread.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic));
-    }
-
-    fn trainer(config: &ProganConfig) -> ProganTrainer {
-        let pictures = Store::open(&Source::Scenes(Some(10)), 3, config.resolution, &[]).unwrap();
-        ProganTrainer::new(config, pictures, &Device::Cpu).unwrap()
-    }
-
-    fn bits(tensors: &BTreeMap<String, Tensor>) -> Vec<(String, Vec<u32>)> {
-        let values = |tensor: &Tensor| tensor.to_dtype(DType::F32)?.flatten_all()?.to_vec1::<f32>();
-        let bits = |tensor| values(tensor).unwrap().into_iter().map(f32::to_bits).collect();
-        tensors.iter().map(|(name, tensor)| (name.clone(), bits(tensor))).collect()
-    }
-
-    fn checkpoint(trainer: &ProganTrainer) -> Checkpoint {
-        let Snapshot { architecture, weights, state, trainer: progress } = trainer.snapshot().unwrap();
-        let copy = |tensors: BTreeMap<String, Tensor>| {
-            tensors.into_iter().map(|(name, tensor)| (name, tensor.copy().unwrap())).collect()
-        };
-        let record = Record {
-            step: trainer.step,
-            provenance: Default::default(),
-            title: None,
-            classes: vec![],
-            trainer: progress,
-            session: serde_json::Value::Null,
-        };
-        Checkpoint { architecture, weights: copy(weights), state: copy(state), record }
-    }
-
-    #[test]
-    fn goes_on_in_the_middle_of_a_fade_with_the_same_bits() {
-        on_a_thread(|| {
-            let config = ProganConfig { critic_steps: 2, penalty_every: 3, mirror: true, ..config() };
-            let mut whole = trainer(&config);
-            // Two steps at 4x4, then ten at 8x8, five of which fade.
-            (0..4).for_each(|_| drop(whole.step().unwrap()));
-            let saved = checkpoint(&whole);
-            let (_, stage) = Sizes::read(&saved.architecture).unwrap();
-            assert!(stage.step == 1 && (0.1..0.4).contains(&stage.alpha), "{stage:?}");
-            let mut again = trainer(&ProganConfig { workers: 0, ..config.clone() });
-            again.restore(&saved).unwrap();
-            for _ in 0..4 {
-                // Samples and evaluations in between change nothing.
-                whole.samples().unwrap();
-                assert!(!whole.evaluate().unwrap().is_empty());
-                assert_eq!(whole.step().unwrap(), again.step().unwrap());
-                assert_eq!(whole.stage(), again.stage());
-            }
-            let (whole, again) = (whole.snapshot().unwrap(), again.snapshot().unwrap());
-            assert_eq!(bits(&whole.weights), bits(&again.weights));
-            assert_eq!(bits(&whole.state), bits(&again.state));
-
-            let other = ProganConfig { z_dim: 6, ..config.clone() };
-            assert!(trainer(&other).restore(&saved).unwrap_err().to_string().contains("other sizes"));
-            let other = ProganConfig { batches: vec![2], ..config };
-            assert!(trainer(&other).restore(&saved).unwrap_err().to_string().contains("batch size"));
-        });
-    }
-
-    #[test]
-    fn each_player_learns_in_its_own_step() {
-        on_a_thread(|| {
-            let mut trainer = trainer(&config());
-            // What is not yet, or no longer, used is left alone.
-            let changed = |before: &[(String, Vec<u32>)], after: &[(String, Vec<u32>)]| -> Vec<String> {
-                let pairs = before.iter().zip(after).filter(|(before, after)| before != after);
-                pairs.map(|((name, _), _)| name.clone()).collect()
-            };
-            let critic = |trainer: &ProganTrainer| bits(&trainer.critic_params.to_tensors());
-            let generator = |trainer: &ProganTrainer| bits(&trainer.generator_params.to_tensors());
-            let (c, g) = (critic(&trainer), generator(&trainer));
-            let place = trainer.growth.at(0);
-            let fake = trainer.critic_step(place, true).unwrap().fake;
-            assert_eq!(generator(&trainer), g);
-            let trained = changed(&c, &critic(&trainer));
-            assert!(trained.contains(&"rgb_layers.0.conv.weight".into()), "{trained:?}");
-            assert!(!trained.iter().any(|name| name.contains(".1.")), "{trained:?}");
-            let c = critic(&trainer);
-            trainer.generator_step(place.stage, &fake).unwrap();
-            assert_eq!(critic(&trainer), c);
-            let trained = changed(&g, &generator(&trainer));
-            assert!(trained.contains(&"initial.0.weight".into()), "{trained:?}");
-            assert!(!trained.iter().any(|name| name.contains(".1.")), "{trained:?}");
-        });
-    }
-
-    #[test]
-    fn penalties_come_when_they_are_due() {
-        on_a_thread(|| {
-            let mut trainer = trainer(&ProganConfig { penalty_every: 3, ..config() });
-            let penalties: Vec<f64> = (0..6).map(|_| trainer.step().unwrap()[3].1).collect();
-            assert!(penalties[0] > 0.0 && penalties[..3].iter().all(|penalty| *penalty == penalties[0]));
-            assert!(penalties[3] != penalties[0] && penalties[3..].iter().all(|penalty| *penalty == penalties[3]));
-        });
-    }
-
-    #[test]
-    fn an_explosion_is_told() {
-        on_a_thread(|| {
-            let mut trainer = trainer(&ProganConfig { lr: 30.0, ..config() });
-            let error = (0..12).find_map(|_| trainer.step().err()).expect("it explodes").to_string();
-            assert!(error.contains("the critic has exploded") && error.contains("learning rate"), "{error}");
-        });
-    }
-
-    #[test]
-    fn samples_are_rows_of_the_present_resolution() {
-        on_a_thread(|| {
-            let mut trainer = trainer(&config());
-            for steps in [1, 4] {
-                (0..steps).for_each(|_| drop(trainer.step().unwrap()));
-                let sets = trainer.samples().unwrap();
-                assert_eq!(sets.iter().map(|(tag, _)| *tag).collect::<Vec<_>>(), ["samples/real", "samples/fake"]);
-                assert!(sets.iter().all(|(_, pictures)| pictures.len() == SAMPLES && pictures[0].width == 64));
-            }
-            let names: Vec<_> = trainer.evaluate().unwrap().into_iter().map(|(name, _)| name).collect();
-            assert_eq!(names, ["swd_8", "swd_8_floor", "swd", "swd_floor", "ms_ssim", "ms_ssim_floor"]);
-        });
-    }
-}
+mod tests;

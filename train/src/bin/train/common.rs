@@ -98,7 +98,7 @@ impl Job<'_> {
         if dry_run {
             let estimate = estimate(trainer, &plan, checkpoint.as_ref())?;
             print!("{settings}");
-            eprintln!("{}", describe(&estimate, &plan, checkpoint.as_ref()));
+            eprintln!("{}", describe(&estimate, &plan, trainer.metric().is_some(), checkpoint.as_ref()));
             eprintln!("dry run: nothing was written");
             return Ok(ExitCode::SUCCESS);
         }
@@ -123,7 +123,7 @@ impl Job<'_> {
     }
 }
 
-fn describe(estimate: &Estimate, plan: &Plan, from: Option<&Checkpoint>) -> String {
+fn describe(estimate: &Estimate, plan: &Plan, best: bool, from: Option<&Checkpoint>) -> String {
     let left = plan.steps - from.map_or(0, |checkpoint| checkpoint.record.step);
     let milliseconds = |time: std::time::Duration| format!("{:.3} ms", 1e3 * time.as_secs_f64());
     let phase = |phase: &PhaseEstimate| {
@@ -146,6 +146,6 @@ fn describe(estimate: &Estimate, plan: &Plan, from: Option<&Checkpoint>) -> Stri
         duration(estimate.total.as_secs_f64()),
         estimate.memory.map_or("an unknown amount".into(), megabytes),
         megabytes(estimate.checkpoint),
-        plan.keep + usize::from(plan.epochs.any()),
+        plan.keep + usize::from(best),
     )
 }

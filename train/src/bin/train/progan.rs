@@ -66,7 +66,7 @@ struct Flags {
     #[arg(long = "class", value_name = "NAME", num_args = 1..)]
     #[serde(skip_serializing_if = "Vec::is_empty")]
     classes: Vec<String>,
-    /// Make pictures grey; those of data that is grey are
+    /// Make pictures grey; those of MNIST and drawn digits are
     #[arg(long)]
     #[serde(rename = "channels", serialize_with = "one_channel", skip_serializing_if = "std::ops::Not::not")]
     grey: bool,
@@ -119,7 +119,7 @@ struct Flags {
     /// The gradient penalty's weight; 10 unless told
     #[arg(long, value_name = "X", allow_negative_numbers = true)]
     lambda: Option<f64>,
-    /// Apply the penalty in every so many steps of the critic; 1 unless told
+    /// Apply the penalty, with its weight as it is, in every so many steps of the critic; 1 unless told
     #[arg(long, value_name = "N")]
     penalty_every: Option<u64>,
     /// The weight of the mean square of the scores of real pictures, which keeps them near 0

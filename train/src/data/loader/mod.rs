@@ -115,16 +115,15 @@ impl<D: Dataset, B: Send + 'static> DataLoader<D, B> {
     /// Goes on, without end, with the batch at the place, which [`Loading::place`] gave. Fails where the place is in
     /// other data than this.
     pub fn resume(&self, place: Place) -> Result<Loading<D, B>> {
-        let loading = Loading::new(&self.recipe, self.options, (place.epoch, place.batch), None)?;
-        let here = loading.place();
-        if (place.items, place.batches) != (here.items, here.batches) {
+        let (items, batches) = (self.dataset().len() as u64, self.batches() as u64);
+        if (place.items, place.batches) != (items, batches) {
             return Err(Error::Run(format!(
-                "the data has {} items in {} batches, but the run was at a place in {} items in {} batches; give it \
-                 the same data and batch size",
-                here.items, here.batches, place.items, place.batches
+                "the data has {items} items in {batches} batches, but the run was at a place in {} items in {} \
+                 batches; give it the same data and batch size",
+                place.items, place.batches
             )));
         }
-        Ok(loading)
+        Loading::new(&self.recipe, self.options, (place.epoch, place.batch), None)
     }
 
     /// One epoch and no more: what validation takes.

@@ -68,6 +68,11 @@ impl Sizes {
         Ok(step)
     }
 
+    /// The channels at the full resolution, the fewest. Fails as [`Sizes::last_step`] does.
+    pub fn narrowest(&self) -> Result<usize> {
+        Ok(self.width_at(self.last_step()?))
+    }
+
     /// The channels at a step's resolution.
     fn width_at(&self, step: usize) -> usize {
         self.width / DIVISORS[step]

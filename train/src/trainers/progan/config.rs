@@ -7,6 +7,10 @@ use crate::losses::wgan_gp::LAMBDA;
 use crate::networks::progan::Sizes;
 use crate::{Error, Result};
 
+/// The fewest channels at the full resolution: the norm of fewer at a pixel is now and then so near 0 that rounding shows
+/// in the pictures, and engines differ.
+const NARROWEST: usize = 8;
+
 /// The largest batch.
 const MOST_BATCH: usize = 1 << 16;
 
@@ -153,7 +157,13 @@ impl ProganConfig {
 
     /// Fails on a value that makes no sense, naming it.
     pub fn check(&self) -> Result<()> {
-        self.sizes().last_step()?;
+        let (width, narrowest, side) = (self.width, self.sizes().narrowest()?, self.resolution);
+        if narrowest < NARROWEST {
+            return Err(Error::Config(format!(
+                "width is {width}, which leaves {narrowest} channels at {side}x{side}, and {NARROWEST} is the least; \
+                 give a larger width or a lower resolution"
+            )));
+        }
         let sizes = [
             ("threads", self.threads, 1, 1 << 10),
             ("workers", self.workers, 0, 1 << 8),

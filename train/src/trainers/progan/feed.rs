@@ -12,6 +12,7 @@ use crate::data::{
     self, Batches, DataLoader, Dataset, Loading, Options, PictureBatch, Sample, Shuffle, Store, Transformed, stack,
 };
 use crate::networks::progan::Stage;
+use crate::run::streams;
 use crate::{Error, Result};
 
 /// The number of the first epoch at a resolution, in units of the step: no two resolutions share an order.
@@ -88,11 +89,13 @@ impl Feed {
         self.waited + self.loading.as_ref().map_or(Duration::ZERO, |(_, loading)| loading.waited())
     }
 
-    /// So many pictures, spread over the set: the same ones at every resolution, repeated where there are too few.
+    /// So many pictures at random: the same ones at every resolution, repeated where there are too few.
     pub fn some(&mut self, count: usize, side: usize) -> Result<Vec<Picture>> {
         let pictures = self.at(side);
-        let chosen = |number: usize| number * pictures.len().max(count) / count % pictures.len();
-        (0..count).map(|number| Ok(pictures.item(chosen(number), &mut Random::new(0, 0))?.picture)).collect()
+        let mut order: Vec<usize> = (0..pictures.len()).collect();
+        Random::new(self.seed, streams::SAMPLES + 2).shuffle(&mut order);
+        let chosen = order.into_iter().cycle().take(count);
+        chosen.map(|index| Ok(pictures.item(index, &mut Random::new(0, 0))?.picture)).collect()
     }
 
     fn begin(&mut self, step: usize, loading: Loading<Training, PictureBatch>) {

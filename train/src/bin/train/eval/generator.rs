@@ -45,7 +45,11 @@ pub fn eval(path: &Path, generator: &Generator, plan: &Plan, device: &Device, as
     store.warning().into_iter().for_each(|line| eprintln!("warning: {line}"));
     let (count, name) = (watch.count(), store.name());
     if count < plan.count {
-        eprintln!("note: {name} has {} pictures: {count} are compared, not {}", store.len(), plan.count);
+        eprintln!(
+            "note: {count} pictures are compared, not {}: {name} has {}, and memory is bounded",
+            plan.count,
+            store.len()
+        );
     }
     let measures = watch.measure(&pictures(generator, count, plan.seed, device)?)?;
     eprintln!("{}: {count} pictures of {width}x{height} beside real ones from {name}", path.display());
