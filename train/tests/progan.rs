@@ -173,7 +173,7 @@ fn what_cannot_be_is_refused() {
         ("scenes:9", &["--resolution", "48"][..], "the nearest that can be is 32 or 64"),
         ("scenes:9", &["--resolution", "2048"], "the nearest that can be is 1024"),
         ("scenes:9", &["--resolution", "128"], "leaves 2 channels at 128x128, and 8 is the least"),
-        ("scenes:9999", &["--resolution", "1024"], "take scenes:341 or fewer"),
+        ("scenes:9999", &["--resolution", "1024", "--width", "128"], "take scenes:341 or fewer"),
         ("scenes:9", &["--class", "city"], "it has no class `city`; its classes are mountains, lake"),
         ("scenes:no", &[], "give a number of scenes"),
         ("scenes:9", &["--batches", "4,0"], "batches is 0"),
