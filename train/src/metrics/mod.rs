@@ -5,7 +5,7 @@
 //! - `swd_32`, `swd_16`, ...: the [sliced Wasserstein distance](sliced_wasserstein) on each level of detail by its
 //!   height, times 1000 as it is published, and `swd`, their mean. The nearer to the floor the better; a collapsed
 //!   generator's is several times that on every level.
-//! - `ms_ssim`: the [similarity](ms_ssim) of pictures of one set. Well above the floor they are too much alike; below it
+//! - `ms_ssim`: the [similarity](mod@ms_ssim) of pictures of one set. Well above the floor they are too much alike; below it
 //!   they differ more than real ones do, as noise does.
 
 pub mod ms_ssim;
