@@ -114,7 +114,7 @@ fn describe_value(value: &ValueInfoProto) -> String {
 pub fn describe_source(source: &Source) -> Result<String> {
     let Weights { architecture, provenance, tensors } = &source.weights;
     let network = source.weights.network()?;
-    let kind = models::of_network(&network).kind().name();
+    let kind = models::of_network(&network)?.kind().name();
     let count: usize = tensors.values().map(Tensor::elem_count).sum();
     let mut text = format!(
         "file         {}\nkind         {kind}\narchitecture {}\nweights      {} tensors, {count} values, sha256 {}\n",

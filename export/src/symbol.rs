@@ -351,6 +351,34 @@ impl Value for Symbol {
         Ok(self.node("Unsqueeze", &[&ints(&[2, 3])], &[]).node("Expand", &[&size.name], &[]))
     }
 
+    fn stretch_like(&self, other: &Self) -> Result<Self> {
+        let ints = |values: &[i64]| self.graph.ints(values);
+        let size = other.height_and_width();
+        let between = |axis: i64| {
+            let length = size.node("Slice", &[&ints(&[axis - 2]), &ints(&[axis - 1])], &[]);
+            length.node("Sub", &[&ints(&[2])], &[])
+        };
+        let stretch = |map: &Self, axis: i64| {
+            let part = |at: i64| map.node("Slice", &[&ints(&[at]), &ints(&[at + 1]), &ints(&[axis])], &[]);
+            let ones = |count| ints(&vec![1; count]);
+            let (before, after) = (ones(axis as usize), ones(3 - axis as usize));
+            let mut sizes = vec![before.as_str()];
+            let length = between(axis);
+            sizes.push(length.name());
+            if axis < 3 {
+                sizes.push(after.as_str());
+            }
+            let sizes = self.graph.node("Concat", &sizes, &[("axis", Attribute::Int(0))]);
+            let middle = part(1).node("Expand", &[sizes.name()], &[]);
+            part(0).node("Concat", &[middle.name(), part(2).name()], &[("axis", Attribute::Int(axis))])
+        };
+        Ok(stretch(&stretch(self, 2), 3))
+    }
+
+    fn pixel_shuffle2x(&self) -> Result<Self> {
+        Ok(self.node("DepthToSpace", &[], &[("blocksize", int(2)), ("mode", Attribute::Text("CRD"))]))
+    }
+
     fn concat(&self, other: &Self) -> Result<Self> {
         Ok(self.node("Concat", &[&other.name], &[("axis", Attribute::Int(1))]))
     }

@@ -49,7 +49,7 @@ pub fn verify(model: &[u8], network: &dyn Exportable, library: Option<&Path>) ->
 pub fn verify_file(model: &[u8], library: Option<&Path>) -> Result<Verification> {
     let card = ModelCard::from_model(model)?;
     let weights = inspect::weights_of_model(model, &card)?;
-    verify(model, &*models::of_network(&weights.network()?), library)
+    verify(model, &*models::of_network(&weights.network()?)?, library)
 }
 
 fn to_runtime(tensor: &Tensor) -> Result<easel_runtime::Tensor> {

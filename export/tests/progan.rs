@@ -32,7 +32,7 @@ fn weights(channels: usize) -> (Generator, Weights) {
 }
 
 fn exported(weights: &Weights) -> Exported {
-    let network = models::of_network(&weights.network().unwrap());
+    let network = models::of_network(&weights.network().unwrap()).unwrap();
     let architecture = growth::fold(weights).unwrap().architecture;
     export(&*network, architecture, Provenance::default(), &Options::default()).unwrap()
 }
@@ -115,7 +115,7 @@ fn nothing_is_left_of_what_was_folded() {
 fn half_stored_it_is_the_rounded_network() {
     let (_, weights) = weights(3);
     let kept = growth::fold(&weights).unwrap();
-    let stored = models::of_network(&Storage::Half.stored(&kept).unwrap().network().unwrap());
+    let stored = models::of_network(&Storage::Half.stored(&kept).unwrap().network().unwrap()).unwrap();
     let options = Options { storage: Storage::Half, ..Options::default() };
     let half = export(&*stored, kept.architecture, Provenance::default(), &options).unwrap();
     assert!(half.bytes.len() < exported(&weights).bytes.len() * 6 / 10);

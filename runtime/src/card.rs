@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use std::collections::BTreeMap;
 
-use crate::{Error, Result, onnx};
+use crate::{Error, Result, Schedule, onnx};
 
 /// The key of the card in `metadata_props`.
 pub const METADATA_KEY: &str = "easel";
@@ -69,6 +69,65 @@ pub enum Kind {
         /// The number of classes. The card's names, where it has some, are as many.
         class_count: usize,
     },
+    /// `x [batch, channel, height, width], t [batch], label [batch] -> prediction`, where x is a picture in `[-1, 1]`
+    /// with noise and t and label are int64.
+    Denoiser {
+        /// The number of classes. The card's names, where it has some, are as many.
+        class_count: usize,
+        /// How much noise there is at which time.
+        schedule: NoiseSchedule,
+        /// What is predicted.
+        prediction: Prediction,
+        /// The label that stands for any class, where the network was trained for guidance.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        null_label: Option<usize>,
+    },
+}
+
+/// A noise schedule by its formula.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+#[serde(tag = "formula", rename_all = "kebab-case")]
+pub enum NoiseSchedule {
+    /// See [`Schedule::linear`].
+    Linear {
+        /// The number of times.
+        steps: usize,
+        /// The first beta.
+        start: f64,
+        /// The last beta.
+        end: f64,
+    },
+    /// See [`Schedule::cosine`].
+    Cosine {
+        /// The number of times.
+        steps: usize,
+        /// What keeps the first betas from vanishing.
+        offset: f64,
+    },
+}
+
+impl NoiseSchedule {
+    /// Every time's noise. Fails where the formula gives none, or has more than 100,000 times.
+    pub fn schedule(&self) -> Result<Schedule> {
+        let (Self::Linear { steps, .. } | Self::Cosine { steps, .. }) = *self;
+        if steps > 100_000 {
+            return Err(Error::Sampling(format!("a noise schedule of {steps} times; 100,000 are the most")));
+        }
+        match *self {
+            Self::Linear { steps, start, end } => Schedule::linear(steps, start, end),
+            Self::Cosine { steps, offset } => Schedule::cosine(steps, offset),
+        }
+    }
+}
+
+/// What a denoiser predicts of `x = sqrt(alpha_bar) picture + sqrt(1 - alpha_bar) noise`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Prediction {
+    /// The noise (Ho et al. 2020, arXiv 2006.11239).
+    Noise,
+    /// `sqrt(alpha_bar) noise - sqrt(1 - alpha_bar) picture` (Salimans and Ho 2022, arXiv 2202.00512).
+    Velocity,
 }
 
 impl Kind {
@@ -78,6 +137,7 @@ impl Kind {
             Kind::Generator { .. } => "generator",
             Kind::Stylizer => "stylizer",
             Kind::Classifier { .. } => "classifier",
+            Kind::Denoiser { .. } => "denoiser",
         }
     }
 }
@@ -234,11 +294,18 @@ impl ModelCard {
             Kind::Generator { latent } if !(1..=1 << 20).contains(&latent.dim) => {
                 bad(format!("a latent vector of {} elements", latent.dim))
             }
-            &Kind::Classifier { class_count } if !(1..=1 << 20).contains(&class_count) => {
-                bad(format!("a classifier of {class_count} classes"))
+            &(Kind::Classifier { class_count } | Kind::Denoiser { class_count, .. })
+                if !(1..=1 << 20).contains(&class_count) =>
+            {
+                bad(format!("a {} of {class_count} classes", self.kind.name()))
             }
-            &Kind::Classifier { class_count } if !self.classes.is_empty() && self.classes.len() != class_count => {
+            &(Kind::Classifier { class_count } | Kind::Denoiser { class_count, .. })
+                if !self.classes.is_empty() && self.classes.len() != class_count =>
+            {
                 bad(format!("{} names for {class_count} classes", self.classes.len()))
+            }
+            Kind::Denoiser { schedule, .. } => {
+                schedule.schedule().map(drop).or_else(|error| bad(format!("its noise schedule: {error}")))
             }
             _ => Ok(()),
         }

@@ -1,5 +1,7 @@
 //! Pictures side by side in one picture.
 
+use font8x8::UnicodeFonts;
+
 use crate::{Error, Picture, Result};
 
 /// The pixels between the pictures of a sample sheet and around them, on every engine.
@@ -7,6 +9,13 @@ pub const GAP: usize = 2;
 
 /// What lies between them: black.
 pub const BACKGROUND: u8 = 0;
+
+/// The height and width of a letter.
+const LETTER: usize = 8;
+/// Pictures so high have labels of that size; twice as high ones of twice the size.
+const LABELLED: usize = 32;
+/// The letters of a label that are shown.
+const MOST_LETTERS: usize = 12;
 
 /// The columns and rows of a grid.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -53,9 +62,74 @@ pub fn grid(pictures: &[Picture], shape: GridShape, gap: usize, background: u8) 
     Ok(sheet)
 }
 
+/// A row of pictures under each other, each with a label at its left in white or, on a light background, black. Only the
+/// first letters of a long label are shown.
+///
+/// Fails on no pictures and on pictures of different sizes.
+pub fn labelled_rows(rows: &[(String, Vec<Picture>)], gap: usize, background: u8) -> Result<Picture> {
+    let columns = rows.iter().map(|(_, pictures)| pictures.len()).max().unwrap_or(0);
+    let first = rows.iter().find_map(|(_, pictures)| pictures.first());
+    let &Picture { width, height, channels, .. } =
+        first.ok_or_else(|| Error::Shape("a grid needs at least one picture".into()))?;
+    let blank = Picture::filled(width, height, channels, background);
+    let cells = rows.iter().flat_map(|(_, pictures)| {
+        let missing = std::iter::repeat_n(&blank, columns - pictures.len());
+        pictures.iter().chain(missing).cloned()
+    });
+    let sheet = grid(&cells.collect::<Vec<_>>(), GridShape { columns, rows: rows.len() }, gap, background)?;
+
+    let scale = (height / LABELLED).max(1);
+    let letters = rows.iter().map(|(label, _)| label.chars().count().min(MOST_LETTERS)).max().unwrap_or(0);
+    let margin = gap + letters * LETTER * scale;
+    let mut labelled = Picture::filled(margin + sheet.width, sheet.height, channels, background);
+    let (from, to) = (sheet.width * channels, labelled.width * channels);
+    for (row, target) in sheet.pixels.chunks_exact(from).zip(labelled.pixels.chunks_exact_mut(to)) {
+        target[margin * channels..].copy_from_slice(row);
+    }
+    for (row, (label, _)) in rows.iter().enumerate() {
+        let top = gap + row * (height + gap) + height.saturating_sub(LETTER * scale) / 2;
+        write(&mut labelled, label, [gap, top], scale, if background < 128 { 255 } else { 0 });
+    }
+    Ok(labelled)
+}
+
+/// Writes the first letters of a text, as far as they lie inside.
+fn write(picture: &mut Picture, text: &str, [left, top]: [usize; 2], scale: usize, colour: u8) {
+    for (place, letter) in text.chars().take(MOST_LETTERS).enumerate() {
+        let known = |letter| font8x8::BASIC_FONTS.get(letter).or_else(|| font8x8::LATIN_FONTS.get(letter));
+        let rows = known(letter).or_else(|| known('?')).unwrap_or_default();
+        for at in 0..(LETTER * scale).pow(2) {
+            let (y, x) = (at / (LETTER * scale), at % (LETTER * scale));
+            let inside = top + y < picture.height && left + place * LETTER * scale + x < picture.width;
+            if inside && rows[y / scale] >> (x / scale) & 1 == 1 {
+                let pixel = (top + y) * picture.width + left + place * LETTER * scale + x;
+                picture.pixels[pixel * picture.channels..][..picture.channels].fill(colour);
+            }
+        }
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn rows_have_labels_at_their_left() {
+        let of = |label: &str, count: usize| (label.to_string(), vec![Picture::filled(10, 12, 1, 100); count]);
+        let sheet = labelled_rows(&[of("I", 2), of("no", 1)], 1, 0).unwrap();
+        assert_eq!((sheet.width, sheet.height), (1 + 2 * 8 + 23, 27));
+        let ink = |top: usize, left: usize| {
+            let rows = sheet.pixels.chunks_exact(sheet.width).skip(top).take(12);
+            rows.flat_map(|row| &row[left..left + 8]).filter(|&&pixel| pixel == 255).count()
+        };
+        assert!(ink(1, 1) > 10 && ink(1, 9) == 0 && ink(14, 1) > 10 && ink(14, 9) > 10);
+        assert_eq!(sheet.pixels.iter().filter(|&&pixel| pixel == 100).count(), 3 * 120);
+        assert!(labelled_rows(&[of("a", 0)], 1, 0).is_err());
+        // Light backgrounds have black letters, larger pictures larger ones; nothing is written outside.
+        let light = labelled_rows(&[("é→wider than twelve".into(), vec![Picture::filled(64, 64, 3, 9)])], 2, 255);
+        assert_eq!(light.unwrap().width, 2 + 12 * 16 + 68);
+        labelled_rows(&[("tiny".into(), vec![Picture::filled(1, 1, 1, 9)])], 0, 0).unwrap();
+    }
 
     #[test]
     fn squares() {

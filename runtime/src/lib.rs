@@ -10,6 +10,7 @@ pub mod card;
 pub mod classifier;
 #[cfg(feature = "files")]
 pub mod decode;
+pub mod denoiser;
 pub mod device;
 pub mod engine;
 pub mod error;

@@ -11,6 +11,18 @@ pub struct Schedule {
 }
 
 impl Schedule {
+    /// `alpha_bar(t) = f(t + 1) / f(0)`, `f(t) = cos^2((t / steps + offset) / (1 + offset) * pi / 2)`, with betas of 0.999
+    /// at most (Nichol and Dhariwal 2021, arXiv 2102.09672, equation 17, where the offset is 0.008). Fails where there is
+    /// no step, or the offset is negative or no number.
+    pub fn cosine(steps: usize, offset: f64) -> Result<Self> {
+        if !(offset >= 0.0 && offset.is_finite()) {
+            return Err(Error::Sampling(format!("a cosine schedule's offset is {offset}; it must be 0 or more")));
+        }
+        let angle = |t: usize| (t as f64 / steps as f64 + offset) / (1.0 + offset) * std::f64::consts::FRAC_PI_2;
+        let kept = |t: usize| libm::pow(libm::cos(angle(t)), 2.0);
+        Self::new((0..steps).map(|t| (1.0 - kept(t + 1) / kept(t)).min(0.999)).collect())
+    }
+
     /// Betas on a line from `start` to `end`, both included. Fails where there is no step, or a beta is not in (0, 1).
     pub fn linear(steps: usize, start: f64, end: f64) -> Result<Self> {
         let slope = (end - start) / steps.saturating_sub(1).max(1) as f64;
@@ -52,17 +64,46 @@ impl Schedule {
         &self.alpha_bars
     }
 
+    /// `ln(sqrt(alpha_bar) / sqrt(1 - alpha_bar))`: how far the picture stands out of the noise at time t. It falls as t
+    /// rises.
+    pub fn log_signal(&self, t: usize) -> f64 {
+        let bar = self.alpha_bars[t];
+        0.5 * libm::log(bar / (1.0 - bar))
+    }
+
+    /// `count` rising times from 0 to the last one whose [`log_signal`](Self::log_signal)s are as evenly spaced as whole
+    /// times allow (Lu et al. 2022, arXiv 2206.00927, section 4.3); a single one is the last. Fails where there are not so
+    /// many.
+    pub fn spaced_by_signal(&self, count: usize) -> Result<Vec<usize>> {
+        self.check_count(count)?;
+        let last = self.steps() - 1;
+        let (high, low) = (self.log_signal(0), self.log_signal(last));
+        let mut times = vec![last; count];
+        for index in (0..count - 1).rev() {
+            let wanted = high + (low - high) * index as f64 / (count - 1) as f64;
+            let after = (0..=last).find(|&t| self.log_signal(t) <= wanted).unwrap_or(last);
+            let nearer = |t: usize| (self.log_signal(t) - wanted).abs();
+            let nearest = if after > 0 && nearer(after - 1) < nearer(after) { after - 1 } else { after };
+            times[index] = nearest.min(times[index + 1] - 1).max(index);
+        }
+        Ok(times)
+    }
+
     /// `count` times as far apart as whole steps allow, from 0 on: 0, 100, .., 900 for 10 of 1000. Fails where there are
     /// not so many.
     pub fn spaced(&self, count: usize) -> Result<Vec<usize>> {
-        if count == 0 || count > self.steps() {
-            return Err(Error::Sampling(format!(
-                "{count} sampling steps of a schedule of {}; give a number from 1 to {}",
-                self.steps(),
-                self.steps()
-            )));
-        }
+        self.check_count(count)?;
         Ok((0..count).map(|index| index * self.steps() / count).collect())
+    }
+
+    fn check_count(&self, count: usize) -> Result<()> {
+        let steps = self.steps();
+        if (1..=steps).contains(&count) {
+            return Ok(());
+        }
+        Err(Error::Sampling(format!(
+            "{count} sampling steps of a schedule of {steps}; give a number from 1 to {steps}"
+        )))
     }
 }
 
@@ -86,6 +127,29 @@ mod tests {
         assert_eq!(schedule.spaced(3).unwrap(), [0, 333, 666]);
         assert!(schedule.spaced(1001).unwrap_err().to_string().contains("from 1 to 1000"));
         assert!(schedule.spaced(0).is_err());
+    }
+
+    #[test]
+    fn signals_are_evenly_spaced() {
+        let schedule = Schedule::linear(1000, 1e-4, 0.02).unwrap();
+        let times = schedule.spaced_by_signal(10).unwrap();
+        assert_eq!((times[0], times[9]), (0, 999));
+        let lengths: Vec<_> =
+            times.windows(2).map(|pair| schedule.log_signal(pair[0]) - schedule.log_signal(pair[1])).collect();
+        assert!(lengths.iter().all(|length| (0.8..1.4).contains(length)), "{times:?} {lengths:?}");
+        assert_eq!(schedule.spaced_by_signal(1000).unwrap(), (0..1000).collect::<Vec<_>>());
+        assert!(schedule.spaced_by_signal(500).unwrap().is_sorted_by(|a, b| a < b));
+        assert_eq!(schedule.spaced_by_signal(1).unwrap(), [999]);
+        assert!(schedule.spaced_by_signal(1001).is_err());
+    }
+
+    #[test]
+    fn the_cosine_leaves_no_picture_at_the_end() {
+        let schedule = Schedule::cosine(1000, 0.008).unwrap();
+        let bars = schedule.alpha_bars();
+        assert!(bars[0] > 0.9999 && bars[999] < 1e-8, "{} {}", bars[0], bars[999]);
+        assert!((bars[499] - 0.4938).abs() < 1e-3, "{}", bars[499]);
+        assert!(Schedule::cosine(10, f64::NAN).is_err());
     }
 
     #[test]

@@ -66,12 +66,12 @@ fn half_stored_weights_halve_the_file() -> Result<()> {
         Weights { architecture: sizes.architecture(), provenance: provenance.clone(), tensors: case.weights("") };
     let stored = Storage::Half.stored(&weights).unwrap();
     let (network, rounded) = (weights.network()?, stored.network()?);
-    let rounding = distance(&*models::of_network(&network), &*models::of_network(&rounded)).unwrap();
+    let rounding = distance(&*models::of_network(&network)?, &*models::of_network(&rounded)?).unwrap();
     assert!((1e-6..0.02).contains(&rounding), "{rounding}");
 
     let file = |network, storage, rounding| {
         let options = Options { storage, rounding, ..Options::default() };
-        export(&*models::of_network(network), sizes.architecture(), provenance.clone(), &options).unwrap()
+        export(&*models::of_network(network).unwrap(), sizes.architecture(), provenance.clone(), &options).unwrap()
     };
     let full = file(&network, Storage::Float32, None);
     let half = file(&rounded, Storage::Half, Some(rounding));

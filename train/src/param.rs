@@ -217,6 +217,14 @@ impl Scope {
         self.make(name, shape, init, false)
     }
 
+    /// Makes a tensor that a formula gives: it is recorded in an exported graph like a parameter, but is none of the
+    /// network's, so it is neither trained nor saved. Fails where the values do not fill the shape.
+    pub fn constant(&self, name: &str, shape: &[usize], values: Vec<f32>) -> Result<Param> {
+        let tensor = Tensor::from_vec(values, shape, &self.params.device)?.to_dtype(self.params.dtype)?;
+        let (name, var) = (self.full_name(name), Var::from_tensor(&tensor)?);
+        Ok(Param(Arc::new(Inner { name, var, trained: false, frozen: AtomicBool::new(false) })))
+    }
+
     fn full_name(&self, name: impl fmt::Display) -> String {
         if self.prefix.is_empty() { name.to_string() } else { format!("{}.{name}", self.prefix) }
     }

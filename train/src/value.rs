@@ -173,6 +173,14 @@ pub trait Value: Clone {
     /// A vector `[batch, channel]` at every pixel of a picture as high and as wide as `other`.
     fn expand_like(&self, other: &Self) -> Result<Self>;
 
+    /// A map `[batch, channel, 3, 3]` as high and as wide as `other`, which is 3 at least: its first and last row and
+    /// column stay what they are, and the middle ones are repeated between them.
+    fn stretch_like(&self, other: &Self) -> Result<Self>;
+
+    /// `[batch, 4 channel, height, width]` as pictures twice as high and wide: four channels that follow each other are
+    /// the pixels of a window, row by row (Shi et al. 2016, arXiv 1609.05158).
+    fn pixel_shuffle2x(&self) -> Result<Self>;
+
     /// This value and another, one behind the other along the channels (the second dimension).
     fn concat(&self, other: &Self) -> Result<Self>;
 

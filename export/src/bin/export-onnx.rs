@@ -138,11 +138,11 @@ fn run_export(args: ExportArgs) -> Result<()> {
     };
     let kept = growth::fold(&weights)?;
     let (storage, model, rounding) = if args.half {
-        let stored = models::of_network(&Storage::Half.stored(&kept)?.network()?);
-        let rounding = distance(&*models::of_network(&network), &*stored)?;
+        let stored = models::of_network(&Storage::Half.stored(&kept)?.network()?)?;
+        let rounding = distance(&*models::of_network(&network)?, &*stored)?;
         (Storage::Half, stored, Some(rounding))
     } else {
-        (Storage::Float32, models::of_network(&network), None)
+        (Storage::Float32, models::of_network(&network)?, None)
     };
     let options = Options {
         norms: if args.plain_norm { NormForm::Operator } else { NormForm::Statistics },

@@ -7,8 +7,8 @@ mod stylizer;
 
 use candle_core::Tensor;
 use easel_runtime::card::{Kind, PictureFormat};
-use easel_train::Result;
 use easel_train::networks::Network;
+use easel_train::{Error, Result};
 
 use crate::Graph;
 use progan::Grown;
@@ -34,13 +34,14 @@ pub trait Exportable {
     fn compute(&self, inputs: &[(&'static str, Tensor)]) -> Result<Vec<(&'static str, Tensor)>>;
 }
 
-/// The model that a network of this project is exported as. It shares the network's weights.
-pub fn of_network(network: &Network) -> Box<dyn Exportable> {
-    match network {
+/// The model that a network of this project is exported as. It shares the network's weights. Fails where there is none.
+pub fn of_network(network: &Network) -> Result<Box<dyn Exportable>> {
+    Ok(match network {
         Network::Gan(generator) => Box::new(generator.clone()),
         Network::Progan { generator, stage } => Box::new(Grown { generator: generator.clone(), stage: *stage }),
         Network::ProganFolded(generator) => Box::new(generator.clone()),
         Network::Style(stylizer) => stylizer.clone(),
         Network::Lenet(lenet) => Box::new(lenet.clone()),
-    }
+        Network::Denoiser { .. } => return Err(Error::Checkpoint("a denoiser cannot be exported".into())),
+    })
 }

@@ -1,6 +1,6 @@
 //! Denoising diffusion implicit models (Song et al. 2020, arXiv 2010.02502, equations 12 and 16).
 
-use super::{Progress, check_fits};
+use super::{Progress, check_fits, check_times};
 use crate::{Error, Result, Schedule, Tensor};
 
 /// DDIM's options.
@@ -25,12 +25,7 @@ pub async fn ddim(
     mut noise: impl FnMut(usize) -> Result<Vec<f32>>,
     mut watch: impl FnMut(Progress),
 ) -> Result<Tensor> {
-    if times.is_empty() || !times.is_sorted_by(|a, b| a < b) || times[times.len() - 1] >= schedule.steps() {
-        return Err(Error::Sampling(format!(
-            "DDIM needs rising times from 0 to {}, without repetition",
-            schedule.steps() - 1
-        )));
-    }
+    check_times("DDIM", schedule, times)?;
     if !(0.0..=1.0).contains(eta) {
         return Err(Error::Sampling(format!("DDIM's eta is {eta}; give a number from 0 to 1")));
     }
@@ -63,17 +58,8 @@ pub async fn ddim(
 
 #[cfg(test)]
 mod tests {
-    use std::pin::pin;
-    use std::task::{Context, Poll, Waker};
-
+    use super::super::tests::ready;
     use super::*;
-
-    fn ready<T>(future: impl Future<Output = T>) -> T {
-        match pin!(future).poll(&mut Context::from_waker(Waker::noop())) {
-            Poll::Ready(value) => value,
-            Poll::Pending => panic!("nothing here waits"),
-        }
-    }
 
     fn run(schedule: &Schedule, options: &Ddim, x: f32) -> Result<Vec<f32>> {
         // The exact noise of a picture that is 0.5 everywhere.

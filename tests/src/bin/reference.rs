@@ -63,7 +63,7 @@ fn by_candle(path: &Path, z: &easel_runtime::Tensor) -> Result<Vec<f32>> {
     let bytes = std::fs::read(path)?;
     let weights = inspect::weights_of_model(&bytes, &easel_runtime::ModelCard::from_model(&bytes)?)?;
     let z = Tensor::from_slice(z.as_f32()?, z.shape(), &Device::Cpu)?;
-    let outputs = models::of_network(&weights.network()?).compute(&[("z", z)])?;
+    let outputs = models::of_network(&weights.network()?)?.compute(&[("z", z)])?;
     let (_, image) = outputs.first().context("the network has no output")?;
     Ok(image.flatten_all()?.to_vec1()?)
 }

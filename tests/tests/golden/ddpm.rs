@@ -1,11 +1,11 @@
 //! Diffusion: the schedule, the denoiser, and two samplers.
 
-use candle_core::{DType, Tensor};
+use candle_core::Tensor;
 use easel_runtime::samplers::{Ddim, ancestral, ddim};
 use easel_runtime::{Random, Schedule};
 use easel_tests::golden::{Case, device};
 use easel_train::losses::{Reduction, mse};
-use easel_train::networks::denoiser::{Denoiser, Sizes, time};
+use easel_train::networks::denoiser::{Denoiser, Sizes};
 use easel_train::nn::{Eval, Train};
 use easel_train::{Params, Result};
 
@@ -22,14 +22,16 @@ pub fn schedule(case: &mut Case) -> Result<()> {
     case.expect_output("alphas_cumprod", &vector(schedule.alpha_bars())?)
 }
 
-fn denoiser(case: &Case) -> Result<(Denoiser, Params)> {
+fn denoiser(case: &Case, times: usize) -> Result<(Denoiser, Params)> {
     let params = super::params();
     let sizes = Sizes {
         channels: case.number("ch"),
-        classes: case.number("classes"),
+        labels: case.number("classes"),
+        times,
         base: case.number("base"),
         embedding: case.number("embed"),
         hidden: case.number("hidden"),
+        ..Sizes::default()
     };
     let network = Denoiser::new(params.root(), sizes)?;
     params.load(&case.weights(""))?;
@@ -37,8 +39,8 @@ fn denoiser(case: &Case) -> Result<(Denoiser, Params)> {
 }
 
 pub fn unet(case: &mut Case) -> Result<()> {
-    let (network, params) = denoiser(case)?;
     let steps = case.number("time_steps");
+    let (network, params) = denoiser(case, steps)?;
     // The case does not give the betas: they are those of the classic schedule.
     let schedule = Schedule::linear(steps, 1e-4, 0.02).expect("a schedule");
     let (t, label) = (case.input("t").clone(), case.input("label").clone());
@@ -50,11 +52,10 @@ pub fn unet(case: &mut Case) -> Result<()> {
     let noisy = (picture + case.input("noise").broadcast_mul(&shares(|bar| 1.0 - bar)?)?)?;
     case.expect_output("xt", &noisy)?;
 
-    let time = time(&t, steps, DType::F32)?;
-    case.expect_output("eps_eval", &network.forward(&noisy, &time, &label, &mut Eval)?)?;
+    case.expect_output("eps_eval", &network.forward(&noisy, &t, &label, &mut Eval)?)?;
     let mut random = Random::new(0, 0);
     let mut pass = Train::new(&mut random);
-    let found = network.forward(&noisy, &time, &label, &mut pass)?;
+    let found = network.forward(&noisy, &t, &label, &mut pass)?;
     pass.store_statistics()?;
     case.expect_output("eps_train", &found)?;
     let loss = mse(&found, case.input("noise"), Reduction::Mean)?;
@@ -69,19 +70,18 @@ pub fn unet(case: &mut Case) -> Result<()> {
 }
 
 pub fn sampler(case: &mut Case) -> Result<()> {
-    let (network, _) = denoiser(case)?;
     let label = case.input("label").clone();
     let batch = label.dim(0)?;
     let start = to_runtime(case.input("x_T"))?;
-    let denoise = |x: &easel_runtime::Tensor, t: usize, steps: usize| -> Result<easel_runtime::Tensor> {
+    let denoise = |network: &Denoiser, x: &easel_runtime::Tensor, t: usize| -> Result<easel_runtime::Tensor> {
         let t = Tensor::full(t as i64, batch, device())?;
-        let x = to_candle(x)?;
-        to_runtime(&network.forward(&x, &time(&t, steps, DType::F32)?, &label, &mut Eval)?)
+        to_runtime(&network.forward(&to_candle(x)?, &t, &label, &mut Eval)?)
     };
-    let run = |steps: usize| {
-        async move |x: &easel_runtime::Tensor, t: usize| {
-            denoise(x, t, steps).map_err(|error| easel_runtime::Error::Engine(error.to_string()))
-        }
+    let run = |case: &Case, times: usize| -> Result<_> {
+        let (network, _) = denoiser(case, times)?;
+        Ok(async move |x: &easel_runtime::Tensor, t: usize| {
+            denoise(&network, x, t).map_err(|error| easel_runtime::Error::Engine(error.to_string()))
+        })
     };
 
     let schedule = linear(case, "ddpm_time_steps");
@@ -92,7 +92,7 @@ pub fn sampler(case: &mut Case) -> Result<()> {
     };
     let mut trajectory = Vec::new();
     let watch = |progress: easel_runtime::samplers::Progress| trajectory.push(progress.x.clone());
-    let last = pollster::block_on(ancestral(&schedule, start.clone(), run(schedule.steps()), fresh, watch));
+    let last = pollster::block_on(ancestral(&schedule, start.clone(), run(case, schedule.steps())?, fresh, watch));
     let last = to_candle(&last.expect("the sampler runs"))?;
     case.expect_output("final_unit_range", &((last + 1.0)? / 2.0)?.clamp(0.0, 1.0)?)?;
     for (index, x) in trajectory.iter().enumerate() {
@@ -108,7 +108,7 @@ pub fn sampler(case: &mut Case) -> Result<()> {
     assert_eq!(schedule.spaced(times.len()).expect("fewer times than steps"), times);
     let options = Ddim { times, eta: 0.0 };
     let none = |_| -> easel_runtime::Result<Vec<f32>> { panic!("eta 0 takes no fresh noise") };
-    let found = pollster::block_on(ddim(&schedule, &options, start, run(schedule.steps()), none, |_| {}));
+    let found = pollster::block_on(ddim(&schedule, &options, start, run(case, schedule.steps())?, none, |_| {}));
     case.expect_output("ddim10", &to_candle(&found.expect("the sampler runs"))?)
 }
 

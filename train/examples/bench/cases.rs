@@ -141,12 +141,11 @@ impl Case {
             Self::Denoiser => {
                 let network = Denoiser::new(params.root(), denoiser::Sizes::default())?;
                 params.load(&take("w."))?;
-                let time = denoiser::time(&input("t"), 1000, DType::F32)?;
-                let (x, noise, label) = (input("x"), input("noise"), input("label"));
+                let (x, noise, t, label) = (input("x"), input("noise"), input("t"), input("label"));
                 step(Adam::new(params.trained(), config)?, move || {
                     let mut random = Random::new(0, 0);
                     let mut pass = Train::new(&mut random);
-                    let found = network.forward(&x, &time, &label, &mut pass)?;
+                    let found = network.forward(&x, &t, &label, &mut pass)?;
                     pass.store_statistics()?;
                     mse(&found, &noise, Reduction::Mean)
                 })

@@ -34,6 +34,13 @@ pub enum Network {
     },
     /// ProGAN's generator at one stage, as an exported file holds it.
     ProganFolded(progan::Folded),
+    /// The denoiser.
+    Denoiser {
+        /// The network.
+        network: Box<denoiser::Denoiser>,
+        /// What its predictions mean.
+        task: denoiser::Task,
+    },
     /// The stylizing network.
     Style(Box<style::Stylizer>),
     /// The classifier.
@@ -59,13 +66,23 @@ impl Network {
                 let (sizes, stage) = progan::Sizes::read(architecture)?;
                 Self::ProganFolded(progan::Folded::new(params.root(), sizes, stage)?)
             }
+            denoiser::ARCHITECTURE => {
+                let (sizes, task) = (denoiser::Sizes::read(architecture)?, denoiser::Task::read(architecture)?);
+                Self::Denoiser { network: Box::new(denoiser::Denoiser::new(params.root(), sizes)?), task }
+            }
             style::ARCHITECTURE => {
                 Self::Style(Box::new(style::Stylizer::new(params.root(), style::Sizes::read(architecture)?)?))
             }
             lenet::ARCHITECTURE => Self::Lenet(lenet::Lenet::new(params.root(), lenet::Sizes::read(architecture)?)?),
             other => {
-                let known =
-                    [gan::ARCHITECTURE, progan::ARCHITECTURE, style::ARCHITECTURE, lenet::ARCHITECTURE].join(", ");
+                let known = [
+                    gan::ARCHITECTURE,
+                    progan::ARCHITECTURE,
+                    denoiser::ARCHITECTURE,
+                    style::ARCHITECTURE,
+                    lenet::ARCHITECTURE,
+                ]
+                .join(", ");
                 return Err(Error::Checkpoint(format!("unknown architecture `{other}`: known are {known}")));
             }
         };
@@ -79,6 +96,7 @@ pub fn recognise(shapes: &BTreeMap<String, Vec<usize>>) -> Result<Architecture> 
     gan::Sizes::recognise(shapes)
         .map(|sizes| sizes.architecture())
         .or_else(|| progan::Sizes::recognise(shapes).map(|(sizes, stage)| sizes.architecture(stage)))
+        .or_else(|| denoiser::Sizes::recognise(shapes).map(|sizes| denoiser::Task::classic().architecture(&sizes)))
         .or_else(|| style::Sizes::recognise(shapes).map(|sizes| sizes.architecture()))
         .or_else(|| lenet::Sizes::recognise(shapes).map(|sizes| sizes.architecture()))
         .ok_or_else(|| {

@@ -94,8 +94,13 @@ pub struct BatchStatistics {
 impl BatchStatistics {
     /// Moves the running statistics: `(1 - momentum) running + momentum new`.
     pub fn store(&self) -> Result<()> {
+        self.store_with(self.momentum)
+    }
+
+    /// The same with another momentum: 1 / n for batch n makes the running statistics the mean of all batches.
+    pub fn store_with(&self, momentum: f64) -> Result<()> {
         for (running, new) in &self.updates {
-            let moved = ((running.tensor() * (1.0 - self.momentum))? + (new * self.momentum)?)?;
+            let moved = ((running.tensor() * (1.0 - momentum))? + (new * momentum)?)?;
             running.var().set(&moved)?;
         }
         Ok(())

@@ -49,6 +49,11 @@ impl<'a> Train<'a> {
     pub fn store_statistics(self) -> Result<()> {
         self.statistics.iter().try_for_each(BatchStatistics::store)
     }
+
+    /// The same with another momentum than the layers' own.
+    pub fn store_statistics_with(self, momentum: f64) -> Result<()> {
+        self.statistics.iter().try_for_each(|statistics| statistics.store_with(momentum))
+    }
 }
 
 impl Pass<Tensor> for Train<'_> {

@@ -31,7 +31,7 @@ pub struct PhaseEstimate {
 pub struct Estimate {
     /// Its phases; one where all steps are alike.
     pub phases: Vec<PhaseEstimate>,
-    /// All that is left of the run: steps, evaluations and sample grids.
+    /// All that is left of the run: steps, evaluations, sample grids and what comes before a checkpoint.
     pub total: Duration,
     /// The most memory that the process has held so far, data and one step's intermediate results included, in bytes;
     /// none where the system does not say. A GPU's own memory does not count.
@@ -64,6 +64,8 @@ pub fn estimate(trainer: &mut dyn Trainer, plan: &Plan, from: Option<&Checkpoint
         }
         let last = end == plan.steps;
         let step = step(trainer)?;
+        let checkpoints = times(begin, end, plan.checkpoint_every, last);
+        let settling = timed(checkpoints, &mut || trainer.settle())?;
         let ends = |step: u64| plan.epochs.done(step).floor() as u64;
         let evaluations = match plan.epochs.any() {
             true => ends(end) - ends(begin) + u64::from(last && !plan.epochs.end_at(end)),
@@ -73,6 +75,7 @@ pub fn estimate(trainer: &mut dyn Trainer, plan: &Plan, from: Option<&Checkpoint
         let samples = times(begin, end, plan.sample_every, last);
         let sampling = timed(samples, &mut || trainer.samples().map(drop))?;
         total += step.as_secs_f64() * (end - begin) as f64
+            + settling.as_secs_f64() * checkpoints as f64
             + evaluation.as_secs_f64() * evaluations as f64
             + sampling.as_secs_f64() * samples as f64;
         estimates.push(PhaseEstimate { name, steps: end - begin, step, evaluation, evaluations });

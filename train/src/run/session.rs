@@ -75,6 +75,12 @@ pub trait Trainer {
         Duration::ZERO
     }
 
+    /// Makes the weights that a snapshot hands out to export ready, where that is too dear to be done for each: called
+    /// before a checkpoint is written. It changes nothing that a later step depends on.
+    fn settle(&mut self) -> Result<()> {
+        Ok(())
+    }
+
     /// Everything there is to save.
     fn snapshot(&self) -> Result<Snapshot>;
 
@@ -206,6 +212,7 @@ fn steps(
         }
         if save {
             records.stats.sync()?;
+            trainer.settle().map_err(|error| Error::Run(format!("step {step}: {error}")))?;
             let best = counts.best;
             let checkpoint = checkpoint(trainer, folder, plan, step, counts)?;
             let ends = trainer.phases().into_iter().map(|phase| phase.steps.end);

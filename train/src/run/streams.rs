@@ -20,3 +20,7 @@ pub const METRICS: u64 = 8 << 32;
 pub const DIRECTIONS: u64 = 9 << 32;
 /// Where patches are cut out; one stream a picture.
 pub const PATCHES: u64 = 10 << 32;
+/// Times, noise and withheld classes of a denoiser's training; one stream a step.
+pub const DIFFUSION: u64 = 11 << 32;
+/// The same for the pictures that batch norm's statistics are computed anew from; one stream a batch.
+pub const STATISTICS: u64 = 12 << 32;

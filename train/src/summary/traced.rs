@@ -224,6 +224,14 @@ impl Value for Traced {
         self.with("ExpandLike", false, &[other], &[], self.tensor.expand_like(&other.tensor))
     }
 
+    fn stretch_like(&self, other: &Self) -> Result<Self> {
+        self.with("StretchLike", false, &[other], &[], self.tensor.stretch_like(&other.tensor))
+    }
+
+    fn pixel_shuffle2x(&self) -> Result<Self> {
+        self.note("PixelShuffle", true, self.tensor.pixel_shuffle2x())
+    }
+
     fn concat(&self, other: &Self) -> Result<Self> {
         self.with("Concat", false, &[other], &[], self.tensor.concat(&other.tensor))
     }

@@ -1,5 +1,6 @@
 //! What trains each network, one a file.
 
+pub mod ddpm;
 pub mod gan;
 pub mod judgement;
 mod learner;

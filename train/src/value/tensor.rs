@@ -145,6 +145,22 @@ impl Value for Tensor {
         Ok(self.reshape((batch, channels, 1, 1))?.broadcast_as((batch, channels, height, width))?)
     }
 
+    fn stretch_like(&self, other: &Self) -> Result<Self> {
+        let (_, _, height, width) = other.dims4()?;
+        let along = |axis: usize, length: usize| {
+            let places: Vec<u32> = (0..length).map(|at| u32::from(at > 0) + u32::from(at + 1 == length)).collect();
+            (axis, Tensor::new(places, self.device()))
+        };
+        let [(rows, by_row), (columns, by_column)] = [along(2, height), along(3, width)];
+        Ok(self.index_select(&by_row?, rows)?.index_select(&by_column?, columns)?)
+    }
+
+    fn pixel_shuffle2x(&self) -> Result<Self> {
+        let (batch, channels, height, width) = self.dims4()?;
+        let windows = self.reshape((batch, channels / 4, 2, 2, height, width))?.permute((0, 1, 4, 2, 5, 3))?;
+        Ok(windows.reshape((batch, channels / 4, 2 * height, 2 * width))?)
+    }
+
     fn concat(&self, other: &Self) -> Result<Self> {
         Ok(Tensor::cat(&[self, other], 1)?)
     }
@@ -185,6 +201,20 @@ mod tests {
         assert_eq!(rows(&padded.crop_like(&small).unwrap()), rows(&small));
         let exact = Tensor::zeros((1, 1, 12, 8), candle_core::DType::F32, &Device::Cpu).unwrap();
         assert_eq!(exact.pad_to_multiple(4, 8).unwrap().dims(), [1, 1, 12, 8]);
+    }
+
+    #[test]
+    fn maps_stretch_between_their_borders() {
+        let map = picture(&[&[1., 2., 3.], &[4., 5., 6.], &[7., 8., 9.]]);
+        let stretched = map.stretch_like(&picture(&[&[0.; 5][..]; 4])).unwrap();
+        let row = |first: f32| vec![first, first + 1.0, first + 1.0, first + 1.0, first + 2.0];
+        assert_eq!(rows(&stretched), [row(1.0), row(4.0), row(4.0), row(7.0)]);
+    }
+
+    #[test]
+    fn channels_become_windows() {
+        let channels = Tensor::arange(0f32, 8.0, &Device::Cpu).unwrap().reshape((1, 4, 1, 2)).unwrap();
+        assert_eq!(rows(&channels.pixel_shuffle2x().unwrap()), [[0., 2., 1., 3.], [4., 6., 5., 7.]]);
     }
 
     #[test]

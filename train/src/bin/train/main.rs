@@ -1,6 +1,7 @@
 //! `train`: trains a network and leaves a run folder whose checkpoints `export-onnx` turns into a model file.
 
 mod common;
+mod ddpm;
 mod eval;
 mod gan;
 mod lenet;
@@ -26,6 +27,7 @@ struct Cli {
 
 #[derive(Subcommand)]
 enum Command {
+    Ddpm(Box<ddpm::Args>),
     Gan(Box<gan::Args>),
     Lenet(Box<lenet::Args>),
     Progan(Box<progan::Args>),
@@ -40,6 +42,7 @@ fn main() -> ExitCode {
     let Cli { command } = Cli::parse();
     easel_train::memory::keep_freed_memory();
     let done = match command {
+        Command::Ddpm(args) => ddpm::train(*args),
         Command::Gan(args) => gan::train(*args),
         Command::Lenet(args) => lenet::train(*args),
         Command::Progan(args) => progan::train(*args),

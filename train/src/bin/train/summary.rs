@@ -135,9 +135,9 @@ fn trace(args: &Args) -> Result<Summary> {
                 dims[1..].iter().all(|side| side.is_multiple_of(multiple)),
                 "--input: a denoiser takes pictures whose sides are multiples of {multiple}"
             );
-            let sizes = denoiser::Sizes { channels: dims[0], classes: args.classes.into(), ..Default::default() };
-            let (time, label) = (trace.input("t", &[1, 1], DType::F32)?, trace.input("label", &[1], DType::I64)?);
-            denoiser::Denoiser::new(root, sizes)?.forward(&input(dims)?, &time, &label, &mut Eval)?;
+            let sizes = denoiser::Sizes { channels: dims[0], labels: args.classes.into(), ..Default::default() };
+            let (t, label) = (trace.input("t", &[1], DType::I64)?, trace.input("label", &[1], DType::I64)?);
+            denoiser::Denoiser::new(root, sizes)?.forward(&input(dims)?, &t, &label, &mut Eval)?;
         }
         Name::Style => {
             let network = style::Stylizer::new(root, style::Sizes { width: args.width.into() })?;

@@ -1,0 +1,82 @@
+//! The denoiser's block.
+
+use crate::nn::{BatchNorm2d, BatchNorm2dOptions, Conv2d, Linear, LinearOptions, Pass};
+use crate::param::Scope;
+use crate::value::Conv2dConfig;
+use crate::{Result, Value};
+
+/// How a block is told the time and the label, the condition `[batch, embedding]`.
+#[derive(Debug, Clone)]
+pub enum Told {
+    /// It is not.
+    Nothing,
+    /// The first norm's output x becomes `x (1 + scale) + shift`, both linear in the condition.
+    ScaleAndShift([Linear; 2]),
+    /// What the first convolution would make of constant planes of the condition is added: linear in it, and the same
+    /// everywhere but at the border, where the planes end. It is `[outputs * 3 * 3]`: for the first row, those between
+    /// and the last, and so for the columns.
+    Planes(Linear),
+}
+
+/// Twice a 3x3 convolution, batch norm and ReLU.
+#[derive(Debug, Clone)]
+pub struct Block {
+    pub(super) convs: [Conv2d; 2],
+    pub(super) norms: Option<[BatchNorm2d; 2]>,
+    pub(super) told: Told,
+    width: usize,
+}
+
+impl Block {
+    /// Parameters `conv.{0, 1, 3, 4}` and, where it is told a condition of `embedding` elements, `scale` and `shift`.
+    pub fn new(scope: Scope, inputs: usize, outputs: usize, embedding: Option<usize>) -> Result<Self> {
+        let layers = scope.sub("conv");
+        let norm = |number: usize| BatchNorm2d::new(layers.sub(number), outputs, BatchNorm2dOptions::default());
+        let convs = [conv(&scope, 0, inputs, outputs)?, conv(&scope, 3, outputs, outputs)?];
+        let norms = Some([norm(1)?, norm(4)?]);
+        let told = embedding.map_or(Ok(Told::Nothing), |embedding| scale_and_shift(&scope, embedding, outputs))?;
+        Ok(Self { convs, norms, told, width: outputs })
+    }
+
+    /// The same with the norms in the convolutions: parameters `conv.{0, 3}` and `scale` and `shift`.
+    pub fn folded(scope: Scope, inputs: usize, outputs: usize, embedding: Option<usize>) -> Result<Self> {
+        let convs = [conv(&scope, 0, inputs, outputs)?, conv(&scope, 3, outputs, outputs)?];
+        let told = embedding.map_or(Ok(Told::Nothing), |embedding| scale_and_shift(&scope, embedding, outputs))?;
+        Ok(Self { convs, norms: None, told, width: outputs })
+    }
+
+    /// The same for a block whose input had planes of a condition beside it, told of them by a parameter `planes`.
+    pub fn folded_planes(scope: Scope, inputs: usize, outputs: usize, embedding: usize) -> Result<Self> {
+        let planes =
+            Linear::new(scope.sub("planes"), embedding, outputs * 9, LinearOptions { init: None, bias: false })?;
+        Ok(Self { told: Told::Planes(planes), ..Self::folded(scope, inputs, outputs, None)? })
+    }
+
+    /// `[batch, inputs, height, width]` to `[batch, outputs, height, width]`.
+    pub fn forward<V: Value>(&self, x: &V, condition: &V, pass: &mut impl Pass<V>) -> Result<V> {
+        let mut norm = |number: usize, x: V| match &self.norms {
+            Some(norms) => pass.batch_norm2d(&norms[number], &x),
+            None => Ok(x),
+        };
+        let mut x = self.convs[0].forward(x)?;
+        if let Told::Planes(planes) = &self.told {
+            x = x.add(&planes.forward(condition)?.unflatten([self.width, 3, 3])?.stretch_like(&x)?)?;
+        }
+        x = norm(0, x)?;
+        if let Told::ScaleAndShift([scale, shift]) = &self.told {
+            let by_channel = |layer: &Linear| layer.forward(condition)?.unflatten([self.width, 1, 1]);
+            x = x.mul(&by_channel(scale)?.shift(1.0)?)?.add(&by_channel(shift)?)?;
+        }
+        norm(1, self.convs[1].forward(&x.relu()?)?)?.relu()
+    }
+}
+
+fn conv(scope: &Scope, number: usize, inputs: usize, outputs: usize) -> Result<Conv2d> {
+    let same = Conv2dConfig { padding: 1, ..Default::default() };
+    Conv2d::new(scope.sub("conv").sub(number), inputs, outputs, 3, same)
+}
+
+fn scale_and_shift(scope: &Scope, embedding: usize, outputs: usize) -> Result<Told> {
+    let linear = |name| Linear::new(scope.sub(name), embedding, outputs, LinearOptions::default());
+    Ok(Told::ScaleAndShift([linear("scale")?, linear("shift")?]))
+}

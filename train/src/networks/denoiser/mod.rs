@@ -1,0 +1,279 @@
+//! The conditional denoiser: a U-Net (Ronneberger et al. 2015, arXiv 1505.04597) that predicts the noise in a picture
+//! (Ho et al. 2020, arXiv 2006.11239), told the time and the label.
+
+mod block;
+mod folded;
+mod task;
+mod time;
+
+use std::collections::BTreeMap;
+
+use easel_runtime::card::Architecture;
+use serde::{Deserialize, Serialize};
+use serde_json::Value as Json;
+
+use self::block::Block;
+pub use self::folded::{FOLDED, Folded, fold};
+pub use self::task::Task;
+use self::time::TimeTable;
+use super::{architecture, size};
+use crate::nn::{Conv2d, ConvTranspose2d, ConvTranspose2dOptions, Embedding, Linear, LinearOptions, Pass};
+use crate::param::Scope;
+use crate::value::{Conv2dConfig, ConvTranspose2dConfig, Pool2dConfig};
+use crate::{Error, Result, Value};
+
+/// The network's name in a checkpoint and in a model card.
+pub const ARCHITECTURE: &str = "denoiser";
+
+/// Height and width are multiples of this, since the network halves them four times.
+pub const MULTIPLE: usize = 16;
+
+/// The halvings.
+const LEVELS: usize = 4;
+
+/// Where the network is told the time and the label.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Conditioning {
+    /// By constant planes beside its input; the time is a share of all times.
+    Input,
+    /// By a scale and a shift after the first norm of every block (Perez et al. 2017, arXiv 1709.07871; as in Dhariwal
+    /// and Nichol 2021, arXiv 2105.05233); the time is a vector of sinusoids (Vaswani et al. 2017, arXiv 1706.03762).
+    EveryBlock,
+}
+
+/// The network's sizes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Sizes {
+    /// 1 (grey) or 3 (RGB).
+    pub channels: usize,
+    /// The number of labels, with the one that stands for any class where there is one.
+    pub labels: usize,
+    /// The number of times of the noise schedule.
+    pub times: usize,
+    /// Channels at the full size; twice as many at each halving.
+    pub base: usize,
+    /// Elements of the condition: the embedded time plus the embedded label.
+    pub embedding: usize,
+    /// Width of the time's hidden layer.
+    pub hidden: usize,
+    /// Where the condition goes in.
+    pub conditioning: Conditioning,
+}
+
+impl Default for Sizes {
+    fn default() -> Self {
+        Self {
+            channels: 1,
+            labels: 10,
+            times: 1000,
+            base: 64,
+            embedding: 128,
+            hidden: 64,
+            conditioning: Conditioning::Input,
+        }
+    }
+}
+
+impl Sizes {
+    /// Fails where a size is 0, or pictures are neither grey nor RGB.
+    fn check(&self) -> Result<()> {
+        let Self { channels, labels, times, base, embedding, hidden, .. } = *self;
+        if matches!(channels, 1 | 3) && ![labels, times, base, embedding, hidden].contains(&0) {
+            return Ok(());
+        }
+        Err(Error::Config(format!(
+            "there is no denoiser of {self:?}: give it 1 or 3 channels, and at least 1 of everything else"
+        )))
+    }
+
+    /// The channels after so many halvings.
+    fn width(&self, level: usize) -> usize {
+        self.base << level
+    }
+
+    /// For a checkpoint or a card.
+    pub fn architecture(&self) -> Architecture {
+        let Self { channels, labels, times, base, embedding, hidden, conditioning } = *self;
+        let mut architecture = architecture(
+            ARCHITECTURE,
+            &[
+                ("channels", channels),
+                ("labels", labels),
+                ("times", times),
+                ("base", base),
+                ("embedding", embedding),
+                ("hidden", hidden),
+            ],
+        );
+        let conditioning = match conditioning {
+            Conditioning::Input => "input",
+            Conditioning::EveryBlock => "every-block",
+        };
+        architecture.sizes.insert("conditioning".into(), conditioning.into());
+        architecture
+    }
+
+    /// From a checkpoint or a card. Fails where a size is missing or absurd.
+    pub fn read(from: &Architecture) -> Result<Self> {
+        let conditioning = match from.sizes.get("conditioning").and_then(Json::as_str) {
+            Some("input") => Conditioning::Input,
+            Some("every-block") => Conditioning::EveryBlock,
+            _ => {
+                return Err(Error::Checkpoint(format!(
+                    "the architecture {ARCHITECTURE} needs a `conditioning`, `input` or `every-block`"
+                )));
+            }
+        };
+        Ok(Self {
+            channels: size(from, "channels")?,
+            labels: size(from, "labels")?,
+            times: size(from, "times")?,
+            base: size(from, "base")?,
+            embedding: size(from, "embedding")?,
+            hidden: size(from, "hidden")?,
+            conditioning,
+        })
+    }
+
+    /// Tells a denoiser by its layers. Weights do not know the number of times: the published 1000 is assumed.
+    pub fn recognise(shapes: &BTreeMap<String, Vec<usize>>) -> Option<Self> {
+        let [hidden, told] = shapes.get("time_embed.0.weight")?[..] else { return None };
+        let [labels, embedding] = shapes.get("label_embed.weight")?[..] else { return None };
+        let [channels, base, 1, 1] = shapes.get("final.weight")?[..] else { return None };
+        let conditioning = match shapes.contains_key("enc1.scale.weight") {
+            true => Conditioning::EveryBlock,
+            false => Conditioning::Input,
+        };
+        let sizes = Self { channels, labels, base, embedding, hidden, conditioning, ..Self::default() };
+        (sizes.check().is_ok() && told == time::width(&sizes)).then_some(sizes)
+    }
+}
+
+/// The denoiser.
+#[derive(Clone)]
+pub struct Denoiser {
+    table: TimeTable,
+    time: [Linear; 2],
+    label: Embedding,
+    down: Vec<Block>,
+    bridge: Block,
+    /// From the full size to the smallest, as the names count.
+    up: Vec<(ConvTranspose2d, Block)>,
+    last: Conv2d,
+    sizes: Sizes,
+}
+
+impl Denoiser {
+    /// Parameters `time_embed.{0, 2}`, `label_embed`, `enc{1..4}`, `bridge`, `upconv{4..1}`, `dec{4..1}` and `final`; in a
+    /// block `conv.{0, 1, 3, 4}` and, where it is conditioned, `scale` and `shift`. Fails where a size is 0, or pictures
+    /// are neither grey nor RGB.
+    pub fn new(scope: Scope, sizes: Sizes) -> Result<Self> {
+        sizes.check()?;
+        let Sizes { channels, labels, embedding, hidden, conditioning, .. } = sizes;
+        let width = |level: usize| sizes.width(level);
+        let embed = scope.sub("time_embed");
+        let (beside, inside) = match conditioning {
+            Conditioning::Input => (embedding, None),
+            Conditioning::EveryBlock => (0, Some(embedding)),
+        };
+        let block = |name: String, inputs, outputs| Block::new(scope.sub(name), inputs, outputs, inside);
+        let doubling = ConvTranspose2dOptions::from(ConvTranspose2dConfig { stride: 2, ..Default::default() });
+        Ok(Self {
+            table: TimeTable::new(&scope, &sizes)?,
+            time: [
+                Linear::new(embed.sub(0), time::width(&sizes), hidden, LinearOptions::default())?,
+                Linear::new(embed.sub(2), hidden, embedding, LinearOptions::default())?,
+            ],
+            label: Embedding::new(scope.sub("label_embed"), labels, embedding)?,
+            down: (0..LEVELS)
+                .map(|level| {
+                    let inputs = if level == 0 { channels + beside } else { width(level - 1) };
+                    block(format!("enc{}", level + 1), inputs, width(level))
+                })
+                .collect::<Result<_>>()?,
+            bridge: block("bridge".into(), width(LEVELS - 1), width(LEVELS))?,
+            up: (0..LEVELS)
+                .map(|level| {
+                    let name = scope.sub(format!("upconv{}", level + 1));
+                    let up = ConvTranspose2d::new(name, width(level + 1), width(level), 2, doubling)?;
+                    Ok((up, block(format!("dec{}", level + 1), width(level + 1), width(level))?))
+                })
+                .collect::<Result<_>>()?,
+            last: Conv2d::new(scope.sub("final"), width(0), channels, 1, Conv2dConfig::default())?,
+            sizes,
+        })
+    }
+
+    /// The sizes it was made with.
+    pub fn sizes(&self) -> Sizes {
+        self.sizes
+    }
+
+    /// What is predicted of x `[batch, channels, height, width]`, height and width being multiples of [`MULTIPLE`], at
+    /// time `t [batch]` and for `label [batch]`, both of int64 and below the sizes' numbers.
+    pub fn forward<V: Value>(&self, x: &V, t: &V, label: &V, pass: &mut impl Pass<V>) -> Result<V> {
+        let [first, second] = &self.time;
+        let time = second.forward(&first.forward(&self.table.forward(t)?)?.silu()?)?;
+        let condition = time.add(&self.label.forward(label)?)?;
+        let (mut x, condition) = match self.sizes.conditioning {
+            Conditioning::Input => (x.concat(&condition.expand_like(x)?)?, condition),
+            Conditioning::EveryBlock => (x.clone(), condition.silu()?),
+        };
+        let mut skipped = Vec::with_capacity(LEVELS);
+        for block in &self.down {
+            let kept = block.forward(&x, &condition, pass)?;
+            x = kept.max_pool2d(Pool2dConfig::new(2))?;
+            skipped.push(kept);
+        }
+        x = self.bridge.forward(&x, &condition, pass)?;
+        for ((up, block), kept) in self.up.iter().zip(&skipped).rev() {
+            x = block.forward(&up.forward(&x)?.concat(kept)?, &condition, pass)?;
+        }
+        self.last.forward(&x)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::networks::Network;
+    use crate::nn::Eval;
+    use crate::{Params, Weights};
+    use candle_core::{DType, Device, Tensor};
+    use easel_runtime::Random;
+
+    #[test]
+    fn is_recognised_without_metadata() {
+        for conditioning in [Conditioning::Input, Conditioning::EveryBlock] {
+            let params = Params::new(DType::F32, &Device::Cpu, Random::new(1, 0));
+            let sizes = Sizes { channels: 3, labels: 4, base: 2, embedding: 7, hidden: 3, conditioning, times: 1000 };
+            Denoiser::new(params.root(), sizes).unwrap();
+            let mut weights = params.to_tensors();
+            // PyTorch counts batches.
+            weights.insert("enc1.conv.1.num_batches_tracked".into(), Tensor::new(3i64, &Device::Cpu).unwrap());
+            let weights = Weights::recognise(weights).unwrap();
+            let Network::Denoiser { network, task } = weights.network().unwrap() else { panic!("another network") };
+            assert_eq!((network.sizes(), task), (sizes, Task::classic()));
+        }
+    }
+
+    #[test]
+    fn is_told_time_and_label_in_every_block() {
+        let params = Params::new(DType::F32, &Device::Cpu, Random::new(1, 0));
+        let sizes = Sizes { base: 2, embedding: 6, conditioning: Conditioning::EveryBlock, ..Default::default() };
+        let network = Denoiser::new(params.root(), sizes).unwrap();
+        assert_eq!(params.all().iter().filter(|param| param.name().ends_with("shift.weight")).count(), 9);
+        assert_eq!(Sizes::read(&sizes.architecture()).unwrap(), sizes);
+        let x = Tensor::from_vec(Random::new(2, 0).normals(16 * 32), (1, 1, 16, 32), &Device::Cpu).unwrap();
+        let run = |t: i64, label: i64| {
+            let of = |value| Tensor::new(&[value], &Device::Cpu).unwrap();
+            let y = network.forward(&x, &of(t), &of(label), &mut Eval).unwrap();
+            assert_eq!(y.dims(), x.dims());
+            y.flatten_all().unwrap().to_vec1::<f32>().unwrap()
+        };
+        assert_eq!(run(999, 9), run(999, 9));
+        assert_ne!(run(999, 9), run(998, 9));
+        assert_ne!(run(999, 9), run(999, 8));
+    }
+}

@@ -1,0 +1,52 @@
+//! What a denoiser's predictions mean.
+
+use easel_runtime::card::{Architecture, NoiseSchedule, Prediction};
+use serde::{Deserialize, Serialize};
+use serde_json::Value as Json;
+
+use super::Sizes;
+use crate::{Error, Result};
+
+/// The key in an architecture.
+const KEY: &str = "task";
+
+/// What a denoiser was trained for. It stands beside the sizes in a checkpoint.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+pub struct Task {
+    /// How much noise there is at which time.
+    pub schedule: NoiseSchedule,
+    /// What is predicted.
+    pub prediction: Prediction,
+    /// The label that stands for any class, where there is one: the last.
+    pub null_label: Option<usize>,
+}
+
+impl Task {
+    /// The published one: noise of 1000 times, betas from 1e-4 to 0.02 (Ho et al. 2020, arXiv 2006.11239, section 4).
+    pub fn classic() -> Self {
+        let schedule = NoiseSchedule::Linear { steps: 1000, start: 1e-4, end: 0.02 };
+        Self { schedule, prediction: Prediction::Noise, null_label: None }
+    }
+
+    /// The architecture of a network of these sizes that has this task.
+    pub fn architecture(&self, sizes: &Sizes) -> Architecture {
+        let mut architecture = sizes.architecture();
+        let task = serde_json::to_value(self).expect("a task is plain numbers and names");
+        architecture.sizes.insert(KEY.into(), task);
+        architecture
+    }
+
+    /// From a checkpoint or a card; without one it is [`Task::classic`]. Fails where it cannot be read.
+    pub fn read(from: &Architecture) -> Result<Self> {
+        let read = |task: &Json| {
+            serde_json::from_value(task.clone())
+                .map_err(|error| Error::Checkpoint(format!("the denoiser's task cannot be read: {error}")))
+        };
+        from.sizes.get(KEY).map_or_else(|| Ok(Self::classic()), read)
+    }
+
+    /// The classes that a network of these sizes knows.
+    pub fn classes(&self, sizes: &Sizes) -> usize {
+        sizes.labels - usize::from(self.null_label.is_some())
+    }
+}
