@@ -30,6 +30,8 @@ enum Operation {
     ExpandLike,
     Concat,
     Unflatten,
+    StretchLike,
+    PixelShuffle,
 }
 
 impl Operation {
@@ -49,6 +51,8 @@ impl Operation {
             Self::ExpandLike => x[0].expand_like(&x[1]),
             Self::Concat => x[0].concat(&x[1]),
             Self::Unflatten => x[0].unflatten([2, 3, 4]),
+            Self::StretchLike => x[0].unflatten([2, 3, 3])?.stretch_like(&x[1]),
+            Self::PixelShuffle => x[0].pixel_shuffle2x(),
         }
     }
 }
@@ -235,6 +239,8 @@ fn each_computes_in_onnx_runtime_what_it_does_in_candle() {
     add("crop like", &[Picture(2, 9, 8), Picture(1, 3, 4)], Operation::CropLike);
     add("expand like", &[Vector(3), Picture(2, 3, 4)], Operation::ExpandLike);
     add("concat", &[Picture(2, 3, 4), Picture(3, 3, 4)], Operation::Concat);
+    add("stretch_like", &[Vector(18), Picture(1, 3, 4)], Operation::StretchLike);
+    add("pixel_shuffle2x", &[Picture(8, 3, 4)], Operation::PixelShuffle);
     add("unflatten", &[Vector(24)], Operation::Unflatten);
     unsettle(&params);
     for (name, inputs, operation) in &table {
