@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use easel_runtime::ModelCard;
-use easel_runtime::card::{Architecture, Kind, METADATA_KEY, Provenance, SCHEMA, Verification};
+use easel_runtime::card::{Architecture, Evaluation, Kind, METADATA_KEY, Provenance, SCHEMA, Verification};
 
 use crate::models::Exportable;
 use crate::sample::sample;
@@ -28,6 +28,8 @@ pub struct Options {
     pub author: Option<String>,
     /// The names of the data's classes by label. A model that knows classes takes them into its card; there may be none.
     pub classes: Vec<String>,
+    /// How good what it makes was found to be, for the card.
+    pub evaluations: Vec<Evaluation>,
     /// ONNX Runtime's library, where it is not in one of the usual places.
     pub library: Option<PathBuf>,
 }
@@ -42,6 +44,7 @@ impl Default for Options {
             licence: "unknown".into(),
             author: None,
             classes: Vec::new(),
+            evaluations: Vec::new(),
             library: None,
         }
     }
@@ -74,6 +77,7 @@ pub fn export(
         provenance,
         licence: options.licence.clone(),
         verification: Verification::default(),
+        evaluations: options.evaluations.clone(),
         sample: None,
     };
     let library = options.library.as_deref();
@@ -95,7 +99,7 @@ fn two_digits(difference: f64) -> f64 {
 
 /// The names for the card. Fails where there are some, but not one for each class.
 fn class_names(kind: &Kind, names: &[String]) -> Result<Vec<String>> {
-    let Kind::Classifier { class_count } = *kind else { return Ok(Vec::new()) };
+    let (Kind::Classifier { class_count } | Kind::Denoiser { class_count, .. }) = *kind else { return Ok(Vec::new()) };
     if !names.is_empty() && names.len() != class_count {
         return Err(Error::Source(format!("the data has {} classes, the network {class_count}", names.len())));
     }

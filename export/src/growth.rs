@@ -2,8 +2,7 @@
 
 use easel_runtime::card::Architecture;
 use easel_train::Weights;
-use easel_train::networks::Network;
-use easel_train::networks::progan::{ARCHITECTURE, Folded, SMALLEST, Sizes, Stage};
+use easel_train::networks::progan::{ARCHITECTURE, SMALLEST, Sizes, Stage};
 
 use crate::{Error, Result};
 
@@ -63,13 +62,4 @@ pub fn describe(architecture: &Architecture) -> String {
         Ok((_, stage)) => format!("{name} at {0}x{0}, alpha {1}", stage.resolution(), stage.alpha),
         Err(_) => name.clone(),
     }
-}
-
-/// The weights that a file holds: a ProGAN's are folded, any other network's are what they were.
-pub fn fold(weights: &Weights) -> Result<Weights> {
-    let (architecture, tensors) = match weights.network()? {
-        Network::Progan { generator, stage } => (Folded::of(&generator, stage)?.architecture(), generator.fold(stage)?),
-        _ => (weights.architecture.clone(), weights.tensors.clone()),
-    };
-    Ok(Weights { architecture, provenance: weights.provenance.clone(), tensors })
 }

@@ -3,16 +3,16 @@
 use std::collections::BTreeMap;
 use std::fmt::Write;
 
-use candle_core::{Device, Tensor};
+use candle_core::Tensor;
 use candle_onnx::onnx::tensor_proto::DataType;
 use candle_onnx::onnx::tensor_shape_proto::Dimension;
 use candle_onnx::onnx::tensor_shape_proto::dimension::Value as DimValue;
 use candle_onnx::onnx::type_proto::Value as TypeValue;
 use candle_onnx::onnx::{GraphProto, ModelProto, TensorProto, ValueInfoProto};
 use easel_runtime::ModelCard;
+use easel_runtime::card::{Evaluation, Measured};
 use easel_runtime::onnx::metadata;
 use easel_train::Weights;
-use half::f16;
 use prost::Message;
 
 use crate::models;
@@ -92,8 +92,17 @@ fn describe_card(card: &ModelCard) -> String {
         ),
         ("verified", format!("{:e} from candle in {}", check.max_difference, check.engine)),
     ];
+    rows.extend(card.evaluations.iter().map(|evaluation| ("evaluation", describe_evaluation(evaluation))));
     rows.retain(|(_, value)| !value.is_empty());
     rows.iter().map(|(name, value)| format!("{name:<12} {value}\n")).collect()
+}
+
+fn describe_evaluation(evaluation: &Evaluation) -> String {
+    let Evaluation { about, data, count, metrics } = evaluation;
+    let metric = |(name, Measured { value, floor, .. }): (&String, &Measured)| {
+        format!("{name} {value:.4}{}", floor.map(|floor| format!(" (real ones {floor:.4})")).unwrap_or_default())
+    };
+    format!("{about}: {} of {count} beside {data}", metrics.iter().map(metric).collect::<Vec<_>>().join(", "))
 }
 
 fn describe_value(value: &ValueInfoProto) -> String {
@@ -130,23 +139,4 @@ pub fn describe_source(source: &Source) -> Result<String> {
         writeln!(text, "  {name} {:?} {:?}", tensor.dims(), tensor.dtype()).expect("strings take all");
     }
     Ok(text)
-}
-
-/// The weights inside a model file, which are initializers under their parameters' names.
-pub fn weights_of_model(model: &[u8], card: &ModelCard) -> Result<Weights> {
-    let (_, graph) = decode(model)?;
-    let mut tensors = BTreeMap::new();
-    for tensor in &graph.initializer {
-        // The exporter's own constants have no dot in their names; parameters all do.
-        if is_float(&tensor) && tensor.name.contains('.') {
-            let dims: Vec<usize> = tensor.dims.iter().map(|&dim| dim as usize).collect();
-            let bytes = &tensor.raw_data;
-            let values: Vec<f32> = match tensor.data_type == DataType::Float as i32 {
-                true => bytes.as_chunks().0.iter().map(|bytes| f32::from_le_bytes(*bytes)).collect(),
-                false => bytes.as_chunks().0.iter().map(|bytes| f16::from_le_bytes(*bytes).to_f32()).collect(),
-            };
-            tensors.insert(tensor.name.clone(), Tensor::from_vec(values, dims, &Device::Cpu)?);
-        }
-    }
-    Ok(Weights { architecture: card.architecture.clone(), provenance: card.provenance.clone(), tensors })
 }

@@ -8,6 +8,7 @@
 
 pub mod error;
 pub mod export;
+pub mod fold;
 pub mod graph;
 pub mod growth;
 pub mod inspect;

@@ -6,9 +6,10 @@ use candle_core::{DType, Tensor};
 use easel_native::{Options, OrtEngine};
 use easel_runtime::card::Verification;
 use easel_runtime::{Device, ModelCard};
+use easel_train::Weights;
 
 use crate::models::{self, Exportable};
-use crate::{Error, Result, inspect};
+use crate::{Error, Result};
 
 /// The largest difference that an export may show, on outputs in `[0, 1]`.
 pub const TOLERANCE: f64 = 1e-4;
@@ -48,7 +49,7 @@ pub fn verify(model: &[u8], network: &dyn Exportable, library: Option<&Path>) ->
 /// Verifies a finished file against candle with the weights that the file itself holds.
 pub fn verify_file(model: &[u8], library: Option<&Path>) -> Result<Verification> {
     let card = ModelCard::from_model(model)?;
-    let weights = inspect::weights_of_model(model, &card)?;
+    let weights = Weights::from_model(model, &card)?;
     verify(model, &*models::of_network(&weights.network()?)?, library)
 }
 

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use candle_core::{DType, Device, Tensor};
 use easel_export::export::{Exported, Options, export};
 use easel_export::verify::verify_file;
-use easel_export::{Storage, growth, inspect, models};
+use easel_export::{Storage, fold, growth, inspect, models};
 use easel_native::{Options as EngineOptions, OrtEngine};
 use easel_runtime::Random;
 use easel_runtime::card::{Distribution, Kind, Latent, PictureFormat, PictureSize, Provenance};
@@ -33,7 +33,7 @@ fn weights(channels: usize) -> (Generator, Weights) {
 
 fn exported(weights: &Weights) -> Exported {
     let network = models::of_network(&weights.network().unwrap()).unwrap();
-    let architecture = growth::fold(weights).unwrap().architecture;
+    let architecture = fold::fold(weights).unwrap().architecture;
     export(&*network, architecture, Provenance::default(), &Options::default()).unwrap()
 }
 
@@ -89,7 +89,7 @@ fn nothing_is_left_of_what_was_folded() {
     let (_, weights) = weights(3);
     let described = |resolution, alpha| {
         let file = exported(&at(&weights, Some(resolution), alpha).unwrap());
-        let kept = inspect::weights_of_model(&file.bytes, &file.card).unwrap();
+        let kept = Weights::from_model(&file.bytes, &file.card).unwrap();
         let names: Vec<_> = kept.tensors.into_keys().filter(|name| name.ends_with("conv.weight")).collect();
         let text = inspect::describe_model(&file.bytes).unwrap();
         let operators = text.lines().find(|line| line.starts_with("operators")).unwrap().to_string();
@@ -114,7 +114,7 @@ fn nothing_is_left_of_what_was_folded() {
 #[test]
 fn half_stored_it_is_the_rounded_network() {
     let (_, weights) = weights(3);
-    let kept = growth::fold(&weights).unwrap();
+    let kept = fold::fold(&weights).unwrap();
     let stored = models::of_network(&Storage::Half.stored(&kept).unwrap().network().unwrap()).unwrap();
     let options = Options { storage: Storage::Half, ..Options::default() };
     let half = export(&*stored, kept.architecture, Provenance::default(), &options).unwrap();

@@ -116,7 +116,12 @@ impl Progress {
 
     /// Counts pieces that are done.
     pub fn advance(&mut self, pieces: u64) {
-        self.done += pieces;
+        self.reach(self.done + pieces);
+    }
+
+    /// Says how many pieces are done, which can be fewer than before.
+    pub fn reach(&mut self, done: u64) {
+        self.done = done;
         if let Some(bar) = &self.bar {
             bar.set_position(self.done);
         } else if self.printed.elapsed() >= LINE_EVERY && self.done < self.total {

@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use easel_runtime::tensor::Data;
 use easel_runtime::{Device, Engine, Tensor};
 use ort::ep::{self, ExecutionProvider};
-use ort::session::builder::GraphOptimizationLevel;
+use ort::session::builder::{GraphOptimizationLevel, SessionBuilder};
 use ort::session::{Session, SessionInputValue};
 use ort::value::{DynValue, TensorElementType, TensorRef, ValueType};
 
@@ -68,7 +68,7 @@ impl fmt::Display for ValueInfo {
 
 /// What a session computes on.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Processor {
+pub(crate) enum Processor {
     Cpu,
     Cuda(u32),
 }
@@ -79,10 +79,10 @@ enum Processor {
 /// out.
 #[derive(Debug)]
 pub struct OrtEngine {
-    session: Session,
-    library: &'static Library,
-    processor: Processor,
-    threads: usize,
+    pub(crate) session: Session,
+    pub(crate) library: &'static Library,
+    pub(crate) processor: Processor,
+    pub(crate) threads: usize,
     note: Option<String>,
     inputs: Vec<ValueInfo>,
     outputs: Vec<ValueInfo>,
@@ -121,7 +121,9 @@ impl OrtEngine {
         if processor != Processor::Cpu && matches!(ep::CUDA::is_available(), Ok(false)) {
             return Err("this build of ONNX Runtime has none".into());
         }
-        let session = session(library, model, processor, threads).map_err(|error| one_line(error.message()))?;
+        let session = session_builder(library, processor, threads)
+            .and_then(|mut builder| builder.commit_from_memory(model))
+            .map_err(|error| one_line(error.message()))?;
         let inputs = session.inputs().iter().map(|outlet| value_info(outlet.name(), outlet.dtype(), false));
         let optional = session.overridable_initializers();
         let inputs = inputs.chain(optional.iter().map(|input| value_info(input.name(), input.dtype(), true))).collect();
@@ -142,6 +144,11 @@ impl OrtEngine {
     /// Why the CPU was taken, where that was not asked for.
     pub fn note(&self) -> Option<&str> {
         self.note.as_deref()
+    }
+
+    /// Whether it computes on a device with memory of its own.
+    pub fn is_on_device(&self) -> bool {
+        self.processor != Processor::Cpu
     }
 
     /// ONNX Runtime's version: `1.31.1`.
@@ -196,7 +203,8 @@ impl Engine for OrtEngine {
     }
 }
 
-fn session(library: &Library, model: &[u8], processor: Processor, threads: usize) -> ort::Result<Session> {
+/// How sessions on a processor are made.
+pub(crate) fn session_builder(library: &Library, processor: Processor, threads: usize) -> ort::Result<SessionBuilder> {
     let mut builder = Session::builder(&library.environment)?
         .with_optimization_level(GraphOptimizationLevel::All)?
         .with_intra_threads(threads)?;
@@ -206,7 +214,7 @@ fn session(library: &Library, model: &[u8], processor: Processor, threads: usize
         let cuda = ep::CUDA::default().with_device_id(i32::try_from(number).unwrap_or(i32::MAX)).with_tf32(false);
         builder = builder.with_execution_providers([cuda.build().error_on_failure()])?;
     }
-    builder.commit_from_memory(model)
+    Ok(builder)
 }
 
 /// Loads what CUDA libraries lie beside ONNX Runtime's, so that its provider finds them without a library path.
@@ -264,7 +272,7 @@ fn to_value(tensor: &Tensor) -> ort::Result<SessionInputValue<'_>> {
     })
 }
 
-fn from_value(name: &str, value: &DynValue) -> easel_runtime::Result<Tensor> {
+pub(crate) fn from_value(name: &str, value: &DynValue) -> easel_runtime::Result<Tensor> {
     let (Some(shape), Some(ty)) = (value.dtype().tensor_shape(), value.dtype().tensor_type()) else {
         return Err(easel_runtime::Error::Engine(format!("the model's output `{name}` is no tensor")));
     };
@@ -293,6 +301,14 @@ fn from_value(name: &str, value: &DynValue) -> easel_runtime::Result<Tensor> {
     Tensor::new(dims, data)
 }
 
-fn engine_error(error: ort::Error) -> easel_runtime::Error {
-    easel_runtime::Error::Engine(format!("ONNX Runtime: {}", one_line(error.message())))
+/// What ONNX Runtime and CUDA say where memory is short; there is no code for it.
+const OUT_OF_MEMORY: [&str; 4] = ["Failed to allocate memory", "bad allocation", "bad_alloc", "out of memory"];
+
+pub(crate) fn engine_error(error: ort::Error) -> easel_runtime::Error {
+    let text = format!("ONNX Runtime: {}", one_line(error.message()));
+    if OUT_OF_MEMORY.iter().any(|words| text.contains(words)) {
+        easel_runtime::Error::OutOfMemory(text)
+    } else {
+        easel_runtime::Error::Engine(text)
+    }
 }

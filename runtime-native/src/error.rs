@@ -18,7 +18,7 @@ const GET_CUDA: &str = "run `cargo xtask setup --gpu` on a machine with an NVIDI
 fn remedy(source: &easel_runtime::Error) -> &'static str {
     match source {
         easel_runtime::Error::WrongKind { found: "classifier", .. } => "; `classify` runs it",
-        easel_runtime::Error::WrongKind { found: "generator", .. } => "; `sample` runs it",
+        easel_runtime::Error::WrongKind { found: "generator" | "denoiser", .. } => "; `sample` runs it",
         easel_runtime::Error::WrongKind { found: "stylizer", .. } => "; `stylize` runs it",
         _ => "",
     }

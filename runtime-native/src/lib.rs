@@ -6,15 +6,18 @@
 
 pub mod classify;
 pub mod cli;
+pub mod device;
 pub mod engine;
 pub mod error;
 pub mod library;
+mod memory;
 pub mod model;
 pub mod output;
 mod places;
 pub mod sample;
 pub mod stylize;
 
+pub use device::OnDevice;
 pub use engine::{Dimension, Options, OrtEngine, ValueInfo};
 pub use error::{Error, Result};
 pub use library::onnxruntime_version;

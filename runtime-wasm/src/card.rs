@@ -23,11 +23,19 @@ const TYPES: &str = r#"
 export interface ModelCard {
     schema: number;
     title: string;
-    kind: "generator" | "stylizer" | "classifier";
+    kind: "generator" | "stylizer" | "classifier" | "denoiser";
     /** Generators only. */
     latent?: { dim: number } & ({ distribution: "uniform"; low: number; high: number } | { distribution: "normal" });
-    /** Classifiers only. */
+    /** Classifiers and denoisers. */
     class_count?: number;
+    /** Denoisers only. */
+    schedule?: { steps: number } & (
+        | { formula: "linear"; start: number; end: number }
+        | { formula: "cosine"; offset: number }
+    );
+    prediction?: "noise" | "velocity";
+    /** Of a denoiser that was trained for guidance: the label that stands for any class. */
+    null_label?: number;
     architecture: { name: string; sizes: Record<string, unknown> };
     picture: {
         channels: 1 | 3;
@@ -44,5 +52,11 @@ export interface ModelCard {
     };
     licence: string;
     verification: { engine: string; max_difference: number; shapes: number[][] };
+    evaluations?: {
+        about: string;
+        data: string;
+        count: number;
+        metrics: Record<string, { value: number; floor?: number; ceiling?: number }>;
+    }[];
 }
 "#;

@@ -10,8 +10,10 @@ mod error;
 mod model;
 mod ort;
 mod pictures;
+mod sampling;
 mod session;
 
+use easel_runtime::denoiser::Denoiser;
 use easel_runtime::{ModelCard, Random};
 use js_sys::Uint8Array;
 use wasm_bindgen::prelude::*;
@@ -19,6 +21,7 @@ use wasm_bindgen::prelude::*;
 pub use model::Model;
 pub use ort::Backend;
 pub use pictures::{Pictures, Rgba};
+pub use sampling::{SampleOptions, Step};
 
 /// Standard normal numbers of a stream of a seed: the same bits as natively.
 #[wasm_bindgen]
@@ -26,11 +29,14 @@ pub fn normals(seed: u64, stream: u64, count: usize) -> Vec<f32> {
     Random::new(seed, stream).normals(count)
 }
 
-/// The card of a generator's `.onnx` file, read without an engine. Throws where the bytes are no model, have no card or
-/// belong to a model of another kind.
-#[wasm_bindgen(js_name = generatorCard)]
-pub fn generator_card(bytes: Uint8Array) -> error::JsResult<card::CardObject> {
+/// The card of a `.onnx` file of a kind that draws, read without an engine. Throws where the bytes are no model, have no
+/// card or belong to a model of another kind.
+#[wasm_bindgen(js_name = readCard)]
+pub fn read_card(
+    bytes: Uint8Array,
+    #[wasm_bindgen(unchecked_param_type = "\"generator\" | \"denoiser\"")] kind: &str,
+) -> error::JsResult<card::CardObject> {
     let card = ModelCard::from_model(&bytes.to_vec()).map_err(error::to_js)?;
-    card.latent().map_err(error::to_js)?;
-    Ok(card::to_object(&card))
+    let fits = if kind == "denoiser" { Denoiser::new(&card).map(drop) } else { card.latent().map(drop) };
+    fits.map(|()| card::to_object(&card)).map_err(error::to_js)
 }

@@ -1,5 +1,6 @@
 //! A loaded model.
 
+use easel_runtime::denoiser::{Denoiser, Draw};
 use easel_runtime::generator::{generate, latents};
 use easel_runtime::{Engine, ModelCard, Picture, Result, Tensor};
 use js_sys::Uint8Array;
@@ -9,6 +10,7 @@ use crate::card::{self, CardObject};
 use crate::error::{JsResult, to_js};
 use crate::ort::Backend;
 use crate::pictures::Pictures;
+use crate::sampling::{SampleOptions, sample};
 use crate::session::Session;
 
 /// The most pictures that are given to the engine at once; it bounds the memory of a large request.
@@ -52,6 +54,23 @@ impl Model {
     /// The pictures `first .. first + count` of a seed: the same as `sample` makes from the same file.
     pub async fn generate(&self, seed: u64, first: u32, count: usize) -> JsResult<Pictures> {
         self.pictures(seed, u64::from(first), count).await.map(Pictures::new).map_err(to_js)
+    }
+
+    /// Samples a denoiser: the pictures `first .. first + count` of a seed for each of the labels, label after label,
+    /// the same as `sample` makes from the same file with the same options.
+    pub async fn sample(
+        &self,
+        labels: Vec<u32>,
+        seed: u64,
+        first: u32,
+        count: u32,
+        options: Option<SampleOptions>,
+    ) -> JsResult<Pictures> {
+        let denoiser = Denoiser::new(&self.card).map_err(to_js)?;
+        let of = |label| (first..first.saturating_add(count)).map(move |number| Draw { label, seed, number });
+        let draws: Vec<Draw> = labels.into_iter().flat_map(|label| of(label as usize)).collect();
+        let pictures = sample(&denoiser, self.session.clone(), &draws, options, BATCH).await?;
+        Ok(Pictures::new(pictures))
     }
 
     /// The generator's output `[batch, channel, height, width]` for latent vectors `[batch, latentLength]`, both as

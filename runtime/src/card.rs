@@ -37,9 +37,38 @@ pub struct ModelCard {
     pub licence: String,
     /// How the export was checked.
     pub verification: Verification,
+    /// How good what it makes was found to be.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub evaluations: Vec<Evaluation>,
     /// What the model makes.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub sample: Option<Sample>,
+}
+
+/// A measurement of what a model makes, as `train eval --json` writes it.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Evaluation {
+    /// What was measured, for people: `DDIM, 50 steps`.
+    pub about: String,
+    /// The data that it was compared with.
+    pub data: String,
+    /// The number of pictures.
+    pub count: u64,
+    /// The results by name.
+    pub metrics: BTreeMap<String, Measured>,
+}
+
+/// A number that was measured.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+pub struct Measured {
+    /// The number.
+    pub value: f64,
+    /// What real pictures get in place of the model's.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub floor: Option<f64>,
+    /// What noise gets.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub ceiling: Option<f64>,
 }
 
 /// A picture that the model made, to be shown beside its title.
@@ -332,6 +361,12 @@ mod tests {
             provenance: Provenance::default(),
             licence: "MIT".into(),
             verification: Verification::default(),
+            evaluations: vec![Evaluation {
+                about: "DDIM".into(),
+                data: "digits".into(),
+                count: 100,
+                metrics: [("accuracy".to_string(), Measured { value: 0.5, floor: Some(1.0), ceiling: None })].into(),
+            }],
             sample: None,
         }
     }

@@ -70,6 +70,7 @@ mod tests {
             provenance: Provenance::default(),
             licence: "MIT".into(),
             verification: Verification::default(),
+            evaluations: vec![],
             sample: None,
         }
     }

@@ -4,8 +4,9 @@ use std::fmt;
 use std::str::FromStr;
 
 use crate::card::{Kind, PictureSize, Prediction};
-use crate::samplers::{Ddim, Progress, ancestral, ddim, dpm_solver};
-use crate::{Engine, Error, ModelCard, Random, Result, Schedule, Tensor};
+use crate::predictor::OnHost;
+use crate::samplers::{Ddim, Linear, Progress, ancestral, ddim, dpm_solver};
+use crate::{Engine, Error, ModelCard, Predictor, Random, Result, Schedule, Tensor};
 
 /// The way from noise to a picture.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -56,16 +57,29 @@ impl FromStr for Sampler {
     }
 }
 
+/// One picture of all that a denoiser can make. It is the same in every batch.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub struct Draw {
+    /// Its class.
+    pub label: usize,
+    /// The seed of its noise.
+    pub seed: u64,
+    /// Its number among those of its class and seed.
+    pub number: u32,
+}
+
+impl Draw {
+    /// Its noise: every picture of a seed takes another stream.
+    fn noise(&self) -> Random {
+        Random::new(self.seed, (self.label as u64) << 32 | u64::from(self.number))
+    }
+}
+
 /// What pictures are to be made, and how.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Request {
-    /// The class of each picture.
-    pub labels: Vec<usize>,
-    /// The seed of all noise.
-    pub seed: u64,
-    /// The number of the first picture. Picture i takes stream i of the seed, so it is the same whatever the batch it is
-    /// made in.
-    pub first: u64,
+    /// The pictures.
+    pub draws: Vec<Draw>,
     /// The way there.
     pub sampler: Sampler,
     /// How many of the schedule's times are visited; the ancestral sampler visits all.
@@ -103,15 +117,27 @@ impl Denoiser {
         Ok(Self { classes: class_count, schedule: schedule.schedule()?, prediction, null_label, picture })
     }
 
+    /// The guidance unless told: a little where the network was trained for it, since the shipped model's pictures are
+    /// both truer to their class and nearer to real ones with it, and else none.
+    pub fn usual_guidance(&self) -> f64 {
+        if self.null_label.is_some() { 1.5 } else { 1.0 }
+    }
+
+    /// The steps to take unless told: all of them with the ancestral sampler, 20 with the others.
+    pub fn usual_steps(&self, sampler: &Sampler) -> usize {
+        let all = self.schedule.steps();
+        if *sampler == Sampler::Ancestral { all } else { all.min(20) }
+    }
+
     /// Fails where a request cannot be met: no pictures, a label out of range, a number of steps that the schedule does
     /// not have, a guidance that is no finite number or that the network was not trained for.
     pub fn check(&self, request: &Request) -> Result<()> {
         let refuse = |what: String| Err(Error::Sampling(what));
-        let Request { labels, sampler, steps, guidance, .. } = request;
-        if labels.is_empty() {
+        let Request { draws, sampler, steps, guidance } = request;
+        if draws.is_empty() {
             return refuse("no pictures are asked for; give a class for each".into());
         }
-        if let Some(label) = labels.iter().find(|&&label| label >= self.classes) {
+        if let Some(Draw { label, .. }) = draws.iter().find(|draw| draw.label >= self.classes) {
             return refuse(format!("there is no class {label}; give one from 0 to {}", self.classes - 1));
         }
         if !guidance.is_finite() {
@@ -132,23 +158,34 @@ impl Denoiser {
         }
     }
 
-    /// Runs the model as often as the request takes: pictures `[batch, channel, height, width]` in `[0, 1]`. After each
-    /// step `watch` is shown how far it is; [`pictures`] makes its x visible.
+    /// Runs the model as often as the request takes: pictures `[batch, channel, height, width]` in `[0, 1]`. Before the
+    /// first step and after each, `watch` is shown how far it is; [`pictures`] makes its x visible.
     pub async fn sample<E: Engine>(
         &self,
         engine: &mut E,
         request: &Request,
         watch: impl FnMut(Progress),
     ) -> Result<Tensor> {
+        self.sample_on(&mut OnHost(engine), request, watch).await
+    }
+
+    /// The same, with tensors that stay where the model is.
+    pub async fn sample_on<P: Predictor>(
+        &self,
+        model: &mut P,
+        request: &Request,
+        mut watch: impl FnMut(Progress<P::Value>),
+    ) -> Result<Tensor> {
         self.check(request)?;
-        let Request { labels, seed, first, sampler, steps, guidance } = request;
-        let numbers = *first..first + labels.len() as u64;
-        let mut noises: Vec<Random> = numbers.map(|index| Random::new(*seed, index)).collect();
+        let Request { draws, sampler, steps, guidance } = request;
+        let labels: Vec<usize> = draws.iter().map(|draw| draw.label).collect();
+        let mut noises: Vec<Random> = draws.iter().map(Draw::noise).collect();
         let pixels: usize = self.picture.iter().product();
         let mut fresh = move || noises.iter_mut().flat_map(|noise| noise.normals(pixels)).collect::<Vec<f32>>();
-        let x = Tensor::new([&[labels.len()], &self.picture[..]].concat(), fresh())?;
+        let x = model.place(Tensor::new([&[labels.len()], &self.picture[..]].concat(), fresh())?)?;
+        watch(Progress { done: 0, of: *steps, x: &x });
         let noise = |_| Ok(fresh());
-        let denoise = async |x: &Tensor, t: usize| self.noise(engine, x, t, labels, *guidance).await;
+        let denoise = async |x: &P::Value, t: usize| self.noise(model, x, t, &labels, *guidance).await;
         let schedule = &self.schedule;
         let x = match *sampler {
             Sampler::Ancestral => ancestral(schedule, x, denoise, noise, watch).await?,
@@ -158,45 +195,32 @@ impl Denoiser {
             }
             Sampler::DpmSolver => dpm_solver(schedule, &schedule.spaced_by_signal(*steps)?, x, denoise, watch).await?,
         };
-        pictures(&x)
+        pictures(&x.to_tensor()?)
     }
 
     /// The noise that the model finds in x at time t, guided.
-    async fn noise<E: Engine>(
+    async fn noise<P: Predictor>(
         &self,
-        engine: &mut E,
-        x: &Tensor,
+        model: &mut P,
+        x: &P::Value,
         t: usize,
         labels: &[usize],
         guidance: f64,
-    ) -> Result<Tensor> {
-        let mut predict = async |label: Vec<usize>| -> Result<Vec<f32>> {
-            let count = label.len();
-            let int = |values: Vec<i64>| Tensor::new([count], values);
-            let label = int(label.into_iter().map(|label| label as i64).collect())?;
-            let outputs = engine.run(&[("x", x), ("t", &int(vec![t as i64; count])?), ("label", &label)]).await?;
-            let (_, prediction) = outputs
-                .into_iter()
-                .find(|(name, _)| name == "prediction")
-                .ok_or_else(|| Error::Engine("the model has no output named `prediction`".into()))?;
-            if prediction.shape() != x.shape() {
-                let found = prediction.shape();
-                return Err(Error::Shape(format!("a picture of {:?} gave a prediction of {found:?}", x.shape())));
-            }
-            prediction.into_f32()
-        };
-        let mut found = predict(labels.to_vec()).await?;
+    ) -> Result<P::Value> {
+        let count = labels.len();
+        let ints = |values: Vec<i64>| Tensor::new([count], values);
+        let time = ints(vec![t as i64; count])?;
+        let with = ints(labels.iter().map(|&label| label as i64).collect())?;
+        let mut found = model.predict(x, &time, &with).await?;
         if let Some(null) = self.null_label.filter(|_| guidance != 1.0) {
-            let by = guidance as f32;
-            let without = predict(vec![null; labels.len()]).await?;
-            found.iter_mut().zip(&without).for_each(|(with, without)| *with = without + by * (*with - without));
+            let without = model.predict(x, &time, &ints(vec![null as i64; count])?).await?;
+            found = Linear::combine(&[(1.0 - guidance, &without), (guidance, &found)])?;
         }
         if self.prediction == Prediction::Velocity {
             let bar = self.schedule.alpha_bars()[t];
-            let (signal, noise) = (bar.sqrt() as f32, (1.0 - bar).sqrt() as f32);
-            found.iter_mut().zip(x.as_f32()?).for_each(|(found, x)| *found = signal * *found + noise * x);
+            found = Linear::combine(&[(bar.sqrt(), &found), ((1.0 - bar).sqrt(), x)])?;
         }
-        Tensor::new(x.shape(), found)
+        Ok(found)
     }
 }
 
@@ -252,8 +276,8 @@ mod tests {
     }
 
     fn request(labels: &[usize]) -> Request {
-        let (sampler, steps) = (Sampler::DpmSolver, 10);
-        Request { labels: labels.to_vec(), seed: 1, first: 0, sampler, steps, guidance: 1.0 }
+        let draws = labels.iter().map(|&label| Draw { label, seed: 1, number: 0 }).collect();
+        Request { draws, sampler: Sampler::DpmSolver, steps: 10, guidance: 1.0 }
     }
 
     #[test]
@@ -266,14 +290,14 @@ mod tests {
                 let mut seen = 0;
                 let request = Request { sampler, steps, ..request(&[3, 7]) };
                 let found = ready(denoiser.sample(&mut engine, &request, |progress| {
-                    seen += 1;
                     assert_eq!((progress.done, progress.of), (seen, steps));
+                    seen += 1;
                 }));
                 let found = found.unwrap();
                 let wanted = |at: usize| if at < 4 { 0.65 } else { 0.85 };
                 let values = found.as_f32().unwrap().iter().enumerate();
                 assert!(values.clone().all(|(at, x)| (x - wanted(at)).abs() < 2e-3), "{sampler} {found:?}");
-                assert_eq!((seen, engine.runs), (steps, steps));
+                assert_eq!((seen, engine.runs), (steps + 1, steps));
             }
         }
     }
@@ -292,13 +316,16 @@ mod tests {
     fn a_picture_does_not_depend_on_its_batch() {
         let (denoiser, mut engine) = denoiser(Prediction::Noise);
         let (sampler, steps) = (Sampler::Ddim { eta: 1.0 }, 5);
-        let mut run = |labels: &[usize], first| {
-            let request = Request { first, sampler, steps, ..request(labels) };
+        let mut run = |draws: &[Draw]| {
+            let request = Request { draws: draws.to_vec(), sampler, steps, guidance: 1.0 };
             ready(denoiser.sample(&mut engine, &request, |_| {})).unwrap().into_f32().unwrap()
         };
-        let all = run(&[1, 2, 3], 0);
-        assert_eq!(all[8..], run(&[3], 2));
-        assert_eq!(all[..8], run(&[1, 2], 0));
+        let draw = |label, seed, number| Draw { label, seed, number };
+        let draws = [draw(1, 1, 0), draw(2, 1, 0), draw(3, 1, 5), draw(3, 2, 5), draw(3, 2, 6)];
+        let all = run(&draws);
+        for (draw, picture) in draws.iter().zip(all.chunks(4)) {
+            assert_eq!(picture, run(&[*draw]), "{draw:?}");
+        }
     }
 
     #[test]

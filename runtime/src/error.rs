@@ -43,4 +43,7 @@ pub enum Error {
     /// The engine failed; its own words.
     #[error("{0}")]
     Engine(String),
+    /// The engine found no memory for what it was to compute; its own words.
+    #[error("{0}")]
+    OutOfMemory(String),
 }

@@ -1,6 +1,6 @@
 //! Pictures from latent vectors.
 
-use crate::card::Distribution;
+use crate::card::{Distribution, Latent};
 use crate::{Engine, Error, ModelCard, Random, Result, Tensor};
 
 /// The latent vectors of the pictures `first .. first + count` of a seed, `[count, dim]`.
@@ -18,15 +18,19 @@ pub fn latents_of_seeds(card: &ModelCard, seeds: &[u64]) -> Result<Tensor> {
 /// One latent vector for each pair of a seed and a stream.
 fn draw(card: &ModelCard, streams: impl Iterator<Item = (u64, u64)>) -> Result<Tensor> {
     let latent = card.latent()?;
-    let mut values = Vec::new();
-    for (seed, stream) in streams {
-        let mut random = Random::new(seed, stream);
-        values.extend(match latent.distribution {
-            Distribution::Uniform { low, high } => random.uniforms(latent.dim, low, high),
-            Distribution::Normal => random.normals(latent.dim),
-        });
-    }
+    let values: Vec<f32> = streams.flat_map(|(seed, stream)| latent.draw(seed, stream)).collect();
     Tensor::new([values.len() / latent.dim, latent.dim], values)
+}
+
+impl Latent {
+    /// The latent vector of a stream of a seed.
+    pub fn draw(&self, seed: u64, stream: u64) -> Vec<f32> {
+        let mut random = Random::new(seed, stream);
+        match self.distribution {
+            Distribution::Uniform { low, high } => random.uniforms(self.dim, low, high),
+            Distribution::Normal => random.normals(self.dim),
+        }
+    }
 }
 
 /// Runs a generator: `z [batch, dim]` becomes pictures `[batch, channel, height, width]` in `[0, 1]`.

@@ -78,9 +78,8 @@ pub fn labelled_rows(rows: &[(String, Vec<Picture>)], gap: usize, background: u8
     });
     let sheet = grid(&cells.collect::<Vec<_>>(), GridShape { columns, rows: rows.len() }, gap, background)?;
 
-    let scale = (height / LABELLED).max(1);
-    let letters = rows.iter().map(|(label, _)| label.chars().count().min(MOST_LETTERS)).max().unwrap_or(0);
-    let margin = gap + letters * LETTER * scale;
+    let scale = label_scale(height);
+    let margin = gap + labels_width(rows.iter().map(|(label, _)| label.as_str()), height);
     let mut labelled = Picture::filled(margin + sheet.width, sheet.height, channels, background);
     let (from, to) = (sheet.width * channels, labelled.width * channels);
     for (row, target) in sheet.pixels.chunks_exact(from).zip(labelled.pixels.chunks_exact_mut(to)) {
@@ -91,6 +90,16 @@ pub fn labelled_rows(rows: &[(String, Vec<Picture>)], gap: usize, background: u8
         write(&mut labelled, label, [gap, top], scale, if background < 128 { 255 } else { 0 });
     }
     Ok(labelled)
+}
+
+/// The room that [`labelled_rows`] gives labels of pictures of this height, without the gap before it.
+pub fn labels_width<'a>(labels: impl IntoIterator<Item = &'a str>, height: usize) -> usize {
+    let letters = labels.into_iter().map(|label| label.chars().count().min(MOST_LETTERS)).max().unwrap_or(0);
+    letters * LETTER * label_scale(height)
+}
+
+fn label_scale(height: usize) -> usize {
+    (height / LABELLED).max(1)
 }
 
 /// Writes the first letters of a text, as far as they lie inside.

@@ -1,8 +1,12 @@
-//! Reading the metadata of an ONNX file from its bytes, and asking a model for inner values.
+//! Reading the metadata and the weights of an ONNX file from its bytes, and asking a model for inner values.
 //!
 //! onnxruntime-web does not hand metadata out, so the few fields needed here are read by walking the top level of
-//! ModelProto (onnx.proto3: `ir_version` = 1, `graph` = 7, `metadata_props` = 14). Of the graph only the names of what
-//! its nodes give are looked at.
+//! ModelProto (onnx.proto3: `ir_version` = 1, `graph` = 7, `metadata_props` = 14). Of the graph only the weights and the
+//! names of what its nodes give are looked at.
+
+mod initializers;
+
+pub use initializers::{Element, Initializer, initializers};
 
 use crate::stylizer::statistics;
 use crate::{Error, Result};
@@ -130,7 +134,7 @@ fn string_entry(entry: &[u8]) -> Result<(String, String)> {
 }
 
 enum Field<'a> {
-    Varint(#[allow(dead_code)] u64),
+    Varint(u64),
     Bytes(&'a [u8]),
     Fixed,
 }

@@ -6,7 +6,7 @@ use candle_core::{DType, Device, Tensor};
 use easel_export::export::{Options, export};
 use easel_export::storage::distance;
 use easel_export::verify::verify_file;
-use easel_export::{NormForm, Storage, inspect, models};
+use easel_export::{NormForm, Storage, models};
 use easel_native::{Options as EngineOptions, OrtEngine};
 use easel_runtime::Random;
 use easel_runtime::card::Provenance;
@@ -81,7 +81,7 @@ fn half_stored_weights_halve_the_file() -> Result<()> {
     assert!((saved as f64 / (2 * values) as f64 - 1.0).abs() < 0.1, "{saved} bytes of {values} values");
     assert!(half.card.verification.max_difference < 1e-4 && half.card.verification.rounding.is_some());
     assert!(verify_file(&half.bytes, None).unwrap().max_difference < 1e-4);
-    for (name, tensor) in inspect::weights_of_model(&half.bytes, &half.card).unwrap().tensors {
+    for (name, tensor) in Weights::from_model(&half.bytes, &half.card).unwrap().tensors {
         let values = |tensor: &Tensor| tensor.flatten_all().unwrap().to_vec1::<f32>().unwrap();
         assert_eq!(values(&tensor), values(&stored.tensors[&name]), "{name}");
     }

@@ -207,6 +207,13 @@ impl Scope {
         &self.prefix
     }
 
+    /// What was made here and below so far, by its name from here.
+    pub fn made(&self) -> BTreeMap<String, Param> {
+        let within = self.full_name("");
+        let inside = |param: Param| Some((param.name().strip_prefix(&within)?.to_string(), param));
+        self.params.all().into_iter().filter_map(inside).collect()
+    }
+
     /// Makes a parameter that is trained.
     pub fn trained(&self, name: &str, shape: &[usize], init: Init) -> Result<Param> {
         self.make(name, shape, init, true)

@@ -2,14 +2,16 @@
 //!
 //! A weights file is safetensors under PyTorch's parameter names, with JSON under the metadata key `easel`: the
 //! [`Architecture`] and the [`Provenance`]. Where it is absent, as in a file from PyTorch, the network is told by names
-//! and shapes.
+//! and shapes. A model file holds the weights of the network that it was exported from, too.
 
 use std::borrow::Cow;
 use std::collections::{BTreeMap, HashMap};
 use std::path::Path;
 
-use candle_core::{Device, Tensor};
+use candle_core::{DType, Device, Tensor};
+use easel_runtime::ModelCard;
 use easel_runtime::card::{Architecture, Provenance};
+use easel_runtime::onnx::{Element, Initializer, initializers};
 use safetensors::SafeTensors;
 use serde::{Deserialize, Serialize};
 
@@ -62,6 +64,23 @@ impl Weights {
         Self::recognise(tensors).map_err(|error| bad(error.to_string()))
     }
 
+    /// Reads the weights inside a model file of ours, its constants under their parameters' names, as float32.
+    pub fn from_model(model: &[u8], card: &ModelCard) -> Result<Self> {
+        let constants = initializers(model).map_err(|error| Error::Checkpoint(error.to_string()))?;
+        // The exporter's own constants have no dot in their names; parameters all do.
+        let parameters = constants.into_iter().filter(|constant| constant.name.contains('.'));
+        let tensor = |constant: Initializer| {
+            let stored = match constant.element {
+                Element::F32 => DType::F32,
+                Element::F16 => DType::F16,
+            };
+            let tensor = Tensor::from_raw_buffer(constant.bytes, stored, &constant.dims, &Device::Cpu)?;
+            Ok((constant.name.to_string(), tensor.to_dtype(DType::F32)?))
+        };
+        let tensors = parameters.map(tensor).collect::<Result<_>>()?;
+        Ok(Self { architecture: card.architecture.clone(), provenance: card.provenance.clone(), tensors })
+    }
+
     /// Weights that say nothing of themselves: the network is told by their names and shapes.
     pub fn recognise(tensors: BTreeMap<String, Tensor>) -> Result<Self> {
         let shapes = tensors.iter().map(|(name, tensor)| (name.clone(), tensor.dims().to_vec())).collect();
@@ -80,7 +99,6 @@ mod tests {
     use super::*;
     use crate::Params;
     use crate::networks::{gan, style};
-    use candle_core::DType;
     use easel_runtime::Random;
 
     fn params() -> Params {

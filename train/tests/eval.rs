@@ -1,4 +1,4 @@
-//! `train eval` of generators as a person calls it. Classifiers are in `lenet.rs`.
+//! `train eval` of generators, denoisers and pictures as a person calls it. Classifiers are in `lenet.rs`.
 
 mod common;
 
@@ -11,7 +11,7 @@ use common::{digits, failure, success, train, utf8};
 use easel_runtime::Random;
 use easel_runtime::card::Architecture;
 use easel_train::networks::progan::Stage;
-use easel_train::networks::{gan, progan, style};
+use easel_train::networks::{denoiser, gan, progan, style};
 use easel_train::param::Scope;
 use easel_train::run::Checkpoint;
 use easel_train::run::checkpoint::Record;
@@ -104,10 +104,117 @@ fn what_cannot_be_judged_is_named() {
     let stylizer =
         checkpoint(&folder.path().join("style"), sizes.architecture(), |scope| style::Stylizer::new(scope, sizes));
     let error = failure(&train(&["eval", utf8(&stylizer), "--data", "synthetic"]));
-    assert!(error.contains("only classifiers and generators"), "{error}");
+    assert!(error.contains("only classifiers, generators and denoisers"), "{error}");
     let run = untrained_gan(&folder.path().join("run"));
     let error = failure(&eval(&run, &folder.path().join("nothing"), &[]));
     assert!(error.contains("nothing: cannot open"), "{error}");
     let error = failure(&train(&["eval", utf8(&run), "--data", "synthetic", "--class", "eleven"]));
     assert!(error.contains("no class `eleven`"), "{error}");
+}
+
+/// Makes pictures of 16x16 of so many classes, which have no names.
+fn untrained_denoiser(at: &Path, classes: usize) -> PathBuf {
+    let sizes = denoiser::Sizes { labels: classes, base: 2, embedding: 4, hidden: 4, ..Default::default() };
+    let task = denoiser::Task { side: 16, ..denoiser::Task::classic() };
+    checkpoint(at, task.architecture(&sizes), |scope| denoiser::Denoiser::new(scope, sizes))
+}
+
+/// Drawn digits as pictures, those of `data`'s test set.
+fn pictures(at: &Path, data: &Path) {
+    let source = easel_train::data::Source::Path(data.into());
+    let format = easel_train::data::PictureFormat { channels: 1, height: 28, width: 28 };
+    let classes: Vec<String> = (0..10).map(|digit| digit.to_string()).collect();
+    let drawn = easel_train::trainers::lenet::load_test(&source, format, &classes).unwrap();
+    for (index, label) in drawn.labels.iter().enumerate() {
+        let class = at.join(label.to_string());
+        fs::create_dir_all(&class).unwrap();
+        let picture = image::GrayImage::from_raw(28, 28, drawn.pixels_of(index).to_vec()).unwrap();
+        picture.save(class.join(format!("{index:05}.png"))).unwrap();
+    }
+}
+
+#[test]
+fn a_denoiser_is_judged_by_class() {
+    let folder = tempfile::tempdir().unwrap();
+    let (run, data) = (untrained_denoiser(&folder.path().join("run"), 10), folder.path().join("digits"));
+    digits(&data, 10, 60);
+    let more = ["-n", "20", "--steps", "2"];
+    let (said, table) = success(&eval(&run, &data, &more));
+    assert!(said.contains("by dpm-solver in 2 steps: 20 pictures beside 60 real ones from digits"), "{said}");
+    assert!(said.contains("warning: 20 pictures have no full covariance"), "{said}");
+    let names: Vec<_> = table.lines().map_while(|line| line.split_whitespace().next()).collect();
+    assert_eq!(names, ["metric", "accuracy", "frechet"]);
+    let json_of = |flags: &[&str]| json(&eval(&run, &data, &[&more, flags, &["--json"]].concat()));
+    let found = json_of(&["--threads", "1"]);
+    assert_eq!(found, json_of(&["--threads", "3"]));
+    for other in [&["--seed", "1"][..], &["--sampler", "ddim"], &["--sampler", "ddim", "--eta", "1"]] {
+        assert_ne!(found["metrics"], json_of(other)["metrics"], "{other:?}");
+    }
+    let row = |row: &serde_json::Value| row.as_array().unwrap().iter().map(|n| n.as_u64().unwrap()).sum::<u64>();
+    let rows: Vec<u64> = found["confusion"].as_array().unwrap().iter().map(row).collect();
+    assert_eq!((rows, &found["made"]["steps"]), (vec![2; 10], &2.into()));
+    let number = |of: &str, name: &str| found["metrics"][of][name].as_f64().unwrap();
+    assert!(number("accuracy", "floor") > number("accuracy", "value"), "{found}");
+    assert!(number("frechet", "value") > 3.0 * number("frechet", "floor"), "{found}");
+    assert!(number("frechet", "ceiling") > 3.0 * number("frechet", "floor"), "{found}");
+}
+
+#[test]
+fn pictures_are_judged_whatever_made_them() {
+    let folder = tempfile::tempdir().unwrap();
+    let (data, made) = (folder.path().join("digits"), folder.path().join("made"));
+    digits(&data, 10, 200);
+    pictures(&made, &data);
+    let found = json(&eval(&made, &data, &["--json"]));
+    assert_eq!((found["count"].as_u64(), found["compared"].as_u64()), (Some(200), Some(100)));
+    let accuracy = &found["metrics"]["accuracy"];
+    assert_eq!(accuracy["value"], accuracy["floor"]);
+    assert!(accuracy["value"].as_f64().unwrap() > 0.5, "{found}");
+    // The classifier that is built in, as a file and as weights without names.
+    let shipped = Path::new(env!("CARGO_MANIFEST_DIR")).join("../models/lenet-mnist.onnx");
+    assert_eq!(found, json(&eval(&made, &data, &["--json", "--classifier", utf8(&shipped)])));
+    let bytes = fs::read(&shipped).unwrap();
+    let card = easel_runtime::ModelCard::from_model(&bytes).unwrap();
+    let weights = folder.path().join("lenet.safetensors");
+    fs::write(&weights, easel_train::Weights::from_model(&bytes, &card).unwrap().to_bytes().unwrap()).unwrap();
+    assert_eq!(found, json(&eval(&made, &data, &["--json", "--classifier", utf8(&weights)])));
+    // Without classes there is no accuracy.
+    let loose = json(&eval(&made.join("3"), &data, &["--json"]));
+    assert_eq!(loose["metrics"].as_object().unwrap().keys().collect::<Vec<_>>(), ["frechet"]);
+    assert!(loose.get("confusion").is_none() && loose["metrics"]["frechet"]["value"].as_f64().unwrap() > 0.0);
+}
+
+#[test]
+fn what_nobody_can_judge_is_named() {
+    let folder = tempfile::tempdir().unwrap();
+    let at = |name: &str| folder.path().join(name);
+    digits(&at("digits"), 10, 20);
+    let error = |subject: &Path, more: &[&str]| failure(&eval(subject, &at("digits"), more));
+    let run = untrained_denoiser(&at("run"), 10);
+    for (more, wanted) in [
+        (&["--guidance", "2"][..], "run/checkpoints/000007: a guidance of 2 for a model that was not trained for it"),
+        (&["--steps", "2000"], "from 1 to 1000"),
+        (&["--eta", "1"], "--eta is for --sampler ddim, not for dpm-solver"),
+        (&["--class", "1"], "--class for a denoiser: leave it out"),
+        (&["-n", "1", "--steps", "1"], "too few"),
+        (&["--classifier", utf8(&run)], "a denoiser, but a classifier is needed"),
+        (&["--classifier", utf8(&at("digits"))], "cannot read"),
+    ] {
+        let error = error(&run, more);
+        assert!(error.contains(wanted), "{error}");
+    }
+    let many = untrained_denoiser(&at("many"), 11);
+    assert!(error(&many, &[]).contains("many/checkpoints/000007: its class `10` is none of the classifier's (0, 1, "));
+
+    fs::create_dir_all(at("out/three")).unwrap();
+    assert!(error(&at("out"), &[]).contains("no training pictures"));
+    image::GrayImage::new(8, 8).save(at("out/three/1.png")).unwrap();
+    assert!(error(&at("out"), &[]).contains("out: its class `three` is none of the classifier's"));
+    assert!(error(&at("out"), &["--steps", "3"]).contains("--steps for a folder of pictures"));
+    assert!(failure(&eval(&run, &at("out"), &[])).contains("out: its class `three`"));
+    let shipped = fs::read(Path::new(env!("CARGO_MANIFEST_DIR")).join("../models/lenet-mnist.onnx")).unwrap();
+    fs::write(at("cut.onnx"), &shipped[..shipped.len() - 1]).unwrap();
+    assert!(error(&run, &["--classifier", utf8(&at("cut.onnx"))]).contains("cut.onnx: the model file is truncated"));
+    fs::create_dir_all(at("young/checkpoints")).unwrap();
+    assert!(error(&at("young"), &[]).contains("a run without a checkpoint yet"));
 }

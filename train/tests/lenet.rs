@@ -157,7 +157,7 @@ fn what_cannot_be_judged_is_named() {
     assert!(error.contains("nowhere: neither a run"), "{error}");
     let run = place.run(&["--steps", "1"]);
     let error = failure(&eval(&run, "synthetic", &["-n", "5"]));
-    assert!(error.contains("-n, --seed and --class are for generators"), "{error}");
+    assert!(error.contains("-n for a classifier, which is judged on all pictures"), "{error}");
 }
 
 #[test]

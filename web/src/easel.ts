@@ -1,11 +1,37 @@
 /** The engine's side of the page: a Worker that loads a model and draws with it, so that the page never freezes. */
 
-import type { Call, Calls, Drawing, EngineChoice, Loaded, Progress, Reply, Request } from "./protocol.js";
+import type {
+    Call,
+    Calls,
+    Drawing,
+    EngineChoice,
+    Loaded,
+    ModelKind,
+    Progress,
+    Reply,
+    Request,
+    Sampled,
+    SampleRequest,
+    SampleStep,
+    Tellings,
+} from "./protocol.js";
 
-export type { Drawing, EngineChoice, EngineInUse, Loaded, Progress } from "./protocol.js";
+export type {
+    Drawing,
+    EngineChoice,
+    EngineInUse,
+    Loaded,
+    ModelKind,
+    Progress,
+    Sampled,
+    SampleRequest,
+    SampleStep,
+} from "./protocol.js";
 export type { ModelCard } from "./wasm/easel_wasm.js";
 
 export interface LoadOptions {
+    /** What the model has to be; by default a generator. */
+    kind?: ModelKind;
     /** By default the best engine that works here. A named engine is used or the load fails. */
     engine?: EngineChoice;
     /** What error messages call the model; by default its address or file name. */
@@ -13,10 +39,17 @@ export interface LoadOptions {
     onProgress?: (progress: Progress) => void;
 }
 
+export interface Watching {
+    /** Shown the pictures so far, about thirty times a second. */
+    onStep?: (step: SampleStep) => void;
+    /** Ends the sampling, which then rejects with the signal's reason. */
+    signal?: AbortSignal;
+}
+
 interface Waiting {
     resolve(value: never): void;
-    reject(reason: Error): void;
-    onProgress: ((progress: Progress) => void) | undefined;
+    reject(reason: unknown): void;
+    onProgress: ((progress: never) => void) | undefined;
 }
 
 /** One model at a time. Calls are answered in the order they were made. */
@@ -29,12 +62,18 @@ export class Easel {
     load(source: string | Blob, options: LoadOptions = {}): Promise<Loaded> {
         const name = options.name ?? (source instanceof File ? source.name : String(source));
         const address = typeof source === "string" ? new URL(source, document.baseURI).href : source;
-        return this.#ask("load", { source: address, name, engine: options.engine ?? "auto" }, options.onProgress);
+        const { kind = "generator", engine = "auto", onProgress } = options;
+        return this.#ask("load", { source: address, name, kind, engine }, onProgress);
     }
 
     /** Draws the first `count` pictures of a seed (64 bits) into a grid. */
     draw(seed: bigint, count: number): Promise<Drawing> {
         return this.#ask("draw", { seed, count });
+    }
+
+    /** Samples a denoiser: the first `count` pictures of a seed for each label, label after label. */
+    sample(request: SampleRequest, { onStep, signal }: Watching = {}): Promise<Sampled> {
+        return this.#ask("sample", request, onStep, signal);
     }
 
     /** The model's output for given latent vectors, both as the elements of all pictures in a row. */
@@ -55,13 +94,20 @@ export class Easel {
     #ask<C extends Call>(
         call: C,
         argument: Parameters<Calls[C]>[0],
-        onProgress?: (progress: Progress) => void,
+        onProgress?: (progress: Tellings[C]) => void,
+        signal?: AbortSignal,
     ): Promise<ReturnType<Calls[C]>> {
+        if (signal?.aborted) return Promise.reject(signal.reason);
         const worker = (this.#worker ??= this.#start());
         const id = this.#next++;
         return new Promise((resolve, reject) => {
             this.#waiting.set(id, { resolve, reject, onProgress });
             worker.postMessage({ id, call, argument } as Request);
+            signal?.addEventListener("abort", () => {
+                if (!this.#waiting.delete(id)) return;
+                worker.postMessage({ id, end: true } satisfies Request);
+                reject(signal.reason);
+            });
         });
     }
 
@@ -79,7 +125,7 @@ export class Easel {
         const waiting = this.#waiting.get(reply.id);
         if (!waiting) return;
         if ("progress" in reply) {
-            waiting.onProgress?.(reply.progress);
+            waiting.onProgress?.(reply.progress as never);
             return;
         }
         this.#waiting.delete(reply.id);

@@ -1,6 +1,9 @@
 /** What the page and its Worker say to each other. */
 
-import type { ModelCard } from "./wasm/easel_wasm.js";
+import type { ModelCard, SampleOptions } from "./wasm/easel_wasm.js";
+
+/** The kinds of model that draw. */
+export type ModelKind = "generator" | "denoiser";
 
 /** Which engine to use: one by name, or the best that works here. */
 export type EngineChoice = "auto" | "webgpu" | "wasm";
@@ -28,6 +31,8 @@ export interface LoadRequest {
     source: string | Blob;
     /** What error messages call it. */
     name: string;
+    /** What it has to be. */
+    kind: ModelKind;
     engine: EngineChoice;
 }
 
@@ -55,6 +60,31 @@ export interface Drawing {
     milliseconds: number;
 }
 
+export interface SampleRequest extends Pick<SampleOptions, "sampler" | "eta" | "steps" | "guidance"> {
+    /** The classes, by number. */
+    labels: number[];
+    /** 64 bits. */
+    seed: bigint;
+    /** How many pictures of each class, the first ones of the seed. */
+    count: number;
+}
+
+/** Pictures of one size. */
+export interface Sampled {
+    width: number;
+    height: number;
+    /** Four bytes a pixel, rows from the top, picture after picture. */
+    rgba: Uint8ClampedArray<ArrayBuffer>;
+}
+
+/** How far a sampling is, and the pictures so far, which are those from the `first` on. */
+export interface SampleStep extends Sampled {
+    what: "step";
+    done: number;
+    of: number;
+    first: number;
+}
+
 export interface NormalsRequest {
     seed: bigint;
     stream: bigint;
@@ -65,17 +95,26 @@ export interface NormalsRequest {
 export interface Calls {
     load: (request: LoadRequest) => Loaded;
     draw: (request: DrawRequest) => Drawing;
+    sample: (request: SampleRequest) => Sampled;
     generateRaw: (z: Float32Array) => Float32Array;
     normals: (request: NormalsRequest) => Float32Array;
 }
 
 export type Call = keyof Calls;
 
-/** Page to Worker. */
-export type Request = { [C in Call]: { id: number; call: C; argument: Parameters<Calls[C]>[0] } }[Call];
+/** What is told while a call is answered. */
+export interface Tellings extends Record<Call, unknown> {
+    load: Progress;
+    sample: SampleStep;
+}
+
+/** Page to Worker: a call, or the wish that one be ended. */
+export type Request =
+    | { [C in Call]: { id: number; call: C; argument: Parameters<Calls[C]>[0] } }[Call]
+    | { id: number; end: true };
 
 /** Worker to page. */
 export type Reply =
-    | { id: number; progress: Progress }
+    | { id: number; progress: Tellings[Call] }
     | { id: number; value: ReturnType<Calls[Call]> }
     | { id: number; error: string };

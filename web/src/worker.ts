@@ -10,13 +10,25 @@ import type {
     Loaded,
     LoadRequest,
     NormalsRequest,
+    ModelKind,
     Progress,
     Reply,
     Request,
+    Sampled,
+    SampleRequest,
+    SampleStep,
 } from "./protocol.js";
-import init, { generatorCard, Model, normals } from "./wasm/easel_wasm.js";
+import init, { Model, normals, type Pictures, readCard, type Step } from "./wasm/easel_wasm.js";
 
-type Tell = (progress: Progress) => void;
+/** The other end of a call that is being answered. */
+interface Caller {
+    tell(progress: Progress | SampleStep): void;
+    /** Ends the call where the caller no longer wants it. */
+    signal: AbortSignal;
+}
+
+/** The time between two pictures of a denoising that the eye can tell apart. */
+const MILLISECONDS_A_STEP = 30;
 
 const scope = self as unknown as DedicatedWorkerGlobalScope;
 const initialised = init({ module_or_path: new URL("./easel_wasm_bg.wasm", import.meta.url) });
@@ -26,17 +38,17 @@ initialised.catch(() => {});
 let model: Model | undefined;
 let queue = Promise.resolve();
 
-async function load(request: LoadRequest, tell: Tell): Promise<Loaded> {
+async function load(request: LoadRequest, { tell }: Caller): Promise<Loaded> {
     const bytes =
         typeof request.source === "string"
             ? await download(request.source, (loaded, total) => tell({ what: "model", loaded, total }))
             : await read(request.source);
-    const card = generatorCard(bytes);
+    const card = readCard(bytes, request.kind);
 
     const passedOver: string[] = [];
     for (const kind of candidates(request.engine)) {
         try {
-            const { engine, opened } = await open(kind, request.engine !== "auto", bytes, tell);
+            const { engine, opened } = await open(kind, request.engine !== "auto", bytes, request.kind, tell);
             // A session that cannot be given back is lost with the Worker; the new one works all the same.
             await model?.release().catch(() => {});
             model = opened;
@@ -54,12 +66,15 @@ async function open(
     kind: Engine["kind"],
     chosen: boolean,
     bytes: Uint8Array,
-    tell: Tell,
+    model: ModelKind,
+    tell: Caller["tell"],
 ): Promise<{ engine: Engine; opened: Model }> {
     const engine = await start(kind, chosen, (loaded, total) => tell({ what: "engine", loaded, total }));
     const opened = await Model.load(bytes, engine);
     try {
-        (await opened.generate(0n, 0, 1)).free();
+        const first =
+            model === "generator" ? opened.generate(0n, 0, 1) : opened.sample(Uint32Array.of(0), 0n, 0, 1, { steps: 1 });
+        (await first).free();
     } catch (error) {
         await opened.release();
         throw error;
@@ -89,20 +104,62 @@ async function draw({ seed, count }: DrawRequest): Promise<Drawing> {
     }
 }
 
+async function sample({ labels, seed, count, ...options }: SampleRequest, caller: Caller): Promise<Sampled> {
+    let told = -Infinity;
+    const onStep = async (step: Step) => {
+        const now = performance.now();
+        if (now - told >= MILLISECONDS_A_STEP || step.done === step.of) {
+            told = now;
+            const { done, of, first } = step;
+            caller.tell({ what: "step", done, of, first, ...pixels(step.pictures()) });
+        }
+        step.free();
+        await nextTask();
+    };
+    const { signal } = caller;
+    return pixels(await loaded().sample(Uint32Array.from(labels), seed, 0, count, { ...options, onStep, signal }));
+}
+
+/** Frees the pictures and gives their pixels. */
+function pixels(pictures: Pictures): Sampled {
+    const all = Array.from({ length: pictures.length }, (_, index) => pictures.at(index)!);
+    pictures.free();
+    const { width, height } = all[0]!;
+    const rgba = new Uint8ClampedArray(all.length * width * height * 4);
+    all.forEach((picture, index) => {
+        rgba.set(picture.data, index * width * height * 4);
+        picture.free();
+    });
+    return { width, height, rgba };
+}
+
+/** Lets messages in. */
+function nextTask(): Promise<void> {
+    const { port1, port2 } = new MessageChannel();
+    return new Promise((resolve) => {
+        port1.onmessage = () => {
+            port1.close();
+            resolve();
+        };
+        port2.postMessage(null);
+    });
+}
+
 function loaded(): Model {
     if (!model) throw new Error("no model is loaded");
     return model;
 }
 
-const calls: { [C in Call]: (argument: never, tell: Tell) => ReturnType<Calls[C]> | Promise<ReturnType<Calls[C]>> } = {
-    load: async (request: LoadRequest, tell) => {
+const calls: { [C in Call]: (argument: never, caller: Caller) => ReturnType<Calls[C]> | Promise<ReturnType<Calls[C]>> } = {
+    load: async (request: LoadRequest, caller) => {
         try {
-            return await load(request, tell);
+            return await load(request, caller);
         } catch (error) {
             throw new Error(`${request.name}: ${sentence(error)}`);
         }
     },
     draw,
+    sample,
     generateRaw: (z: Float32Array) => loaded().generateRaw(z),
     normals: ({ seed, stream, count }: NormalsRequest) => normals(seed, stream, count),
 };
@@ -113,15 +170,31 @@ function sentence(error: unknown): string {
     return text.split("\n", 1)[0] || "failed without a word";
 }
 
-scope.addEventListener("message", ({ data: { id, call, argument } }: MessageEvent<Request>) => {
-    const reply = (reply: Reply, transfer: Transferable[] = []) => scope.postMessage(reply, transfer);
+const enders = new Map<number, AbortController>();
+
+scope.addEventListener("message", ({ data: request }: MessageEvent<Request>) => {
+    const { id } = request;
+    if ("end" in request) {
+        enders.get(id)?.abort();
+        return;
+    }
+    const reply = (reply: Reply, carrier: unknown) => {
+        const pixels = typeof carrier === "object" && carrier && "rgba" in carrier ? [carrier.rgba as Uint8ClampedArray] : [];
+        scope.postMessage(reply, pixels.map((pixels) => pixels.buffer));
+    };
+    const ender = new AbortController();
+    enders.set(id, ender);
     queue = queue.then(async () => {
         try {
             await initialised;
-            const value = await calls[call](argument as never, (progress) => reply({ id, progress }));
-            reply({ id, value }, "rgba" in value ? [value.rgba.buffer] : []);
+            ender.signal.throwIfAborted();
+            const tell = (progress: Progress | SampleStep) => reply({ id, progress }, progress);
+            const value = await calls[request.call](request.argument as never, { tell, signal: ender.signal });
+            reply({ id, value }, value);
         } catch (error) {
-            reply({ id, error: sentence(error) });
+            reply({ id, error: sentence(error) }, undefined);
+        } finally {
+            enders.delete(id);
         }
     });
 });

@@ -38,6 +38,10 @@ export const reference = JSON.parse(await readFile(required("EASEL_REFERENCE"), 
 /** What it made of `progan-scenes`, which ships. */
 export const proganReference = JSON.parse(await readFile(required("EASEL_PROGAN_REFERENCE"), "utf8"));
 
+/** A denoiser, its bytes, and what the native runtime made of it. */
+export const denoiser = await readFile(required("EASEL_DENOISER"));
+export const denoiserReference = JSON.parse(await readFile(required("EASEL_DENOISER_REFERENCE"), "utf8"));
+
 /**
  * Serves the built page with the model under test. `files` are served in place of the page's own, by path; `isolated`
  * says whether the headers that allow threads are sent. The model comes in pieces, as over a slow line.

@@ -181,7 +181,9 @@ fn in_browser(plan: &Plan, counts: &mut Counts) -> Result<()> {
         Ok(path)
     };
     let progan = plan.house.root.join("models/progan-scenes.onnx");
-    let (reference, progan) = (reference(&plan.model(), "reference.json")?, reference(&progan, "progan.json")?);
+    let denoiser = plan.house.root.join("models/ddpm-mnist.onnx");
+    let (gan, progan) = (reference(&plan.model(), "reference.json")?, reference(&progan, "progan.json")?);
+    let sampled = reference(&denoiser, "denoiser.json")?;
 
     let mut files: Vec<_> = fs::read_dir(plan.house.root.join("web/tests"))?
         .filter_map(|entry| Some(entry.ok()?.path()))
@@ -191,7 +193,8 @@ fn in_browser(plan: &Plan, counts: &mut Counts) -> Result<()> {
     let mut node = plan.house.command("node");
     node.current_dir(plan.house.root.join("web")).args(["--test", "--test-reporter=spec"]).args(files);
     node.env("CHROME", chrome).env("EASEL_DIST", plan.house.root.join("web/dist"));
-    node.env("EASEL_MODEL", plan.model()).env("EASEL_REFERENCE", reference).env("EASEL_PROGAN_REFERENCE", progan);
+    node.env("EASEL_MODEL", plan.model()).env("EASEL_REFERENCE", gan).env("EASEL_PROGAN_REFERENCE", progan);
+    node.env("EASEL_DENOISER", denoiser).env("EASEL_DENOISER_REFERENCE", sampled);
     let status = process::watch(&mut node, |line| {
         counting::node_test(counts, line);
         true

@@ -10,8 +10,8 @@ use easel_export::export::{Options, export};
 use easel_export::source::Source;
 use easel_export::storage::distance;
 use easel_export::verify::verify_file;
-use easel_export::{NormForm, Storage, growth, inspect, models};
-use easel_runtime::card::Provenance;
+use easel_export::{NormForm, Storage, fold, growth, inspect, models};
+use easel_runtime::card::{Evaluation, Provenance};
 use easel_runtime::files::write_atomically;
 use easel_train::tensors::is_pytorch;
 
@@ -92,6 +92,9 @@ struct ExportArgs {
     /// The share of a ProGAN's newest block in the picture, 0 to 1 [default: what it was; below the last resolution 1]
     #[arg(long, value_name = "A", value_parser = share)]
     alpha: Option<f64>,
+    /// What `train eval --json` printed of it, for the model's card; may be repeated
+    #[arg(long = "evaluation", value_name = "FILE.json")]
+    evaluations: Vec<PathBuf>,
     #[command(flatten)]
     library: LibraryArg,
 }
@@ -124,6 +127,7 @@ fn run_export(args: ExportArgs) -> Result<()> {
     ensure!(folder.is_dir(), "{}: there is no folder {}; make it first", output.display(), folder.display());
     ensure!(!output.is_dir(), "{}: is a folder; name the model file to write", output.display());
 
+    let evaluations = args.evaluations.iter().map(|path| evaluation(path)).collect::<Result<_>>()?;
     let source = Source::open(&source)?;
     let reached = source.weights.architecture.clone();
     let weights = growth::at_stage(source.weights, args.resolution, args.alpha)
@@ -136,7 +140,7 @@ fn run_export(args: ExportArgs) -> Result<()> {
         program: concat!("easel ", env!("CARGO_PKG_VERSION")).into(),
         ..weights.provenance.clone()
     };
-    let kept = growth::fold(&weights)?;
+    let kept = fold::fold(&weights)?;
     let (storage, model, rounding) = if args.half {
         let stored = models::of_network(&Storage::Half.stored(&kept)?.network()?)?;
         let rounding = distance(&*models::of_network(&network)?, &*stored)?;
@@ -152,6 +156,7 @@ fn run_export(args: ExportArgs) -> Result<()> {
         licence: args.licence,
         author: args.author,
         classes: source.classes,
+        evaluations,
         library: args.library.ort_lib,
     };
     let exported = export(&*model, kept.architecture, provenance, &options)?;
@@ -167,6 +172,11 @@ fn run_export(args: ExportArgs) -> Result<()> {
         check.shapes.len()
     ));
     Ok(())
+}
+
+fn evaluation(path: &Path) -> Result<Evaluation> {
+    serde_json::from_slice(&read(path)?)
+        .with_context(|| format!("{}: not what `train eval --json` prints", path.display()))
 }
 
 fn run_verify(path: &Path, library: Option<&Path>) -> Result<()> {

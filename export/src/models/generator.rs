@@ -2,7 +2,7 @@
 
 use candle_core::{Device, Tensor};
 use easel_runtime::Random;
-use easel_runtime::card::{Distribution, Kind, Latent, PictureFormat, PictureSize};
+use easel_runtime::card::{Kind, PictureFormat, PictureSize};
 use easel_train::Result;
 use easel_train::networks::gan::Generator;
 
@@ -15,8 +15,7 @@ impl Exportable for Generator {
     }
 
     fn kind(&self) -> Kind {
-        let distribution = Distribution::Uniform { low: -1.0, high: 1.0 };
-        Kind::Generator { latent: Latent { dim: self.sizes().z_dim, distribution } }
+        Kind::Generator { latent: self.sizes().latent() }
     }
 
     fn picture(&self) -> PictureFormat {

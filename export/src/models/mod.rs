@@ -1,16 +1,18 @@
 //! The kinds of model that can be exported: how each is recorded, described and tried out.
 
 mod classifier;
+mod denoiser;
 mod generator;
 mod progan;
 mod stylizer;
 
 use candle_core::Tensor;
 use easel_runtime::card::{Kind, PictureFormat};
+use easel_train::Result;
 use easel_train::networks::Network;
-use easel_train::{Error, Result};
 
 use crate::Graph;
+use denoiser::{Told, Trained};
 use progan::Grown;
 
 /// A network as a model: what the exporter needs to know of it. Implement it to export a network of your own.
@@ -42,6 +44,7 @@ pub fn of_network(network: &Network) -> Result<Box<dyn Exportable>> {
         Network::ProganFolded(generator) => Box::new(generator.clone()),
         Network::Style(stylizer) => stylizer.clone(),
         Network::Lenet(lenet) => Box::new(lenet.clone()),
-        Network::Denoiser { .. } => return Err(Error::Checkpoint("a denoiser cannot be exported".into())),
+        Network::Denoiser { network, task } => Box::new(Trained::new(network, *task)?),
+        Network::DenoiserFolded { network, task } => Box::new(Told { network: (**network).clone(), task: *task }),
     })
 }

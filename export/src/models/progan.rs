@@ -2,7 +2,7 @@
 
 use candle_core::{Device, Tensor};
 use easel_runtime::Random;
-use easel_runtime::card::{Distribution, Kind, Latent, PictureFormat, PictureSize};
+use easel_runtime::card::{Kind, PictureFormat, PictureSize};
 use easel_train::Result;
 use easel_train::networks::progan::{Folded, Generator, Sizes, Stage};
 
@@ -74,7 +74,7 @@ impl Exportable for Folded {
 const TITLE: &str = "ProGAN";
 
 fn kind(sizes: Sizes) -> Kind {
-    Kind::Generator { latent: Latent { dim: sizes.z_dim, distribution: Distribution::Normal } }
+    Kind::Generator { latent: sizes.latent() }
 }
 
 fn picture(sizes: Sizes, stage: Stage) -> PictureFormat {

@@ -1,4 +1,4 @@
-//! Makes pictures with a generator: see [`easel_native::sample`].
+//! Makes pictures with a generator or a denoiser: see [`easel_native::sample`].
 
 use std::process::ExitCode;
 

@@ -3,7 +3,10 @@
 use easel_runtime::walk::Walk;
 use easel_runtime::{ModelCard, Result, Tensor, generator};
 
-use super::Subject;
+use super::{Subject, names};
+
+/// Pictures where nothing says how many.
+const DEFAULT_COUNT: usize = 64;
 
 /// The latent vectors of every picture in turn.
 pub enum Latents<'a> {
@@ -17,7 +20,7 @@ impl<'a> Latents<'a> {
     pub fn new(card: &'a ModelCard, subject: &'a Subject) -> Result<Self> {
         let latent = card.latent()?;
         Ok(match subject {
-            &Subject::Seed { seed, count } => Self::Seed { card, seed, count },
+            &Subject::Seed { seed, count } => Self::Seed { card, seed, count: count.unwrap_or(DEFAULT_COUNT) },
             Subject::Seeds(seeds) => Self::Seeds { card, seeds },
             Subject::Walk { seeds, steps, closed } => {
                 Self::Walk(Walk::new(latent, generator::latents_of_seeds(card, seeds)?, *steps, *closed)?)
@@ -45,13 +48,9 @@ impl<'a> Latents<'a> {
 
     /// What a picture is called in a folder. Names sort as the pictures do, seeds by their number.
     pub fn file_name(&self, index: usize) -> String {
-        let digits = |largest: u64| largest.to_string().len().max(5);
         match self {
-            Self::Seeds { seeds, .. } => {
-                let digits = digits(seeds.iter().copied().max().unwrap_or_default());
-                format!("seed-{:0digits$}.png", seeds[index])
-            }
-            _ => format!("{index:0digits$}.png", digits = digits(self.count() as u64 - 1)),
+            Self::Seeds { seeds, .. } => names::of_seed(seeds[index], seeds),
+            _ => names::of_number(index as u64, self.count() as u64 - 1),
         }
     }
 }

@@ -3,6 +3,7 @@
 use easel_runtime::stylizer::tiles::{self, HALO, Tile};
 
 use super::{Stylizer, TileSize};
+use crate::memory::free_bytes;
 
 /// What computing may take where nobody says otherwise: 1920x1080 in one piece at the classic width. It is the same
 /// everywhere, and so is the result.
@@ -25,9 +26,6 @@ const SMALLEST_THUMBNAIL: usize = 512 * 512;
 /// A thumbnail has at most one pixel for so many of the picture, and so adds at most a quarter to the work. Statistics of
 /// the half size leave a result that is off by some 3 levels of 255 from that of the whole picture, without edges.
 const PIXELS_FOR_ONE: usize = 4;
-
-/// Where no system tells how much memory is free.
-const SUPPOSED_FREE_BYTES: usize = 4_000_000_000;
 
 /// The tiles of a picture, and what they are computed with.
 #[derive(Debug)]
@@ -66,13 +64,4 @@ pub(super) fn tiling(stylizer: &Stylizer, width: usize, height: usize, size: Til
         )
     });
     Tiling { tiles, thumbnail, warning }
-}
-
-/// The memory that the system has left.
-fn free_bytes() -> usize {
-    let kilobytes = |text: String| -> Option<usize> {
-        let line = text.lines().find_map(|line| line.strip_prefix("MemAvailable:").map(str::to_owned))?;
-        line.trim().trim_end_matches("kB").trim().parse().ok()
-    };
-    std::fs::read_to_string("/proc/meminfo").ok().and_then(kilobytes).map_or(SUPPOSED_FREE_BYTES, |free| free * 1024)
 }

@@ -2,7 +2,9 @@
 
 #![allow(dead_code)]
 
-use easel_runtime::card::{Architecture, Distribution, Kind, Latent, PictureFormat, PictureSize, SCHEMA};
+use easel_runtime::card::{
+    Architecture, Distribution, Kind, Latent, NoiseSchedule, PictureFormat, PictureSize, Prediction, SCHEMA,
+};
 use easel_runtime::{ModelCard, card};
 
 pub const FLOAT: u64 = 1;
@@ -97,6 +99,7 @@ pub fn generator_card() -> ModelCard {
         provenance: Default::default(),
         licence: "MIT".into(),
         verification: Default::default(),
+        evaluations: vec![],
         sample: None,
     }
 }
@@ -104,6 +107,59 @@ pub fn generator_card() -> ModelCard {
 /// A generator's file.
 pub fn generator() -> Vec<u8> {
     model(&generator_graph(), Some(&generator_card().to_json()))
+}
+
+/// The card of [`denoiser`].
+pub fn denoiser_card(classes: &[&str], null_label: Option<usize>) -> ModelCard {
+    let schedule = NoiseSchedule::Linear { steps: 50, start: 1e-3, end: 0.3 };
+    ModelCard {
+        title: "Levels".into(),
+        kind: Kind::Denoiser { class_count: 4, schedule, prediction: Prediction::Noise, null_label },
+        classes: classes.iter().map(|name| name.to_string()).collect(),
+        ..generator_card()
+    }
+}
+
+/// A denoiser of four classes, with a null label or without. Its pictures are as bright as their label: -1, -0.5, 0, 0.5
+/// in noise space, and 1 without a class. That is what it finds in the upper row; in the lower it finds less noise than
+/// there is, and some stays.
+pub fn denoiser(classes: &[&str], null_label: Option<usize>) -> Vec<u8> {
+    let card = denoiser_card(classes, null_label);
+    let Kind::Denoiser { schedule, .. } = card.kind else { unreachable!() };
+    let schedule = schedule.schedule().unwrap();
+    let table = |name: &str, dims: &[u64], values: &[f32]| {
+        let raw: Vec<u8> = values.iter().flat_map(|value| value.to_le_bytes()).collect();
+        initializer(name, FLOAT, dims, &raw)
+    };
+    let of_time =
+        |share: fn(f64) -> f64| schedule.alpha_bars().iter().map(|&bar| share(bar).sqrt() as f32).collect::<Vec<_>>();
+    let graph = Graph {
+        nodes: vec![
+            node("Gather", &["levels", "label"], "level"),
+            node("Gather", &["signals", "t"], "signal"),
+            node("Gather", &["noises", "t"], "noise"),
+            node("Mul", &["level", "signal"], "picture"),
+            node("Reshape", &["picture", "column"], "pictures"),
+            node("Reshape", &["noise", "column"], "noises_of_all"),
+            node("Sub", &["x", "pictures"], "rest"),
+            node("Div", &["rest", "noises_of_all"], "whole"),
+            node("Mul", &["whole", "found"], "prediction"),
+        ],
+        initializers: vec![
+            table("levels", &[5], &[-1.0, -0.5, 0.0, 0.5, 1.0]),
+            table("signals", &[50], &of_time(|bar| bar)),
+            table("noises", &[50], &of_time(|bar| 1.0 - bar)),
+            table("found", &[1, 1, 2, 2], &[1.0, 1.0, 0.7, 0.7]),
+            initializer("column", INT64, &[4], &little_endian(&[-1, 1, 1, 1])),
+        ],
+        inputs: vec![
+            value("x", FLOAT, &["batch", "1", "2", "2"]),
+            value("t", INT64, &["batch"]),
+            value("label", INT64, &["batch"]),
+        ],
+        outputs: vec![value("prediction", FLOAT, &["batch", "1", "2", "2"])],
+    };
+    model(&graph, Some(&card.to_json()))
 }
 
 /// `x [n]` and `label [n]`; `given = Where(use_given, replacement, x)`, where `use_given` (false) and `replacement`

@@ -1,7 +1,7 @@
 //! Denoising diffusion implicit models (Song et al. 2020, arXiv 2010.02502, equations 12 and 16).
 
-use super::{Progress, check_fits, check_times};
-use crate::{Error, Result, Schedule, Tensor};
+use super::{Linear, Progress, check_times};
+use crate::{Error, Result, Schedule};
 
 /// DDIM's options.
 #[derive(Debug, Clone, PartialEq)]
@@ -17,14 +17,14 @@ pub struct Ddim {
 ///
 /// `x` is noise; `noise(t)` gives as much again, and is asked only where eta is above 0. Fails where the times do not
 /// rise or are not the schedule's, eta is no number from 0 to 1, `denoise` fails, or sizes do not fit.
-pub async fn ddim(
+pub async fn ddim<X: Linear>(
     schedule: &Schedule,
     Ddim { times, eta }: &Ddim,
-    x: Tensor,
-    mut denoise: impl AsyncFnMut(&Tensor, usize) -> Result<Tensor>,
+    x: X,
+    mut denoise: impl AsyncFnMut(&X, usize) -> Result<X>,
     mut noise: impl FnMut(usize) -> Result<Vec<f32>>,
-    mut watch: impl FnMut(Progress),
-) -> Result<Tensor> {
+    mut watch: impl FnMut(Progress<X>),
+) -> Result<X> {
     check_times("DDIM", schedule, times)?;
     if !(0.0..=1.0).contains(eta) {
         return Err(Error::Sampling(format!("DDIM's eta is {eta}; give a number from 0 to 1")));
@@ -35,22 +35,16 @@ pub async fn ddim(
         let next = index.checked_sub(1).map_or(1.0, |before| schedule.alpha_bars()[times[before]]);
         let sigma = eta * ((1.0 - next) / (1.0 - here) * (1.0 - here / next)).sqrt();
         let found = denoise(&x, t).await?;
-        let found = found.as_f32()?;
-        let shape = x.shape().to_vec();
-        let mut values = x.into_f32()?;
-        check_fits("the predicted noise", &values, found)?;
-        let (remove, enlarge) = ((1.0 - here).sqrt() as f32, (1.0 / here.sqrt()) as f32);
-        let (keep, towards) = (next.sqrt() as f32, (1.0 - next - sigma * sigma).max(0.0).sqrt() as f32);
-        values.iter_mut().zip(found).for_each(|(x, found)| {
-            let picture = (*x - remove * found) * enlarge;
-            *x = keep * picture + towards * found;
-        });
-        if sigma > 0.0 {
-            let fresh = noise(t)?;
-            check_fits("the fresh noise", &values, &fresh)?;
-            values.iter_mut().zip(&fresh).for_each(|(x, fresh)| *x += sigma as f32 * fresh);
-        }
-        x = Tensor::new(shape, values)?;
+        // The picture in x is (x - sqrt(1 - here) found) / sqrt(here), and sqrt(next) of it is kept.
+        let keep = (next / here).sqrt();
+        let towards = (1.0 - next - sigma * sigma).max(0.0).sqrt();
+        let mean = [(keep, &x), (towards - keep * (1.0 - here).sqrt(), &found)];
+        x = if sigma > 0.0 {
+            let fresh = x.filled(noise(t)?)?;
+            X::combine(&[mean[0], mean[1], (sigma, &fresh)])?
+        } else {
+            X::combine(&mean)?
+        };
         watch(Progress { done: times.len() - index, of: times.len(), x: &x });
     }
     Ok(x)
@@ -60,6 +54,7 @@ pub async fn ddim(
 mod tests {
     use super::super::tests::ready;
     use super::*;
+    use crate::Tensor;
 
     fn run(schedule: &Schedule, options: &Ddim, x: f32) -> Result<Vec<f32>> {
         // The exact noise of a picture that is 0.5 everywhere.

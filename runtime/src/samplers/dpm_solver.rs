@@ -1,7 +1,7 @@
 //! DPM-Solver++(2M) (Lu et al. 2022, arXiv 2211.01095, algorithm 2).
 
-use super::{Progress, check_fits, check_times};
-use crate::{Result, Schedule, Tensor};
+use super::{Linear, Progress, check_times};
+use crate::{Result, Schedule};
 
 /// From each of the rising `times` to the one before it, the last one first; the lowest goes to a picture without noise.
 ///
@@ -12,40 +12,37 @@ use crate::{Result, Schedule, Tensor};
 /// far, take D. Fresh noise is never added.
 ///
 /// Fails where the times do not rise or are not the schedule's, `denoise` does, or sizes do not fit.
-pub async fn dpm_solver(
+pub async fn dpm_solver<X: Linear>(
     schedule: &Schedule,
     times: &[usize],
-    x: Tensor,
-    mut denoise: impl AsyncFnMut(&Tensor, usize) -> Result<Tensor>,
-    mut watch: impl FnMut(Progress),
-) -> Result<Tensor> {
+    x: X,
+    mut denoise: impl AsyncFnMut(&X, usize) -> Result<X>,
+    mut watch: impl FnMut(Progress<X>),
+) -> Result<X> {
     check_times("DPM-Solver++", schedule, times)?;
     let mut x = x;
-    let mut before: Option<(Vec<f32>, f64)> = None;
+    let mut before: Option<(X, f64)> = None;
     for (index, &t) in times.iter().enumerate().rev() {
         let here = schedule.alpha_bars()[t];
         let found = denoise(&x, t).await?;
-        let found = found.as_f32()?;
-        let shape = x.shape().to_vec();
-        let mut values = x.into_f32()?;
-        check_fits("the predicted noise", &values, found)?;
-        let (remove, enlarge) = ((1.0 - here).sqrt() as f32, (1.0 / here.sqrt()) as f32);
-        let picture: Vec<f32> = values.iter().zip(found).map(|(x, found)| (x - remove * found) * enlarge).collect();
+        let enlarge = 1.0 / here.sqrt();
+        let picture = X::combine(&[(enlarge, &x), (-enlarge * (1.0 - here).sqrt(), &found)])?;
         if let Some(to) = index.checked_sub(1).map(|below| times[below]) {
             let next = schedule.alpha_bars()[to];
             let length = schedule.log_signal(to) - schedule.log_signal(t);
-            let keep = ((1.0 - next) / (1.0 - here)).sqrt() as f32;
-            let towards = (-next.sqrt() * libm::expm1(-length)) as f32;
-            let beyond = before.as_ref().map_or(0.0, |(_, last)| (length / (2.0 * last)) as f32);
-            let older = before.as_ref().map_or(&picture, |(older, _)| older);
-            for ((x, new), old) in values.iter_mut().zip(&picture).zip(older) {
-                *x = keep * *x + towards * (new + beyond * (new - old));
-            }
+            let keep = ((1.0 - next) / (1.0 - here)).sqrt();
+            let towards = -next.sqrt() * libm::expm1(-length);
+            x = match &before {
+                Some((older, last)) => {
+                    let beyond = length / (2.0 * last);
+                    X::combine(&[(keep, &x), (towards * (1.0 + beyond), &picture), (-towards * beyond, older)])?
+                }
+                None => X::combine(&[(keep, &x), (towards, &picture)])?,
+            };
             before = Some((picture, length));
         } else {
-            values = picture;
+            x = picture;
         }
-        x = Tensor::new(shape, values)?;
         watch(Progress { done: times.len() - index, of: times.len(), x: &x });
     }
     Ok(x)
@@ -55,6 +52,7 @@ pub async fn dpm_solver(
 mod tests {
     use super::super::tests::ready;
     use super::*;
+    use crate::Tensor;
 
     /// Pictures of one pixel that are normal with mean 0.5 and deviation 0.3 have an exact prediction, and following it
     /// exactly maps noise x to `0.5 + 0.3 x`, but for the little that the noise at the highest time knows of the picture.

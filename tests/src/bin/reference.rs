@@ -1,5 +1,5 @@
-//! `reference MODEL OUT`: what the native runtime makes of a generator, for the browser's tests to compare with.
-//! `web/tests/README.md` describes the file. It also fails where candle and ONNX Runtime disagree on the same z.
+//! `reference MODEL OUT`: what the native runtime makes of a generator or a denoiser, for the browser's tests to compare
+//! with. `web/tests/README.md` describes the file. It also fails where candle and ONNX Runtime disagree on the same z.
 
 use std::path::Path;
 
@@ -7,13 +7,16 @@ use anyhow::{Context, Result, bail, ensure};
 use base64::Engine as _;
 use base64::prelude::BASE64_STANDARD;
 use candle_core::{Device, Tensor};
-use easel_export::{inspect, models};
+use easel_export::models;
 use easel_native::{Model, Options};
+use easel_runtime::card::Kind;
+use easel_runtime::denoiser::{Denoiser, Draw, Request, Sampler};
 use easel_runtime::files::write_atomically;
 use easel_runtime::generator::{generate, latents};
 use easel_runtime::grid::{BACKGROUND, GAP, GridShape, grid};
 use easel_runtime::random::KNOWN_NORMALS;
 use easel_runtime::{Engine, Picture};
+use easel_train::Weights;
 use serde_json::json;
 
 /// Between two engines, on pictures in `[0, 1]`.
@@ -31,7 +34,38 @@ fn main() -> Result<()> {
 }
 
 fn reference(path: &Path) -> Result<serde_json::Value> {
-    let Model { card, mut engine } = Model::open(path, &Options { threads: Some(1), ..Options::default() })?;
+    let model = Model::open(path, &Options { threads: Some(1), ..Options::default() })?;
+    if matches!(model.card.kind, Kind::Denoiser { .. }) { sampled(model) } else { generated(path, model) }
+}
+
+fn sampled(Model { card, mut engine }: Model) -> Result<serde_json::Value> {
+    let denoiser = Denoiser::new(&card)?;
+    let mut sample = |sampler: Sampler, steps, guidance, labels: &[usize], count: u32| -> Result<_> {
+        let of = |&label: &usize| (0..count).map(move |number| Draw { label, seed: SEED, number });
+        let request = Request { draws: labels.iter().flat_map(of).collect(), sampler, steps, guidance };
+        let pictures = pollster::block_on(denoiser.sample(&mut engine, &request, |_| {}))?;
+        let pixels: Vec<u8> = Picture::from_batch(&pictures)?.iter().flat_map(Picture::to_rgba).collect();
+        let eta = if let Sampler::Ddim { eta } = sampler { Some(eta) } else { None };
+        Ok(json!({
+            "options": { "sampler": sampler.name(), "eta": eta, "steps": steps, "guidance": guidance },
+            "labels": labels,
+            "seed": SEED.to_string(),
+            "count": count,
+            "rgba": BASE64_STANDARD.encode(pixels),
+        }))
+    };
+    let all: Vec<_> = (0..denoiser.classes).collect();
+    let guidance = if denoiser.null_label.is_some() { 2.0 } else { 1.0 };
+    let samples = [
+        sample(Sampler::DpmSolver, 20, 1.0, &all, 1)?,
+        sample(Sampler::DpmSolver, 5, 1.0, &all[1..3], 1)?,
+        sample(Sampler::Ddim { eta: 1.0 }, 5, guidance, &all[..1], 1)?,
+        sample(Sampler::Ancestral, denoiser.schedule.steps(), 1.0, &all[..1], 1)?,
+    ];
+    Ok(json!({ "engine": engine.describe(), "samples": samples }))
+}
+
+fn generated(path: &Path, Model { card, mut engine }: Model) -> Result<serde_json::Value> {
     let z = latents(&card, SEED, 0, COUNT)?;
     let image = pollster::block_on(generate(&mut engine, &z))?;
     let in_candle = by_candle(path, &z)?;
@@ -61,7 +95,7 @@ fn reference(path: &Path) -> Result<serde_json::Value> {
 /// The pictures that the network with the file's own weights computes in candle.
 fn by_candle(path: &Path, z: &easel_runtime::Tensor) -> Result<Vec<f32>> {
     let bytes = std::fs::read(path)?;
-    let weights = inspect::weights_of_model(&bytes, &easel_runtime::ModelCard::from_model(&bytes)?)?;
+    let weights = Weights::from_model(&bytes, &easel_runtime::ModelCard::from_model(&bytes)?)?;
     let z = Tensor::from_slice(z.as_f32()?, z.shape(), &Device::Cpu)?;
     let outputs = models::of_network(&weights.network()?)?.compute(&[("z", z)])?;
     let (_, image) = outputs.first().context("the network has no output")?;

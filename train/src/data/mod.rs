@@ -26,6 +26,8 @@ use std::path::{Path, PathBuf};
 use std::str::FromStr;
 
 use easel_runtime::Picture;
+use image::{DynamicImage, GrayImage, RgbImage};
+use rayon::prelude::*;
 
 pub use collate::{PictureBatch, stack};
 pub use content::Content;
@@ -112,6 +114,37 @@ impl Pictures {
         let (planes, plane) = (self.pixels_of(index), height * width);
         let pixels = (0..plane * channels).map(|at| planes[at % channels * plane + at / channels]).collect();
         Picture { width, height, channels, pixels }
+    }
+
+    /// The pictures of the indices, in their order. What was skipped is forgotten.
+    pub fn subset(&self, indices: &[u32]) -> Self {
+        Self {
+            format: self.format,
+            pixels: indices.iter().flat_map(|&index| self.pixels_of(index as usize)).copied().collect(),
+            labels: indices.iter().map(|&index| self.labels[index as usize]).collect(),
+            classes: self.classes.clone(),
+            name: self.name.clone(),
+            skipped: 0,
+            reasons: vec![],
+        }
+    }
+
+    /// All pictures brought to a format, as a picture file is ([`fit`]).
+    pub fn fitted(self, format: PictureFormat) -> Self {
+        if self.format == format {
+            return self;
+        }
+        let fitted = |index| {
+            let Picture { width, height, channels, pixels } = self.picture(index);
+            let (width, height) = (width as u32, height as u32);
+            let picture = match channels {
+                1 => GrayImage::from_raw(width, height, pixels).map(DynamicImage::ImageLuma8),
+                _ => RgbImage::from_raw(width, height, pixels).map(DynamicImage::ImageRgb8),
+            };
+            fit::fit(&picture.expect("as many bytes as pixels"), format)
+        };
+        let pixels: Vec<Vec<u8>> = (0..self.len()).into_par_iter().map(fitted).collect();
+        Self { format, pixels: pixels.concat(), ..self }
     }
 
     /// The pictures of the indices as float32 in `[0, 1]`, one after the other, each `[channel, row, column]`.

@@ -7,7 +7,12 @@
 //!   generator's is several times that on every level.
 //! - `ms_ssim`: the [similarity](mod@ms_ssim) of pictures of one set. Well above the floor they are too much alike; below it
 //!   they differ more than real ones do, as noise does.
+//!
+//! [`Samples`](features::Samples) are pictures as a classifier sees them, beside real ones and noise:
+//! - `frechet`: the [Fréchet distance](frechet). The nearer to the floor the better.
 
+pub mod features;
+pub mod frechet;
 pub mod ms_ssim;
 pub mod pyramid;
 pub mod sliced_wasserstein;
@@ -26,18 +31,20 @@ use crate::{Error, Result};
 /// The most pixels that a sample has: both, in three channels and twice over, take less than a gigabyte.
 const MOST_PIXELS: usize = 1 << 26;
 
-/// A number and what real pictures get in place of the generator's. Both are finite.
+/// A number, and what others get in place of the judged pictures. All are finite.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Measure {
     /// The metric's name.
     pub name: String,
-    /// The generator's.
+    /// The judged pictures'.
     pub value: f64,
     /// Real pictures', where there are enough.
     pub floor: Option<f64>,
+    /// Noise's, where that is known.
+    pub ceiling: Option<f64>,
 }
 
-/// Measures as a run's statistics have them: the floor of `NAME` is `NAME_floor`.
+/// Measures as a run's statistics have them, without ceilings: the floor of `NAME` is `NAME_floor`.
 pub fn records(measures: &[Measure]) -> Vec<(String, f64)> {
     let pair = |measure: &Measure| {
         let floor = measure.floor.map(|floor| (format!("{}_floor", measure.name), floor));
@@ -105,14 +112,15 @@ impl Watch {
         }
         let distances = self.swd.profile(&pictures).distances(&self.reals);
         let mean = |values: &[f64]| values.iter().sum::<f64>() / values.len() as f64;
-        let swd = Measure { name: "swd".into(), value: mean(&distances), floor: self.swd_floors.as_deref().map(mean) };
+        let (value, floor) = (mean(&distances), self.swd_floors.as_deref().map(mean));
+        let swd = Measure { name: "swd".into(), value, floor, ceiling: None };
         let levels = self.swd.levels().iter().zip(&distances).enumerate().map(|(level, ([height, _], &value))| {
             let floor = self.swd_floors.as_ref().map(|floors| floors[level]);
-            Measure { name: format!("swd_{height}"), value, floor }
+            Measure { name: format!("swd_{height}"), value, floor, ceiling: None }
         });
         let similarity = ms_ssim(&pictures, self.format).map(|value| {
             let floor = self.ms_ssim_floor;
-            Measure { name: "ms_ssim".into(), value, floor }
+            Measure { name: "ms_ssim".into(), value, floor, ceiling: None }
         });
         Ok(levels.chain([swd]).chain(similarity).collect())
     }
@@ -127,11 +135,15 @@ fn planes(picture: &Picture) -> Vec<u8> {
 /// The values of pictures `[batch, channel, row, column]` in [0, 1] as bytes, rounded and clamped as in a file. Fails
 /// where one is not finite.
 pub fn bytes(pictures: &Tensor) -> Result<Vec<u8>> {
-    let values = pictures.to_dtype(DType::F32)?.flatten_all()?.to_vec1::<f32>()?;
+    rounded(&pictures.to_dtype(DType::F32)?.flatten_all()?.to_vec1::<f32>()?)
+}
+
+/// The same of values that are on the CPU.
+pub fn rounded(values: &[f32]) -> Result<Vec<u8>> {
     if let Some(value) = values.iter().find(|value| !value.is_finite()) {
         return Err(Error::Run(format!("a generated picture holds {value}: nothing can be measured")));
     }
-    Ok(values.into_iter().map(|value| (value * 255.0 + 0.5) as u8).collect())
+    Ok(values.iter().map(|value| (value * 255.0 + 0.5) as u8).collect())
 }
 
 #[cfg(test)]

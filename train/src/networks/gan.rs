@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use easel_runtime::card::Architecture;
+use easel_runtime::card::{Architecture, Distribution, Latent};
 
 use crate::nn::Linear;
 use crate::param::{Init, Scope};
@@ -42,6 +42,11 @@ impl Sizes {
                 ("width", width),
             ],
         )
+    }
+
+    /// What the generator takes.
+    pub fn latent(&self) -> Latent {
+        Latent { dim: self.z_dim, distribution: Distribution::Uniform { low: -1.0, high: 1.0 } }
     }
 
     pub(super) fn read(architecture: &Architecture) -> Result<Self> {

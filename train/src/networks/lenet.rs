@@ -23,6 +23,9 @@ pub const STD: f32 = 0.5;
 /// Elements of the second pooling's output: 16 channels of 5x5.
 const FEATURES: usize = 16 * 5 * 5;
 
+/// The number of [features](Lenet::features).
+pub const WIDTH: usize = 84;
+
 /// The network's sizes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Sizes {
@@ -51,7 +54,7 @@ impl Sizes {
 
     pub(super) fn recognise(shapes: &BTreeMap<String, Vec<usize>>) -> Option<Self> {
         let [6, channels, 5, 5] = shapes.get("conv1.weight")?[..] else { return None };
-        let [classes, 84] = shapes.get("fc3.weight")?[..] else { return None };
+        let [classes, WIDTH] = shapes.get("fc3.weight")?[..] else { return None };
         (shapes.get("fc1.weight")?[..] == [120, FEATURES]).then_some(Self { channels, classes })
     }
 }
@@ -78,7 +81,7 @@ impl Lenet {
         let linear = |name, inputs, outputs| Linear::new(scope.sub(name), inputs, outputs, LinearOptions::default());
         Ok(Self {
             convs: [conv("conv1", channels, 6)?, conv("conv2", 6, 16)?],
-            linears: [linear("fc1", FEATURES, 120)?, linear("fc2", 120, 84)?, linear("fc3", 84, classes)?],
+            linears: [linear("fc1", FEATURES, 120)?, linear("fc2", 120, WIDTH)?, linear("fc3", WIDTH, classes)?],
             sizes,
         })
     }
@@ -90,18 +93,33 @@ impl Lenet {
 
     /// Logits `[batch, classes]` of normalised pictures `[batch, channels, 32, 32]`.
     pub fn forward<V: Value>(&self, x: &V) -> Result<V> {
+        self.linears[2].forward(&self.hidden(x)?)
+    }
+
+    /// What the last layer is given.
+    fn hidden<V: Value>(&self, x: &V) -> Result<V> {
         let mut x = x.clone();
         for conv in &self.convs {
             x = conv.forward(&x)?.relu()?.max_pool2d(Pool2dConfig::new(2))?;
         }
-        let [first, second, last] = &self.linears;
+        let [first, second, _] = &self.linears;
         x = first.forward(&x.flatten()?)?.relu()?;
-        last.forward(&second.forward(&x)?.relu()?)
+        second.forward(&x)?.relu()
     }
 
     /// The whole classifier, which is what is trained and exported: logits `[batch, classes]` of pictures
     /// `[batch, channels, 32, 32]` in `[0, 1]`.
     pub fn classify<V: Value>(&self, image: &V) -> Result<V> {
-        self.forward(&image.shift(f64::from(-MEAN))?.scale(f64::from(1.0 / STD))?)
+        self.forward(&normalised(image)?)
     }
+
+    /// What the last layer decides by, `[batch, WIDTH]`, of pictures as [`classify`](Lenet::classify) takes them: what
+    /// pictures are compared by.
+    pub fn features<V: Value>(&self, image: &V) -> Result<V> {
+        self.hidden(&normalised(image)?)
+    }
+}
+
+fn normalised<V: Value>(image: &V) -> Result<V> {
+    image.shift(f64::from(-MEAN))?.scale(f64::from(1.0 / STD))
 }

@@ -41,6 +41,13 @@ pub enum Network {
         /// What its predictions mean.
         task: denoiser::Task,
     },
+    /// The denoiser as an exported file holds it.
+    DenoiserFolded {
+        /// The network.
+        network: Box<denoiser::Folded>,
+        /// What its predictions mean.
+        task: denoiser::Task,
+    },
     /// The stylizing network.
     Style(Box<style::Stylizer>),
     /// The classifier.
@@ -48,7 +55,8 @@ pub enum Network {
 }
 
 impl Network {
-    /// Builds the network that an architecture names, on the CPU, and gives it weights by name.
+    /// Builds the network that an architecture names, on the CPU, and gives it weights by name. Its parameters are
+    /// frozen: what it computes keeps nothing for a gradient.
     pub fn with_weights(architecture: &Architecture, weights: &BTreeMap<String, Tensor>) -> Result<Self> {
         Self::on(architecture, weights, &Device::Cpu)
     }
@@ -70,6 +78,10 @@ impl Network {
                 let (sizes, task) = (denoiser::Sizes::read(architecture)?, denoiser::Task::read(architecture)?);
                 Self::Denoiser { network: Box::new(denoiser::Denoiser::new(params.root(), sizes)?), task }
             }
+            denoiser::FOLDED => {
+                let (sizes, task) = (denoiser::Sizes::read(architecture)?, denoiser::Task::read(architecture)?);
+                Self::DenoiserFolded { network: Box::new(denoiser::Folded::new(params.root(), sizes)?), task }
+            }
             style::ARCHITECTURE => {
                 Self::Style(Box::new(style::Stylizer::new(params.root(), style::Sizes::read(architecture)?)?))
             }
@@ -87,6 +99,7 @@ impl Network {
             }
         };
         params.load(weights)?;
+        params.set_frozen(true);
         Ok(network)
     }
 }

@@ -10,7 +10,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use candle_core::{DType, Device, Tensor};
-use easel_runtime::denoiser::{Request, Sampler};
+use easel_runtime::denoiser::{Draw, Request, Sampler};
 use easel_runtime::grid::{BACKGROUND, GAP, labelled_rows};
 use easel_runtime::{Picture, Random};
 
@@ -29,7 +29,7 @@ use crate::run::{Checkpoint, streams};
 use crate::{Error, Params, Result};
 
 /// Samples of each class.
-const SAMPLES: usize = 8;
+const SAMPLES: u32 = 8;
 /// The batches that batch norm's statistics are computed anew from.
 const STATISTICS_BATCHES: usize = 32;
 
@@ -61,6 +61,7 @@ impl DdpmTrainer {
             schedule: config.noise_schedule(),
             prediction: config.prediction,
             null_label: (config.label_dropout > 0.0).then_some(classes),
+            side: config.size,
         };
         let schedule = task.schedule.schedule().map_err(|error| Error::Config(error.to_string()))?;
         let params = Params::new(DType::F32, device, Random::new(seed, streams::WEIGHTS));
@@ -153,12 +154,10 @@ impl DdpmTrainer {
         let mut engine = DenoiserEngine { network: &self.network, device: &self.device };
         let row = |(class, name): (usize, &String)| {
             let request = Request {
-                labels: vec![class; SAMPLES],
-                seed: self.config.seed,
-                first: (class * SAMPLES) as u64,
+                draws: (0..SAMPLES).map(|number| Draw { label: class, seed: self.config.seed, number }).collect(),
                 sampler: Sampler::DpmSolver,
                 steps: self.config.sample_steps,
-                guidance: 1.0,
+                guidance: denoiser.usual_guidance(),
             };
             let sampled = pollster::block_on(denoiser.sample(&mut engine, &request, |_| {}))?;
             Ok((name.clone(), Picture::from_batch(&sampled)?))

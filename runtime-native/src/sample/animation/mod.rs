@@ -68,12 +68,13 @@ impl Animation {
         Self { format, fps: fps.into(), frames: 0, writer: None }
     }
 
-    /// Adds a frame, and gives the bytes that all take so far.
-    pub fn push(&mut self, frame: &Picture) -> io::Result<usize> {
+    /// Adds a frame that is shown as long as so many, and gives the bytes that all take so far.
+    pub fn push(&mut self, frame: &Picture, frames: u16) -> io::Result<usize> {
         // Rounded from the beginning, so that the frames' roundings do not add up.
         let begins = |frame: u64| (frame * self.format.ticks() + self.fps / 2) / self.fps;
-        let ticks = (begins(self.frames + 1) - begins(self.frames)) as u16;
-        self.frames += 1;
+        let after = self.frames + u64::from(frames);
+        let ticks = u16::try_from(begins(after) - begins(self.frames)).unwrap_or(u16::MAX);
+        self.frames = after;
         let mut writer = match (self.writer.take(), self.format) {
             (Some(writer), _) => writer,
             (None, AnimationFormat::Gif) => Writer::Gif(GifWriter::new(frame)?),
@@ -123,7 +124,7 @@ mod tests {
     fn animation(format: AnimationFormat, fps: u32, frames: &[Picture]) -> Vec<u8> {
         let mut animation = Animation::new(format, fps);
         for frame in frames {
-            animation.push(frame).unwrap();
+            animation.push(frame, 1).unwrap();
         }
         let bytes = animation.finish().unwrap();
         assert!(bytes.starts_with(if format == AnimationFormat::Gif { b"GIF89a" } else { b"RIFF" }));
@@ -179,5 +180,10 @@ mod tests {
             assert_eq!(times[..3], first, "{format:?}");
             assert_eq!(times.iter().sum::<u32>(), 60_000 / fps, "{format:?}");
         }
+        let mut held = Animation::new(AnimationFormat::Gif, 25);
+        held.push(&frame, 1).unwrap();
+        held.push(&frame, 38).unwrap();
+        let times = decoded(AnimationFormat::Gif, &held.finish().unwrap()).into_iter().map(|(_, time)| time);
+        assert_eq!(times.collect::<Vec<_>>(), [40, 1520]);
     }
 }

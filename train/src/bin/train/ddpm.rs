@@ -26,7 +26,7 @@ use crate::common::{self, EXCLUSIVE, Job, RunArgs};
   train ddpm --data mnist/ --preset light                      what two CPU cores learn in an hour or two
   train ddpm --data mnist/                                     the classic network, meant for a GPU
   train ddpm --data photos/ --channels 3 --size 64             a folder of class folders of pictures, in colour
-  train ddpm --data mnist/ --preset light --label-dropout 0.1  so that sampling can be guided
+  train ddpm --data mnist/ --label-dropout 0.1                 the same, so that sampling can be guided
   train ddpm --resume runs/00003-ddpm-mnist                    go on where the run was interrupted"
 )]
 pub struct Args {
@@ -97,7 +97,8 @@ struct Flags {
     /// The most that a time's signal-to-noise ratio counts in the loss, 5 in the paper; 0, unless told: all times alike
     #[arg(long, value_name = "X")]
     min_snr: Option<f64>,
-    /// Withhold the class of this part of the pictures, so that sampling can be guided; 0 unless told
+    /// Withhold the class of this part of the pictures, so that sampling can be guided; 0.1 in the presets
+    /// light and quick, 0 in classic
     #[arg(long, value_name = "X")]
     label_dropout: Option<f64>,
     /// Adam's learning rate at its highest

@@ -1,7 +1,11 @@
 //! `train eval`.
 
 mod classifier;
+mod denoiser;
 mod generator;
+mod judge;
+mod pictures;
+mod report;
 
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
@@ -14,12 +18,15 @@ use easel_train::run::checkpoint::{WEIGHTS, steps};
 use easel_train::run::{Checkpoint, device};
 
 use crate::common;
+use denoiser::Sampling;
 use generator::Generator;
+use judge::Judge;
 
-/// How many of a generator's pictures are measured unless told.
+/// How many of a generator's pictures are measured unless told, and how many of a denoiser's, which take longer.
 const COUNT: u32 = 2048;
+const COUNT_OF_DENOISER: u32 = 1000;
 
-/// Judge a classifier on labelled pictures, or a generator beside real ones
+/// Judge a classifier on labelled pictures, or a generator, a denoiser or a folder of pictures beside real ones
 ///
 /// A classifier: its accuracy, the accuracy on each class and which classes it takes for which. A folder of MNIST's
 /// files gives its test set (t10k), `synthetic` the digits that `train lenet --data synthetic` validates with, everything
@@ -29,34 +36,50 @@ const COUNT: u32 = 2048;
 /// distance to the data, which it was trained on or other, level by level from fine to coarse, and how much its pictures
 /// are alike (MS-SSIM), each beside its floor, what as many real pictures get.
 ///
+/// A denoiser (DDPM), its averaged weights: equally many pictures of each class are drawn, and a classifier says how many
+/// of them are what they should be, and how far they are from real ones (the Fréchet distance of its features). Each
+/// number stands beside what real pictures get, of the data's test set where it has one, and noise. A folder with one
+/// folder of pictures for each class, named as the class, is judged likewise, whatever made them; a folder of pictures
+/// without classes has the distance alone.
+///
 /// All goes to stdout.
 #[derive(clap::Args)]
 #[command(after_help = "Examples:
   train eval runs/00003-lenet-mnist --data mnist/
   train eval runs/00003-lenet-mnist/checkpoints/004690 --data my-digits/ --json
   train eval runs/00004-progan-mnist --data mnist/ -n 4096
-  train eval runs/00005-progan-clothing --data clothing/ --class dress")]
+  train eval runs/00005-progan-clothing --data clothing/ --class dress
+  train eval runs/00006-ddpm-mnist --data mnist/ --sampler ddim --steps 50
+  train eval runs/00007-ddpm-pets --data pets/ --classifier runs/00008-lenet-pets
+  train eval pictures/ --data mnist/                   pictures/0/a.png, pictures/1/b.png, ...")]
 pub struct Args {
-    /// A run, of which the newest checkpoint is judged, or a checkpoint
-    #[arg(value_name = "RUN|CHECKPOINT")]
+    /// A run, of which the newest checkpoint is judged, a checkpoint, or a folder of pictures
+    #[arg(value_name = "RUN|CHECKPOINT|PICTURES")]
     run: PathBuf,
-    /// The pictures: a folder with MNIST's files, a folder of class folders, a text file of `path label` lines,
+    /// The real pictures: a folder with MNIST's files, a folder of class folders, a text file of `path label` lines,
     /// `synthetic` for drawn digits, `scenes` or `scenes:N` for drawn landscapes
     #[arg(long, value_name = "DIR|FILE|synthetic|scenes")]
     data: String,
-    /// Of a generator: how many pictures are compared with as many real ones; 2048 unless told, at most half of the data
+    /// How many pictures are made: of a generator, to be compared with as many real ones, 2048 unless told and at most
+    /// half of the data; of a denoiser, 1000 unless told
     #[arg(short = 'n', long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=1 << 20))]
     count: Option<u32>,
-    /// Of a generator: the seed of its pictures and of what is drawn from the data; 0 unless told
+    /// The seed of what is made and of what is drawn from the data; 0 unless told
     #[arg(long, value_name = "N")]
     seed: Option<u64>,
     /// Of a generator: the real pictures of these classes only
     #[arg(long = "class", value_name = "NAME", num_args = 1..)]
     classes: Vec<String>,
+    #[command(flatten)]
+    sampling: Sampling,
+    /// What judges a denoiser and pictures, in place of the classifier of MNIST's digits that is built in: a run or a
+    /// checkpoint of `train lenet`, or a file of one
+    #[arg(long, value_name = "RUN|CHECKPOINT|F.onnx|F.safetensors")]
+    classifier: Option<PathBuf>,
     /// auto, cpu, cuda or cuda:N; auto takes a GPU where there is one
     #[arg(long, value_name = "DEVICE", default_value_t)]
     device: Device,
-    /// CPU threads; unless told one for a classifier and all for a generator
+    /// CPU threads; unless told all for a generator and a denoiser, else one
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=1024))]
     threads: Option<u16>,
     /// Print one JSON object instead
@@ -66,43 +89,110 @@ pub struct Args {
 
 /// Judges and gives the exit status.
 pub fn eval(args: Args) -> Result<ExitCode> {
-    let path = checkpoint_of(&args.run)?;
-    let checkpoint = Checkpoint::load(&path)?;
-    let is_classifier = checkpoint.architecture.name == easel_train::networks::lenet::ARCHITECTURE;
-    let all = if is_classifier { 1 } else { std::thread::available_parallelism().map_or(1, usize::from) };
-    common::limit_threads(args.threads.map_or(all, usize::from));
-    let device = device::open(args.device)?;
     let source: Source = args.data.parse()?;
-    let judge = |generator| {
-        let count = args.count.unwrap_or(COUNT) as usize;
-        let plan =
-            generator::Plan { source: &source, classes: &args.classes, count, seed: args.seed.unwrap_or_default() };
-        generator::eval(&path, &generator, &plan, &device, args.json)
-    };
-    let text = match Network::on(&checkpoint.architecture, &checkpoint.weights, &device)? {
-        Network::Lenet(network) => {
-            if args.count.is_some() || args.seed.is_some() || !args.classes.is_empty() {
-                bail!(
-                    "-n, --seed and --class are for generators; a classifier is judged on all pictures: leave them out"
-                );
-            }
-            classifier::eval(&path, &checkpoint, &network, &source, &device, args.json)?
-        }
-        Network::Gan(network) => judge(Generator::Gan(network))?,
-        Network::Progan { generator, stage } => judge(Generator::Progan(generator, stage))?,
-        _ => {
-            let found = &checkpoint.architecture.name;
-            bail!("{}: a {found}; only classifiers and generators can be judged", args.run.display());
+    let text = match checkpoint_of(&args.run)? {
+        Some(path) => args.checkpoint(&path, &source)?,
+        None if args.run.is_dir() => args.pictures(&source)?,
+        None => {
+            let path = args.run.display();
+            bail!("{path}: neither a run with a checkpoint, nor a checkpoint, nor a folder of pictures");
         }
     };
     print!("{text}");
     Ok(ExitCode::SUCCESS)
 }
 
-fn checkpoint_of(path: &Path) -> Result<PathBuf> {
-    if path.join(WEIGHTS).is_file() {
-        return Ok(path.to_path_buf());
+impl Args {
+    fn checkpoint(&self, path: &Path, source: &Source) -> Result<String> {
+        let checkpoint = Checkpoint::load(path)?;
+        let is_classifier = checkpoint.architecture.name == easel_train::networks::lenet::ARCHITECTURE;
+        let all = if is_classifier { 1 } else { std::thread::available_parallelism().map_or(1, usize::from) };
+        let device = self.start(all)?;
+        let seed = self.seed.unwrap_or_default();
+        let generator = |generator| {
+            self.allow("a generator", &["-n", "--seed", "--class"])?;
+            let count = self.count.unwrap_or(COUNT) as usize;
+            let plan = generator::Plan { source, classes: &self.classes, count, seed };
+            generator::eval(path, &generator, &plan, &device, self.json)
+        };
+        match Network::on(&checkpoint.architecture, &checkpoint.weights, &device)? {
+            Network::Lenet(network) => {
+                self.allow("a classifier, which is judged on all pictures", &[])?;
+                classifier::eval(path, &checkpoint, &network, source, &device, self.json)
+            }
+            Network::Gan(network) => generator(Generator::Gan(network)),
+            Network::Progan { generator: network, stage } => generator(Generator::Progan(network, stage)),
+            Network::Denoiser { network, task } => {
+                self.allow(
+                    "a denoiser",
+                    &["-n", "--seed", "--sampler", "--steps", "--eta", "--guidance", "--classifier"],
+                )?;
+                let plan = denoiser::Plan {
+                    network: &network,
+                    task,
+                    classes: &checkpoint.record.classes,
+                    device: &device,
+                    sampling: &self.sampling,
+                    count: self.count.unwrap_or(COUNT_OF_DENOISER) as usize,
+                    seed,
+                };
+                let judge = Judge::open(self.classifier.as_deref(), &device)?;
+                let real = judge.reals(source, plan.format())?;
+                judge.eval(plan.draw(path, &judge)?, &real, seed, self.json)
+            }
+            _ => {
+                let found = &checkpoint.architecture.name;
+                bail!("{}: a {found}; only classifiers, generators and denoisers can be judged", self.run.display());
+            }
+        }
     }
-    let newest = steps(&path.join("checkpoints"))?.into_iter().next().map(|(_, folder)| folder);
-    newest.with_context(|| format!("{}: neither a run with a checkpoint nor a checkpoint", path.display()))
+
+    fn pictures(&self, source: &Source) -> Result<String> {
+        self.allow("a folder of pictures", &["--seed", "--classifier"])?;
+        let device = self.start(1)?;
+        let judge = Judge::open(self.classifier.as_deref(), &device)?;
+        let made = pictures::read(&self.run, &judge)?;
+        let real = judge.reals(source, made.pictures.format)?;
+        judge.eval(made, &real, self.seed.unwrap_or_default(), self.json)
+    }
+
+    /// Limits the threads to what was told or to `unless_told`, and opens the device.
+    fn start(&self, unless_told: usize) -> Result<candle_core::Device> {
+        common::limit_threads(self.threads.map_or(unless_told, usize::from));
+        Ok(device::open(self.device)?)
+    }
+
+    /// Fails where a flag was given that is none of what is judged.
+    fn allow(&self, judged: &str, flags: &[&str]) -> Result<()> {
+        let Sampling { sampler, steps, eta, guidance } = &self.sampling;
+        let given = [
+            ("-n", self.count.is_some()),
+            ("--seed", self.seed.is_some()),
+            ("--class", !self.classes.is_empty()),
+            ("--sampler", sampler.is_some()),
+            ("--steps", steps.is_some()),
+            ("--eta", eta.is_some()),
+            ("--guidance", guidance.is_some()),
+            ("--classifier", self.classifier.is_some()),
+        ];
+        let wrong: Vec<&str> =
+            given.iter().filter(|(flag, given)| *given && !flags.contains(flag)).map(|(flag, _)| *flag).collect();
+        if wrong.is_empty() {
+            return Ok(());
+        }
+        bail!("{}: {} for {judged}: leave it out", self.run.display(), wrong.join(", "))
+    }
+}
+
+/// The checkpoint that a path names, itself or as the newest of a run. Fails on a run that has none yet.
+fn checkpoint_of(path: &Path) -> Result<Option<PathBuf>> {
+    if path.join(WEIGHTS).is_file() {
+        return Ok(Some(path.to_path_buf()));
+    }
+    let checkpoints = path.join("checkpoints");
+    if !checkpoints.is_dir() {
+        return Ok(None);
+    }
+    let newest = steps(&checkpoints)?.into_iter().next().map(|(_, folder)| folder);
+    newest.map(Some).with_context(|| format!("{}: a run without a checkpoint yet", path.display()))
 }

@@ -2,16 +2,17 @@
 
 use std::collections::BTreeMap;
 
-use candle_core::{DType, Tensor};
+use candle_core::{DType, Device, Tensor};
+use easel_runtime::Random;
 use easel_runtime::card::Architecture;
 
 use super::block::Block;
 use super::time::rows;
-use super::{Conditioning, LEVELS, Sizes, Task};
+use super::{Conditioning, Denoiser, LEVELS, Sizes, Task};
 use crate::nn::{BatchNorm2dOptions, Conv2d, Embedding, Eval};
 use crate::param::Scope;
 use crate::value::{Conv2dConfig, Pool2dConfig};
-use crate::{Error, Result, Value};
+use crate::{Error, Params, Result, Value};
 
 /// The architecture's name.
 pub const FOLDED: &str = "denoiser-folded";
@@ -20,7 +21,7 @@ pub const FOLDED: &str = "denoiser-folded";
 /// transposed convolutions, whose windows do not overlap, as convolutions of one pixel, and the planes beside the input
 /// as what the first convolution makes of them.
 ///
-/// Its weights are made by [`fold`], and named as those that they are made of.
+/// Its weights are named as those that they are made of.
 #[derive(Clone)]
 pub struct Folded {
     time: Embedding,
@@ -63,6 +64,14 @@ impl Folded {
             last: pixel("final".into(), width(0), channels)?,
             sizes,
         })
+    }
+
+    /// Folds a denoiser.
+    pub fn of(network: &Denoiser) -> Result<Self> {
+        let params = Params::new(DType::F32, &Device::Cpu, Random::new(0, 0));
+        let folded = Self::new(params.root(), network.sizes())?;
+        params.load(&network.fold()?)?;
+        Ok(folded)
     }
 
     /// The sizes of the denoiser that it was made of.
@@ -202,19 +211,14 @@ impl Folding<'_> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::Params;
-    use crate::networks::denoiser::Denoiser;
     use crate::nn::Train;
-    use candle_core::Device;
-    use easel_runtime::Random;
 
     #[test]
     fn predicts_the_same() {
         for conditioning in [Conditioning::Input, Conditioning::EveryBlock] {
             let sizes = Sizes { channels: 3, base: 3, embedding: 5, hidden: 4, conditioning, ..Default::default() };
-            let params = |seed| Params::new(DType::F32, &Device::Cpu, Random::new(seed, 0));
-            let (whole, folded) = (params(1), params(2));
-            let network = Denoiser::new(whole.root(), sizes).unwrap();
+            let params = Params::new(DType::F32, &Device::Cpu, Random::new(1, 0));
+            let network = Denoiser::new(params.root().sub("inside"), sizes).unwrap();
             let x = Tensor::from_vec(Random::new(3, 0).normals(2 * 3 * 16 * 32), (2, 3, 16, 32), &Device::Cpu).unwrap();
             let ints = |values: [i64; 2]| Tensor::new(&values, &Device::Cpu).unwrap();
             let (t, label) = (ints([10, 900]), ints([0, 9]));
@@ -224,9 +228,7 @@ mod tests {
             network.forward(&x, &t, &label, &mut pass).unwrap();
             pass.store_statistics().unwrap();
             let expected = network.forward(&x, &t, &label, &mut Eval).unwrap();
-            let smaller = Folded::new(folded.root(), sizes).unwrap();
-            folded.load(&fold(&sizes, &whole.to_tensors()).unwrap()).unwrap();
-            let found = smaller.forward(&x, &t, &label).unwrap();
+            let found = Folded::of(&network).unwrap().forward(&x, &t, &label).unwrap();
             let difference = (found - expected).unwrap().abs().unwrap().max_all().unwrap();
             let difference = difference.to_scalar::<f32>().unwrap();
             assert!(difference < 1e-5, "{conditioning:?} {difference}");

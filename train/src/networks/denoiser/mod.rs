@@ -8,17 +8,19 @@ mod time;
 
 use std::collections::BTreeMap;
 
+use candle_core::Tensor;
 use easel_runtime::card::Architecture;
 use serde::{Deserialize, Serialize};
 use serde_json::Value as Json;
 
 use self::block::Block;
-pub use self::folded::{FOLDED, Folded, fold};
+use self::folded::fold;
+pub use self::folded::{FOLDED, Folded};
 pub use self::task::Task;
 use self::time::TimeTable;
 use super::{architecture, size};
 use crate::nn::{Conv2d, ConvTranspose2d, ConvTranspose2dOptions, Embedding, Linear, LinearOptions, Pass};
-use crate::param::Scope;
+use crate::param::{Param, Scope};
 use crate::value::{Conv2dConfig, ConvTranspose2dConfig, Pool2dConfig};
 use crate::{Error, Result, Value};
 
@@ -162,6 +164,8 @@ pub struct Denoiser {
     up: Vec<(ConvTranspose2d, Block)>,
     last: Conv2d,
     sizes: Sizes,
+    /// Those of all layers, by name.
+    params: BTreeMap<String, Param>,
 }
 
 impl Denoiser {
@@ -202,12 +206,19 @@ impl Denoiser {
                 .collect::<Result<_>>()?,
             last: Conv2d::new(scope.sub("final"), width(0), channels, 1, Conv2dConfig::default())?,
             sizes,
+            params: scope.made(),
         })
     }
 
     /// The sizes it was made with.
     pub fn sizes(&self) -> Sizes {
         self.sizes
+    }
+
+    /// Its weights as [`Folded`] has them.
+    pub fn fold(&self) -> Result<BTreeMap<String, Tensor>> {
+        let weights = self.params.iter().map(|(name, param)| (name.clone(), param.tensor().detach()));
+        fold(&self.sizes, &weights.collect())
     }
 
     /// What is predicted of x `[batch, channels, height, width]`, height and width being multiples of [`MULTIPLE`], at
@@ -240,7 +251,7 @@ mod tests {
     use crate::networks::Network;
     use crate::nn::Eval;
     use crate::{Params, Weights};
-    use candle_core::{DType, Device, Tensor};
+    use candle_core::{DType, Device};
     use easel_runtime::Random;
 
     #[test]

@@ -12,6 +12,7 @@ const KEY: &str = "task";
 
 /// What a denoiser was trained for. It stands beside the sizes in a checkpoint.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+#[serde(default = "Task::classic")]
 pub struct Task {
     /// How much noise there is at which time.
     pub schedule: NoiseSchedule,
@@ -19,13 +20,16 @@ pub struct Task {
     pub prediction: Prediction,
     /// The label that stands for any class, where there is one: the last.
     pub null_label: Option<usize>,
+    /// The height and width of the pictures that it makes.
+    pub side: usize,
 }
 
 impl Task {
-    /// The published one: noise of 1000 times, betas from 1e-4 to 0.02 (Ho et al. 2020, arXiv 2006.11239, section 4).
+    /// The published one, for pictures of 32x32: noise of 1000 times, betas from 1e-4 to 0.02 (Ho et al. 2020, arXiv
+    /// 2006.11239, section 4).
     pub fn classic() -> Self {
         let schedule = NoiseSchedule::Linear { steps: 1000, start: 1e-4, end: 0.02 };
-        Self { schedule, prediction: Prediction::Noise, null_label: None }
+        Self { schedule, prediction: Prediction::Noise, null_label: None, side: 32 }
     }
 
     /// The architecture of a network of these sizes that has this task.

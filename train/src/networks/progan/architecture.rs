@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use easel_runtime::card::Architecture;
+use easel_runtime::card::{Architecture, Distribution, Latent};
 use serde_json::Value as Json;
 
 use super::{SMALLEST, Sizes, Stage};
@@ -21,6 +21,11 @@ impl Sizes {
         architecture.sizes.insert("step".into(), stage.step.into());
         architecture.sizes.insert("alpha".into(), stage.alpha.into());
         architecture
+    }
+
+    /// What the generator takes.
+    pub fn latent(&self) -> Latent {
+        Latent { dim: self.z_dim, distribution: Distribution::Normal }
     }
 
     /// The sizes and the stage that an architecture of this name holds. Fails where no network has them.

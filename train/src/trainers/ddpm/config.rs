@@ -134,11 +134,12 @@ impl DdpmConfig {
     /// What two CPU cores learn in an hour or two: a narrow network, told time and class in every block.
     pub fn light() -> Self {
         Self {
-            steps: Some(12_000),
+            steps: Some(16_000),
             epochs: None,
             batch: 64,
             conditioning: Conditioning::EveryBlock,
             base: 16,
+            label_dropout: 0.1,
             lr: 1e-3,
             lr_shape: LrShape::Linear,
             sample_every: Some(500),

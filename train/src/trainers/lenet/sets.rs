@@ -54,28 +54,32 @@ impl Sets {
         let (held_out, rest) = order.split_at_mut(count);
         let chosen = |indices: &mut [u32]| {
             indices.sort_unstable();
-            let pixels = indices.iter().flat_map(|&index| pictures.pixels_of(index as usize)).copied().collect();
-            let labels = indices.iter().map(|&index| pictures.labels[index as usize]).collect();
-            let (classes, name) = (pictures.classes.clone(), pictures.name.clone());
-            Pictures { format: pictures.format, pixels, labels, classes, name, skipped: 0, reasons: vec![] }
+            pictures.subset(indices)
         };
         Ok(Self { validation: chosen(held_out), training: chosen(rest) })
     }
 }
 
-/// The pictures to judge a classifier with: a source's test set where it has one, else all of it. The labels become
-/// those of `classes`, by the classes' names; fails on a name that is not among them.
+/// The pictures to judge a classifier with: a source's test set where it has one, else all of it; labelled by
+/// [`relabelled`].
 pub fn load_test(source: &Source, format: PictureFormat, classes: &[String]) -> Result<Pictures> {
-    let mut pictures = match test_set(source, format)? {
+    let pictures = match test_set(source, format)? {
         Some(pictures) => pictures,
         None => data::load(source, format)?,
     };
+    relabelled(pictures, &source.to_string(), classes)
+}
+
+/// Pictures whose labels are those of a classifier's `classes`, by the classes' names. Fails on a name that is not among
+/// them; `from` is where the pictures are from, for the message.
+pub fn relabelled(mut pictures: Pictures, from: &str, classes: &[String]) -> Result<Pictures> {
     let label = |name: &String| {
         let found = classes.iter().position(|class| class == name);
         found.map(|label| label as u32).ok_or_else(|| {
+            let classes = classes.join(", ");
             Error::Data(format!(
-                "{source}: its class `{name}` is none of the classifier's ({}); give data of those classes",
-                classes.join(", ")
+                "{from}: its class `{name}` is none of the classifier's ({classes}); give pictures of those classes, or \
+                 another classifier"
             ))
         })
     };

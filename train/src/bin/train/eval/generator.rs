@@ -1,15 +1,15 @@
 //! A generator's pictures beside real ones.
 
-use std::fmt::Write;
 use std::path::Path;
 
 use anyhow::{Result, bail};
 use candle_core::{Device, Tensor};
-use easel_runtime::Random;
 use easel_train::data::{PictureFormat, Source, Store};
 use easel_train::metrics::{Measure, Watch, bytes};
 use easel_train::networks::{gan, progan};
 use easel_train::run::progress::Progress;
+
+use super::report;
 
 /// How many pixels of each channel are generated at once.
 const AT_ONCE: usize = 1 << 18;
@@ -53,7 +53,14 @@ pub fn eval(path: &Path, generator: &Generator, plan: &Plan, device: &Device, as
     }
     let measures = watch.measure(&pictures(generator, count, plan.seed, device)?)?;
     eprintln!("{}: {count} pictures of {width}x{height} beside real ones from {name}", path.display());
-    Ok(if as_json { json(&measures, count, [height, width]) } else { text(&measures) })
+    if !as_json {
+        return Ok(text(&measures));
+    }
+    let (about, metrics) = (format!("seed {}", plan.seed), report::measures_json(&measures));
+    let object = serde_json::json!({
+        "about": about, "data": name, "count": count, "height": height, "width": width, "metrics": metrics,
+    });
+    Ok(format!("{object}\n"))
 }
 
 impl Generator {
@@ -75,25 +82,19 @@ impl Generator {
 
     /// The latent vectors of the pictures `first .. first + count` of a seed, the same as `sample` takes.
     fn latents(&self, seed: u64, first: usize, count: usize, device: &Device) -> Result<Tensor> {
-        let randoms = (first..first + count).map(|index| Random::new(seed, index as u64));
-        let (dim, values): (usize, Vec<f32>) = match self {
-            Self::Gan(generator) => {
-                let dim = generator.sizes().z_dim;
-                (dim, randoms.flat_map(|mut random| random.uniforms(dim, -1.0, 1.0)).collect())
-            }
-            Self::Progan(generator, _) => {
-                let dim = generator.sizes().z_dim;
-                (dim, randoms.flat_map(|mut random| random.normals(dim)).collect())
-            }
+        let latent = match self {
+            Self::Gan(generator) => generator.sizes().latent(),
+            Self::Progan(generator, _) => generator.sizes().latent(),
         };
-        Ok(Tensor::from_vec(values, (count, dim), device)?)
+        let values: Vec<f32> = (first..first + count).flat_map(|index| latent.draw(seed, index as u64)).collect();
+        Ok(Tensor::from_vec(values, (count, latent.dim), device)?)
     }
 
-    /// Pictures in [0, 1], where training does not leave that.
+    /// Pictures in [0, 1].
     fn pictures(&self, z: &Tensor) -> Result<Tensor> {
         Ok(match self {
             Self::Gan(generator) => generator.pictures(z)?,
-            Self::Progan(generator, stage) => generator.forward(z, *stage)?.affine(0.5, 0.5)?,
+            Self::Progan(generator, stage) => generator.pictures(z, *stage)?,
         })
     }
 }
@@ -113,27 +114,23 @@ fn pictures(generator: &Generator, count: usize, seed: u64, device: &Device) -> 
 }
 
 fn text(measures: &[Measure]) -> String {
-    let mut text = String::new();
-    let mut line = |line: &str| writeln!(text, "{}", line.trim_end()).expect("strings take all");
-    line(&format!("{:<9} {:>9} {:>9}", "metric", "value", "floor"));
-    for Measure { name, value, floor } in measures {
-        let floor = floor.map_or("-".into(), figure);
-        line(&format!("{name:<9} {:>9} {floor:>9}  {}", figure(*value), meaning(name)));
-    }
-    line("");
-    line("The floor is what as many real pictures get in place of the generator's.");
-    line("swd: the nearer to the floor the better. The first row tells blur and noise, coarser ones wrong shapes; a");
-    line("generator that has collapsed is several times above in all of them.");
+    let mut text = report::measures(measures, meaning) + LEGEND;
     if measures.iter().any(|measure| measure.name == "ms_ssim") {
-        line("ms_ssim: good near the floor. Well above it the pictures are too much alike, at 1 all the same; below");
-        line("it they differ more than real ones, as noise does.");
+        text += LEGEND_OF_SIMILARITY;
     }
     text
 }
 
-fn figure(value: f64) -> String {
-    format!("{value:.*}", if value < 2.0 { 4 } else { 2 })
-}
+const LEGEND: &str = "
+The floor is what as many real pictures get in place of the generator's.
+swd: the nearer to the floor the better. The first row tells blur and noise, coarser ones wrong shapes; a
+generator that has collapsed is several times above in all of them.
+";
+
+const LEGEND_OF_SIMILARITY: &str = "\
+ms_ssim: good near the floor. Well above it the pictures are too much alike, at 1 all the same; below
+it they differ more than real ones, as noise does.
+";
 
 fn meaning(name: &str) -> String {
     match name.strip_prefix("swd_") {
@@ -141,13 +138,4 @@ fn meaning(name: &str) -> String {
         None if name == "swd" => "their mean".into(),
         None => "how much the pictures are alike".into(),
     }
-}
-
-fn json(measures: &[Measure], count: usize, [height, width]: [usize; 2]) -> String {
-    let metrics: serde_json::Map<_, _> = measures
-        .iter()
-        .map(|Measure { name, value, floor }| (name.clone(), serde_json::json!({ "value": value, "floor": floor })))
-        .collect();
-    let object = serde_json::json!({ "count": count, "height": height, "width": width, "metrics": metrics });
-    format!("{object}\n")
 }

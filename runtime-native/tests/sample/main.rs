@@ -1,6 +1,8 @@
 //! The program `sample` as a user runs it. Needs ONNX Runtime's library: `cargo xtask setup`.
 
+#[path = "../common/mod.rs"]
 mod common;
+mod denoiser;
 
 use std::env;
 use std::ffi::OsStr;

@@ -1,0 +1,105 @@
+//! The denoiser: `x [batch, channel, side, side], t [batch], label [batch] -> prediction` of x's shape.
+
+use candle_core::{Device, Tensor};
+use easel_runtime::Random;
+use easel_runtime::card::{Kind, NoiseSchedule, PictureFormat, PictureSize};
+use easel_train::Result;
+use easel_train::networks::denoiser::{Denoiser, Folded, Task};
+use easel_train::nn::Eval;
+
+use super::Exportable;
+use crate::{Dim, Graph};
+
+/// A denoiser as it was trained. It is recorded folded, so its verification judges the folding too.
+pub struct Trained {
+    network: Denoiser,
+    folded: Told,
+}
+
+impl Trained {
+    /// Folds the network.
+    pub fn new(network: &Denoiser, task: Task) -> Result<Self> {
+        Ok(Self { network: network.clone(), folded: Told { network: Folded::of(network)?, task } })
+    }
+}
+
+impl Exportable for Trained {
+    fn title(&self) -> String {
+        self.folded.title()
+    }
+
+    fn kind(&self) -> Kind {
+        self.folded.kind()
+    }
+
+    fn picture(&self) -> PictureFormat {
+        self.folded.picture()
+    }
+
+    fn record(&self, graph: &Graph) -> Result<()> {
+        self.folded.record(graph)
+    }
+
+    fn trials(&self) -> Result<Vec<Vec<(&'static str, Tensor)>>> {
+        self.folded.trials()
+    }
+
+    fn compute(&self, inputs: &[(&'static str, Tensor)]) -> Result<Vec<(&'static str, Tensor)>> {
+        let [(_, x), (_, t), (_, label)] = inputs else { unreachable!("trials have three inputs") };
+        Ok(vec![("prediction", self.network.forward(x, t, label, &mut Eval)?)])
+    }
+}
+
+/// A folded denoiser with its task.
+pub struct Told {
+    pub network: Folded,
+    pub task: Task,
+}
+
+impl Exportable for Told {
+    fn title(&self) -> String {
+        "DDPM".into()
+    }
+
+    fn kind(&self) -> Kind {
+        let Task { schedule, prediction, null_label, .. } = self.task;
+        Kind::Denoiser { class_count: self.task.classes(&self.network.sizes()), schedule, prediction, null_label }
+    }
+
+    fn picture(&self) -> PictureFormat {
+        let side = self.task.side;
+        let size = PictureSize::Fixed { height: side, width: side };
+        PictureFormat { channels: self.network.sizes().channels, size }
+    }
+
+    fn record(&self, graph: &Graph) -> Result<()> {
+        let batch = Dim::Named("batch");
+        let dims =
+            [batch, Dim::Fixed(self.network.sizes().channels), Dim::Fixed(self.task.side), Dim::Fixed(self.task.side)];
+        let x = graph.input("x", &dims);
+        let (t, label) = (graph.labels("t", &[batch]), graph.labels("label", &[batch]));
+        graph.output("prediction", &self.network.forward(&x, &t, &label)?, &dims);
+        Ok(())
+    }
+
+    fn trials(&self) -> Result<Vec<Vec<(&'static str, Tensor)>>> {
+        let (sizes, side) = (self.network.sizes(), self.task.side);
+        let (NoiseSchedule::Linear { steps, .. } | NoiseSchedule::Cosine { steps, .. }) = self.task.schedule;
+        [1, 2, 5]
+            .into_iter()
+            .map(|batch| {
+                let mut random = Random::new(batch as u64, 0);
+                let x = random.normals(batch * sizes.channels * side * side);
+                let below = |bound: usize, at: usize| (at * bound / batch + bound / (2 * batch)) as i64;
+                let ints = |bound| Tensor::from_iter((0..batch).map(|at| below(bound, at)), &Device::Cpu);
+                let x = Tensor::from_vec(x, (batch, sizes.channels, side, side), &Device::Cpu)?;
+                Ok(vec![("x", x), ("t", ints(steps)?), ("label", ints(sizes.labels)?)])
+            })
+            .collect()
+    }
+
+    fn compute(&self, inputs: &[(&'static str, Tensor)]) -> Result<Vec<(&'static str, Tensor)>> {
+        let [(_, x), (_, t), (_, label)] = inputs else { unreachable!("trials have three inputs") };
+        Ok(vec![("prediction", self.network.forward(x, t, label)?)])
+    }
+}

@@ -1,0 +1,13 @@
+//! How much memory there is.
+
+/// Where no system tells how much memory is free.
+const SUPPOSED_FREE_BYTES: usize = 4_000_000_000;
+
+/// The memory that the system has left.
+pub(crate) fn free_bytes() -> usize {
+    let kilobytes = |text: String| -> Option<usize> {
+        let line = text.lines().find_map(|line| line.strip_prefix("MemAvailable:").map(str::to_owned))?;
+        line.trim().trim_end_matches("kB").trim().parse().ok()
+    };
+    std::fs::read_to_string("/proc/meminfo").ok().and_then(kilobytes).map_or(SUPPOSED_FREE_BYTES, |free| free * 1024)
+}

@@ -1,0 +1,45 @@
+//! An animation as it is written.
+
+use std::path::Path;
+
+use easel_runtime::{Picture, files};
+
+use super::animation::{Animation, AnimationFormat};
+use super::sheet::MAX_BYTES;
+use crate::{Error, Result};
+
+/// How long an animation's longer side is at least, unless told: viewers blur what they enlarge themselves.
+const SIDE: u128 = 256;
+
+/// By how much an animation of this width and height is enlarged, unless told.
+pub fn default_scale([width, height]: [u128; 2]) -> usize {
+    SIDE.div_ceil(width.max(height)) as usize
+}
+
+/// An animation and the file that it goes to.
+pub struct Film<'a> {
+    output: &'a Path,
+    animation: Animation,
+}
+
+impl<'a> Film<'a> {
+    pub fn new(output: &'a Path, format: AnimationFormat, fps: u32) -> Self {
+        Self { output, animation: Animation::new(format, fps) }
+    }
+
+    /// Adds a frame that is shown as long as so many. Fails where the file becomes too long.
+    pub fn add(&mut self, frame: &Picture, frames: u16) -> Result<()> {
+        if self.animation.push(frame, frames)? as u128 > MAX_BYTES {
+            return Err(Error::Impossible(format!(
+                "{}: the animation would be longer than 1 GiB; ask for fewer frames, a smaller --scale, or a folder",
+                self.output.display()
+            )));
+        }
+        Ok(())
+    }
+
+    /// Writes the file.
+    pub fn finish(self) -> Result<()> {
+        Ok(files::write_atomically(self.output, &self.animation.finish()?)?)
+    }
+}

@@ -1,0 +1,11 @@
+//! What pictures are called in a folder. Names sort as numbers do.
+
+/// Number `number` of some up to `largest`: `00007.png`.
+pub fn of_number(number: u64, largest: u64) -> String {
+    format!("{number:0digits$}.png", digits = largest.to_string().len().max(5))
+}
+
+/// The first picture of one of these seeds: `seed-00007.png`.
+pub fn of_seed(seed: u64, seeds: &[u64]) -> String {
+    format!("seed-{}", of_number(seed, seeds.iter().copied().max().unwrap_or(seed)))
+}

@@ -1,0 +1,132 @@
+//! What a classifier decides by, of pictures and of what they are to be compared with: distances between pictures that
+//! mean something to the classifier.
+
+use candle_core::{Device, Tensor};
+use easel_runtime::Random;
+
+use super::Measure;
+use crate::data::{PictureFormat, Pictures};
+use crate::networks::lenet::{self, Lenet, WIDTH};
+use crate::run::streams;
+use crate::{Error, Result};
+
+/// Pictures that are looked at once.
+const BATCH: usize = 250;
+
+/// What a classifier's pictures are like.
+pub fn format(classifier: &Lenet) -> PictureFormat {
+    PictureFormat { channels: classifier.sizes().channels, height: lenet::SIDE, width: lenet::SIDE }
+}
+
+/// The features of pictures, at least two. All are finite.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Features {
+    values: Vec<f32>,
+    width: usize,
+}
+
+impl Features {
+    /// `values` is `[picture, feature]`, of `width` features each. Fails where these are fewer than two pictures, and
+    /// where one is not finite.
+    pub fn new(values: Vec<f32>, width: usize) -> Result<Self> {
+        let count = values.len() / width;
+        if count < 2 {
+            return Err(Error::Data(format!("{count} pictures have no spread that could be compared; give more")));
+        }
+        if values.iter().any(|value| !value.is_finite()) {
+            return Err(Error::Run("the classifier's features are not all finite: nothing can be measured".into()));
+        }
+        Ok(Self { values, width })
+    }
+
+    /// Those that a classifier, which is on the device, has of pictures of its [`format`].
+    pub fn of(pictures: &Pictures, classifier: &Lenet, device: &Device) -> Result<Self> {
+        let PictureFormat { channels, height, width } = pictures.format;
+        let all: Vec<u32> = (0..pictures.len() as u32).collect();
+        let mut values = Vec::with_capacity(all.len() * WIDTH);
+        for indices in all.chunks(BATCH) {
+            let shape = (indices.len(), channels, height, width);
+            let images = Tensor::from_vec(pictures.batch(indices), shape, device)?;
+            values.extend(classifier.features(&images)?.detach().flatten_all()?.to_vec1::<f32>()?);
+        }
+        Self::new(values, WIDTH)
+    }
+
+    /// The number of pictures.
+    pub fn count(&self) -> usize {
+        self.values.len() / self.width
+    }
+
+    /// The number of features of each.
+    pub fn width(&self) -> usize {
+        self.width
+    }
+
+    /// `[picture, feature]`.
+    pub fn values(&self) -> &[f32] {
+        &self.values
+    }
+}
+
+/// Pictures that are judged and what they are compared with, all as a classifier sees them, and as many of each: a
+/// distance between samples depends on their sizes.
+#[derive(Debug, Clone)]
+pub struct Samples {
+    /// The judged ones.
+    pub judged: Features,
+    /// Real ones, which all others are compared with.
+    pub real: Features,
+    /// Other real ones.
+    pub other: Features,
+    /// Noise: each value of each pixel by itself, all equally likely.
+    pub noise: Features,
+}
+
+impl Samples {
+    /// Draws as many as possible, at most half of the real pictures, at random. Both sets are of the classifier's
+    /// [`format`]; the same ones and seed give the same samples. Fails where two of each cannot be drawn.
+    pub fn draw(judged: &Pictures, real: &Pictures, classifier: &Lenet, device: &Device, seed: u64) -> Result<Self> {
+        let count = judged.len().min(real.len() / 2);
+        if count < 2 {
+            return Err(Error::Data(format!(
+                "{} pictures beside {} real ones from {} are too few: give 2 and 4 at least",
+                judged.len(),
+                real.len(),
+                real.name
+            )));
+        }
+        let mut random = Random::new(seed, streams::METRICS);
+        let mut shuffled = |pictures: &Pictures| {
+            let mut order: Vec<u32> = (0..pictures.len() as u32).collect();
+            random.shuffle(&mut order);
+            order
+        };
+        let (chosen, reals) = (shuffled(judged), shuffled(real));
+        let mut noise = real.subset(&reals[..count]);
+        noise.pixels.fill_with(|| random.below(256) as u8);
+        let features = |pictures: &Pictures| Features::of(pictures, classifier, device);
+        Ok(Self {
+            judged: features(&judged.subset(&chosen[..count]))?,
+            real: features(&real.subset(&reals[..count]))?,
+            other: features(&real.subset(&reals[count..2 * count]))?,
+            noise: features(&noise)?,
+        })
+    }
+
+    /// How many pictures each sample has.
+    pub fn count(&self) -> usize {
+        self.judged.count()
+    }
+
+    /// A distance from the real pictures: that of the judged ones, of other real ones (the floor) and of noise (the
+    /// ceiling).
+    pub fn measure(&self, name: &str, distance: impl Fn(&Features, &Features) -> Result<f64>) -> Result<Measure> {
+        let from_real = |sample: &Features| distance(sample, &self.real);
+        Ok(Measure {
+            name: name.into(),
+            value: from_real(&self.judged)?,
+            floor: Some(from_real(&self.other)?),
+            ceiling: Some(from_real(&self.noise)?),
+        })
+    }
+}
