@@ -98,11 +98,12 @@ fn describe_card(card: &ModelCard) -> String {
 }
 
 fn describe_evaluation(evaluation: &Evaluation) -> String {
-    let Evaluation { about, data, count, metrics } = evaluation;
+    let Evaluation { about, data, count, compared, metrics } = evaluation;
+    let compared = compared.map(|compared| format!(" (distances: {compared})")).unwrap_or_default();
     let metric = |(name, Measured { value, floor, .. }): (&String, &Measured)| {
         format!("{name} {value:.4}{}", floor.map(|floor| format!(" (real ones {floor:.4})")).unwrap_or_default())
     };
-    format!("{about}: {} of {count} beside {data}", metrics.iter().map(metric).collect::<Vec<_>>().join(", "))
+    format!("{about}: {} of {count}{compared} beside {data}", metrics.iter().map(metric).collect::<Vec<_>>().join(", "))
 }
 
 fn describe_value(value: &ValueInfoProto) -> String {

@@ -46,11 +46,16 @@ pub fn verify(model: &[u8], network: &dyn Exportable, library: Option<&Path>) ->
     Ok(verification)
 }
 
-/// Verifies a finished file against candle with the weights that the file itself holds.
+/// Verifies a finished file against candle with the weights that the file itself holds. Fails, too, where the card says
+/// other things of the model than these.
 pub fn verify_file(model: &[u8], library: Option<&Path>) -> Result<Verification> {
     let card = ModelCard::from_model(model)?;
     let weights = Weights::from_model(model, &card)?;
-    verify(model, &*models::of_network(&weights.network()?)?, library)
+    let network = models::of_network(&weights.network()?)?;
+    if (network.kind(), network.picture()) != (card.kind, card.picture) {
+        return Err(Error::Verification("the card describes another model than the file's own weights make".into()));
+    }
+    verify(model, &*network, library)
 }
 
 fn to_runtime(tensor: &Tensor) -> Result<easel_runtime::Tensor> {

@@ -56,6 +56,7 @@ export interface ModelCard {
         about: string;
         data: string;
         count: number;
+        compared?: number;
         metrics: Record<string, { value: number; floor?: number; ceiling?: number }>;
     }[];
 }

@@ -2,7 +2,7 @@
 
 use easel_runtime::denoiser::{Denoiser, Draw};
 use easel_runtime::generator::{generate, latents};
-use easel_runtime::{Engine, ModelCard, Picture, Result, Tensor};
+use easel_runtime::{Engine, Error, ModelCard, Picture, Result, Tensor};
 use js_sys::Uint8Array;
 use wasm_bindgen::prelude::*;
 
@@ -15,6 +15,9 @@ use crate::session::Session;
 
 /// The most pictures that are given to the engine at once; it bounds the memory of a large request.
 const BATCH: usize = 64;
+
+/// The most pictures of a denoiser that one call makes: they are kept until all are done.
+const MOST: u64 = 1 << 12;
 
 /// A model and the engine that runs it. One call at a time: a second one while one is on its way fails.
 #[wasm_bindgen]
@@ -67,6 +70,10 @@ impl Model {
         options: Option<SampleOptions>,
     ) -> JsResult<Pictures> {
         let denoiser = Denoiser::new(&self.card).map_err(to_js)?;
+        let wanted = labels.len() as u64 * u64::from(count);
+        if wanted > MOST {
+            return Err(to_js(Error::Sampling(format!("{wanted} pictures at once; ask for {MOST} at most"))));
+        }
         let of = |label| (first..first.saturating_add(count)).map(move |number| Draw { label, seed, number });
         let draws: Vec<Draw> = labels.into_iter().flat_map(|label| of(label as usize)).collect();
         let pictures = sample(&denoiser, self.session.clone(), &draws, options, BATCH).await?;

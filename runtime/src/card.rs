@@ -2,10 +2,14 @@
 //!
 //! It is JSON under the metadata key [`METADATA_KEY`]. With it a runtime needs nothing beside the file.
 
-use serde::{Deserialize, Serialize};
-use serde_json::Value;
+mod evaluation;
+
 use std::collections::BTreeMap;
 
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+pub use self::evaluation::{Evaluation, Measured};
 use crate::{Error, Result, Schedule, onnx};
 
 /// The key of the card in `metadata_props`.
@@ -43,32 +47,6 @@ pub struct ModelCard {
     /// What the model makes.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub sample: Option<Sample>,
-}
-
-/// A measurement of what a model makes, as `train eval --json` writes it.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub struct Evaluation {
-    /// What was measured, for people: `DDIM, 50 steps`.
-    pub about: String,
-    /// The data that it was compared with.
-    pub data: String,
-    /// The number of pictures.
-    pub count: u64,
-    /// The results by name.
-    pub metrics: BTreeMap<String, Measured>,
-}
-
-/// A number that was measured.
-#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
-pub struct Measured {
-    /// The number.
-    pub value: f64,
-    /// What real pictures get in place of the model's.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub floor: Option<f64>,
-    /// What noise gets.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub ceiling: Option<f64>,
 }
 
 /// A picture that the model made, to be shown beside its title.
@@ -333,6 +311,9 @@ impl ModelCard {
             {
                 bad(format!("{} names for {class_count} classes", self.classes.len()))
             }
+            &Kind::Denoiser { class_count, null_label: Some(null), .. } if null != class_count => {
+                bad(format!("{null} as the label of any of {class_count} classes; it is the number after theirs"))
+            }
             Kind::Denoiser { schedule, .. } => {
                 schedule.schedule().map(drop).or_else(|error| bad(format!("its noise schedule: {error}")))
             }
@@ -365,6 +346,7 @@ mod tests {
                 about: "DDIM".into(),
                 data: "digits".into(),
                 count: 100,
+                compared: None,
                 metrics: [("accuracy".to_string(), Measured { value: 0.5, floor: Some(1.0), ceiling: None })].into(),
             }],
             sample: None,

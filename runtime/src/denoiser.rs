@@ -132,7 +132,6 @@ impl Denoiser {
     /// Fails where a request cannot be met: no pictures, a label out of range, a number of steps that the schedule does
     /// not have, a guidance that is no finite number or that the network was not trained for.
     pub fn check(&self, request: &Request) -> Result<()> {
-        let refuse = |what: String| Err(Error::Sampling(what));
         let Request { draws, sampler, steps, guidance } = request;
         if draws.is_empty() {
             return refuse("no pictures are asked for; give a class for each".into());
@@ -140,7 +139,7 @@ impl Denoiser {
         if let Some(Draw { label, .. }) = draws.iter().find(|draw| draw.label >= self.classes) {
             return refuse(format!("there is no class {label}; give one from 0 to {}", self.classes - 1));
         }
-        if !guidance.is_finite() {
+        if !(*guidance as f32).is_finite() {
             return refuse(format!("the guidance is {guidance}; give a finite number, 1 for none"));
         }
         if *guidance != 1.0 && self.null_label.is_none() {
@@ -193,9 +192,13 @@ impl Denoiser {
                 let options = Ddim { times: schedule.spaced(*steps)?, eta };
                 ddim(schedule, &options, x, denoise, noise, watch).await?
             }
-            Sampler::DpmSolver => dpm_solver(schedule, &schedule.spaced_by_signal(*steps)?, x, denoise, watch).await?,
+            Sampler::DpmSolver => dpm_solver(schedule, &schedule.trailing(*steps)?, x, denoise, watch).await?,
         };
-        pictures(&x.to_tensor()?)
+        let x = x.to_tensor()?;
+        if !x.as_f32()?.iter().all(|value| value.is_finite()) {
+            return refuse("the numbers grew beyond all bounds; try less guidance, or another sampler".into());
+        }
+        pictures(&x)
     }
 
     /// The noise that the model finds in x at time t, guided.
@@ -222,6 +225,10 @@ impl Denoiser {
         }
         Ok(found)
     }
+}
+
+fn refuse<T>(what: String) -> Result<T> {
+    Err(Error::Sampling(what))
 }
 
 /// What is seen of x in noise space, `[-1, 1]` and beyond: the same in `[0, 1]`.

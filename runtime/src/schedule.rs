@@ -29,7 +29,7 @@ impl Schedule {
         Self::new((0..steps).map(|t| start + slope * t as f64).collect())
     }
 
-    /// Any betas. Fails where there is none, or one is not in (0, 1).
+    /// Any betas. Fails where there is none, one is not in (0, 1), or they leave all of the picture or nothing of it.
     pub fn new(betas: Vec<f64>) -> Result<Self> {
         if betas.is_empty() {
             return Err(Error::Sampling("a noise schedule needs a step at least".into()));
@@ -41,7 +41,14 @@ impl Schedule {
             *product *= 1.0 - beta;
             Some(*product)
         });
-        Ok(Self { alpha_bars: alpha_bars.collect(), betas })
+        let alpha_bars: Vec<f64> = alpha_bars.collect();
+        // Of neither can a picture be told from noise in float32: samplers divide by both.
+        if let Some(bar) = alpha_bars.iter().find(|bar| !(1e-12..1.0).contains(*bar)) {
+            return Err(Error::Sampling(format!(
+                "a noise schedule leaves {bar} of the picture's variance; it must be between 1e-12 and 1"
+            )));
+        }
+        Ok(Self { alpha_bars, betas })
     }
 
     /// The number of times.
@@ -71,29 +78,22 @@ impl Schedule {
         0.5 * libm::log(bar / (1.0 - bar))
     }
 
-    /// `count` rising times from 0 to the last one whose [`log_signal`](Self::log_signal)s are as evenly spaced as whole
-    /// times allow (Lu et al. 2022, arXiv 2206.00927, section 4.3); a single one is the last. Fails where there are not so
-    /// many.
-    pub fn spaced_by_signal(&self, count: usize) -> Result<Vec<usize>> {
-        self.check_count(count)?;
-        let last = self.steps() - 1;
-        let (high, low) = (self.log_signal(0), self.log_signal(last));
-        let mut times = vec![last; count];
-        for index in (0..count - 1).rev() {
-            let wanted = high + (low - high) * index as f64 / (count - 1) as f64;
-            let after = (0..=last).find(|&t| self.log_signal(t) <= wanted).unwrap_or(last);
-            let nearer = |t: usize| (self.log_signal(t) - wanted).abs();
-            let nearest = if after > 0 && nearer(after - 1) < nearer(after) { after - 1 } else { after };
-            times[index] = nearest.min(times[index + 1] - 1).max(index);
-        }
-        Ok(times)
-    }
-
-    /// `count` times as far apart as whole steps allow, from 0 on: 0, 100, .., 900 for 10 of 1000. Fails where there are
-    /// not so many.
+    /// `count` times as far apart as whole steps allow, from 0 on: 0, 100, .., 900 for 10 of 1000; a single one is the
+    /// last. Fails where there are not so many.
     pub fn spaced(&self, count: usize) -> Result<Vec<usize>> {
         self.check_count(count)?;
+        if count == 1 {
+            return Ok(vec![self.steps() - 1]);
+        }
         Ok((0..count).map(|index| index * self.steps() / count).collect())
+    }
+
+    /// `count` times as far apart as whole steps allow, up to the last, where all is noise: 99, 199, .., 999 for 10 of
+    /// 1000 (Lin et al. 2023, arXiv 2305.08891, section 3.3). Fails where there are not so many.
+    pub fn trailing(&self, count: usize) -> Result<Vec<usize>> {
+        self.check_count(count)?;
+        let steps = self.steps();
+        Ok((1..=count).map(|index| (2 * index * steps + count) / (2 * count) - 1).collect())
     }
 
     fn check_count(&self, count: usize) -> Result<()> {
@@ -125,22 +125,19 @@ mod tests {
         assert_eq!(schedule.spaced(10).unwrap(), [0, 100, 200, 300, 400, 500, 600, 700, 800, 900]);
         assert_eq!(schedule.spaced(1000).unwrap().len(), 1000);
         assert_eq!(schedule.spaced(3).unwrap(), [0, 333, 666]);
+        assert_eq!(schedule.spaced(1).unwrap(), [999]);
         assert!(schedule.spaced(1001).unwrap_err().to_string().contains("from 1 to 1000"));
         assert!(schedule.spaced(0).is_err());
     }
 
     #[test]
-    fn signals_are_evenly_spaced() {
+    fn trailing_times_end_at_the_last() {
         let schedule = Schedule::linear(1000, 1e-4, 0.02).unwrap();
-        let times = schedule.spaced_by_signal(10).unwrap();
-        assert_eq!((times[0], times[9]), (0, 999));
-        let lengths: Vec<_> =
-            times.windows(2).map(|pair| schedule.log_signal(pair[0]) - schedule.log_signal(pair[1])).collect();
-        assert!(lengths.iter().all(|length| (0.8..1.4).contains(length)), "{times:?} {lengths:?}");
-        assert_eq!(schedule.spaced_by_signal(1000).unwrap(), (0..1000).collect::<Vec<_>>());
-        assert!(schedule.spaced_by_signal(500).unwrap().is_sorted_by(|a, b| a < b));
-        assert_eq!(schedule.spaced_by_signal(1).unwrap(), [999]);
-        assert!(schedule.spaced_by_signal(1001).is_err());
+        assert_eq!(schedule.trailing(10).unwrap(), [99, 199, 299, 399, 499, 599, 699, 799, 899, 999]);
+        assert_eq!(schedule.trailing(3).unwrap(), [332, 666, 999]);
+        assert_eq!(schedule.trailing(1).unwrap(), [999]);
+        assert_eq!(schedule.trailing(1000).unwrap(), (0..1000).collect::<Vec<_>>());
+        assert!(schedule.trailing(0).is_err() && schedule.trailing(1001).is_err());
     }
 
     #[test]
@@ -157,5 +154,8 @@ mod tests {
         assert!(Schedule::linear(0, 0.1, 0.2).is_err());
         assert!(Schedule::linear(10, 0.0, 0.2).is_err());
         assert!(Schedule::linear(10, 0.1, f64::NAN).is_err());
+        let error = |betas: Vec<f64>| Schedule::new(betas).unwrap_err().to_string();
+        assert!(error(vec![0.9; 1000]).contains("of the picture's variance"));
+        assert!(error(vec![1e-300; 3]).contains("leaves 1 of the picture's variance"));
     }
 }

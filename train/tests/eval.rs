@@ -140,7 +140,7 @@ fn a_denoiser_is_judged_by_class() {
     digits(&data, 10, 60);
     let more = ["-n", "20", "--steps", "2"];
     let (said, table) = success(&eval(&run, &data, &more));
-    assert!(said.contains("by dpm-solver in 2 steps: 20 pictures beside 60 real ones from digits"), "{said}");
+    assert!(said.contains("dpm-solver, 2 steps: 20 pictures beside 60 real ones from digits"), "{said}");
     assert!(said.contains("warning: 20 pictures have no full covariance"), "{said}");
     let names: Vec<_> = table.lines().map_while(|line| line.split_whitespace().next()).collect();
     assert_eq!(names, ["metric", "accuracy", "frechet"]);

@@ -100,15 +100,18 @@ export class Easel {
         if (signal?.aborted) return Promise.reject(signal.reason);
         const worker = (this.#worker ??= this.#start());
         const id = this.#next++;
-        return new Promise((resolve, reject) => {
+        const end = () => {
+            const waiting = this.#waiting.get(id);
+            if (!this.#waiting.delete(id)) return;
+            worker.postMessage({ id, end: true } satisfies Request);
+            waiting?.reject(signal?.reason);
+        };
+        signal?.addEventListener("abort", end);
+        const answered = new Promise<ReturnType<Calls[C]>>((resolve, reject) => {
             this.#waiting.set(id, { resolve, reject, onProgress });
             worker.postMessage({ id, call, argument } as Request);
-            signal?.addEventListener("abort", () => {
-                if (!this.#waiting.delete(id)) return;
-                worker.postMessage({ id, end: true } satisfies Request);
-                reject(signal.reason);
-            });
         });
+        return answered.finally(() => signal?.removeEventListener("abort", end));
     }
 
     #start(): Worker {

@@ -105,15 +105,20 @@ async function draw({ seed, count }: DrawRequest): Promise<Drawing> {
 }
 
 async function sample({ labels, seed, count, ...options }: SampleRequest, caller: Caller): Promise<Sampled> {
+    const odd = [...labels, count].find((number) => !Number.isInteger(number) || number < 0);
+    if (odd !== undefined) throw new Error(`${odd} is no label and no count of pictures; give whole numbers`);
     let told = -Infinity;
     const onStep = async (step: Step) => {
         const now = performance.now();
-        if (now - told >= MILLISECONDS_A_STEP || step.done === step.of) {
-            told = now;
-            const { done, of, first } = step;
-            caller.tell({ what: "step", done, of, first, ...pixels(step.pictures()) });
+        try {
+            if (now - told >= MILLISECONDS_A_STEP || step.done === step.of) {
+                told = now;
+                const { done, of, first } = step;
+                caller.tell({ what: "step", done, of, first, ...pixels(step.pictures()) });
+            }
+        } finally {
+            step.free();
         }
-        step.free();
         await nextTask();
     };
     const { signal } = caller;

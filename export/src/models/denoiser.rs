@@ -90,8 +90,9 @@ impl Exportable for Told {
             .map(|batch| {
                 let mut random = Random::new(batch as u64, 0);
                 let x = random.normals(batch * sizes.channels * side * side);
-                let below = |bound: usize, at: usize| (at * bound / batch + bound / (2 * batch)) as i64;
-                let ints = |bound| Tensor::from_iter((0..batch).map(|at| below(bound, at)), &Device::Cpu);
+                // From the first to the last.
+                let among = |bound: usize, at: usize| (at * (bound - 1) / (batch - 1).max(1)) as i64;
+                let ints = |bound| Tensor::from_iter((0..batch).map(|at| among(bound, at)), &Device::Cpu);
                 let x = Tensor::from_vec(x, (batch, sizes.channels, side, side), &Device::Cpu)?;
                 Ok(vec![("x", x), ("t", ints(steps)?), ("label", ints(sizes.labels)?)])
             })

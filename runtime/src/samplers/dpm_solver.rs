@@ -73,9 +73,9 @@ mod tests {
     #[test]
     fn more_steps_come_nearer_by_their_square() {
         let schedule = Schedule::linear(1000, 1e-4, 0.02).unwrap();
-        let of = |count| error(&schedule.spaced_by_signal(count).unwrap(), &schedule);
-        let (ten, twenty, forty) = (of(10), of(20), of(40));
-        assert!(ten < 0.02 && twenty < ten && forty < 0.3 * twenty, "{ten} {twenty} {forty}");
+        let of = |count| error(&schedule.trailing(count).unwrap(), &schedule);
+        let (twenty, forty, eighty) = (of(20), of(40), of(80));
+        assert!(twenty < 0.05 && forty < 0.25 * twenty && eighty < 0.25 * forty, "{twenty} {forty} {eighty}");
     }
 
     #[test]

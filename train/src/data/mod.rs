@@ -230,8 +230,15 @@ fn on_all_cores<T: Send>(work: impl FnOnce() -> T + Send) -> T {
 
 fn load_here(source: &Source, format: PictureFormat) -> Result<Pictures> {
     let path = match source {
-        Source::Scenes(count) => return Ok(scenes::scenes(count.unwrap_or(SCENES), 0, format)),
-        Source::Synthetic => return Ok(synthetic::digits(synthetic::COUNT, synthetic::SEED, format)),
+        Source::Scenes(count) => {
+            let count = count.unwrap_or(SCENES);
+            check_total(Path::new(&source.to_string()), count, format)?;
+            return Ok(scenes::scenes(count, 0, format));
+        }
+        Source::Synthetic => {
+            check_total(Path::new(&source.to_string()), synthetic::COUNT, format)?;
+            return Ok(synthetic::digits(synthetic::COUNT, synthetic::SEED, format));
+        }
         Source::Path(path) => path,
     };
     let kind = std::fs::metadata(path).map_err(|error| {

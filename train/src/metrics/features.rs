@@ -39,7 +39,7 @@ impl Features {
         Ok(Self { values, width })
     }
 
-    /// Those that a classifier, which is on the device, has of pictures of its [`format`].
+    /// Those that a classifier, which is on the device, has of pictures of its [`format()`].
     pub fn of(pictures: &Pictures, classifier: &Lenet, device: &Device) -> Result<Self> {
         let PictureFormat { channels, height, width } = pictures.format;
         let all: Vec<u32> = (0..pictures.len() as u32).collect();
@@ -84,7 +84,7 @@ pub struct Samples {
 
 impl Samples {
     /// Draws as many as possible, at most half of the real pictures, at random. Both sets are of the classifier's
-    /// [`format`]; the same ones and seed give the same samples. Fails where two of each cannot be drawn.
+    /// [`format()`]; the same ones and seed give the same samples. Fails where two of each cannot be drawn.
     pub fn draw(judged: &Pictures, real: &Pictures, classifier: &Lenet, device: &Device, seed: u64) -> Result<Self> {
         let count = judged.len().min(real.len() / 2);
         if count < 2 {

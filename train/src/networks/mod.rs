@@ -75,11 +75,11 @@ impl Network {
                 Self::ProganFolded(progan::Folded::new(params.root(), sizes, stage)?)
             }
             denoiser::ARCHITECTURE => {
-                let (sizes, task) = (denoiser::Sizes::read(architecture)?, denoiser::Task::read(architecture)?);
+                let (sizes, task) = denoiser::read(architecture)?;
                 Self::Denoiser { network: Box::new(denoiser::Denoiser::new(params.root(), sizes)?), task }
             }
             denoiser::FOLDED => {
-                let (sizes, task) = (denoiser::Sizes::read(architecture)?, denoiser::Task::read(architecture)?);
+                let (sizes, task) = denoiser::read(architecture)?;
                 Self::DenoiserFolded { network: Box::new(denoiser::Folded::new(params.root(), sizes)?), task }
             }
             style::ARCHITECTURE => {

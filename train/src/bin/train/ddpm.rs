@@ -51,7 +51,7 @@ struct Flags {
     /// `synthetic`
     #[arg(long, value_name = "DIR|FILE|synthetic")]
     data: Option<String>,
-    /// Steps in all; 12,000 with the preset `light`
+    /// Steps in all; 16,000 with the preset `light`
     #[arg(long, value_name = "N", conflicts_with = "epochs", value_parser = clap::value_parser!(u64).range(1..))]
     steps: Option<u64>,
     /// In place of steps: how often the whole data is seen; 100 with the preset `classic`
@@ -97,7 +97,8 @@ struct Flags {
     /// The most that a time's signal-to-noise ratio counts in the loss, 5 in the paper; 0, unless told: all times alike
     #[arg(long, value_name = "X")]
     min_snr: Option<f64>,
-    /// Withhold the class of this part of the pictures, so that sampling can be guided; 0.1 in the presets
+    /// Withhold the class of this part of the pictures, so that sampling can be guided, as it then is
+    /// unless told otherwise; 0.1 in the presets
     /// light and quick, 0 in classic
     #[arg(long, value_name = "X")]
     label_dropout: Option<f64>,
@@ -107,10 +108,12 @@ struct Flags {
     /// How it goes: constant, or falling to 0 at the run's end
     #[arg(long, value_enum)]
     lr_shape: Option<LrShape>,
-    /// Decay of the averaged weights, which are sampled and exported; 0.999 unless told, 0: the last weights alone
+    /// Decay of the averaged weights, which are sampled and exported; 0.999 unless told (quick:
+    /// 0.99), 0: the last weights alone
     #[arg(long, value_name = "X")]
     average: Option<f64>,
-    /// A grid of samples every so many steps, every ten epochs unless told; 0: at the end only
+    /// A grid of samples every so many steps; unless told every ten epochs, every 500 steps with the preset light,
+    /// every 100 with quick; 0: at the end only
     #[arg(long, value_name = "N")]
     sample_every: Option<u64>,
     /// Steps of DPM-Solver++ for a sample

@@ -30,6 +30,15 @@ pub const ARCHITECTURE: &str = "denoiser";
 /// Height and width are multiples of this, since the network halves them four times.
 pub const MULTIPLE: usize = 16;
 
+/// The largest height and width of pictures.
+pub const LARGEST: usize = 1024;
+
+/// The most channels at the full size.
+pub const WIDEST: usize = 1 << 12;
+
+/// The most of everything else that a network can have.
+pub const MOST: usize = 1 << 17;
+
 /// The halvings.
 const LEVELS: usize = 4;
 
@@ -78,14 +87,15 @@ impl Default for Sizes {
 }
 
 impl Sizes {
-    /// Fails where a size is 0, or pictures are neither grey nor RGB.
+    /// Fails where a size is 0 or too large, or pictures are neither grey nor RGB.
     fn check(&self) -> Result<()> {
         let Self { channels, labels, times, base, embedding, hidden, .. } = *self;
-        if matches!(channels, 1 | 3) && ![labels, times, base, embedding, hidden].contains(&0) {
+        let some = [labels, times, embedding, hidden].into_iter().all(|size| (1..=MOST).contains(&size));
+        if matches!(channels, 1 | 3) && some && (1..=WIDEST).contains(&base) {
             return Ok(());
         }
         Err(Error::Config(format!(
-            "there is no denoiser of {self:?}: give it 1 or 3 channels, and at least 1 of everything else"
+            "there is no denoiser of {self:?}: give it 1 or 3 channels, a base from 1 to {WIDEST}, and from 1 to {MOST} of everything else"
         )))
     }
 
@@ -150,6 +160,13 @@ impl Sizes {
         let sizes = Self { channels, labels, base, embedding, hidden, conditioning, ..Self::default() };
         (sizes.check().is_ok() && told == time::width(&sizes)).then_some(sizes)
     }
+}
+
+/// The sizes and the task that a checkpoint or a card tells. Fails where one is missing or absurd, or they do not fit each
+/// other.
+pub fn read(from: &Architecture) -> Result<(Sizes, Task)> {
+    let (sizes, task) = (Sizes::read(from)?, Task::read(from)?);
+    sizes.check().and_then(|()| task.check(&sizes)).map(|()| (sizes, task))
 }
 
 /// The denoiser.

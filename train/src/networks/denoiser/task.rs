@@ -4,7 +4,7 @@ use easel_runtime::card::{Architecture, NoiseSchedule, Prediction};
 use serde::{Deserialize, Serialize};
 use serde_json::Value as Json;
 
-use super::Sizes;
+use super::{LARGEST, MULTIPLE, Sizes};
 use crate::{Error, Result};
 
 /// The key in an architecture.
@@ -47,6 +47,25 @@ impl Task {
                 .map_err(|error| Error::Checkpoint(format!("the denoiser's task cannot be read: {error}")))
         };
         from.sizes.get(KEY).map_or_else(|| Ok(Self::classic()), read)
+    }
+
+    /// Fails where a network of these sizes cannot have this task.
+    pub fn check(&self, sizes: &Sizes) -> Result<()> {
+        let bad = |what: String| Err(Error::Checkpoint(format!("the denoiser's task: {what}")));
+        let (NoiseSchedule::Linear { steps, .. } | NoiseSchedule::Cosine { steps, .. }) = self.schedule;
+        if let Err(error) = self.schedule.schedule() {
+            return bad(error.to_string());
+        }
+        if steps != sizes.times {
+            return bad(format!("a schedule of {steps} times for a network that knows {}", sizes.times));
+        }
+        if !(MULTIPLE..=LARGEST).contains(&self.side) || !self.side.is_multiple_of(MULTIPLE) {
+            return bad(format!("pictures of {0}x{0}; sides are multiples of {MULTIPLE} up to {LARGEST}", self.side));
+        }
+        if self.null_label.is_some_and(|null| null + 1 != sizes.labels) || self.classes(sizes) == 0 {
+            return bad(format!("{:?} as the label of any class, of {} labels", self.null_label, sizes.labels));
+        }
+        Ok(())
     }
 
     /// The classes that a network of these sizes knows.

@@ -5,12 +5,13 @@ use easel_runtime::card::{NoiseSchedule, Prediction};
 use serde::{Deserialize, Serialize};
 
 use crate::data::PictureFormat;
-use crate::networks::denoiser::{Conditioning, MULTIPLE, Sizes};
+use crate::networks::denoiser::{Conditioning, LARGEST, MOST, MULTIPLE, Sizes, WIDEST};
 use crate::optim::{Schedule, Shape};
 use crate::{Error, Result};
 
 /// Betas of the linear schedule (Ho et al. 2020, section 4).
 const LINEAR: (f64, f64) = (1e-4, 0.02);
+const LINEAR_TIMES: usize = 1000;
 /// The offset of the cosine schedule (Nichol and Dhariwal 2021, section 3.2).
 const COSINE: f64 = 0.008;
 /// The steps in which the learning rate rises, where it falls afterwards and a run is long enough.
@@ -159,8 +160,8 @@ impl DdpmConfig {
             ("batch", self.batch, 2, 1 << 20),
             ("threads", self.threads, 1, 1 << 10),
             ("workers", self.workers, 0, 1 << 8),
-            ("base", self.base, 1, 1 << 12),
-            ("embedding", self.embedding, 1, 1 << 16),
+            ("base", self.base, 1, WIDEST),
+            ("embedding", self.embedding, 1, MOST),
             ("times", self.times, 1, 100_000),
             ("sample_steps", self.sample_steps, 1, self.times),
             ("keep", self.keep, 1, usize::MAX),
@@ -170,12 +171,12 @@ impl DdpmConfig {
                 return Err(Error::Config(format!("{name} is {value}; give a number from {least} to {most}")));
             }
         }
-        if !self.size.is_multiple_of(MULTIPLE) || !(MULTIPLE..=1 << 10).contains(&self.size) {
-            let below = (self.size / MULTIPLE * MULTIPLE).clamp(MULTIPLE, 1 << 10);
-            let above = self.size.next_multiple_of(MULTIPLE).clamp(MULTIPLE, 1 << 10);
+        if !self.size.is_multiple_of(MULTIPLE) || !(MULTIPLE..=LARGEST).contains(&self.size) {
+            let below = (self.size / MULTIPLE * MULTIPLE).clamp(MULTIPLE, LARGEST);
+            let above = self.size.next_multiple_of(MULTIPLE).clamp(MULTIPLE, LARGEST);
             let nearest = if below == above { below.to_string() } else { format!("{below} or {above}") };
             return Err(Error::Config(format!(
-                "size is {}; it must be a multiple of {MULTIPLE} up to 1024: the nearest is {nearest}",
+                "size is {}; it must be a multiple of {MULTIPLE} up to {LARGEST}: the nearest is {nearest}",
                 self.size
             )));
         }
@@ -227,6 +228,9 @@ impl DdpmConfig {
     /// The noise schedule by its formula.
     pub fn noise_schedule(&self) -> NoiseSchedule {
         let (steps, (start, end)) = (self.times, LINEAR);
+        // Fewer times add more noise each, so that as little is left of the picture at the last (Nichol and Dhariwal
+        // 2021, arXiv 2102.09672).
+        let [start, end] = [start, end].map(|beta| beta * LINEAR_TIMES as f64 / steps as f64);
         match self.noise {
             Noise::Linear => NoiseSchedule::Linear { steps, start, end },
             Noise::Cosine => NoiseSchedule::Cosine { steps, offset: COSINE },

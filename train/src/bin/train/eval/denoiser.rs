@@ -29,10 +29,10 @@ pub struct Sampling {
     #[arg(long, value_name = "N")]
     pub steps: Option<usize>,
     /// Of a denoiser: how much fresh noise each step of `ddim` adds, from 0 to 1; 0 unless told
-    #[arg(long, value_name = "X")]
+    #[arg(long, value_name = "X", allow_negative_numbers = true)]
     pub eta: Option<f64>,
     /// Of a denoiser: how far the class is followed, where it was trained for that; 1 is what was learnt, 1.5 unless told
-    #[arg(long, value_name = "X")]
+    #[arg(long, value_name = "X", allow_negative_numbers = true)]
     pub guidance: Option<f64>,
 }
 
@@ -112,6 +112,11 @@ impl Plan<'_> {
         }
         progress.finish();
         let mut about = format!("{sampler}, {steps} steps");
+        if let Sampler::Ddim { eta } = sampler
+            && eta != 0.0
+        {
+            about += &format!(", eta {eta}");
+        }
         if guidance != 1.0 {
             about += &format!(", guidance {guidance}");
         }

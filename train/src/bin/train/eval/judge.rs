@@ -103,7 +103,11 @@ impl<'a> Judge<'a> {
         }
         if as_json {
             let metrics = report::measures_json(&measures);
-            let mut object = json!({ "about": about, "data": real.name, "count": count, "compared": compared, "metrics": metrics, "made": facts });
+            let mut object =
+                json!({ "about": about, "data": real.name, "count": count, "metrics": metrics, "made": facts });
+            if compared < count {
+                object["compared"] = json!(compared);
+            }
             if let Some((made, _)) = &judged {
                 object["classes"] = json!(self.classes);
                 object["confusion"] = json!(made.confusion);
