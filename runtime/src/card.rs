@@ -389,6 +389,22 @@ mod tests {
     }
 
     #[test]
+    fn the_label_of_any_class_comes_after_theirs() {
+        let denoiser = |null_label| ModelCard {
+            kind: Kind::Denoiser {
+                class_count: 3,
+                schedule: NoiseSchedule::Linear { steps: 10, start: 0.01, end: 0.2 },
+                prediction: Prediction::Noise,
+                null_label,
+            },
+            ..card()
+        };
+        for (null_label, right) in [(None, true), (Some(3), true), (Some(1), false), (Some(4), false)] {
+            assert_eq!(ModelCard::from_json(&denoiser(null_label).to_json()).is_ok(), right, "{null_label:?}");
+        }
+    }
+
+    #[test]
     fn a_generator_is_no_stylizer() {
         let stylizer = ModelCard { kind: Kind::Stylizer, ..card() };
         assert!(stylizer.latent().unwrap_err().to_string().contains("stylizer"));

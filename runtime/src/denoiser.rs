@@ -336,6 +336,14 @@ mod tests {
     }
 
     #[test]
+    fn numbers_that_grow_beyond_all_bounds_make_no_picture() {
+        let (denoiser, mut engine) = denoiser(Prediction::Noise);
+        let wild = Request { guidance: 1e30, ..request(&[4]) };
+        let error = ready(denoiser.sample(&mut engine, &wild, |_| {})).unwrap_err().to_string();
+        assert!(error.contains("beyond all bounds"), "{error}");
+    }
+
+    #[test]
     fn nonsense_is_refused() {
         let (denoiser, _) = denoiser(Prediction::Noise);
         let error = |request: Request| denoiser.check(&request).unwrap_err().to_string();
@@ -344,6 +352,7 @@ mod tests {
         assert!(error(request(&[10])).contains("no class 10; give one from 0 to 9"));
         assert!(error(Request { steps: 1001, ..request(&[1]) }).contains("from 1 to 1000"));
         assert!(error(Request { steps: 0, ..request(&[1]) }).contains("from 1 to 1000"));
+        assert!(error(Request { guidance: 1e39, ..request(&[1]) }).contains("give a finite number"));
         assert!(error(Request { guidance: f64::NAN, ..request(&[1]) }).contains("guidance is NaN"));
         assert!(error(Request { sampler: Sampler::Ancestral, steps: 50, ..request(&[1]) }).contains("all 1000"));
         assert!(error(Request { sampler: Sampler::Ddim { eta: 2.0 }, ..request(&[1]) }).contains("eta is 2"));

@@ -73,3 +73,28 @@ impl Task {
         sizes.labels - usize::from(self.null_label.is_some())
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_task_that_does_not_fit_its_network_is_refused() {
+        let (sizes, task) =
+            (Sizes { labels: 11, ..Sizes::default() }, Task { null_label: Some(10), ..Task::classic() });
+        task.check(&sizes).unwrap();
+        assert_eq!(Task::read(&task.architecture(&sizes)).unwrap(), task);
+        let schedule = |steps| NoiseSchedule::Linear { steps, start: 1e-4, end: 0.02 };
+        for wrong in [
+            Task { schedule: schedule(10), ..task },
+            Task { schedule: NoiseSchedule::Linear { steps: 1000, start: 0.9, end: 0.9 }, ..task },
+            Task { null_label: Some(77), ..task },
+            Task { side: 0, ..task },
+            Task { side: 17, ..task },
+            Task { side: 1 << 32, ..task },
+        ] {
+            let error = wrong.check(&sizes).unwrap_err().to_string();
+            assert!(error.starts_with("the denoiser's task: "), "{error}");
+        }
+    }
+}
