@@ -131,11 +131,12 @@ async function begin(): Promise<void> {
     setLanguage(choices.language ?? browsersLanguage());
     showTab(list, choices.tab);
     let models: ModelEntry[] = [];
+    let missing: unknown;
     try {
         models = await shippedModels();
     } catch (error) {
         // Without them a model of the user's can still be opened.
-        showError(error);
+        missing = error;
     }
     const host: Host = {
         easel,
@@ -148,6 +149,7 @@ async function begin(): Promise<void> {
     tabs = [new DigitsTab(host, own("digits")), new WalkTab(host, own("walk"))];
     listen();
     await show();
+    if (missing !== undefined) showError(missing);
 }
 
 void begin().catch(showError);

@@ -107,6 +107,7 @@ export class DigitsForm {
         this.#drawing = drawing;
         const { draw, cancel } = words().digits;
         drawButton.textContent = drawing ? cancel : draw;
+        drawButton.classList.toggle("primary", !drawing);
         if (!drawing) step.hidden = true;
     }
 

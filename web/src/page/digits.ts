@@ -138,6 +138,8 @@ export class DigitsTab implements Tab {
         }
         this.#names = undefined;
         this.#layout();
+        this.#picker.show();
+        this.#gan.say();
     }
 
     #layout(denoiser = this.#slot.asked !== undefined): void {
@@ -205,6 +207,7 @@ export class DigitsTab implements Tab {
         };
         this.#stage.busy(true, true);
         this.#form.drawing(true);
+        this.#download.disabled = true;
         announce(says.drawing(this.#what(plan)));
         try {
             const labels = plan.cls === undefined ? this.#limits!.classes.map((_, index) => index) : [plan.cls];
@@ -219,13 +222,16 @@ export class DigitsTab implements Tab {
             this.#drawn = plan;
             this.#download.disabled = false;
             this.#label();
-            clearError();
+            clearError(this.#slot.as);
             announce(says.done(this.#what(plan), this.#slot.model!.engine.name));
             this.#host.ran();
         } catch (error) {
             if (!current()) return;
-            if (ender.signal.aborted) announce(says.cancelled(last?.done ?? 0, last?.of ?? plan.steps));
-            else showError(error);
+            if (ender.signal.aborted) {
+                const where = says.cancelled(last?.done ?? 0, last?.of ?? plan.steps);
+                this.#stage.label(where);
+                announce(where);
+            } else showError(error, this.#slot.as);
         } finally {
             if (current()) {
                 this.#ender = undefined;

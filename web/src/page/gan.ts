@@ -4,7 +4,7 @@ import type { Easel, EngineChoice } from "../easel.js";
 import { element } from "./elements.js";
 import { Latest } from "./latest.js";
 import type { ModelEntry } from "./models.js";
-import { showError } from "./notices.js";
+import { clearError, showError } from "./notices.js";
 import { Picker, Slot } from "./slot.js";
 import { Stage } from "./stage.js";
 import { words } from "./words.js";
@@ -52,8 +52,9 @@ export class GanSheet {
                 this.#drawn = { seed, count: sheet.count };
                 this.milliseconds = sheet.milliseconds / sheet.count;
                 this.say();
+                clearError(this.slot.as);
             } catch (error) {
-                showError(error);
+                showError(error, this.slot.as);
             } finally {
                 this.stage.busy(false);
             }

@@ -14,20 +14,26 @@ const time = element("time", HTMLElement);
 /** A failure that the page words itself, in its own language. */
 export class Problem extends Error {}
 
-/** Shows an error in one line, or takes the last one away. */
-export function showError(reason: unknown): void {
+/** Whose error is shown; undefined for the page's. */
+let blamed: string | undefined;
+
+/** Shows an error in one line. `owner` is whose it is, where something of that name can make it good. */
+export function showError(reason: unknown, owner?: string): void {
+    blamed = owner;
     // The notice is shown first: what appears with its text already in it is not read out everywhere.
     notice.hidden = false;
     error.lang = reason instanceof Problem ? document.documentElement.lang : "en";
     error.textContent = reason instanceof Error ? reason.message : String(reason);
 }
 
-export function clearError(): void {
+/** Takes the error away, unless it is another's than the `owner` whose work went well. */
+export function clearError(owner?: string): void {
+    if (owner !== undefined && blamed !== undefined && blamed !== owner) return;
     notice.hidden = true;
     error.textContent = "";
 }
 
-element("close-error", HTMLButtonElement).addEventListener("click", clearError);
+element("close-error", HTMLButtonElement).addEventListener("click", () => clearError());
 
 /** Says a sentence to screen readers. */
 export function announce(sentence: string): void {

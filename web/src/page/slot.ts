@@ -58,7 +58,8 @@ export class Slot {
 
     /** Asks for a shipped model, the first that fits where no name is given. It is loaded when it is needed. */
     choose(models: ModelEntry[], name: string | undefined): void {
-        const found = name === undefined ? this.fitting(models)[0] : models.find((model) => model.name === name);
+        const fitting = this.fitting(models);
+        const found = name === undefined ? fitting[0] : fitting.find((model) => model.name === name);
         if (!found) throw new Problem(name === undefined ? words().noModel : words().noModelNamed(name));
         this.#asked = found;
     }
@@ -88,7 +89,7 @@ export class Slot {
         const turn = ++this.#loads;
         const before = this.#asked;
         this.#asked = wanted;
-        clearError();
+        clearError(this.#role);
         this.#stage.busy(true);
         const name = fileOf(wanted);
         announce(words().loading(name));
@@ -107,7 +108,7 @@ export class Slot {
         } catch (error) {
             if (turn === this.#loads) {
                 this.#asked = before;
-                showError(error);
+                showError(error, this.#role);
             }
             return false;
         } finally {
@@ -125,7 +126,7 @@ export class Slot {
     }
 }
 
-/** Lists the models that fit a slot, where there are two at least. `change` is told what the user chooses. */
+/** Lists the models that fit a slot, where there is a choice. `change` is told what the user chooses. */
 export class Picker {
     readonly #field: HTMLElement;
     readonly #select: HTMLSelectElement;
@@ -155,9 +156,11 @@ export class Picker {
 
     /** Makes the list say what is loaded: one of them, a file of the user's, or nothing yet. */
     show(): void {
-        const { source } = this.#slot;
+        const { source, asked } = this.#slot;
         const own = source instanceof File;
-        this.#field.hidden = this.#models.length + Number(own) < 2;
+        // A single model is something to choose where the address asks for one that is not there.
+        const lost = source === undefined && asked === undefined && this.#models.length > 0;
+        this.#field.hidden = this.#models.length + Number(own) < 2 && !lost;
         this.#other.text = own ? words().ownModel(source.name) : words().chooseModel;
         this.#select.value = own ? "" : (source?.name ?? "");
     }

@@ -88,6 +88,7 @@ export class WalkTab implements Tab {
             this.#slot.choose(this.#host.models, this.#name);
             this.#chosen = true;
             this.#name = undefined;
+            this.#picker.show();
         }
         if (await this.#slot.ready()) await this.#begin();
     }
@@ -170,7 +171,7 @@ export class WalkTab implements Tab {
             this.#moved();
         } catch (error) {
             directionsHint.textContent = "";
-            if (this.#slot.model === model) showError(error);
+            if (this.#slot.model === model) showError(error, this.#slot.as);
         }
     }
 
@@ -191,10 +192,10 @@ export class WalkTab implements Tab {
             this.#latents = latents;
             await this.#frame();
             this.#stops.paint(await easel.render(joined(latents), this.#slot.as));
-            clearError();
+            clearError(this.#slot.as);
             this.#ends();
         } catch (error) {
-            showError(error);
+            showError(error, this.#slot.as);
         }
     }
 
@@ -213,7 +214,7 @@ export class WalkTab implements Tab {
     /** Draws the picture of where the walk is. */
     #frame(): Promise<void> {
         return this.#frames.ask(async () => {
-            const z = this.#point();
+            const z = (await this.#slot.ready()) && this.#point();
             if (!z) return;
             try {
                 const picture = await this.#host.easel.render(z, this.#slot.as);
@@ -225,7 +226,7 @@ export class WalkTab implements Tab {
                 this.#host.ran();
             } catch (error) {
                 this.#pause();
-                showError(error);
+                showError(error, this.#slot.as);
             }
         });
     }
@@ -233,7 +234,7 @@ export class WalkTab implements Tab {
     /** Draws what is at the sliders' ends. */
     #ends(): void {
         void this.#thumbnails.ask(async () => {
-            const here = this.#point();
+            const here = (await this.#slot.ready()) && this.#point();
             const directions = this.#directions;
             if (!here || !directions) return;
             const ends = directions.shares.flatMap((_, index) =>
@@ -245,16 +246,17 @@ export class WalkTab implements Tab {
             try {
                 this.#sliders.paint(await this.#host.easel.render(joined(ends), this.#slot.as));
             } catch (error) {
-                showError(error);
+                showError(error, this.#slot.as);
             }
         });
     }
 
-    /** The latent vector of where the walk is, pushed as the sliders say. */
+    /** The latent vector of where the walk is, pushed as the sliders say. None while the seeds' own are not there. */
     #point(): Float32Array | undefined {
         const { from, to, t } = leg(this.#settings.seeds, this.#settings.at);
         const [a, b] = [this.#latents[from], this.#latents[to]];
-        if (!a || !b) return undefined;
+        const dim = this.#slot.model?.card.latent?.dim;
+        if (a?.length !== dim || b?.length !== dim || !a || !b) return undefined;
         const z = slerp(a, b, t);
         const { vectors } = this.#directions ?? { vectors: new Float32Array(0) };
         this.#settings.pushes.forEach((push, index) => {
@@ -271,7 +273,7 @@ export class WalkTab implements Tab {
         const { from, to, t } = leg(seeds, at);
         const percent = Math.round(t * 100);
         const where = percent === 0 ? says.at(seeds[from]!) : says.between(seeds[from]!, seeds[to]!, percent);
-        element("walk-where", HTMLElement).textContent = where;
+        element("walk-where", HTMLElement).textContent = this.#stage.empty ? "" : where;
         position.value = String(at);
         position.setAttribute("aria-valuetext", where);
         this.#stage.label(this.#stage.empty ? words().nothingYet : says.picture(where));

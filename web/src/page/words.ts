@@ -29,7 +29,7 @@ const en = {
     listRefused: (status: string) => `The list of models cannot be fetched: ${status}`,
     noModel: "This page came without a model: open an .onnx file of yours.",
     noModelNamed: (name: string) =>
-        `This page has no model named ${name} for this: choose another, or open an .onnx file of yours.`,
+        `This page has no model named ${name} that fits here: choose another, or open an .onnx file of yours.`,
     noPng: "The picture cannot be written as PNG.",
     notCopied: "The browser does not let the page copy; the link is in the address bar.",
 
@@ -56,7 +56,7 @@ const en = {
         lead: "Noise, cleaned step by step until it is the digit that you asked for.",
         cls: "Which digit",
         all: "All",
-        allOf: (count: number) => `All ${count}`,
+        allOf: (count: number) => `all ${count} classes`,
         keys: "Or press a key from 0 to 9.",
         count: "How many",
         countEach: "Of each",
