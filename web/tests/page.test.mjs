@@ -98,6 +98,18 @@ test("the engine can be switched, for all tabs", async () => {
     await page.close();
 });
 
+test("the link is copied", async () => {
+    await browser.context.grantPermissions(["clipboard-read", "clipboard-write"]);
+    const { page } = await open(browser.context, `${site.origin}/?tab=walk`);
+    await page.getByLabel("Position").fill("0.5");
+    await page.locator("#walk-link").click();
+    await page.locator("#walk-link", { hasText: "Link copied" }).waitFor();
+    const copied = await page.evaluate(() => navigator.clipboard.readText());
+    assert.equal(copied, `${site.origin}/?tab=walk&seeds=1,2,3,4&at=0.5`);
+    await browser.context.clearPermissions();
+    await page.close();
+});
+
 test("tabs by keyboard, and in the address", async () => {
     const { page } = await open(browser.context, `${site.origin}/?tab=walk`);
     const [digits, walk] = [page.getByRole("tab", { name: "Digits" }), page.getByRole("tab", { name: "Latent walk" })];
@@ -177,6 +189,8 @@ test("files go to the tab that suits their kind", async () => {
     assert.equal(await page.getByRole("tab", { selected: true }).textContent(), "Digits");
     await drawn(page);
     assert.equal(await page.locator("#digits-model option:checked").textContent(), "mine.onnx (yours)");
+    assert.equal(await page.locator("#digits-link").getAttribute("title"), "A link cannot bring your file along.");
+    assert.ok(await page.locator("#digits-link").isDisabled());
 
     const before = await sheet(page, "gan-sheet");
     await page.locator("#file").setInputFiles({ name: "gan.onnx", mimeType: "", buffer: model });

@@ -11,7 +11,7 @@ import { announce, clearError, type Running, showError } from "./notices.js";
 import { ofClasses, Sheet, square } from "./sheet.js";
 import { Picker, Slot } from "./slot.js";
 import { Stage } from "./stage.js";
-import type { Host, Tab } from "./tab.js";
+import { allowLink, type Host, type Tab } from "./tab.js";
 import { words } from "./words.js";
 
 export class DigitsTab implements Tab {
@@ -41,8 +41,9 @@ export class DigitsTab implements Tab {
         this.#picker = new Picker(element("digits-model-field", HTMLElement), this.#slot, host.models, (model) =>
             void this.#load(model),
         );
-        this.#slot.onSettled = () => this.#picker.show();
+        this.#slot.onSettled = () => this.#settled();
         this.#gan = new GanSheet(host.easel, host.models, engine, (model) => void this.#loadGan(model, host.engine()));
+        this.#gan.slot.onSettled = () => this.#settled();
         this.#form = new DigitsForm(fromQuery(query), {
             draw: () => void this.#draw(),
             cancel: () => this.#ender?.abort(),
@@ -112,8 +113,7 @@ export class DigitsTab implements Tab {
     /** Says everything anew, in the language that is set. */
     say(): void {
         this.#form.say(this.#limits);
-        this.#gan.say();
-        this.#picker.show();
+        this.#settled();
         this.#label();
         const { model } = this.#slot;
         if (model) showCard(element("digits-card", HTMLDListElement), model);
@@ -138,8 +138,14 @@ export class DigitsTab implements Tab {
         }
         this.#names = undefined;
         this.#layout();
+        this.#settled();
+    }
+
+    /** Says which models are there. */
+    #settled(): void {
         this.#picker.show();
         this.#gan.say();
+        allowLink(element("digits-link", HTMLButtonElement), [this.#slot.source, this.#gan.slot.source]);
     }
 
     #layout(denoiser = this.#slot.asked !== undefined): void {

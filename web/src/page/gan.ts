@@ -29,7 +29,6 @@ export class GanSheet {
         this.#easel = easel;
         this.slot = new Slot(easel, "gan", this.stage, engine);
         this.#picker = new Picker(element("gan-model-field", HTMLElement), this.slot, models, changed);
-        this.slot.onSettled = () => this.#picker.show();
     }
 
     get count(): number {

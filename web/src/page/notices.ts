@@ -49,11 +49,20 @@ export interface Running {
 
 /** Shows it in the badge. */
 export function showRunning(running: Running | undefined): void {
-    engineName.textContent = running?.engine.name ?? words().noEngine;
+    const [name, ...threads] = (running?.engine.name ?? words().noEngine).split(/(?=, )/);
+    engineName.replaceChildren(name!, ...threads.map(detail));
     const each = running?.milliseconds;
     time.textContent = each === undefined ? "" : words().each(duration(each));
     badge.dataset["engine"] = running?.engine.kind ?? "";
     badge.title = running?.engine.passedOver.join(". ") ?? "";
+}
+
+/** What narrow screens have no place for. */
+function detail(text: string): HTMLElement {
+    const span = document.createElement("span");
+    span.className = "threads";
+    span.textContent = text;
+    return span;
 }
 
 function duration(milliseconds: number): string {

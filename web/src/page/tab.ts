@@ -2,7 +2,7 @@
 
 import type { Easel, EngineChoice, ModelCard } from "../easel.js";
 import { currentAddress } from "./address.js";
-import type { ModelEntry } from "./models.js";
+import type { ModelEntry, Source } from "./models.js";
 import { announce, Problem, type Running, showError } from "./notices.js";
 import { words } from "./words.js";
 
@@ -38,6 +38,12 @@ export interface Tab {
     key?(key: string): boolean;
     /** The Worker, with all models, is gone. */
     lose(): void;
+}
+
+/** Says whether the address brings everything back: not where one of the models is a file of the user's. */
+export function allowLink(button: HTMLButtonElement, sources: (Source | undefined)[]): void {
+    button.disabled = sources.some((source) => source instanceof File);
+    button.title = button.disabled ? words().noLink : "";
 }
 
 /** Makes a button copy the page's address and say so. */

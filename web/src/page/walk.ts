@@ -12,7 +12,7 @@ import { Sliders } from "./sliders.js";
 import { Picker, Slot } from "./slot.js";
 import { Stage } from "./stage.js";
 import { Stops } from "./stops.js";
-import { copiesLink, type Host, type Tab } from "./tab.js";
+import { allowLink, copiesLink, type Host, type Tab } from "./tab.js";
 import { DIRECTIONS, fromQuery, leg, MOST_PUSH, toQuery, type WalkSettings } from "./walk-settings.js";
 import { words } from "./words.js";
 
@@ -24,6 +24,7 @@ const INERTIA = 0.9;
 const position = element("walk-position", HTMLInputElement);
 const playButton = element("walk-play", HTMLButtonElement);
 const downloadButton = element("walk-download", HTMLButtonElement);
+const linkButton = element("walk-link", HTMLButtonElement);
 const directionsHint = element("directions-hint", HTMLElement);
 
 export class WalkTab implements Tab {
@@ -57,7 +58,7 @@ export class WalkTab implements Tab {
         this.#picker = new Picker(element("walk-model-field", HTMLElement), this.#slot, host.models, (model) =>
             void this.#load(model),
         );
-        this.#slot.onSettled = () => this.#picker.show();
+        this.#slot.onSettled = () => this.#settled();
         this.#stops = new Stops(this.#settings.seeds, {
             change: (seeds) => void this.#seeds(seeds),
             go: (index) => this.#go(index),
@@ -75,7 +76,7 @@ export class WalkTab implements Tab {
             void this.#seeds(this.#stops.seeds);
         });
         element("walk-controls", HTMLFormElement).addEventListener("submit", (event) => event.preventDefault());
-        copiesLink(element("walk-link", HTMLButtonElement));
+        copiesLink(linkButton);
     }
 
     get running(): Running | undefined {
@@ -126,10 +127,15 @@ export class WalkTab implements Tab {
         this.#stops.say();
         this.#sliders.say();
         this.#where();
-        this.#picker.show();
+        this.#settled();
         if (this.#directions) directionsHint.textContent = says.directionsAbout;
         const { model } = this.#slot;
         if (model) showCard(element("walk-card", HTMLDListElement), model);
+    }
+
+    #settled(): void {
+        this.#picker.show();
+        allowLink(linkButton, [this.#slot.source]);
     }
 
     async #load(wanted: Source): Promise<void> {
