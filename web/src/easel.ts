@@ -1,13 +1,15 @@
-/** The engine's side of the page: a Worker that loads a model and draws with it, so that the page never freezes. */
+/** The engine's side of the page: a Worker that loads models and draws with them, so that the page never freezes. */
 
 import type {
     Call,
     Calls,
+    Counted,
     Drawing,
     EngineChoice,
     Loaded,
     ModelKind,
     Progress,
+    Rendered,
     Reply,
     Request,
     Sampled,
@@ -15,14 +17,19 @@ import type {
     SampleStep,
     Tellings,
 } from "./protocol.js";
+import type { Directions } from "./directions.js";
+import type { ModelCard } from "./wasm/easel_wasm.js";
 
+export type { Directions } from "./directions.js";
 export type {
+    Counted,
     Drawing,
     EngineChoice,
     EngineInUse,
     Loaded,
     ModelKind,
     Progress,
+    Rendered,
     Sampled,
     SampleRequest,
     SampleStep,
@@ -36,6 +43,8 @@ export interface LoadOptions {
     engine?: EngineChoice;
     /** What error messages call the model; by default its address or file name. */
     name?: string;
+    /** What further calls call the model, which takes the place of the one that was loaded as the same. */
+    as?: string;
     onProgress?: (progress: Progress) => void;
 }
 
@@ -52,33 +61,57 @@ interface Waiting {
     onProgress: ((progress: never) => void) | undefined;
 }
 
-/** One model at a time. Calls are answered in the order they were made. */
+/** What a model is called where the caller has only one. */
+const ONLY = "model";
+
+/**
+ * Models and what they draw. Calls that concern one model are answered in the order they were made; between the steps
+ * of a sampling, those that concern others are.
+ */
 export class Easel {
+    /** Told when the Worker failed: its models are gone, and calls on their way have been rejected. */
+    onLost: () => void = () => {};
+
     #worker: Worker | undefined;
     #waiting = new Map<number, Waiting>();
     #next = 0;
 
-    /** Loads a model from an address or a file, in place of the one before. When it fails, the one before stays. */
+    /** The card of a file of a kind that draws. No engine is started for it. */
+    inspect(file: Blob): Promise<ModelCard> {
+        return this.#ask("inspect", file);
+    }
+
+    /** Loads a model from an address or a file. When it fails, the one that it was to replace stays. */
     load(source: string | Blob, options: LoadOptions = {}): Promise<Loaded> {
         const name = options.name ?? (source instanceof File ? source.name : String(source));
         const address = typeof source === "string" ? new URL(source, document.baseURI).href : source;
-        const { kind = "generator", engine = "auto", onProgress } = options;
-        return this.#ask("load", { source: address, name, kind, engine }, onProgress);
+        const { kind = "generator", engine = "auto", as = ONLY, onProgress } = options;
+        return this.#ask("load", { source: address, name, kind, engine, as }, onProgress);
     }
 
     /** Draws the first `count` pictures of a seed (64 bits) into a grid. */
-    draw(seed: bigint, count: number): Promise<Drawing> {
-        return this.#ask("draw", { seed, count });
+    draw(seed: bigint, count: number, as = ONLY): Promise<Drawing> {
+        return this.#ask("draw", { as, seed, count });
     }
 
     /** Samples a denoiser: the first `count` pictures of a seed for each label, label after label. */
-    sample(request: SampleRequest, { onStep, signal }: Watching = {}): Promise<Sampled> {
-        return this.#ask("sample", request, onStep, signal);
+    sample(request: SampleRequest, { onStep, signal }: Watching = {}, as = ONLY): Promise<Sampled> {
+        return this.#ask("sample", { ...request, as }, onStep, signal);
+    }
+
+    /** A generator's pictures of given latent vectors. */
+    render(z: Float32Array, as = ONLY): Promise<Rendered> {
+        return this.#ask("render", { as, z });
+    }
+
+    /** The directions along which a generator of normal latent vectors changes its pictures most. */
+    directions(count: number, onProgress?: (progress: Counted) => void, as = ONLY): Promise<Directions> {
+        return this.#ask("directions", { as, count }, onProgress);
     }
 
     /** The model's output for given latent vectors, both as the elements of all pictures in a row. */
-    generateRaw(z: Float32Array): Promise<Float32Array> {
-        return this.#ask("generateRaw", z);
+    generateRaw(z: Float32Array, as = ONLY): Promise<Float32Array> {
+        return this.#ask("generateRaw", { as, z });
     }
 
     /** Standard normal numbers of a stream of a seed. */
@@ -140,6 +173,7 @@ export class Easel {
     #fail(reason: string): void {
         this.#worker?.terminate();
         this.#worker = undefined;
+        this.onLost();
         for (const waiting of this.#waiting.values()) waiting.reject(new Error(reason));
         this.#waiting.clear();
     }

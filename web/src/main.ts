@@ -1,217 +1,155 @@
-/** The page: a seed goes in, a sheet of pictures comes out. */
+/** The page: its tabs, and what they share: the engine, the language, the address, and files that are opened. */
 
-import { Easel, type EngineChoice, type Loaded } from "./easel.js";
+import { Easel, type EngineChoice } from "./easel.js";
+import { fromQuery, toQuery, writeAddress } from "./page/address.js";
+import { DigitsTab } from "./page/digits.js";
 import { onDrop } from "./page/drop.js";
 import { element } from "./page/elements.js";
-import { address, type ModelEntry, shippedModels } from "./page/models.js";
-import {
-    announce,
-    clearError,
-    hideProgress,
-    showError,
-    showModel,
-    showProgress,
-    showTime,
-} from "./page/notices.js";
-import {
-    fromAddress,
-    MOST_PICTURES,
-    parseCount,
-    parseEngine,
-    parseSeed,
-    randomSeed,
-    toAddress,
-} from "./page/settings.js";
-import { paint, pictures, save } from "./page/sheet.js";
+import { type ModelEntry, roleOf, shippedModels } from "./page/models.js";
+import { announce, clearError, showError, showRunning } from "./page/notices.js";
+import { parseEngine } from "./page/settings.js";
+import type { Host, Tab } from "./page/tab.js";
+import { makeTabs, showTab } from "./page/tabs.js";
+import { WalkTab } from "./page/walk.js";
+import { browsersLanguage, language, onLanguage, setLanguage, words } from "./page/words.js";
 
-const easel = new Easel();
-const settings = fromAddress(new URL(location.href));
+const NAMES = ["digits", "walk"] as const;
 
-const figure = element("figure", HTMLElement);
-const canvas = element("sheet", HTMLCanvasElement);
-const seedInput = element("seed", HTMLInputElement);
-const seedHint = element("seed-hint", HTMLElement);
-const countInput = element("count", HTMLInputElement);
-const countHint = element("count-hint", HTMLElement);
+const list = element("tabs", HTMLElement);
 const engineSelect = element("engine", HTMLSelectElement);
-const modelSelect = element("model", HTMLSelectElement);
+const languageButton = element("language", HTMLButtonElement);
 const fileInput = element("file", HTMLInputElement);
-const downloadButton = element("download", HTMLButtonElement);
 
-const otherModel = new Option("", "");
-otherModel.hidden = true;
-const seedHintText = seedHint.textContent;
+const query = new URL(location.href).searchParams;
+const choices = fromQuery(query, NAMES);
+const easel = new Easel();
+let tabs: Tab[] = [];
 
-type Source = ModelEntry | File;
+function open(): Tab | undefined {
+    return tabs.find(({ name }) => name === choices.tab);
+}
 
-/** What the engine has and where it came from, and what it was last asked to load. */
-let loaded: Loaded | undefined;
-let source: Source | undefined;
-let asked: Source | undefined;
-let loads = 0;
-
-/** Loads a model. When it fails, the one before stays, and so does its engine. */
-async function load(wanted: Source, engine: EngineChoice): Promise<void> {
-    const turn = ++loads;
-    asked = wanted;
-    clearError();
-    figure.setAttribute("aria-busy", "true");
-    const name = wanted instanceof File ? wanted.name : wanted.file;
-    announce(`Loading ${name}`);
+/** Brings the open tab on the screen and what is set into the address. */
+async function show(): Promise<void> {
+    showTab(list, choices.tab);
+    say();
+    const tab = open();
+    if (!tab) return;
+    changed();
+    showRunning(tab.running);
     try {
-        const result = await easel.load(wanted instanceof File ? wanted : address(wanted), {
-            engine,
-            name,
-            onProgress: (progress) => turn === loads && showProgress(progress),
-        });
-        [source, loaded] = [wanted, result];
-        settings.engine = engine;
-        if (turn !== loads) return;
-        showModel(result);
-        await draw();
+        await tab.show();
     } catch (error) {
-        if (turn === loads) showError(error);
-    } finally {
-        if (turn === loads) {
-            hideProgress();
-            figure.setAttribute("aria-busy", "false");
-            engineSelect.value = settings.engine;
-            showChoice();
-        }
+        element(choices.tab, HTMLElement).querySelectorAll("figure").forEach((figure) => (figure.ariaBusy = "false"));
+        showError(error);
     }
 }
 
-/** Draws what is set; while a drawing is on its way, only the last wish is kept. */
-let drawing: Promise<void> | undefined;
-let wish = false;
-
-function draw(): Promise<void> {
-    toAddress(settings);
-    showCommand();
-    wish = true;
-    drawing ??= drawWishes().finally(() => (drawing = undefined));
-    return drawing;
+function choose(name: string): void {
+    if (name === choices.tab) return;
+    open()?.hide();
+    choices.tab = name;
+    clearError();
+    void show();
 }
 
-async function drawWishes(): Promise<void> {
-    while (wish && loaded) {
-        wish = false;
-        const { seed, count } = settings;
-        figure.setAttribute("aria-busy", "true");
-        try {
-            const sheet = await easel.draw(seed, count);
-            paint(canvas, sheet, seed);
-            figure.classList.remove("empty");
-            showTime(sheet);
-            clearError();
-            downloadButton.disabled = false;
-            announce(`${pictures(count)} drawn from seed ${seed} with ${loaded.engine.name}`);
-        } catch (error) {
-            showError(error);
-        } finally {
-            figure.setAttribute("aria-busy", "false");
+function changed(): void {
+    const tab = open();
+    if (tab) writeAddress(toQuery(choices, tab.query()));
+}
+
+/** Changes to an engine; where that fails, the one before stays. */
+async function use(engine: EngineChoice): Promise<void> {
+    const tab = open();
+    if (tab && !(await tab.use(engine))) {
+        engineSelect.value = choices.engine;
+        return;
+    }
+    choices.engine = engine;
+    await show();
+}
+
+/** A model of the user's goes to the tab that suits it. */
+async function openFile(file: File): Promise<void> {
+    clearError();
+    announce(words().loading(file.name));
+    try {
+        const card = await easel.inspect(file);
+        const name = roleOf(card) === "walker" ? "walk" : "digits";
+        if (name !== choices.tab) {
+            open()?.hide();
+            choices.tab = name;
+            showTab(list, name);
+            say();
         }
+        await open()?.open(file, card);
+        changed();
+        showRunning(open()?.running);
+    } catch (error) {
+        showError(`${file.name}: ${error instanceof Error ? error.message : error}`);
     }
 }
 
-function showCommand(): void {
-    if (!source) return;
-    const file = source instanceof File ? source.name : source.file;
-    const quoted = /^[\w.-]+$/.test(file) ? file : `'${file.replaceAll("'", "'\\''")}'`;
-    const line = `sample -m ${quoted} -n ${settings.count} --seed ${settings.seed} -o grid.png`;
-    element("command-text", HTMLElement).textContent = line;
-    element("command", HTMLElement).hidden = false;
+/** Says what the page says itself, in the language that is set. */
+function say(): void {
+    const tab = choices.tab as (typeof NAMES)[number];
+    document.title = `${words()[tab].tab} · Easel`;
+    for (const option of engineSelect.options) option.text = words().engines[parseEngine(option.value)];
+    const other = language() === "en" ? { text: "中文", lang: "zh-Hans" } : { text: "English", lang: "en" };
+    [languageButton.textContent, languageButton.lang] = [other.text, other.lang];
+    for (const each of tabs) each.say();
+    showRunning(open()?.running);
 }
 
-function setSeed(seed: bigint | undefined): void {
-    mark(seedInput, seed !== undefined);
-    seedHint.textContent = seed === undefined ? "A whole number from 0 to 18446744073709551615." : seedHintText;
-    seedHint.classList.toggle("wrong", seed === undefined);
-    if (seed === undefined) return;
-    settings.seed = seed;
-    void draw();
-}
-
-function setCount(count: number | undefined): void {
-    mark(countInput, count !== undefined);
-    countHint.hidden = count !== undefined;
-    countHint.textContent = count === undefined ? `From 1 to ${MOST_PICTURES}.` : "";
-    countHint.classList.toggle("wrong", count === undefined);
-    if (count === undefined) return;
-    settings.count = count;
-    void draw();
-}
-
-function mark(input: HTMLInputElement, valid: boolean): void {
-    input.setAttribute("aria-invalid", String(!valid));
-}
-
-/** Makes the list of models say what is loaded: one of them, a file of the user's, or nothing yet. */
-function showChoice(): void {
-    const own = source instanceof File;
-    otherModel.text = own ? source!.name : "Choose a model";
-    modelSelect.value = own ? "" : (source?.name ?? "");
-}
-
-function openFile(file: File): void {
-    settings.model = undefined;
-    void load(file, settings.engine);
-}
-
-function listModels(models: ModelEntry[], chosen: ModelEntry): void {
-    modelSelect.replaceChildren(otherModel, ...models.map(({ name, title }) => new Option(title, name)));
-    modelSelect.value = chosen.name;
-    element("model-field", HTMLElement).hidden = models.length < 2;
-    modelSelect.addEventListener("change", () => {
-        const model = models.find(({ name }) => name === modelSelect.value);
-        if (!model) return;
-        settings.model = model === models[0] ? undefined : model.name;
-        void load(model, settings.engine);
-    });
-}
-
-async function begin(): Promise<void> {
-    seedInput.value = String(settings.seed);
-    countInput.value = String(settings.count);
-    engineSelect.value = settings.engine;
-    seedInput.addEventListener("input", () => setSeed(parseSeed(seedInput.value)));
-    countInput.addEventListener("input", () => setCount(parseCount(countInput.value)));
-    element("new-seed", HTMLButtonElement).addEventListener("click", () => {
-        const seed = randomSeed();
-        seedInput.value = String(seed);
-        setSeed(seed);
-    });
-    engineSelect.addEventListener("change", () => {
-        const again = source ?? asked;
-        if (again) void load(again, parseEngine(engineSelect.value));
-    });
-    downloadButton.addEventListener("click", () => {
-        save(canvas, `seed-${settings.seed}.png`).catch(showError);
+function listen(): void {
+    makeTabs(list, choose);
+    engineSelect.addEventListener("change", () => void use(parseEngine(engineSelect.value)));
+    languageButton.addEventListener("click", () => {
+        choices.language = language() === "en" ? "zh" : "en";
+        setLanguage(choices.language);
+        changed();
     });
     element("open", HTMLButtonElement).addEventListener("click", () => fileInput.click());
     fileInput.addEventListener("change", () => {
         const file = fileInput.files?.[0];
         // The same file can be chosen again after it was written anew.
         fileInput.value = "";
-        if (file) openFile(file);
+        if (file) void openFile(file);
     });
-    element("controls", HTMLFormElement).addEventListener("submit", (event) => event.preventDefault());
-    onDrop(element("drop", HTMLElement), openFile);
-
-    const models = await shippedModels();
-    const model = settings.model === undefined ? models[0] : models.find(({ name }) => name === settings.model);
-    if (!model) {
-        throw new Error(
-            settings.model === undefined
-                ? "This page came without a model: open an .onnx file of yours."
-                : `This page has no model named ${settings.model}: choose another, or open an .onnx file of yours.`,
-        );
-    }
-    listModels(models, model);
-    await load(model, settings.engine);
+    onDrop(element("drop", HTMLElement), (file) => void openFile(file));
+    document.addEventListener("keydown", (event) => {
+        const inField = event.target instanceof Element && event.target.closest("input:not([type=range]), select, textarea");
+        if (inField || event.ctrlKey || event.altKey || event.metaKey) return;
+        if (open()?.key?.(event.key)) event.preventDefault();
+    });
+    easel.onLost = () => tabs.forEach((tab) => tab.lose());
+    onLanguage(say);
 }
 
-begin().catch((error: unknown) => {
-    figure.setAttribute("aria-busy", "false");
-    showError(error);
-});
+async function begin(): Promise<void> {
+    engineSelect.value = choices.engine;
+    setLanguage(choices.language ?? browsersLanguage());
+    showTab(list, choices.tab);
+    let models: ModelEntry[] = [];
+    let missing: unknown;
+    try {
+        models = await shippedModels();
+    } catch (error) {
+        // Without them a model of the user's can still be opened.
+        missing = error;
+    }
+    const host: Host = {
+        easel,
+        models,
+        engine: () => choices.engine,
+        changed,
+        ran: () => showRunning(open()?.running),
+    };
+    const own = (name: string) => (name === choices.tab ? query : new URLSearchParams());
+    tabs = [new DigitsTab(host, own("digits")), new WalkTab(host, own("walk"))];
+    listen();
+    await show();
+    if (missing !== undefined) showError(missing);
+}
+
+void begin().catch(showError);

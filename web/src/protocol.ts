@@ -1,5 +1,6 @@
 /** What the page and its Worker say to each other. */
 
+import type { Directions } from "./directions.js";
 import type { ModelCard, SampleOptions } from "./wasm/easel_wasm.js";
 
 /** The kinds of model that draw. */
@@ -26,8 +27,13 @@ export interface Progress {
     total: number | undefined;
 }
 
+/** What a call is about: the model that was loaded as this. */
+export interface About {
+    as: string;
+}
+
 /** A model to load: an address, or a file that the user gave. */
-export interface LoadRequest {
+export interface LoadRequest extends About {
     source: string | Blob;
     /** What error messages call it. */
     name: string;
@@ -42,7 +48,7 @@ export interface Loaded {
     engine: EngineInUse;
 }
 
-export interface DrawRequest {
+export interface DrawRequest extends About {
     /** 64 bits. */
     seed: bigint;
     /** How many pictures, the first ones of the seed. */
@@ -85,6 +91,27 @@ export interface SampleStep extends Sampled {
     first: number;
 }
 
+/** Latent vectors, their elements in a row. */
+export interface LatentRequest extends About {
+    z: Float32Array;
+}
+
+/** What a generator makes of latent vectors. */
+export interface Rendered extends Sampled {
+    milliseconds: number;
+}
+
+export interface DirectionsRequest extends About {
+    count: number;
+}
+
+/** How many of the pictures that are needed have been made. */
+export interface Counted {
+    what: "pictures";
+    done: number;
+    of: number;
+}
+
 export interface NormalsRequest {
     seed: bigint;
     stream: bigint;
@@ -93,10 +120,13 @@ export interface NormalsRequest {
 
 /** What the Worker can be asked, and what it answers. */
 export interface Calls {
+    inspect: (file: Blob) => ModelCard;
     load: (request: LoadRequest) => Loaded;
     draw: (request: DrawRequest) => Drawing;
-    sample: (request: SampleRequest) => Sampled;
-    generateRaw: (z: Float32Array) => Float32Array;
+    sample: (request: SampleRequest & About) => Sampled;
+    render: (request: LatentRequest) => Rendered;
+    directions: (request: DirectionsRequest) => Directions;
+    generateRaw: (request: LatentRequest) => Float32Array;
     normals: (request: NormalsRequest) => Float32Array;
 }
 
@@ -106,7 +136,10 @@ export type Call = keyof Calls;
 export interface Tellings extends Record<Call, unknown> {
     load: Progress;
     sample: SampleStep;
+    directions: Counted;
 }
+
+export type Telling = Progress | SampleStep | Counted;
 
 /** Page to Worker: a call, or the wish that one be ended. */
 export type Request =
@@ -115,6 +148,6 @@ export type Request =
 
 /** Worker to page. */
 export type Reply =
-    | { id: number; progress: Tellings[Call] }
+    | { id: number; progress: Telling }
     | { id: number; value: ReturnType<Calls[Call]> }
     | { id: number; error: string };

@@ -1,28 +1,33 @@
-/** The Worker: it owns the model and the engine, and answers one call after the other. */
+/** The Worker: it owns the models and the engines. */
 
 import { download } from "./download.js";
+import { type Directions, MeanJacobian, type PictureSize, trials } from "./directions.js";
 import { candidates, type Engine, start } from "./engines.js";
 import type {
+    About,
     Call,
     Calls,
+    DirectionsRequest,
     Drawing,
     DrawRequest,
+    LatentRequest,
     Loaded,
     LoadRequest,
     NormalsRequest,
     ModelKind,
-    Progress,
+    Rendered,
     Reply,
     Request,
     Sampled,
     SampleRequest,
-    SampleStep,
+    Telling,
 } from "./protocol.js";
-import init, { Model, normals, type Pictures, readCard, type Step } from "./wasm/easel_wasm.js";
+import { Turns } from "./turns.js";
+import init, { Model, type ModelCard, normals, type Pictures, readCard, type Step } from "./wasm/easel_wasm.js";
 
 /** The other end of a call that is being answered. */
 interface Caller {
-    tell(progress: Progress | SampleStep): void;
+    tell(progress: Telling): void;
     /** Ends the call where the caller no longer wants it. */
     signal: AbortSignal;
 }
@@ -35,23 +40,83 @@ const initialised = init({ module_or_path: new URL("./easel_wasm_bg.wasm", impor
 // Whoever asks first is told of a failure; until then it is nobody's.
 initialised.catch(() => {});
 
-let model: Model | undefined;
-let queue = Promise.resolve();
+/** A model, and its turns: it serves one call at a time. */
+interface Place {
+    model: Model | undefined;
+    turns: Turns;
+}
 
-async function load(request: LoadRequest, { tell }: Caller): Promise<Loaded> {
+const places = new Map<string, Place>();
+/** Engines run one model at a time. */
+const engines = new Turns();
+
+function place(as: string): Place {
+    let found = places.get(as);
+    if (!found) places.set(as, (found = { model: undefined, turns: new Turns() }));
+    return found;
+}
+
+/** Does something with a model while nobody else does. `pause` lets other models have their turn. */
+async function using<T>(
+    { as }: About,
+    work: (model: Model, pause: () => Promise<void>) => Promise<T>,
+): Promise<T> {
+    const here = place(as);
+    const endTurn = await here.turns.take();
+    let endEngine = await engines.take();
+    const pause = async () => {
+        endEngine();
+        await nextTask();
+        endEngine = await engines.take();
+    };
+    try {
+        if (!here.model) throw new Error("no model is loaded");
+        return await work(here.model, pause);
+    } finally {
+        endEngine();
+        endTurn();
+    }
+}
+
+async function load(request: LoadRequest, caller: Caller): Promise<Loaded> {
+    const here = place(request.as);
+    const endTurn = await here.turns.take();
+    try {
+        return await loadInto(here, request, caller);
+    } finally {
+        endTurn();
+    }
+}
+
+async function loadInto(here: Place, request: LoadRequest, { tell }: Caller): Promise<Loaded> {
     const bytes =
         typeof request.source === "string"
             ? await download(request.source, (loaded, total) => tell({ what: "model", loaded, total }))
             : await read(request.source);
     const card = readCard(bytes, request.kind);
 
+    const endEngine = await engines.take();
+    try {
+        return await openInto(here, request, bytes, card, tell);
+    } finally {
+        endEngine();
+    }
+}
+
+async function openInto(
+    here: Place,
+    request: LoadRequest,
+    bytes: Uint8Array,
+    card: ModelCard,
+    tell: Caller["tell"],
+): Promise<Loaded> {
     const passedOver: string[] = [];
     for (const kind of candidates(request.engine)) {
         try {
             const { engine, opened } = await open(kind, request.engine !== "auto", bytes, request.kind, tell);
             // A session that cannot be given back is lost with the Worker; the new one works all the same.
-            await model?.release().catch(() => {});
-            model = opened;
+            await here.model?.release().catch(() => {});
+            here.model = opened;
             return { card, bytes: bytes.length, engine: { kind, name: engine.name, passedOver } };
         } catch (error) {
             passedOver.push(sentence(error));
@@ -90,39 +155,118 @@ async function read(file: Blob): Promise<Uint8Array> {
     }
 }
 
-async function draw({ seed, count }: DrawRequest): Promise<Drawing> {
-    const start = performance.now();
-    const pictures = await loaded().generate(seed, 0, count);
-    try {
-        const sheet = pictures.grid();
-        const rgba = new Uint8ClampedArray(sheet.data);
-        const { width, height } = sheet;
-        sheet.free();
-        return { width, height, rgba, count, milliseconds: performance.now() - start };
-    } finally {
-        pictures.free();
+/** The card of a file of either kind that draws. */
+async function inspect(file: Blob): Promise<ModelCard> {
+    const bytes = await read(file);
+    const refusals: string[] = [];
+    for (const kind of ["generator", "denoiser"] as const) {
+        try {
+            return readCard(bytes, kind);
+        } catch (error) {
+            refusals.push(sentence(error));
+        }
     }
+    // That it is not of the other kind is no news about a model that is damaged.
+    throw new Error(refusals.find((refusal) => !/is a denoiser/.test(refusal)));
 }
 
-async function sample({ labels, seed, count, ...options }: SampleRequest, caller: Caller): Promise<Sampled> {
+function draw(request: DrawRequest): Promise<Drawing> {
+    return using(request, async (model) => {
+        const { seed, count } = request;
+        const start = performance.now();
+        const pictures = await model.generate(seed, 0, count);
+        try {
+            const sheet = pictures.grid();
+            const rgba = new Uint8ClampedArray(sheet.data);
+            const { width, height } = sheet;
+            sheet.free();
+            return { width, height, rgba, count, milliseconds: performance.now() - start };
+        } finally {
+            pictures.free();
+        }
+    });
+}
+
+function sample({ labels, seed, count, as, ...options }: SampleRequest & About, caller: Caller): Promise<Sampled> {
     const odd = [...labels, count].find((number) => !Number.isInteger(number) || number < 0);
     if (odd !== undefined) throw new Error(`${odd} is no label and no count of pictures; give whole numbers`);
-    let told = -Infinity;
-    const onStep = async (step: Step) => {
-        const now = performance.now();
-        try {
-            if (now - told >= MILLISECONDS_A_STEP || step.done === step.of) {
-                told = now;
-                const { done, of, first } = step;
-                caller.tell({ what: "step", done, of, first, ...pixels(step.pictures()) });
+    return using({ as }, async (model, pause) => {
+        let told = -Infinity;
+        const onStep = async (step: Step) => {
+            const now = performance.now();
+            try {
+                if (now - told >= MILLISECONDS_A_STEP || step.done === step.of) {
+                    told = now;
+                    const { done, of, first } = step;
+                    caller.tell({ what: "step", done, of, first, ...pixels(step.pictures()) });
+                }
+            } finally {
+                step.free();
             }
-        } finally {
-            step.free();
+            await pause();
+        };
+        const { signal } = caller;
+        return pixels(await model.sample(Uint32Array.from(labels), seed, 0, count, { ...options, onStep, signal }));
+    });
+}
+
+function render(request: LatentRequest): Promise<Rendered> {
+    return using(request, async (model) => {
+        const start = performance.now();
+        const values = await model.generateRaw(request.z);
+        const size = pictureSize(model.card);
+        return { width: size.width, height: size.height, rgba: toRgba(values, size), milliseconds: performance.now() - start };
+    });
+}
+
+/** As `Pictures` have it: the nearest of 256 values, rows from the top, opaque. */
+function toRgba(values: Float32Array, { channels, height, width }: PictureSize): Uint8ClampedArray<ArrayBuffer> {
+    const plane = height * width;
+    const count = values.length / channels / plane;
+    const rgba = new Uint8ClampedArray(count * plane * 4).fill(255);
+    for (let picture = 0; picture < count; picture++) {
+        for (let channel = 0; channel < 3; channel++) {
+            const from = (picture * channels + (channels === 1 ? 0 : channel)) * plane;
+            for (let at = 0; at < plane; at++) {
+                rgba[(picture * plane + at) * 4 + channel] = Math.floor(values[from + at]! * 255 + 0.5);
+            }
         }
+    }
+    return rgba;
+}
+
+function pictureSize({ picture: { channels, size } }: ModelCard): PictureSize {
+    if (!("fixed" in size)) throw new Error("the model's card gives its pictures no size");
+    return { channels, ...size.fixed };
+}
+
+/** Pictures that are made at once between two looks at what else is asked for. */
+const TRIALS_AT_ONCE = 16;
+
+async function directions(request: DirectionsRequest, { tell }: Caller): Promise<Directions> {
+    const { latent, size } = await using(request, async ({ card }) => ({ latent: card.latent, size: pictureSize(card) }));
+    if (latent?.distribution !== "normal") throw new Error("only normal latent vectors have directions");
+    const { dim } = latent;
+    let stream = 0n;
+    const z = trials(dim, (count) => normals(0n, stream++, count));
+    const jacobian = new MeanJacobian(dim, size);
+    const pairs = z.length / dim;
+    const length = size.channels * size.height * size.width;
+    for (let first = 0; first < pairs; first += TRIALS_AT_ONCE / 2) {
+        const some = z.subarray(first * dim, (first + TRIALS_AT_ONCE / 2) * dim);
+        const both = new Float32Array(2 * some.length);
+        both.set(some);
+        both.set(some.map((value) => -value), some.length);
+        const pictures = await using(request, (model) => model.generateRaw(both));
+        const one = (index: number) => pictures.subarray(index * length, (index + 1) * length);
+        const count = some.length / dim;
+        for (let index = 0; index < count; index++) {
+            jacobian.add(some.subarray(index * dim, (index + 1) * dim), one(index), one(count + index));
+        }
+        tell({ what: "pictures", done: 2 * (first + count), of: 2 * pairs });
         await nextTask();
-    };
-    const { signal } = caller;
-    return pixels(await loaded().sample(Uint32Array.from(labels), seed, 0, count, { ...options, onStep, signal }));
+    }
+    return jacobian.strongest(request.count);
 }
 
 /** Frees the pictures and gives their pixels. */
@@ -150,12 +294,8 @@ function nextTask(): Promise<void> {
     });
 }
 
-function loaded(): Model {
-    if (!model) throw new Error("no model is loaded");
-    return model;
-}
-
 const calls: { [C in Call]: (argument: never, caller: Caller) => ReturnType<Calls[C]> | Promise<ReturnType<Calls[C]>> } = {
+    inspect,
     load: async (request: LoadRequest, caller) => {
         try {
             return await load(request, caller);
@@ -165,7 +305,9 @@ const calls: { [C in Call]: (argument: never, caller: Caller) => ReturnType<Call
     },
     draw,
     sample,
-    generateRaw: (z: Float32Array) => loaded().generateRaw(z),
+    render,
+    directions,
+    generateRaw: (request: LatentRequest) => using(request, (model) => model.generateRaw(request.z)),
     normals: ({ seed, stream, count }: NormalsRequest) => normals(seed, stream, count),
 };
 
@@ -189,11 +331,11 @@ scope.addEventListener("message", ({ data: request }: MessageEvent<Request>) => 
     };
     const ender = new AbortController();
     enders.set(id, ender);
-    queue = queue.then(async () => {
+    void (async () => {
         try {
             await initialised;
             ender.signal.throwIfAborted();
-            const tell = (progress: Progress | SampleStep) => reply({ id, progress }, progress);
+            const tell = (progress: Telling) => reply({ id, progress }, progress);
             const value = await calls[request.call](request.argument as never, { tell, signal: ender.signal });
             reply({ id, value }, value);
         } catch (error) {
@@ -201,5 +343,5 @@ scope.addEventListener("message", ({ data: request }: MessageEvent<Request>) => 
         } finally {
             enders.delete(id);
         }
-    });
+    })();
 });

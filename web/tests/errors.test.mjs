@@ -3,7 +3,7 @@
 import assert from "node:assert/strict";
 import { after, before, test } from "node:test";
 
-import { drawn, launch, model, open, screenshot, serve, sheet } from "./harness.mjs";
+import { denoiser, drawn, INDEX, labelled, launch, model, open, screenshot, serve, sheet } from "./harness.mjs";
 
 const PNG = Buffer.from(
     "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNk+M9QDwADhgGAWjR9awAAAABJRU5ErkJggg==",
@@ -50,8 +50,12 @@ const CASES = {
 let site, browser;
 
 before(async () => {
-    const index = Object.keys(CASES).map((file) => ({ name: file, file, title: file, bytes: 0 }));
-    index.unshift({ name: "test", file: "test.onnx", title: "test", bytes: 0 });
+    const like = (kind, rest) => (file) => ({ name: `${kind} ${file}`, file, title: `${kind} ${file}`, bytes: 0, kind, ...rest });
+    const index = [
+        ...INDEX,
+        ...Object.keys(CASES).map(like("generator", { latent: "normal" })),
+        ...Object.keys(CASES).map(like("denoiser", {})),
+    ];
     const files = { "models/index.json": JSON.stringify(index) };
     for (const [file, [bytes]] of Object.entries(CASES)) files[`models/${file}`] = bytes;
     site = await serve({ files });
@@ -72,35 +76,55 @@ async function errorLine(page) {
 
 for (const [file, [, expected]] of Object.entries(CASES)) {
     test(`${file} as the page's model`, async () => {
-        const { page } = await open(browser.context, `${site.origin}/?engine=wasm&model=${file}`, {
+        const { page } = await open(browser.context, `${site.origin}/?tab=walk&engine=wasm&model=generator+${file}`, {
             waitForPictures: false,
         });
         const line = await errorLine(page);
         assert.ok(line.startsWith(`${file}: `), line);
         assert.match(line, expected);
-        assert.ok(await page.locator("#loading").isHidden());
+        assert.ok(await page.locator("#walk .loading").isHidden());
+        assert.equal(await page.locator("#walk-figure").getAttribute("aria-busy"), "false");
         await screenshot(page, `error-${file}`);
 
-        await page.getByLabel("Model", { exact: true }).selectOption("test");
+        await page.locator("#walk-model").selectOption("scenes");
         await drawn(page);
         await page.close();
     });
 }
 
+test("a denoiser that is none", async () => {
+    const address = `${site.origin}/?engine=wasm&steps=2&model=denoiser+hollow.onnx`;
+    const { page } = await open(browser.context, address, { waitForPictures: false });
+    assert.equal(await errorLine(page), "hollow.onnx: this model is a generator, not a denoiser");
+    await page.locator("#digits-model").selectOption("denoiser");
+    await drawn(page);
+    await page.close();
+});
+
 test("files that are opened get the same line, and the model before stays", async () => {
-    const { page } = await open(browser.context, `${site.origin}/?engine=wasm&n=4&seed=1`);
-    const before = await sheet(page);
+    const { page } = await open(browser.context, `${site.origin}/?tab=walk&engine=wasm&seeds=1,2`);
+    const before = await sheet(page, "walk-sheet");
     for (const [file, [bytes, expected]] of Object.entries(CASES)) {
         if (bytes === null) continue;
         await page.locator("#file").setInputFiles({ name: `my ${file}`, mimeType: "", buffer: bytes });
         await page.waitForFunction((name) => document.getElementById("error").textContent.startsWith(name), `my ${file}: `);
         assert.match(await errorLine(page), expected);
-        assert.deepEqual(await sheet(page), before);
+        assert.deepEqual(await sheet(page, "walk-sheet"), before);
     }
-    await page.getByLabel("Seed", { exact: true }).fill("2");
-    await page.waitForFunction(() => document.getElementById("sheet").getAttribute("aria-label").endsWith("seed 2"));
+    await page.getByRole("button", { name: "Close" }).click();
+    assert.ok(await page.locator("#notice").isHidden());
+    await page.getByRole("textbox", { name: "Seed 1" }).fill("3");
+    await labelled(page, "walk-sheet", "Picture: At seed 3");
     await drawn(page);
-    assert.notDeepEqual(await sheet(page), before);
+    assert.notDeepEqual(await sheet(page, "walk-sheet"), before);
+    await page.close();
+});
+
+test("a damaged denoiser is not called one of the wrong kind", async () => {
+    const { page } = await open(browser.context, `${site.origin}/?tab=walk&engine=wasm`);
+    await page.locator("#file").setInputFiles({ name: "cut.onnx", mimeType: "", buffer: denoiser.subarray(0, 1e6) });
+    assert.match(await errorLine(page), /^cut.onnx: the model file is truncated: /);
+    assert.equal(await page.getByRole("tab", { selected: true }).textContent(), "Latent walk");
     await page.close();
 });
 
@@ -109,23 +133,41 @@ test("a page without models, and an unknown one", async () => {
     try {
         const { page } = await open(browser.context, bare.origin, { waitForPictures: false });
         assert.equal(await errorLine(page), "This page came without a model: open an .onnx file of yours.");
-        await page.locator("#file").setInputFiles({ name: "mine.onnx", mimeType: "", buffer: model });
+        await page.locator("#file").setInputFiles({ name: "mine.onnx", mimeType: "", buffer: denoiser });
+        await page.locator("#digits-figure:not(.empty)").waitFor();
+        await page.locator("#file").setInputFiles({ name: "gan.onnx", mimeType: "", buffer: model });
         await drawn(page);
         await page.close();
     } finally {
         await bare.close();
     }
-    const { page } = await open(browser.context, `${site.origin}/?model=nobody`, { waitForPictures: false });
-    assert.match(await errorLine(page), /^This page has no model named nobody: /);
-    await page.close();
+    for (const tab of ["digits", "walk"]) {
+        const address = `${site.origin}/?tab=${tab}&model=nobody`;
+        const { page } = await open(browser.context, address, { waitForPictures: false });
+        assert.match(await errorLine(page), /^This page has no model named nobody /);
+        await page.locator("#file").setInputFiles({ name: "mine.onnx", mimeType: "", buffer: denoiser });
+        await drawn(page);
+        await page.close();
+    }
+});
+
+test("a list of models that is damaged", async () => {
+    const bare = await serve({ files: { "models/index.json": "{" } });
+    try {
+        const { page } = await open(browser.context, `${bare.origin}/?lang=zh`, { waitForPictures: false });
+        assert.equal(await errorLine(page), "模型列表（models/index.json）已损坏。");
+        await page.close();
+    } finally {
+        await bare.close();
+    }
 });
 
 test("an engine that the server does not have", async () => {
     const bare = await serve({ files: { "ort/ort-wasm-simd-threaded.wasm": null } });
     try {
         const { page } = await open(browser.context, bare.origin, { waitForPictures: false });
-        const expected = "test.onnx: the engine, ort-wasm-simd-threaded.wasm: cannot be fetched: 404 Not Found";
-        assert.equal(await errorLine(page), expected);
+        const expected = /^(denoiser|test).onnx: the engine, ort-wasm-simd-threaded.wasm: cannot be fetched: 404 Not Found$/;
+        assert.match(await errorLine(page), expected);
         await page.close();
     } finally {
         await bare.close();
@@ -133,10 +175,6 @@ test("an engine that the server does not have", async () => {
 });
 
 test("an engine that the browser does not have", async () => {
-    const { page } = await open(browser.context, `${site.origin}/?engine=webgpu&n=4`, { waitForPictures: false });
-    await drawn(page);
-    await page.close();
-
     const crippled = await browser.context.newPage();
     // The Worker's script is served with a first line that takes WebGPU away.
     await crippled.route("**/js/worker.js", async (route) => {
@@ -144,11 +182,28 @@ test("an engine that the browser does not have", async () => {
         const body = `Object.defineProperty(navigator, "gpu", { value: { requestAdapter: async () => null } });${await response.text()}`;
         await route.fulfill({ response, body });
     });
-    await crippled.goto(`${site.origin}/?engine=webgpu&n=4`);
-    assert.equal(await errorLine(crippled), "test.onnx: WebGPU: this browser found no GPU that it can use");
+    await crippled.goto(`${site.origin}/?tab=walk&engine=webgpu`);
+    assert.equal(await errorLine(crippled), "progan-scenes.onnx: WebGPU: this browser found no GPU that it can use");
     await crippled.getByLabel("Engine", { exact: true }).selectOption("auto");
     await drawn(crippled);
-    assert.match(await crippled.locator("#badge").textContent(), /^WASM/);
+    assert.match(await crippled.locator("#engine-name").textContent(), /^WASM/);
     assert.match(await crippled.locator("#badge").getAttribute("title"), /no GPU/);
+
+    // Where there is a picture, it stays, and so does the engine.
+    await crippled.getByLabel("Engine", { exact: true }).selectOption("webgpu");
+    await errorLine(crippled);
+    assert.equal(await crippled.getByLabel("Engine", { exact: true }).inputValue(), "auto");
+    await crippled.getByLabel("Position").fill("1");
+    await labelled(crippled, "walk-sheet", "Picture: At seed 2");
     await crippled.close();
+});
+
+test("a Worker that dies is replaced, and the page goes on", async () => {
+    const { page } = await open(browser.context, `${site.origin}/?tab=walk&engine=wasm`);
+    const worker = page.workers().find((worker) => worker.url().endsWith("/js/worker.js"));
+    await worker.evaluate(() => setTimeout(() => { throw new Error("the end"); }));
+    await page.waitForTimeout(200);
+    await page.getByLabel("Position").fill("1");
+    await labelled(page, "walk-sheet", "Picture: At seed 2");
+    await page.close();
 });

@@ -42,16 +42,22 @@ export const proganReference = JSON.parse(await readFile(required("EASEL_PROGAN_
 export const denoiser = await readFile(required("EASEL_DENOISER"));
 export const denoiserReference = JSON.parse(await readFile(required("EASEL_DENOISER_REFERENCE"), "utf8"));
 
+/** The lines of `models/index.json`: one model for each place on the page. */
+export const INDEX = [
+    { name: "denoiser", file: "denoiser.onnx", title: "Test denoiser", bytes: denoiser.length, kind: "denoiser" },
+    { name: "test", file: "test.onnx", title: "Test model", bytes: model.length, kind: "generator", latent: "uniform" },
+    { name: "scenes", file: "progan-scenes.onnx", title: "Scenes", bytes: 0, kind: "generator", latent: "normal" },
+];
+
 /**
- * Serves the built page with the model under test. `files` are served in place of the page's own, by path; `isolated`
- * says whether the headers that allow threads are sent. The model comes in pieces, as over a slow line.
+ * Serves the built page with the models under test. `files` are served in place of the page's own, by path; `isolated`
+ * says whether the headers that allow threads are sent. Models come in pieces, as over a slow line.
  */
 export async function serve({ files = {}, isolated = true } = {}) {
     const own = {
-        "models/index.json": JSON.stringify([
-            { name: "test", file: "test.onnx", title: "Test model", bytes: model.length },
-        ]),
+        "models/index.json": JSON.stringify(INDEX),
         "models/test.onnx": model,
+        "models/denoiser.onnx": denoiser,
         "blank.html": '<!doctype html><link rel="icon" href="icon.svg">',
         ...files,
     };
@@ -136,53 +142,45 @@ export async function open(context, address, { waitForPictures = true } = {}) {
     page.on("pageerror", (error) => errors.push(error.message));
     await page.addInitScript(() => {
         window.progressTexts = [];
-        document.addEventListener("DOMContentLoaded", () => {
-            const text = document.getElementById("progress-text");
-            if (!text) return;
-            new MutationObserver(() => window.progressTexts.push(text.textContent)).observe(text, {
-                childList: true,
-                characterData: true,
-                subtree: true,
-            });
-        });
+        new MutationObserver((changes) => {
+            for (const { target } of changes) {
+                if (target.classList?.contains("loading-text")) window.progressTexts.push(target.textContent);
+            }
+        }).observe(document, { childList: true, subtree: true });
     });
     await page.goto(address);
     if (waitForPictures) await drawn(page);
     return { page, errors, progress: () => page.evaluate(() => window.progressTexts) };
 }
 
-/** Waits until the page has drawn what is set. */
+/** Waits until the open tab has drawn what is set. */
 export async function drawn(page) {
-    await page.waitForFunction(
-        () =>
-            document.getElementById("figure").getAttribute("aria-busy") === "false" &&
-            !document.getElementById("download").disabled,
-    );
-    assert.ok(await page.locator("#error").isHidden(), await page.locator("#error").textContent());
+    await page.waitForFunction(() => {
+        const figures = [...document.querySelectorAll("[role=tabpanel]:not([hidden]) figure")];
+        const seen = figures.filter((figure) => figure.checkVisibility());
+        return seen.length > 0 && seen.every((figure) => figure.ariaBusy === "false" && !figure.matches(".empty"));
+    });
+    assert.ok(await page.locator("#notice").isHidden(), await page.locator("#error").textContent());
 }
 
-/** Waits for the drawing of a seed: the canvas's label names it. */
-export async function drawnFrom(page, seed) {
-    await page.waitForFunction(
-        (seed) => document.getElementById("sheet").getAttribute("aria-label").endsWith(` seed ${seed}`),
-        String(seed),
-    );
-    await drawn(page);
+/** Waits for a picture: the canvas's label says what it is. */
+export async function labelled(page, id, label) {
+    await page.waitForFunction(([id, label]) => document.getElementById(id).ariaLabel === label, [id, label]);
 }
 
-/** The canvas: its size and its pixels, four bytes each. */
-export async function sheet(page) {
-    const { width, height, data } = await page.evaluate(() => {
-        const canvas = document.getElementById("sheet");
+/** A canvas: its size and its pixels, four bytes each. */
+export async function sheet(page, id = "digits-sheet") {
+    const { width, height, data } = await page.evaluate((id) => {
+        const canvas = document.getElementById(id);
         const { data } = canvas.getContext("2d").getImageData(0, 0, canvas.width, canvas.height);
         return { width: canvas.width, height: canvas.height, data: Array.from(data) };
-    });
+    }, id);
     return { width, height, data: Buffer.from(data) };
 }
 
-/** The reference's grid as the canvas has it. */
-export function referenceSheet() {
-    const { width, height, channels, pixels } = reference.grid;
+/** A reference's grid as a canvas has it. */
+export function referenceSheet({ grid } = reference) {
+    const { width, height, channels, pixels } = grid;
     const bytes = Buffer.from(pixels, "base64");
     assert.equal(bytes.length, width * height * channels);
     const data = Buffer.alloc(width * height * 4, 255);
@@ -204,6 +202,20 @@ export function difference(a, b) {
         differing += difference > 0 ? 1 : 0;
     }
     return { largest, differing };
+}
+
+/** Drops a file on the page. */
+export async function dropFile(page, name, bytes) {
+    await page.evaluate(
+        ([name, bytes]) => {
+            const transfer = new DataTransfer();
+            transfer.items.add(new File([Uint8Array.from(atob(bytes), (c) => c.charCodeAt(0))], name));
+            for (const type of ["dragover", "drop"]) {
+                document.body.dispatchEvent(new DragEvent(type, { dataTransfer: transfer, bubbles: true, cancelable: true }));
+            }
+        },
+        [name, bytes.toString("base64")],
+    );
 }
 
 /** Takes a screenshot of the whole page where they are wanted. */

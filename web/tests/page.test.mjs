@@ -1,28 +1,18 @@
-// The page as a person uses it.
+// What all tabs share: the engine, the address, the languages, the keyboard, files of the user's.
 
 import assert from "node:assert/strict";
-import { readFile } from "node:fs/promises";
 import { createServer } from "node:http";
 import { after, before, test } from "node:test";
 
-import {
-    difference,
-    drawn,
-    drawnFrom,
-    launch,
-    model,
-    open,
-    reference,
-    referenceSheet,
-    screenshot,
-    serve,
-    sheet,
-} from "./harness.mjs";
+import { denoiser, drawn, dropFile, labelled, launch, model, open, screenshot, serve, sheet } from "./harness.mjs";
 
 let site, browser, proxy;
 const leaving = [];
 // Where Chromium itself reports to and updates from, whatever page is open.
 const BROWSERS_OWN = /^(https?:\/\/)?([a-z0-9-]+\.)*(google|googleapis|gvt1)\.com[:\/]/;
+
+/** A denoising that is over soon. */
+const SHORT = "class=1&n=1&steps=3";
 
 before(async () => {
     site = await serve();
@@ -46,186 +36,210 @@ after(async () => {
     proxy?.close();
 });
 
-test("loads the model with progress and draws", async () => {
-    const { page, errors, progress } = await open(browser.context, site.origin);
+test("loads the models of the open tab with progress and draws", async () => {
+    const requested = [];
+    const listen = (request) => requested.push(request.url());
+    browser.context.on("request", listen);
+    const { page, errors, progress } = await open(browser.context, `${site.origin}/?${SHORT}`);
     const texts = await progress();
     const parts = (name) => texts.filter((text) => new RegExp(`^${name}: [0-9.]+ [kM]B of [0-9.]+ [kM]B$`).test(text));
     assert.ok(new Set(parts("Model")).size >= 3, `the model's progress: ${texts}`);
     assert.ok(parts("Engine").length >= 1, `the engine's progress: ${texts}`);
 
-    const { data } = await sheet(page);
-    assert.ok(new Set(data).size > 20, "the sheet has shades");
-    assert.match(await page.locator("#badge").textContent(), /^(WebGPU|WASM)(, [0-9]+ threads)?$/);
+    assert.match(await page.locator("#engine-name").textContent(), /^(WebGPU|WASM)(, [0-9]+ threads)?$/);
     assert.match(await page.locator("#time").textContent(), /^[0-9.]+ ms per picture$/);
-    assert.match(await page.getByRole("status").textContent(), /^64 pictures drawn from seed 1 with W/);
+    assert.match(await page.getByRole("status").textContent(), /^1 picture of 1 drawn from seed 1 with W/);
+    assert.ok(!requested.some((url) => url.endsWith("progan-scenes.onnx")), "the other tab's model is loaded later");
+    await page.getByRole("tab", { name: "Latent walk" }).click();
+    await drawn(page);
+    assert.ok(requested.some((url) => url.endsWith("progan-scenes.onnx")));
+    browser.context.off("request", listen);
     assert.deepEqual(errors, []);
     await page.close();
 });
 
 test("shows that it is loading", async () => {
-    const { page } = await open(browser.context, site.origin, { waitForPictures: false });
-    await page.getByText(/^Model: .* of /).waitFor();
-    assert.ok(await page.getByRole("progressbar").isVisible());
-    assert.equal(await page.getByRole("status").textContent(), "Loading test.onnx");
+    const { page } = await open(browser.context, `${site.origin}/?${SHORT}`, { waitForPictures: false });
+    const stage = page.locator("#digits-figure");
+    await stage.getByText(/^Model: .* of /).waitFor();
+    assert.ok(await stage.getByRole("progressbar").isVisible());
+    assert.equal(await page.getByRole("status").textContent(), "Loading denoiser.onnx");
     await screenshot(page, "loading");
     await drawn(page);
-    assert.ok(await page.getByRole("progressbar").isHidden());
+    assert.ok(await stage.getByRole("progressbar").isHidden());
     await page.close();
 });
 
 test("uses threads where the page is isolated", async () => {
-    const { page } = await open(browser.context, `${site.origin}/?engine=wasm`);
+    const { page } = await open(browser.context, `${site.origin}/?tab=walk&engine=wasm`);
     const cores = await page.evaluate(() => navigator.hardwareConcurrency);
     const expected = cores > 1 ? `WASM, ${Math.min(cores, 8)} threads` : "WASM";
-    assert.equal(await page.locator("#badge").textContent(), expected);
+    assert.equal(await page.locator("#engine-name").textContent(), expected);
     await page.close();
 });
 
-test("a new seed draws others, the old seed the same", async () => {
-    const { page } = await open(browser.context, `${site.origin}/?seed=5&n=9`);
-    const first = await sheet(page);
-    await page.getByRole("button", { name: "New seed" }).click();
-    const seed = await page.getByLabel("Seed", { exact: true }).inputValue();
-    assert.notEqual(seed, "5");
-    await drawnFrom(page, seed);
-    assert.ok(difference(first, await sheet(page)).differing > 100);
-    assert.equal(new URL(page.url()).search, `?seed=${seed}&n=9`);
-
-    await page.getByLabel("Seed", { exact: true }).fill("5");
-    await drawnFrom(page, 5);
-    assert.deepEqual(await sheet(page), first);
-    await page.close();
-});
-
-test("the count and the largest seed", async () => {
-    const { page } = await open(browser.context, `${site.origin}/?seed=18446744073709551615&n=1`);
-    const one = await sheet(page);
-    await page.getByLabel("Pictures", { exact: true }).fill("7");
-    await page.waitForFunction(() => document.getElementById("sheet").getAttribute("aria-label").startsWith("7 pictures"));
-    await drawn(page);
-    const seven = await sheet(page);
-    assert.deepEqual([seven.width, seven.height].map((size) => (size - 2) / 3 + 2), [one.width, one.height]);
-    const row = (picture, y) => picture.data.subarray((y * picture.width + 2) * 4, (y * picture.width + one.width - 2) * 4);
-    for (let y = 2; y < one.height - 2; y++) assert.deepEqual(row(seven, y), row(one, y), "the first picture stays");
-    await page.close();
-});
-
-test("what makes no sense is explained and changes nothing", async () => {
-    const { page, errors } = await open(browser.context, `${site.origin}/?seed=3&n=4`);
-    const before = await sheet(page);
-    for (const text of ["", "-1", "1.5", "seven", "18446744073709551616"]) {
-        await page.getByLabel("Seed", { exact: true }).fill(text);
-        assert.equal(await page.getByLabel("Seed", { exact: true }).getAttribute("aria-invalid"), "true", text);
-        assert.equal(await page.locator("#seed-hint").textContent(), "A whole number from 0 to 18446744073709551615.");
-    }
-    for (const text of ["", "0", "257", "-4", "2.5"]) {
-        await page.getByLabel("Pictures", { exact: true }).fill(text);
-        assert.equal(await page.getByLabel("Pictures", { exact: true }).getAttribute("aria-invalid"), "true", text);
-        assert.equal(await page.locator("#count-hint").textContent(), "From 1 to 256.");
-    }
-    assert.deepEqual(await sheet(page), before);
-    assert.equal(new URL(page.url()).search, "?seed=3&n=4");
-    assert.deepEqual(errors, []);
-    await page.close();
-});
-
-test("the same seed draws the pixels that the native runtime draws", async () => {
-    const { seed, count } = reference.grid;
-    const { page } = await open(browser.context, `${site.origin}/?seed=${seed}&n=${count}&engine=wasm`);
-    const { largest, differing } = difference(await sheet(page), referenceSheet());
-    assert.ok(largest <= 1, `${differing} bytes differ, by ${largest} at most`);
-    await page.close();
-});
-
-test("the engine can be switched", async () => {
-    const { seed, count } = reference.grid;
-    const { page, errors } = await open(browser.context, `${site.origin}/?seed=${seed}&n=${count}&engine=wasm`);
+test("the engine can be switched, for all tabs", async () => {
+    const { page, errors } = await open(browser.context, `${site.origin}/?tab=walk&engine=wasm`);
+    const before = await sheet(page, "walk-sheet");
     await page.getByLabel("Engine", { exact: true }).selectOption("webgpu");
     await page.waitForFunction(() => document.getElementById("badge").dataset.engine === "webgpu");
     await drawn(page);
-    assert.match(await page.locator("#badge").textContent(), /^WebGPU/);
-    assert.ok(difference(await sheet(page), referenceSheet()).largest <= 1);
-    assert.equal(new URL(page.url()).searchParams.get("engine"), "webgpu");
+    assert.match(await page.locator("#engine-name").textContent(), /^WebGPU/);
+    const after = await sheet(page, "walk-sheet");
+    const largest = before.data.reduce((most, value, at) => Math.max(most, Math.abs(value - after.data[at])), 0);
+    assert.ok(largest <= 1, `${largest} of 255 apart`);
+    await page.waitForURL((url) => url.searchParams.get("engine") === "webgpu");
+    await page.getByLabel("Engine", { exact: true }).selectOption("wasm");
+    await page.waitForFunction(() => document.getElementById("badge").dataset.engine === "wasm");
+    await page.getByRole("tab", { name: "Digits" }).click();
+    await drawn(page);
+    assert.match(await page.locator("#engine-name").textContent(), /^WASM/);
     assert.deepEqual(errors, []);
     await page.close();
 });
 
-test("the sheet is saved as it is", async () => {
-    const { page } = await open(browser.context, `${site.origin}/?seed=12&n=16`);
-    const [download] = await Promise.all([
-        page.waitForEvent("download"),
-        page.getByRole("button", { name: "Download PNG" }).click(),
-    ]);
-    assert.equal(download.suggestedFilename(), "seed-12.png");
-    const png = await readFile(await download.path());
-    assert.equal(png.subarray(1, 4).toString(), "PNG");
-    const { width, height } = await sheet(page);
-    assert.deepEqual([png.readUInt32BE(16), png.readUInt32BE(20)], [width, height]);
+test("the link is copied", async () => {
+    await browser.context.grantPermissions(["clipboard-read", "clipboard-write"]);
+    const { page } = await open(browser.context, `${site.origin}/?tab=walk`);
+    await page.getByLabel("Position").fill("0.5");
+    await page.locator("#walk-link").click();
+    await page.locator("#walk-link", { hasText: "Link copied" }).waitFor();
+    const copied = await page.evaluate(() => navigator.clipboard.readText());
+    assert.equal(copied, `${site.origin}/?tab=walk&seeds=1,2,3,4&at=0.5`);
+    await browser.context.clearPermissions();
     await page.close();
 });
 
-test("a model can be opened and dropped", async () => {
-    const { page, errors } = await open(browser.context, `${site.origin}/?seed=2&n=4`);
-    const expected = await sheet(page);
-    await page.locator("#file").setInputFiles({ name: "mine.onnx", mimeType: "", buffer: model });
-    await page.getByText("sample -m mine.onnx -n 4 --seed 2 -o grid.png").waitFor();
-    await drawn(page);
-    assert.deepEqual(await sheet(page), expected);
-
-    await page.evaluate((bytes) => {
-        const transfer = new DataTransfer();
-        transfer.items.add(new File([Uint8Array.from(atob(bytes), (c) => c.charCodeAt(0))], "dropped.onnx"));
-        for (const type of ["dragover", "drop"]) {
-            document.body.dispatchEvent(new DragEvent(type, { dataTransfer: transfer, bubbles: true, cancelable: true }));
-        }
-    }, model.toString("base64"));
-    await page.getByText("sample -m dropped.onnx -n 4 --seed 2 -o grid.png").waitFor();
-    await drawn(page);
-    assert.deepEqual(await sheet(page), expected);
-    assert.deepEqual(errors, []);
-    await page.close();
-});
-
-test("the card is shown", async () => {
-    const { page } = await open(browser.context, site.origin);
-    await page.getByText("About this model").click();
-    const terms = await page.locator("#card dt").allTextContents();
-    for (const term of ["Title", "Network", "Pictures", "Verified", "Licence"]) assert.ok(terms.includes(term), term);
+test("tabs by keyboard, and in the address", async () => {
+    const { page } = await open(browser.context, `${site.origin}/?tab=walk`);
+    const [digits, walk] = [page.getByRole("tab", { name: "Digits" }), page.getByRole("tab", { name: "Latent walk" })];
+    assert.equal(await walk.getAttribute("aria-selected"), "true");
+    assert.equal(await page.title(), "Latent walk · Easel");
+    await walk.focus();
+    const selected = async (key, tab, name) => {
+        await page.keyboard.press(key);
+        assert.equal(await tab.getAttribute("aria-selected"), "true", key);
+        assert.ok(await tab.evaluate((tab) => tab === document.activeElement), key);
+        assert.ok(await page.locator(`#${name}`).isVisible(), key);
+        await page.waitForURL((url) => url.searchParams.get("tab") === name);
+    };
+    await selected("ArrowRight", digits, "digits");
+    await selected("ArrowLeft", walk, "walk");
+    await selected("Home", digits, "digits");
+    await selected("End", walk, "walk");
+    // Only the open tab is in the tab order.
+    await page.keyboard.press("Tab");
+    assert.equal(await page.evaluate(() => document.activeElement.id), "engine");
     await page.close();
 });
 
 test("everything can be reached by keyboard and has a name", async () => {
-    const { page } = await open(browser.context, site.origin);
-    const names = [];
+    const { page } = await open(browser.context, `${site.origin}/?${SHORT}`);
     await page.evaluate(() => document.activeElement?.blur());
-    for (let presses = 0; presses < 9; presses++) {
+    const names = [];
+    for (let presses = 0; presses < 26; presses++) {
         await page.keyboard.press("Tab");
         names.push(
             await page.evaluate(() => {
                 const focused = document.activeElement;
-                return (focused.labels?.[0] ?? focused).textContent.trim();
+                return focused.ariaLabel ?? (focused.labels?.[0] ?? focused).textContent.trim();
             }),
         );
     }
-    const order = ["Seed", "New seed", "Pictures", "Engine", "Download PNG", "Open a model…", "About this model"];
+    const fields = ["Seed", "New seed", "How many", "Sampler", "Steps", "Guidance"];
+    const order = ["Digits", "Engine", "中文", ..."0123456789", "All", "Draw", ...fields, "Download PNG", "Copy link"];
     assert.deepEqual(names.slice(0, order.length), order);
     await page.close();
 });
 
-test("fits a telephone, light and dark", async () => {
-    const { page } = await open(browser.context, `${site.origin}/?seed=1&n=64`);
-    for (const colorScheme of ["light", "dark"]) {
-        await page.emulateMedia({ colorScheme });
-        await page.setViewportSize({ width: 1280, height: 900 });
-        await screenshot(page, `desktop-${colorScheme}`);
-        await page.getByText("About this model").click();
-        await page.setViewportSize({ width: 390, height: 844 });
-        const width = await page.evaluate(() => document.documentElement.scrollWidth);
-        assert.ok(width <= 390, `the page is ${width} pixels wide`);
-        await screenshot(page, `phone-${colorScheme}`);
-        await page.getByText("About this model").click();
+test("speaks Chinese where the browser does or the user wants it", async () => {
+    const { page, errors } = await open(browser.context, `${site.origin}/?${SHORT}`);
+    assert.equal(await page.evaluate(() => document.documentElement.lang), "en");
+    await page.getByRole("button", { name: "中文" }).click();
+    assert.equal(await page.evaluate(() => document.documentElement.lang), "zh-Hans");
+    assert.equal(await page.title(), "数字 · Easel");
+    await page.waitForURL((url) => url.searchParams.get("lang") === "zh");
+    // Nothing of the page's own stays English, but for names.
+    for (const name of ["潜空间漫步", "数字"]) {
+        await page.getByRole("tab", { name }).click();
+        await drawn(page);
+        await page.waitForTimeout(100);
+        const english = await page.evaluate(() =>
+            [...document.querySelectorAll("[data-say], label, .label, button, .hint")]
+                .filter((element) => element.checkVisibility() && element.lang !== "en")
+                .map((element) => element.textContent)
+                .filter((text) => /[a-z]{2}/i.test(text.replace(/\.onnx|GAN|PNG|DPM-Solver|DDIM|WASM, [0-9]+ threads|WebGPU|WASM/g, ""))),
+        );
+        assert.deepEqual(english, []);
     }
+    await page.getByRole("button", { name: "English" }).click();
+    assert.equal(await page.getByRole("tab", { selected: true }).textContent(), "Digits");
+    assert.deepEqual(errors, []);
+
+    await page.addInitScript(() => Object.defineProperty(navigator, "languages", { value: ["zh-TW", "en"] }));
+    await page.goto(`${site.origin}/?${SHORT}`);
+    assert.equal(await page.getByRole("tab", { selected: true }).textContent(), "数字");
     await page.close();
+});
+
+test("files go to the tab that suits their kind", async () => {
+    const { page, errors } = await open(browser.context, `${site.origin}/?tab=walk`);
+    await dropFile(page, "mine.onnx", denoiser);
+    await page.locator("#digits").getByText("sample -m mine.onnx -n 1 --seed 1").waitFor();
+    assert.equal(await page.getByRole("tab", { selected: true }).textContent(), "Digits");
+    await drawn(page);
+    assert.equal(await page.locator("#digits-model option:checked").textContent(), "mine.onnx (yours)");
+    assert.equal(await page.locator("#digits-link").getAttribute("title"), "A link cannot bring your file along.");
+    assert.ok(await page.locator("#digits-link").isDisabled());
+
+    const before = await sheet(page, "gan-sheet");
+    await page.locator("#file").setInputFiles({ name: "gan.onnx", mimeType: "", buffer: model });
+    await page.waitForFunction(() => document.getElementById("gan-model").selectedOptions[0].text === "gan.onnx (yours)");
+    await drawn(page);
+    assert.deepEqual(await sheet(page, "gan-sheet"), before);
+
+    const scenes = await (await fetch(`${site.origin}/models/progan-scenes.onnx`)).arrayBuffer();
+    await page.locator("#file").setInputFiles({ name: "walk.onnx", mimeType: "", buffer: Buffer.from(scenes) });
+    await page.locator("#walk").getByText("sample -m walk.onnx --seeds 1,2,3,4").waitFor();
+    assert.equal(await page.getByRole("tab", { selected: true }).textContent(), "Latent walk");
+    await labelled(page, "walk-sheet", "Picture: At seed 1");
+    await drawn(page);
+    assert.deepEqual(errors, []);
+    await page.close();
+});
+
+test("a tab draws while another samples", async () => {
+    const { page } = await open(browser.context, `${site.origin}/?engine=wasm&${SHORT}`);
+    await page.getByLabel("Sampler").selectOption("ancestral");
+    await page.getByText(/^Step [0-9]+ of 1000$/).waitFor();
+    await page.getByRole("tab", { name: "Latent walk" }).click();
+    await drawn(page);
+    assert.equal(await page.getByLabel("Position").getAttribute("aria-valuetext"), "At seed 1");
+    await page.getByRole("tab", { name: "Digits" }).click();
+    const done = () => page.locator("#digits-progress").evaluate((progress) => progress.value);
+    const before = await done();
+    await page.waitForFunction((before) => document.getElementById("digits-progress").value > before, before);
+    await page.getByRole("button", { name: "Cancel" }).click();
+    await page.close();
+});
+
+test("fits a telephone, light and dark", async () => {
+    for (const tab of ["digits", "walk"]) {
+        const { page } = await open(browser.context, `${site.origin}/?tab=${tab}`);
+        if (tab === "walk") await page.locator("#direction-6").waitFor();
+        for (const colorScheme of ["light", "dark"]) {
+            await page.emulateMedia({ colorScheme });
+            await page.setViewportSize({ width: 1280, height: 800 });
+            await screenshot(page, `${tab}-desktop-${colorScheme}`);
+            await page.setViewportSize({ width: 390, height: 844 });
+            await page.locator(`#${tab}-about summary`).click();
+            const width = await page.evaluate(() => document.documentElement.scrollWidth);
+            assert.ok(width <= 390, `the page is ${width} pixels wide`);
+            await screenshot(page, `${tab}-phone-${colorScheme}`);
+            await page.locator(`#${tab}-about summary`).click();
+        }
+        await page.close();
+    }
 });
 
 test("no request leaves the origin", async () => {
@@ -233,13 +247,13 @@ test("no request leaves the origin", async () => {
     const listen = (request) => requested.push(request.url());
     browser.context.on("request", listen);
     for (const engine of ["wasm", "webgpu"]) {
-        const { page } = await open(browser.context, `${site.origin}/?engine=${engine}&n=4`);
+        const { page } = await open(browser.context, `${site.origin}/?tab=walk&engine=${engine}`);
         await page.close();
     }
     browser.context.off("request", listen);
     const origins = new Set(requested.map((url) => new URL(url).origin));
     assert.deepEqual([...origins], [site.origin]);
-    for (const part of ["ort-wasm-simd-threaded.wasm", "easel_wasm_bg.wasm", "test.onnx"]) {
+    for (const part of ["ort-wasm-simd-threaded.wasm", "easel_wasm_bg.wasm", "progan-scenes.onnx"]) {
         assert.ok(requested.some((url) => url.endsWith(part)), `${part} was not seen among ${requested}`);
     }
     // From all pages of this file, their Workers and the Workers of those.

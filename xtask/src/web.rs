@@ -4,6 +4,7 @@
 
 use anyhow::{Context, Result, bail, ensure};
 use easel_runtime::ModelCard;
+use easel_runtime::card::{Distribution, Kind};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 use std::fs;
@@ -25,7 +26,8 @@ const ORT_FILES: [&str; 6] = [
     "ort-wasm-simd-threaded.asyncify.wasm",
 ];
 
-/// One line of `models/index.json` in the built page, a list of the models it offers. The first is loaded at the start.
+/// One line of `models/index.json` in the built page, a list of the models it offers. Of each kind the first is what a
+/// tab begins with.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct ModelEntry {
     /// What `?model=` and `-m` call it.
@@ -36,6 +38,11 @@ pub struct ModelEntry {
     pub title: String,
     /// The file's size.
     pub bytes: u64,
+    /// `generator` or `denoiser`.
+    pub kind: String,
+    /// What a generator's latent vectors are drawn from: `normal` or `uniform`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub latent: Option<String>,
 }
 
 /// Builds the page and gives its folder, which any file server can serve. The models of the project's `models/` are
@@ -59,7 +66,7 @@ pub fn build(root: &Path) -> Result<PathBuf> {
         let name = model.file_stem().unwrap_or_default().to_string_lossy().into_owned();
         let (bytes, card) = read_model(&model)?;
         // The page draws; other kinds ship for the programs.
-        if card.latent().is_ok() {
+        if matches!(card.kind, Kind::Generator { .. } | Kind::Denoiser { .. }) {
             put_model(&dist, &bytes, card, &name, usize::MAX)?;
         }
     }
@@ -81,13 +88,24 @@ fn read_model(model: &Path) -> Result<(Vec<u8>, ModelCard)> {
 fn put_model(dist: &Path, bytes: &[u8], card: ModelCard, name: &str, place: usize) -> Result<()> {
     let folder = dist.join("models");
     fs::create_dir_all(&folder)?;
-    let entry =
-        ModelEntry { name: name.into(), file: format!("{name}.onnx"), title: card.title, bytes: bytes.len() as u64 };
+    let entry = ModelEntry {
+        name: name.into(),
+        file: format!("{name}.onnx"),
+        kind: card.kind.name().into(),
+        latent: card.latent().ok().map(|latent| distribution(latent.distribution).into()),
+        title: card.title,
+        bytes: bytes.len() as u64,
+    };
     fs::write(folder.join(&entry.file), bytes)?;
 
     let index = folder.join("index.json");
     let mut entries: Vec<ModelEntry> = match fs::read(&index) {
-        Ok(json) => serde_json::from_slice(&json).with_context(|| index.display().to_string())?,
+        // Lines of an older build, which said less, are left out.
+        Ok(json) => serde_json::from_slice::<Vec<serde_json::Value>>(&json)
+            .with_context(|| index.display().to_string())?
+            .into_iter()
+            .filter_map(|line| serde_json::from_value(line).ok())
+            .collect(),
         Err(error) if error.kind() == ErrorKind::NotFound => vec![],
         Err(error) => return Err(error).with_context(|| index.display().to_string()),
     };
@@ -98,6 +116,13 @@ fn put_model(dist: &Path, bytes: &[u8], card: ModelCard, name: &str, place: usiz
     entries.retain(|entry| folder.join(&entry.file).is_file());
     fs::write(&index, serde_json::to_string_pretty(&entries)? + "\n")?;
     Ok(())
+}
+
+fn distribution(distribution: Distribution) -> &'static str {
+    match distribution {
+        Distribution::Uniform { .. } => "uniform",
+        Distribution::Normal => "normal",
+    }
 }
 
 /// Installs the npm packages that `package-lock.json` names. Their install scripts don't run: none is needed.

@@ -1,21 +1,23 @@
 /** The model card for people. */
 
 import type { Loaded, ModelCard } from "../easel.js";
+import { words } from "./words.js";
 
 /** The card's lines: what, and what the card says. */
 export function lines({ card, bytes }: Loaded): [string, string][] {
     const { provenance, verification } = card;
+    const says = words().card;
     const all: [string, string | undefined][] = [
-        ["Title", card.title],
-        ["Network", network(card)],
-        ["Pictures", pictures(card)],
-        ["Data", provenance.data],
-        ["Steps", provenance.steps?.toLocaleString("en")],
-        ["Run", provenance.run],
-        ["Verified", verified(verification)],
-        ["Licence", card.licence],
-        ["Made by", provenance.program],
-        ["File", fileSize(bytes)],
+        [says.title, card.title],
+        [says.network, `${card.architecture.name}${says.comma}${says.kinds[card.kind]}`],
+        [says.pictures, pictures(card)],
+        [says.data, provenance.data],
+        [says.steps, provenance.steps?.toLocaleString("en")],
+        [says.run, provenance.run],
+        [says.verified, verified(verification)],
+        [says.licence, card.licence],
+        [says.program, provenance.program],
+        [says.file, fileSize(bytes)],
     ];
     return all.filter((line): line is [string, string] => Boolean(line[1]));
 }
@@ -37,17 +39,15 @@ export function fileSize(bytes: number): string {
     return bytes < 1e5 ? `${(bytes / 1e3).toFixed(1)} kB` : `${(bytes / 1e6).toFixed(1)} MB`;
 }
 
-function network({ kind, architecture }: ModelCard): string {
-    return `${architecture.name}, a ${kind}`;
-}
-
 function pictures({ picture: { channels, size } }: ModelCard): string {
-    const colours = channels === 1 ? "grey" : "colour";
-    return "fixed" in size ? `${size.fixed.width} × ${size.fixed.height}, ${colours}` : `any size, ${colours}`;
+    const { grey, colour, anySize, comma } = words().card;
+    const extent = "fixed" in size ? `${size.fixed.width} × ${size.fixed.height}` : anySize;
+    return extent + comma + (channels === 1 ? grey : colour);
 }
 
 function verified({ engine, max_difference, shapes }: ModelCard["verification"]): string | undefined {
     if (!engine) return undefined;
-    const difference = max_difference === 0 ? "no difference" : `at most ${max_difference.toExponential(1)} off`;
-    return `${engine}: ${difference}, ${shapes.length} input shape${shapes.length === 1 ? "" : "s"}`;
+    const says = words().card;
+    const difference = max_difference === 0 ? says.noDifference : says.difference(max_difference.toExponential(1));
+    return engine + says.colon + difference + says.comma + says.shapes(shapes.length);
 }

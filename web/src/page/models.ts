@@ -1,12 +1,22 @@
 /** The models that come with the page. */
 
+import type { ModelCard, ModelKind } from "../easel.js";
+import { Problem } from "./notices.js";
+import { words } from "./words.js";
+
 /** A line of `models/index.json`. */
 export interface ModelEntry {
     name: string;
     file: string;
     title: string;
     bytes: number;
+    kind: ModelKind;
+    /** What a generator's latent vectors are drawn from. */
+    latent?: "normal" | "uniform";
 }
+
+/** A model of the page's or of the user's. */
+export type Source = ModelEntry | File;
 
 const FOLDER = "models/";
 
@@ -16,18 +26,46 @@ export async function shippedModels(): Promise<ModelEntry[]> {
     try {
         response = await fetch(`${FOLDER}index.json`);
     } catch {
-        throw new Error("The list of models cannot be fetched: no answer from the server; check the connection.");
+        throw new Problem(words().listUnanswered);
     }
     if (response.status === 404) return [];
-    if (!response.ok) throw new Error(`The list of models cannot be fetched: ${response.status} ${response.statusText}`);
+    if (!response.ok) throw new Problem(words().listRefused(`${response.status} ${response.statusText}`));
     try {
         return (await response.json()) as ModelEntry[];
     } catch {
-        throw new Error("The list of models (models/index.json) is damaged.");
+        throw new Problem(words().listDamaged);
     }
 }
 
-/** A model's address. */
-export function address(entry: ModelEntry): string {
-    return FOLDER + encodeURIComponent(entry.file);
+/** A model's address, or the file itself. */
+export function whereabouts(source: Source): string | File {
+    return source instanceof File ? source : FOLDER + encodeURIComponent(source.file);
+}
+
+/** The name of a model's file. */
+export function fileOf(source: Source): string {
+    return source instanceof File ? source.name : source.file;
+}
+
+/** What a model is for: a denoiser, a generator that can be walked through, or one that is only sampled. */
+export type Role = "denoiser" | "walker" | "gan";
+
+/**
+ * The role of a model with this card. Only normal latent vectors lie on a sphere that can be walked on, and have
+ * directions.
+ */
+export function roleOf({ kind, latent }: Pick<ModelCard, "kind" | "latent">): Role {
+    if (kind === "denoiser") return "denoiser";
+    return latent?.distribution === "uniform" ? "gan" : "walker";
+}
+
+/** The role of a shipped model. */
+export function roleOfEntry({ kind, latent }: ModelEntry): Role {
+    if (kind === "denoiser") return "denoiser";
+    return latent === "uniform" ? "gan" : "walker";
+}
+
+/** A file's name as a shell takes it. */
+export function quoted(file: string): string {
+    return /^[\w.-]+$/.test(file) ? file : `'${file.replaceAll("'", "'\\''")}'`;
 }

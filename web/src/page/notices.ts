@@ -1,70 +1,72 @@
-/** What the page tells the user: progress, the engine, errors, and the same for screen readers. */
+/** What the page tells the user in one place for all tabs: errors, the engine, and the same for screen readers. */
 
-import type { Drawing, Loaded, Progress } from "../easel.js";
-import { fileSize, show as showCard } from "./card.js";
+import type { EngineInUse } from "../easel.js";
 import { element } from "./elements.js";
+import { language, words } from "./words.js";
 
+const notice = element("notice", HTMLElement);
 const error = element("error", HTMLElement);
 const status = element("status", HTMLElement);
-const loading = element("loading", HTMLElement);
-const bar = element("progress", HTMLProgressElement);
-const text = element("progress-text", HTMLElement);
 const badge = element("badge", HTMLElement);
-const title = element("title", HTMLElement);
+const engineName = element("engine-name", HTMLElement);
 const time = element("time", HTMLElement);
 
-/** Shows an error in one line, or takes the last one away. */
-export function showError(reason: unknown): void {
-    const line = reason instanceof Error ? reason.message : String(reason);
-    error.textContent = line;
-    error.hidden = false;
+/** A failure that the page words itself, in its own language. */
+export class Problem extends Error {}
+
+/** Whose error is shown; undefined for the page's. */
+let blamed: string | undefined;
+
+/** Shows an error in one line. `owner` is whose it is, where something of that name can make it good. */
+export function showError(reason: unknown, owner?: string): void {
+    blamed = owner;
+    // The notice is shown first: what appears with its text already in it is not read out everywhere.
+    notice.hidden = false;
+    error.lang = reason instanceof Problem ? document.documentElement.lang : "en";
+    error.textContent = reason instanceof Error ? reason.message : String(reason);
 }
 
-export function clearError(): void {
-    error.hidden = true;
+/** Takes the error away, unless it is another's than the `owner` whose work went well. */
+export function clearError(owner?: string): void {
+    if (owner !== undefined && blamed !== undefined && blamed !== owner) return;
+    notice.hidden = true;
     error.textContent = "";
 }
+
+element("close-error", HTMLButtonElement).addEventListener("click", () => clearError());
 
 /** Says a sentence to screen readers. */
 export function announce(sentence: string): void {
     status.textContent = sentence;
 }
 
-/** Shows how far a download is. When it is there, the engine still has work before the first picture. */
-export function showProgress({ what, loaded, total }: Progress): void {
-    loading.hidden = false;
-    const name = what === "model" ? "Model" : "Engine";
-    if (total === undefined) {
-        bar.removeAttribute("value");
-        text.textContent = `${name}: ${fileSize(loaded)}`;
-    } else if (loaded < total) {
-        bar.max = total;
-        bar.value = loaded;
-        text.textContent = `${name}: ${fileSize(loaded)} of ${fileSize(total)}`;
-    } else {
-        bar.max = bar.value = 1;
-        text.textContent = what === "model" ? `Model: ${fileSize(loaded)}` : "Getting ready…";
-    }
+/** The engine of the open tab, and the time that it takes for a picture. */
+export interface Running {
+    engine: EngineInUse;
+    /** Undefined before the first picture. */
+    milliseconds: number | undefined;
 }
 
-export function hideProgress(): void {
-    loading.hidden = true;
+/** Shows it in the badge. */
+export function showRunning(running: Running | undefined): void {
+    const [name, ...threads] = (running?.engine.name ?? words().noEngine).split(/(?=, )/);
+    engineName.replaceChildren(name!, ...threads.map(detail));
+    const each = running?.milliseconds;
+    time.textContent = each === undefined ? "" : words().each(duration(each));
+    badge.dataset["engine"] = running?.engine.kind ?? "";
+    badge.title = running?.engine.passedOver.join(". ") ?? "";
 }
 
-/** Names the model and the engine in use, and shows the model's card. */
-export function showModel(loaded: Loaded): void {
-    const { card, engine } = loaded;
-    title.textContent = card.title;
-    badge.hidden = false;
-    badge.textContent = engine.name;
-    badge.dataset["engine"] = engine.kind;
-    badge.title = engine.passedOver.join(". ");
-    showCard(element("card", HTMLDListElement), loaded);
-    element("about", HTMLDetailsElement).hidden = false;
+/** What narrow screens have no place for. */
+function detail(text: string): HTMLElement {
+    const span = document.createElement("span");
+    span.className = "threads";
+    span.textContent = text;
+    return span;
 }
 
-/** Shows how long a drawing took. */
-export function showTime({ milliseconds, count }: Drawing): void {
-    const each = milliseconds / count;
-    time.textContent = `${each.toFixed(each < 10 ? 1 : 0)} ms per picture`;
+function duration(milliseconds: number): string {
+    const digits = milliseconds < 10 ? 1 : 0;
+    const places = { minimumFractionDigits: digits, maximumFractionDigits: digits, useGrouping: false };
+    return milliseconds.toLocaleString(language(), places);
 }

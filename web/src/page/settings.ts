@@ -1,17 +1,7 @@
-/** What the user sets, and the address that brings it back: `?seed=7&n=64&engine=wasm&model=gan`. */
+/** What people type, and what it means. */
 
 import type { EngineChoice } from "../easel.js";
 
-export interface Settings {
-    seed: bigint;
-    count: number;
-    engine: EngineChoice;
-    /** A name in `models/index.json`; undefined for the first. */
-    model: string | undefined;
-}
-
-export const MOST_PICTURES = 256;
-const DEFAULTS = { seed: 1n, count: 64 };
 const LARGEST_SEED = 2n ** 64n - 1n;
 
 /** The seed that a text means, where it means one. */
@@ -22,10 +12,23 @@ export function parseSeed(text: string): bigint | undefined {
     return seed <= LARGEST_SEED ? seed : undefined;
 }
 
-/** The number of pictures that a text means, where it means one. */
-export function parseCount(text: string): number | undefined {
-    const count = Number(text);
-    return text.trim() !== "" && Number.isInteger(count) && count >= 1 && count <= MOST_PICTURES ? count : undefined;
+/** The seeds that a list means, where all of it makes sense: `1,2,30`. */
+export function parseSeeds(text: string, least: number, most: number): bigint[] | undefined {
+    const seeds = text.split(",").map(parseSeed);
+    const all = seeds.filter((seed) => seed !== undefined);
+    return all.length === seeds.length && all.length >= least && all.length <= most ? all : undefined;
+}
+
+/** The whole number from `least` to `most` that a text means, where it means one. */
+export function parseWhole(text: string, least: number, most: number): number | undefined {
+    const number = parseNumber(text, least, most);
+    return Number.isInteger(number) ? number : undefined;
+}
+
+/** The number from `least` to `most` that a text means, where it means one. */
+export function parseNumber(text: string, least: number, most: number): number | undefined {
+    const number = Number(text);
+    return text.trim() !== "" && number >= least && number <= most ? number : undefined;
 }
 
 export function parseEngine(text: string | null): EngineChoice {
@@ -37,23 +40,10 @@ export function randomSeed(): bigint {
     return BigInt(crypto.getRandomValues(new Uint32Array(1))[0]! % 1_000_000);
 }
 
-/** The settings in an address; what is missing or makes no sense has its default. */
-export function fromAddress(address: URL): Settings {
-    const query = address.searchParams;
-    return {
-        seed: parseSeed(query.get("seed") ?? "") ?? DEFAULTS.seed,
-        count: parseCount(query.get("n") ?? "") ?? DEFAULTS.count,
-        engine: parseEngine(query.get("engine")),
-        model: query.get("model") ?? undefined,
-    };
-}
-
-/** Makes the browser's address bring the settings back. */
-export function toAddress(settings: Settings): void {
-    const address = new URL(location.href);
-    const query = new URLSearchParams({ seed: String(settings.seed), n: String(settings.count) });
-    if (settings.engine !== "auto") query.set("engine", settings.engine);
-    if (settings.model !== undefined) query.set("model", settings.model);
-    address.search = query.toString();
-    history.replaceState(null, "", address);
+/** Shows whether what is in a field makes sense; `problem` says what would, where it does not. */
+export function mark(input: HTMLInputElement, hint: HTMLElement, problem: string | undefined, otherwise = ""): void {
+    input.setAttribute("aria-invalid", String(problem !== undefined));
+    hint.textContent = problem ?? otherwise;
+    hint.hidden = hint.textContent === "";
+    hint.classList.toggle("wrong", problem !== undefined);
 }

@@ -1,30 +1,61 @@
-/** The canvas with the drawn pictures. */
+/** Many pictures in one, laid out as `sample` does it: two black pixels between them and around. */
 
-import type { Drawing } from "../easel.js";
+import type { Pixels } from "./stage.js";
 
-/** Shows a drawing, a canvas pixel for each of its pixels. */
-export function paint(canvas: HTMLCanvasElement, drawing: Drawing, seed: bigint): void {
-    canvas.width = drawing.width;
-    canvas.height = drawing.height;
-    const context = canvas.getContext("2d");
-    if (!context) throw new Error("this browser gives the page no canvas");
-    context.putImageData(new ImageData(drawing.rgba, drawing.width, drawing.height), 0, 0);
-    canvas.setAttribute("aria-label", `${pictures(drawing.count)} drawn from seed ${seed}`);
+const GAP = 2;
+
+export interface Shape {
+    columns: number;
+    rows: number;
 }
 
-/** `1 picture`, `64 pictures`. */
-export function pictures(count: number): string {
-    return `${count} picture${count === 1 ? "" : "s"}`;
+/** The grid nearest to a square that holds `count` pictures, wider rather than higher. */
+export function square(count: number): Shape {
+    const columns = Math.ceil(Math.sqrt(count));
+    return { columns, rows: Math.ceil(count / columns) };
 }
 
-/** Saves the canvas as a PNG file, its pixels as they are. */
-export async function save(canvas: HTMLCanvasElement, name: string): Promise<void> {
-    const png = await new Promise<Blob | null>((resolve) => canvas.toBlob(resolve, "image/png"));
-    if (!png) throw new Error("The picture cannot be written as PNG.");
-    const link = document.createElement("a");
-    link.href = URL.createObjectURL(png);
-    link.download = name;
-    link.click();
-    // The download has taken hold of the data by then.
-    setTimeout(() => URL.revokeObjectURL(link.href), 60_000);
+/** The same for `each` pictures of every class, where those of a class stay in one row. */
+export function ofClasses(classes: number, each: number): Shape {
+    const shapes = Array.from({ length: classes }, (_, index) => {
+        const across = index + 1;
+        return { columns: across * each, rows: Math.ceil(classes / across) };
+    });
+    const longer = ({ columns, rows }: Shape) => Math.max(columns, rows);
+    return shapes.reduce((best, shape) => (longer(shape) <= longer(best) ? shape : best));
 }
+
+/** A sheet that pictures of one size are put on. A single picture fills it without an edge. */
+export class Sheet implements Pixels {
+    readonly width: number;
+    readonly height: number;
+    readonly rgba: Uint8ClampedArray<ArrayBuffer>;
+    readonly #shape: Shape;
+    readonly #size: { width: number; height: number };
+    readonly #gap: number;
+
+    constructor(shape: Shape, size: { width: number; height: number }) {
+        this.#shape = shape;
+        this.#size = size;
+        this.#gap = shape.columns * shape.rows === 1 ? 0 : GAP;
+        this.width = shape.columns * (size.width + this.#gap) + this.#gap;
+        this.height = shape.rows * (size.height + this.#gap) + this.#gap;
+        this.rgba = new Uint8ClampedArray(this.width * this.height * 4);
+        new Uint32Array(this.rgba.buffer).fill(OPAQUE_BLACK);
+    }
+
+    /** Puts pictures, one after the other in `rgba`, on the places from `first` on. */
+    put(first: number, { rgba }: Pixels): void {
+        const { width, height } = this.#size;
+        const line = width * 4;
+        for (let at = 0; at * line < rgba.length; at++) {
+            const index = first + Math.floor(at / height);
+            const left = this.#gap + (index % this.#shape.columns) * (width + this.#gap);
+            const top = this.#gap + Math.floor(index / this.#shape.columns) * (height + this.#gap) + (at % height);
+            this.rgba.set(rgba.subarray(at * line, (at + 1) * line), (top * this.width + left) * 4);
+        }
+    }
+}
+
+/** The same in either order of bytes but for where the opacity is. */
+const OPAQUE_BLACK = new Uint32Array(Uint8Array.of(0, 0, 0, 255).buffer)[0]!;
