@@ -1,13 +1,15 @@
 //! The way from a network to a verified file.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
-use easel_runtime::ModelCard;
+use candle_onnx::onnx;
 use easel_runtime::card::{Architecture, Evaluation, Kind, METADATA_KEY, Provenance, SCHEMA, Verification};
+use easel_runtime::{ModelCard, golden};
+use prost::Message;
 
 use crate::models::Exportable;
 use crate::sample::sample;
-use crate::verify::verify;
+use crate::verify::{self, verify};
 use crate::{Error, Graph, NormForm, Result, Storage};
 
 /// How to export.
@@ -78,18 +80,40 @@ pub fn export(
         licence: options.licence.clone(),
         verification: Verification::default(),
         evaluations: options.evaluations.clone(),
+        golden: Vec::new(),
         sample: None,
     };
     let library = options.library.as_deref();
     let unverified = to_bytes(&graph, &card, options);
     let found = verify(&unverified, network, library)?;
-    card.verification = Verification {
-        max_difference: two_digits(found.max_difference),
-        rounding: options.rounding.map(two_digits),
-        ..found
-    };
+    card.verification = Verification { rounding: options.rounding.map(two_digits), ..rounded(found) };
+    card.golden = golden_of(&unverified, &card, library)?;
     card.sample = sample(&unverified, &card.kind, library)?;
     Ok(Exported { bytes: to_bytes(&graph, &card, options), card })
+}
+
+/// A finished file, verified anew, with a card that says what was found; all else in it stays.
+pub fn update(model: &[u8], library: Option<&Path>) -> Result<Exported> {
+    let found = verify::verify_file(model, library)?;
+    let mut card = ModelCard::from_model(model)?;
+    card.verification = Verification { rounding: card.verification.rounding, ..rounded(found) };
+    card.golden = golden_of(model, &card, library)?;
+    card.sample = sample(model, &card.kind, library)?;
+    let mut proto = onnx::ModelProto::decode(model).map_err(|error| Error::Source(error.to_string()))?;
+    for entry in proto.metadata_props.iter_mut().filter(|entry| entry.key == METADATA_KEY) {
+        entry.value = card.to_json();
+    }
+    Ok(Exported { bytes: proto.encode_to_vec(), card })
+}
+
+fn rounded(found: Verification) -> Verification {
+    Verification { max_difference: two_digits(found.max_difference), ..found }
+}
+
+/// What ONNX Runtime gives on the card's golden inputs, in four digits: more are the machine's.
+pub(crate) fn golden_of(model: &[u8], card: &ModelCard, library: Option<&Path>) -> Result<Vec<f32>> {
+    let output = pollster::block_on(golden::output(&mut verify::engine(model, library)?, card))?;
+    Ok(output.iter().map(|value| format!("{value:.3e}").parse().expect("a printed number can be read")).collect())
 }
 
 /// The last bits of a difference are the machine's; two digits are what a reader needs.

@@ -5,13 +5,13 @@ use std::path::Path;
 
 use base64::Engine as _;
 use base64::prelude::BASE64_STANDARD;
-use easel_native::{Options, OrtEngine};
+use easel_runtime::Picture;
 use easel_runtime::card::{Kind, Sample};
-use easel_runtime::{Device, Picture};
 use easel_train::data::scenes;
 use image::ExtendedColorType;
 use image::codecs::jpeg::JpegEncoder;
 
+use crate::verify::engine;
 use crate::{Error, Result};
 
 /// The scene and its size: small, for it travels with every copy of the model.
@@ -29,9 +29,7 @@ pub fn sample(model: &[u8], kind: &Kind, library: Option<&Path>) -> Result<Optio
         return Ok(None);
     }
     let (scene, label) = scenes::scene(0, SCENE, HEIGHT, WIDTH);
-    let options = Options { library: library.map(Path::to_path_buf), device: Device::Cpu, threads: Some(1) };
-    let mut engine = OrtEngine::load(model, &options)?;
-    let outputs = engine.run_blocking(&[("image", &scene.to_tensor())])?;
+    let outputs = engine(model, library)?.run_blocking(&[("image", &scene.to_tensor())])?;
     let [(_, stylized)] = &outputs[..] else {
         return Err(Error::Verification(format!("the file has {} outputs, a stylizer has one", outputs.len())));
     };

@@ -14,13 +14,18 @@ use crate::{Error, Result};
 /// The largest difference that an export may show, on outputs in `[0, 1]`.
 pub const TOLERANCE: f64 = 1e-4;
 
+/// ONNX Runtime with the model and one thread, so that what it gives repeats.
+pub(crate) fn engine(model: &[u8], library: Option<&Path>) -> Result<OrtEngine> {
+    let options = Options { library: library.map(Path::to_path_buf), device: Device::Cpu, threads: Some(1) };
+    Ok(OrtEngine::load(model, &options)?)
+}
+
 /// Runs a model file in ONNX Runtime and the network in candle on the same inputs.
 ///
 /// Both use one thread, so that what is found repeats. Fails where an output is missing, has another shape, or is
 /// anywhere more than [`TOLERANCE`] off; the message names the output and the worst place.
 pub fn verify(model: &[u8], network: &dyn Exportable, library: Option<&Path>) -> Result<Verification> {
-    let options = Options { library: library.map(Path::to_path_buf), device: Device::Cpu, threads: Some(1) };
-    let mut engine = OrtEngine::load(model, &options)?;
+    let mut engine = engine(model, library)?;
     let mut verification =
         Verification { engine: format!("ONNX Runtime {}", engine.version()), ..Verification::default() };
     for inputs in network.trials()? {

@@ -1,17 +1,19 @@
 //! A loaded model.
 
+use easel_runtime::card::Kind;
 use easel_runtime::denoiser::{Denoiser, Draw};
 use easel_runtime::generator::{generate, latents};
-use easel_runtime::{Engine, Error, ModelCard, Picture, Result, Tensor};
+use easel_runtime::{Engine, Error, ModelCard, Picture, Result, Tensor, golden};
 use js_sys::Uint8Array;
 use wasm_bindgen::prelude::*;
 
 use crate::card::{self, CardObject};
 use crate::error::{JsResult, to_js};
 use crate::ort::Backend;
-use crate::pictures::Pictures;
+use crate::pictures::{Pictures, Rgba};
 use crate::sampling::{SampleOptions, sample};
 use crate::session::Session;
+use crate::stylizing::{Fed, StylizeOptions, prepared, stylize};
 
 /// The most pictures that are given to the engine at once; it bounds the memory of a large request.
 const BATCH: usize = 64;
@@ -24,6 +26,8 @@ const MOST: u64 = 1 << 12;
 pub struct Model {
     card: ModelCard,
     session: Session,
+    /// Of a stylizer's norms.
+    channels: usize,
 }
 
 #[wasm_bindgen]
@@ -31,9 +35,17 @@ impl Model {
     /// Reads the card of an Easel `.onnx` file and opens the file with the backend, in this order: bytes that are no
     /// model or have no card never reach the engine.
     pub async fn load(bytes: Uint8Array, backend: Backend) -> JsResult<Model> {
-        let card = ModelCard::from_model(&bytes.to_vec()).map_err(to_js)?;
+        let file = bytes.to_vec();
+        let card = ModelCard::from_model(&file).map_err(to_js)?;
+        let (bytes, channels) = match card.kind {
+            Kind::Stylizer => {
+                let (plain, channels) = prepared(&file).map_err(to_js)?;
+                (Uint8Array::from(plain.as_slice()), channels)
+            }
+            _ => (bytes, 0),
+        };
         let session = Session::open(&backend, &bytes).await.map_err(to_js)?;
-        Ok(Self { card, session })
+        Ok(Self { card, session, channels })
     }
 
     /// The card as a plain object.
@@ -80,11 +92,40 @@ impl Model {
         Ok(Pictures::new(pictures))
     }
 
+    /// Stylizes a picture of four bytes a pixel, rows from the top; it is laid on white where it is transparent. The
+    /// result has its size and is what `stylize` makes of the same pixels.
+    pub async fn stylize(
+        &self,
+        rgba: Vec<u8>,
+        width: usize,
+        height: usize,
+        options: Option<StylizeOptions>,
+    ) -> JsResult<Rgba> {
+        let (found, wanted) = (self.card.kind.name(), "stylizer");
+        if found != wanted {
+            return Err(to_js(Error::WrongKind { found, wanted }));
+        }
+        let picture = Picture::from_rgba(&rgba, width, height).map_err(to_js)?;
+        let stylized = stylize(self.session.clone(), self.channels, &picture, options.as_ref()).await?;
+        Ok(Rgba::from(&stylized))
+    }
+
     /// The generator's output `[batch, channel, height, width]` for latent vectors `[batch, latentLength]`, both as
     /// their elements in a row.
     #[wasm_bindgen(js_name = generateRaw)]
     pub async fn generate_raw(&self, z: Vec<f32>) -> JsResult<Vec<f32>> {
         self.raw(z).await.map_err(to_js)
+    }
+
+    /// Runs the model on an input whose output its card holds, and gives how far the engine's is from it: undefined where
+    /// the card has none. Throws where the engine cannot run the model or computes it wrongly.
+    pub async fn check(&self) -> JsResult<Option<f32>> {
+        let session = self.session.clone();
+        let checked = match self.card.kind {
+            Kind::Stylizer => golden::check(&mut Fed { engine: session, channels: self.channels }, &self.card).await,
+            _ => golden::check(&mut { session }, &self.card).await,
+        };
+        checked.map_err(to_js)
     }
 
     /// Gives the engine's memory back. The model cannot be used afterwards.

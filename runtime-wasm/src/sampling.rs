@@ -1,15 +1,13 @@
 //! Sampling from a denoiser as JavaScript asks for it.
 
-use std::cell::RefCell;
-
 use easel_runtime::denoiser::{Denoiser, Draw, Request, Sampler, pictures};
 use easel_runtime::samplers::Progress;
-use easel_runtime::{Engine, Error, Picture, Result, Tensor};
-use js_sys::{Function, Promise};
+use easel_runtime::{Error, Picture, Result, Tensor};
+use js_sys::Function;
 use wasm_bindgen::prelude::*;
-use wasm_bindgen_futures::JsFuture;
 
 use crate::error::{JsResult, to_js};
+use crate::listener::{AbortSignal, Heard, Listener};
 use crate::pictures::Pictures;
 use crate::session::Session;
 
@@ -36,14 +34,6 @@ extern "C" {
 
     #[wasm_bindgen(method, getter)]
     fn signal(this: &SampleOptions) -> Option<AbortSignal>;
-
-    type AbortSignal;
-
-    #[wasm_bindgen(method, getter)]
-    fn aborted(this: &AbortSignal) -> bool;
-
-    #[wasm_bindgen(method, getter)]
-    fn reason(this: &AbortSignal) -> JsValue;
 }
 
 #[wasm_bindgen(typescript_custom_section)]
@@ -101,24 +91,21 @@ pub async fn sample(
 ) -> JsResult<Vec<Picture>> {
     let request = request(denoiser, draws, options.as_ref()).map_err(to_js)?;
     let of = request.steps * draws.len().div_ceil(at_once);
-    let listener = Listener {
-        on_step: options.as_ref().and_then(SampleOptions::on_step),
-        signal: options.as_ref().and_then(SampleOptions::signal),
-        answer: RefCell::new(None),
-        thrown: RefCell::new(None),
-    };
+    let listener = Listener::new(
+        options.as_ref().and_then(SampleOptions::on_step),
+        options.as_ref().and_then(SampleOptions::signal),
+    );
     let mut engine = Heard { session, listener: &listener };
     let mut made = Vec::with_capacity(draws.len());
     for (batch, draws) in draws.chunks(at_once).enumerate() {
         let (first, before) = (made.len(), batch * request.steps);
         let request = Request { draws: draws.to_vec(), ..request.clone() };
         let tell = |Progress { done, x, .. }: Progress| {
-            listener.tell(|| Step { done: before + done, of, first, x: x.clone() });
+            let step = || Step { done: before + done, of, first, x: x.clone() };
+            listener.tell(|on_step| on_step.call1(&JsValue::NULL, &step().into()));
         };
         let sampled = denoiser.sample(&mut engine, &request, tell).await;
-        let heard = listener.heard().await;
-        let pictures = sampled.and_then(|pictures| heard.and(Picture::from_batch(&pictures)));
-        made.extend(pictures.map_err(|error| listener.thrown.take().unwrap_or_else(|| to_js(error)))?);
+        made.extend(listener.judge(sampled.and_then(|pictures| Picture::from_batch(&pictures))).await?);
     }
     Ok(made)
 }
@@ -139,60 +126,4 @@ fn request(denoiser: &Denoiser, draws: &[Draw], options: Option<&SampleOptions>)
     let guidance = options.and_then(SampleOptions::guidance).unwrap_or_else(|| denoiser.usual_guidance());
     let request = Request { draws: draws.to_vec(), sampler, steps, guidance };
     denoiser.check(&request).map(|()| request)
-}
-
-/// JavaScript's side of a sampling.
-struct Listener {
-    on_step: Option<Function>,
-    signal: Option<AbortSignal>,
-    /// What it gave when it was last told something, not yet waited for.
-    answer: RefCell<Option<Promise>>,
-    /// What it threw.
-    thrown: RefCell<Option<JsValue>>,
-}
-
-impl Listener {
-    fn tell(&self, step: impl FnOnce() -> Step) {
-        if let Some(on_step) = &self.on_step {
-            let said = on_step.call1(&JsValue::NULL, &step().into());
-            let answer = said.map_or_else(|thrown| Promise::reject(&thrown), |said| Promise::resolve(&said));
-            self.answer.replace(Some(answer));
-        }
-    }
-
-    /// Waits until it is ready for more. Fails where it threw or wants no more.
-    async fn heard(&self) -> Result<()> {
-        let answer = self.answer.take();
-        let mut failure = match answer {
-            Some(answer) => JsFuture::from(answer).await.err(),
-            None => None,
-        };
-        if let Some(signal) = self.signal.as_ref().filter(|signal| signal.aborted()) {
-            failure.get_or_insert_with(|| signal.reason());
-        }
-        match failure {
-            None => Ok(()),
-            Some(thrown) => {
-                self.thrown.replace(Some(thrown));
-                Err(Error::Engine("the sampling was ended".into()))
-            }
-        }
-    }
-}
-
-/// The session, run once JavaScript is ready.
-struct Heard<'a> {
-    session: Session,
-    listener: &'a Listener,
-}
-
-impl Engine for Heard<'_> {
-    fn describe(&self) -> String {
-        self.session.describe()
-    }
-
-    async fn run(&mut self, inputs: &[(&str, &Tensor)]) -> Result<Vec<(String, Tensor)>> {
-        self.listener.heard().await?;
-        self.session.run(inputs).await
-    }
 }

@@ -3,6 +3,7 @@
 //! It is JSON under the metadata key [`METADATA_KEY`]. With it a runtime needs nothing beside the file.
 
 mod evaluation;
+mod noise;
 
 use std::collections::BTreeMap;
 
@@ -10,7 +11,8 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 pub use self::evaluation::{Evaluation, Measured};
-use crate::{Error, Result, Schedule, onnx};
+pub use self::noise::{NoiseSchedule, Prediction};
+use crate::{Error, Result, onnx};
 
 /// The key of the card in `metadata_props`.
 pub const METADATA_KEY: &str = "easel";
@@ -44,6 +46,9 @@ pub struct ModelCard {
     /// How good what it makes was found to be.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub evaluations: Vec<Evaluation>,
+    /// Some of what the model gives on the inputs of [`crate::golden`], so that an engine can be checked.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub golden: Vec<f32>,
     /// What the model makes.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub sample: Option<Sample>,
@@ -89,52 +94,6 @@ pub enum Kind {
         #[serde(default, skip_serializing_if = "Option::is_none")]
         null_label: Option<usize>,
     },
-}
-
-/// A noise schedule by its formula.
-#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
-#[serde(tag = "formula", rename_all = "kebab-case")]
-pub enum NoiseSchedule {
-    /// See [`Schedule::linear`].
-    Linear {
-        /// The number of times.
-        steps: usize,
-        /// The first beta.
-        start: f64,
-        /// The last beta.
-        end: f64,
-    },
-    /// See [`Schedule::cosine`].
-    Cosine {
-        /// The number of times.
-        steps: usize,
-        /// What keeps the first betas from vanishing.
-        offset: f64,
-    },
-}
-
-impl NoiseSchedule {
-    /// Every time's noise. Fails where the formula gives none, or has more than 100,000 times.
-    pub fn schedule(&self) -> Result<Schedule> {
-        let (Self::Linear { steps, .. } | Self::Cosine { steps, .. }) = *self;
-        if steps > 100_000 {
-            return Err(Error::Sampling(format!("a noise schedule of {steps} times; 100,000 are the most")));
-        }
-        match *self {
-            Self::Linear { steps, start, end } => Schedule::linear(steps, start, end),
-            Self::Cosine { steps, offset } => Schedule::cosine(steps, offset),
-        }
-    }
-}
-
-/// What a denoiser predicts of `x = sqrt(alpha_bar) picture + sqrt(1 - alpha_bar) noise`.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum Prediction {
-    /// The noise (Ho et al. 2020, arXiv 2006.11239).
-    Noise,
-    /// `sqrt(alpha_bar) noise - sqrt(1 - alpha_bar) picture` (Salimans and Ho 2022, arXiv 2202.00512).
-    Velocity,
 }
 
 impl Kind {
@@ -323,11 +282,10 @@ impl ModelCard {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn card() -> ModelCard {
-        ModelCard {
+impl ModelCard {
+    /// That of a generator.
+    pub(crate) fn example() -> Self {
+        Self {
             schema: SCHEMA,
             title: "Digits".into(),
             kind: Kind::Generator {
@@ -349,13 +307,19 @@ mod tests {
                 compared: None,
                 metrics: [("accuracy".to_string(), Measured { value: 0.5, floor: Some(1.0), ceiling: None })].into(),
             }],
+            golden: vec![0.25, -1e-7],
             sample: None,
         }
     }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
 
     #[test]
     fn survives_json() {
-        assert_eq!(ModelCard::from_json(&card().to_json()).unwrap(), card());
+        assert_eq!(ModelCard::from_json(&ModelCard::example().to_json()).unwrap(), ModelCard::example());
     }
 
     #[test]
@@ -366,10 +330,10 @@ mod tests {
 
     #[test]
     fn absurd_sizes_are_refused() {
-        let mut absurd = card();
+        let mut absurd = ModelCard::example();
         absurd.picture.size = PictureSize::Fixed { height: 1 << 30, width: 28 };
         assert!(ModelCard::from_json(&absurd.to_json()).is_err());
-        let mut absurd = card();
+        let mut absurd = ModelCard::example();
         absurd.picture.channels = 4;
         assert!(ModelCard::from_json(&absurd.to_json()).is_err());
     }
@@ -379,7 +343,7 @@ mod tests {
         let classifier = |class_count, names: &[&str]| ModelCard {
             kind: Kind::Classifier { class_count },
             classes: names.iter().map(|name| name.to_string()).collect(),
-            ..card()
+            ..ModelCard::example()
         };
         let read = |card: ModelCard| ModelCard::from_json(&card.to_json());
         assert_eq!(read(classifier(2, &["cat", "dog"])).unwrap(), classifier(2, &["cat", "dog"]));
@@ -397,7 +361,7 @@ mod tests {
                 prediction: Prediction::Noise,
                 null_label,
             },
-            ..card()
+            ..ModelCard::example()
         };
         for (null_label, right) in [(None, true), (Some(3), true), (Some(1), false), (Some(4), false)] {
             assert_eq!(ModelCard::from_json(&denoiser(null_label).to_json()).is_ok(), right, "{null_label:?}");
@@ -406,7 +370,7 @@ mod tests {
 
     #[test]
     fn a_generator_is_no_stylizer() {
-        let stylizer = ModelCard { kind: Kind::Stylizer, ..card() };
+        let stylizer = ModelCard { kind: Kind::Stylizer, ..ModelCard::example() };
         assert!(stylizer.latent().unwrap_err().to_string().contains("stylizer"));
     }
 }

@@ -57,21 +57,14 @@ fn ranked(logits: &[f32]) -> Vec<Answer> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::card::{Architecture, PictureFormat, PictureSize, Provenance, SCHEMA, Verification};
+    use crate::card::{PictureFormat, PictureSize};
 
     fn card() -> ModelCard {
         ModelCard {
-            schema: SCHEMA,
-            title: "Corners".into(),
             kind: Kind::Classifier { class_count: 4 },
-            architecture: Architecture { name: "none".into(), sizes: Default::default() },
             picture: PictureFormat { channels: 1, size: PictureSize::Fixed { height: 2, width: 2 } },
             classes: ["a", "b", "c", "d"].map(String::from).to_vec(),
-            provenance: Provenance::default(),
-            licence: "MIT".into(),
-            verification: Verification::default(),
-            evaluations: vec![],
-            sample: None,
+            ..ModelCard::example()
         }
     }
 

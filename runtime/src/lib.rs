@@ -19,6 +19,7 @@ pub mod files;
 #[cfg(feature = "files")]
 pub mod fit;
 pub mod generator;
+pub mod golden;
 pub mod grid;
 pub mod onnx;
 pub mod picture;

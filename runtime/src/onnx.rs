@@ -5,10 +5,11 @@
 //! names of what its nodes give are looked at.
 
 mod initializers;
+mod statistics;
 
 pub use initializers::{Element, Initializer, initializers};
+pub use statistics::{plain_statistics, statistics_outputs};
 
-use crate::stylizer::statistics;
 use crate::{Error, Result};
 
 /// The longest metadata value that is read. A card takes a few kilobytes; more is a damaged or hostile file.
@@ -19,14 +20,6 @@ const GRAPH: u64 = 7;
 const METADATA_PROPS: u64 = 14;
 const ENTRY_KEY: u64 = 1;
 const ENTRY_VALUE: u64 = 2;
-const GRAPH_NODE: u64 = 1;
-const NODE_OUTPUT: u64 = 2;
-const GRAPH_OUTPUT: u64 = 12;
-const VALUE_NAME: u64 = 1;
-const VALUE_TYPE: u64 = 2;
-const TYPE_TENSOR: u64 = 1;
-const TENSOR_ELEMENT: u64 = 1;
-const FLOAT: u8 = 1;
 
 /// All `metadata_props` of an ONNX model, in the file's order.
 ///
@@ -57,49 +50,6 @@ pub fn metadata(model: &[u8]) -> Result<Vec<(String, String)>> {
         return Err(Error::NotOnnx("it has no IR version or no graph".into()));
     }
     Ok(entries)
-}
-
-/// What to append to the file of a stylizer, so that it also gives the statistics that its norms use, under the names of
-/// [`statistics::names`]. `None` for a model that has no such inner values.
-///
-/// It is a ModelProto of nothing but outputs. Protobuf messages that follow each other are merged, field by field, so the
-/// model has these outputs after its own (protobuf.dev, "Encoding: Last One Wins").
-pub fn statistics_outputs(model: &[u8]) -> Result<Option<Vec<u8>>> {
-    let mut given = Vec::new();
-    let mut fields = Fields::new(model);
-    while let Some((number, value)) = fields.next_field(true)? {
-        if let (GRAPH, Field::Bytes(graph)) = (number, value) {
-            node_outputs(graph, &mut given)?;
-        }
-    }
-    let names = statistics::names(|name| given.contains(&name.as_bytes()));
-    Ok((!names.is_empty()).then(|| outputs(&names)))
-}
-
-/// Adds the names of what a graph's nodes give and that begin as statistics do.
-fn node_outputs<'a>(graph: &'a [u8], names: &mut Vec<&'a [u8]>) -> Result<()> {
-    let prefixes = [statistics::MEAN_PREFIX, statistics::VARIANCE_PREFIX].map(str::as_bytes);
-    let mut fields = Fields::new(graph);
-    while let Some((number, value)) = fields.next_field(true)? {
-        let (GRAPH_NODE, Field::Bytes(node)) = (number, value) else { continue };
-        let mut fields = Fields::new(node);
-        while let Some((number, value)) = fields.next_field(true)? {
-            if let (NODE_OUTPUT, Field::Bytes(name)) = (number, value)
-                && prefixes.iter().any(|prefix| name.starts_with(prefix))
-            {
-                names.push(name);
-            }
-        }
-    }
-    Ok(())
-}
-
-/// A ModelProto whose graph has float32 outputs of unknown shape, and nothing else.
-fn outputs(names: &[String]) -> Vec<u8> {
-    let element = [(TENSOR_ELEMENT << 3) as u8, FLOAT];
-    let kind = message(VALUE_TYPE, &message(TYPE_TENSOR, &element));
-    let output = |name: &String| message(GRAPH_OUTPUT, &[message(VALUE_NAME, name.as_bytes()), kind.clone()].concat());
-    message(GRAPH, &names.iter().flat_map(output).collect::<Vec<u8>>())
 }
 
 /// A field that holds bytes: a text, or a message.
@@ -148,6 +98,13 @@ struct Fields<'a> {
 impl<'a> Fields<'a> {
     fn new(bytes: &'a [u8]) -> Self {
         Self { bytes, position: 0 }
+    }
+
+    /// As [`Self::next_field`], and all bytes of the field.
+    fn next_raw(&mut self, recognised: bool) -> Result<Option<(u64, Field<'a>, &'a [u8])>> {
+        let start = self.position;
+        let field = self.next_field(recognised)?;
+        Ok(field.map(|(number, value)| (number, value, &self.bytes[start..self.position])))
     }
 
     /// The next field's number and value. `recognised` says whether what came before looked like an ONNX model, and so
@@ -264,32 +221,12 @@ mod tests {
         assert!(matches!(metadata(&bytes), Err(Error::BadCard(_))));
     }
 
-    #[test]
-    fn norms_are_asked_for_their_statistics() {
-        let node =
-            |output: &str| message(GRAPH_NODE, &[message(1, b"x"), message(NODE_OUTPUT, output.as_bytes())].concat());
-        let names = ["Conv_0", "statistics.mean.0", "statistics.variance.0", "statistics.mean.1", "other"];
-        let graph = |names: &[&str]| {
-            [vec![0x08, 8], message(GRAPH, &names.iter().flat_map(|n| node(n)).collect::<Vec<u8>>())].concat()
-        };
-        // Norm 1 is not whole, so it is left out.
-        let mut expected = vec![0x3a, 58];
-        for name in &names[1..3] {
-            expected.extend([0x62, 8 + name.len() as u8, 0x0a, name.len() as u8]);
-            expected.extend(name.bytes());
-            expected.extend([0x12, 4, 0x0a, 2, 0x08, 1]);
-        }
-        assert_eq!(statistics_outputs(&graph(&names)).unwrap(), Some(expected));
-        assert_eq!(statistics_outputs(&graph(&names[..2])).unwrap(), None);
-        // A length of more than one byte.
-        assert_eq!(message(1, &[7; 300])[..4], [0x0a, 0xac, 2, 7]);
-    }
-
     proptest! {
         #[test]
         fn any_bytes_are_survived(bytes in proptest::collection::vec(any::<u8>(), 0..300)) {
             let _ = metadata(&bytes);
             let _ = statistics_outputs(&bytes);
+            let _ = plain_statistics(&bytes);
         }
     }
 }

@@ -48,6 +48,19 @@ impl Picture {
         Tensor::new([1, self.channels, self.height, self.width], values).expect("the shape is the picture's own")
     }
 
+    /// An RGB picture out of four bytes a pixel, what a canvas gives. Where it is transparent it is laid on white.
+    pub fn from_rgba(rgba: &[u8], width: usize, height: usize) -> Result<Self> {
+        let wanted = width.checked_mul(height).and_then(|pixels| pixels.checked_mul(4));
+        if wanted != Some(rgba.len()) || rgba.is_empty() {
+            return Err(Error::Shape(format!("{} bytes are no picture of {width}x{height} pixels", rgba.len())));
+        }
+        let on_white = |value: u8, alpha: u8| {
+            ((u32::from(value) * u32::from(alpha) + 255 * (255 - u32::from(alpha)) + 127) / 255) as u8
+        };
+        let pixels = rgba.chunks_exact(4).flat_map(|pixel| [0, 1, 2].map(|channel| on_white(pixel[channel], pixel[3])));
+        Ok(Self { width, height, channels: 3, pixels: pixels.collect() })
+    }
+
     /// Four bytes a pixel, opaque: what a canvas takes.
     pub fn to_rgba(&self) -> Vec<u8> {
         self.pixels
@@ -68,6 +81,16 @@ fn to_byte(value: f32) -> u8 {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn transparent_pixels_lie_on_white() {
+        let picture = Picture::from_rgba(&[9, 8, 7, 255, 9, 8, 7, 0, 0, 255, 100, 128], 3, 1).unwrap();
+        assert_eq!(picture.pixels, [9, 8, 7, 255, 255, 255, 127, 255, 177]);
+        assert_eq!(Picture::from_rgba(&picture.to_rgba(), 3, 1).unwrap(), picture);
+        assert!(Picture::from_rgba(&[0; 12], 4, 1).is_err());
+        assert!(Picture::from_rgba(&[], 0, 3).is_err());
+        assert!(Picture::from_rgba(&[0; 12], usize::MAX, 2).is_err());
+    }
 
     #[test]
     fn bytes_survive_the_way_through_a_tensor() {

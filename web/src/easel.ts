@@ -15,7 +15,10 @@ import type {
     Sampled,
     SampleRequest,
     SampleStep,
+    Stylized,
+    StylizeRequest,
     Tellings,
+    TilesDone,
 } from "./protocol.js";
 import type { Directions } from "./directions.js";
 import type { ModelCard } from "./wasm/easel_wasm.js";
@@ -33,6 +36,9 @@ export type {
     Sampled,
     SampleRequest,
     SampleStep,
+    Stylized,
+    StylizeRequest,
+    TilesDone,
 } from "./protocol.js";
 export type { ModelCard } from "./wasm/easel_wasm.js";
 
@@ -76,7 +82,7 @@ export class Easel {
     #waiting = new Map<number, Waiting>();
     #next = 0;
 
-    /** The card of a file of a kind that draws. No engine is started for it. */
+    /** The card of a file of a kind that makes pictures. No engine is started for it. */
     inspect(file: Blob): Promise<ModelCard> {
         return this.#ask("inspect", file);
     }
@@ -97,6 +103,15 @@ export class Easel {
     /** Samples a denoiser: the first `count` pictures of a seed for each label, label after label. */
     sample(request: SampleRequest, { onStep, signal }: Watching = {}, as = ONLY): Promise<Sampled> {
         return this.#ask("sample", { ...request, as }, onStep, signal);
+    }
+
+    /** Stylizes a picture; `onTile` is told how many of its tiles are done. */
+    stylize(
+        request: StylizeRequest,
+        { onTile, signal }: { onTile?: (tiles: TilesDone) => void; signal?: AbortSignal } = {},
+        as = ONLY,
+    ): Promise<Stylized> {
+        return this.#ask("stylize", { ...request, as }, onTile, signal);
     }
 
     /** A generator's pictures of given latent vectors. */

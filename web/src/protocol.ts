@@ -1,10 +1,10 @@
 /** What the page and its Worker say to each other. */
 
 import type { Directions } from "./directions.js";
-import type { ModelCard, SampleOptions } from "./wasm/easel_wasm.js";
+import type { ModelCard, SampleOptions, StylizeOptions } from "./wasm/easel_wasm.js";
 
-/** The kinds of model that draw. */
-export type ModelKind = "generator" | "denoiser";
+/** The kinds of model that make pictures. */
+export type ModelKind = "generator" | "denoiser" | "stylizer";
 
 /** Which engine to use: one by name, or the best that works here. */
 export type EngineChoice = "auto" | "webgpu" | "wasm";
@@ -91,6 +91,20 @@ export interface SampleStep extends Sampled {
     first: number;
 }
 
+/** A picture of four bytes a pixel, rows from the top, and what is to be made of it. */
+export interface StylizeRequest extends Sampled, Pick<StylizeOptions, "strength" | "keepColor" | "mostPixels"> {}
+
+/** How many of a picture's tiles are done. */
+export interface TilesDone {
+    what: "tiles";
+    done: number;
+    of: number;
+}
+
+export interface Stylized extends Sampled {
+    milliseconds: number;
+}
+
 /** Latent vectors, their elements in a row. */
 export interface LatentRequest extends About {
     z: Float32Array;
@@ -124,6 +138,7 @@ export interface Calls {
     load: (request: LoadRequest) => Loaded;
     draw: (request: DrawRequest) => Drawing;
     sample: (request: SampleRequest & About) => Sampled;
+    stylize: (request: StylizeRequest & About) => Stylized;
     render: (request: LatentRequest) => Rendered;
     directions: (request: DirectionsRequest) => Directions;
     generateRaw: (request: LatentRequest) => Float32Array;
@@ -136,10 +151,11 @@ export type Call = keyof Calls;
 export interface Tellings extends Record<Call, unknown> {
     load: Progress;
     sample: SampleStep;
+    stylize: TilesDone;
     directions: Counted;
 }
 
-export type Telling = Progress | SampleStep | Counted;
+export type Telling = Progress | SampleStep | TilesDone | Counted;
 
 /** Page to Worker: a call, or the wish that one be ended. */
 export type Request =

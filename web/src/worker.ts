@@ -14,12 +14,13 @@ import type {
     Loaded,
     LoadRequest,
     NormalsRequest,
-    ModelKind,
     Rendered,
     Reply,
     Request,
     Sampled,
     SampleRequest,
+    Stylized,
+    StylizeRequest,
     Telling,
 } from "./protocol.js";
 import { Turns } from "./turns.js";
@@ -113,7 +114,7 @@ async function openInto(
     const passedOver: string[] = [];
     for (const kind of candidates(request.engine)) {
         try {
-            const { engine, opened } = await open(kind, request.engine !== "auto", bytes, request.kind, tell);
+            const { engine, opened } = await open(kind, request.engine !== "auto", bytes, tell);
             // A session that cannot be given back is lost with the Worker; the new one works all the same.
             await here.model?.release().catch(() => {});
             here.model = opened;
@@ -131,15 +132,12 @@ async function open(
     kind: Engine["kind"],
     chosen: boolean,
     bytes: Uint8Array,
-    model: ModelKind,
     tell: Caller["tell"],
 ): Promise<{ engine: Engine; opened: Model }> {
     const engine = await start(kind, chosen, (loaded, total) => tell({ what: "engine", loaded, total }));
     const opened = await Model.load(bytes, engine);
     try {
-        const first =
-            model === "generator" ? opened.generate(0n, 0, 1) : opened.sample(Uint32Array.of(0), 0n, 0, 1, { steps: 1 });
-        (await first).free();
+        await opened.check();
     } catch (error) {
         await opened.release();
         throw error;
@@ -155,19 +153,9 @@ async function read(file: Blob): Promise<Uint8Array> {
     }
 }
 
-/** The card of a file of either kind that draws. */
+/** The card of a file of any kind that makes pictures. */
 async function inspect(file: Blob): Promise<ModelCard> {
-    const bytes = await read(file);
-    const refusals: string[] = [];
-    for (const kind of ["generator", "denoiser"] as const) {
-        try {
-            return readCard(bytes, kind);
-        } catch (error) {
-            refusals.push(sentence(error));
-        }
-    }
-    // That it is not of the other kind is no news about a model that is damaged.
-    throw new Error(refusals.find((refusal) => !/is a denoiser/.test(refusal)));
+    return readCard(await read(file));
 }
 
 function draw(request: DrawRequest): Promise<Drawing> {
@@ -207,6 +195,22 @@ function sample({ labels, seed, count, as, ...options }: SampleRequest & About, 
         };
         const { signal } = caller;
         return pixels(await model.sample(Uint32Array.from(labels), seed, 0, count, { ...options, onStep, signal }));
+    });
+}
+
+function stylize({ as, rgba, width, height, ...options }: StylizeRequest & About, caller: Caller): Promise<Stylized> {
+    return using({ as }, async (model, pause) => {
+        const start = performance.now();
+        const onTile = async (done: number, of: number) => {
+            caller.tell({ what: "tiles", done, of });
+            await pause();
+        };
+        const { signal } = caller;
+        const bytes = new Uint8Array(rgba.buffer, rgba.byteOffset, rgba.length);
+        const stylized = await model.stylize(bytes, width, height, { ...options, onTile, signal });
+        const made = new Uint8ClampedArray(stylized.data);
+        stylized.free();
+        return { width, height, rgba: made, milliseconds: performance.now() - start };
     });
 }
 
@@ -305,6 +309,7 @@ const calls: { [C in Call]: (argument: never, caller: Caller) => ReturnType<Call
     },
     draw,
     sample,
+    stylize,
     render,
     directions,
     generateRaw: (request: LatentRequest) => using(request, (model) => model.generateRaw(request.z)),

@@ -3,6 +3,8 @@
 //! Every step is repeated only when what it reads has changed: a stamp beside its output holds the hash of its inputs.
 
 use anyhow::{Context, Result, bail, ensure};
+use base64::Engine;
+use base64::prelude::BASE64_STANDARD;
 use easel_runtime::ModelCard;
 use easel_runtime::card::{Distribution, Kind};
 use serde::{Deserialize, Serialize};
@@ -38,11 +40,16 @@ pub struct ModelEntry {
     pub title: String,
     /// The file's size.
     pub bytes: u64,
-    /// `generator` or `denoiser`.
+    /// The file's SHA-256, hexadecimal: what it is kept under once it was downloaded.
+    pub sha256: String,
+    /// `generator`, `denoiser` or `stylizer`.
     pub kind: String,
     /// What a generator's latent vectors are drawn from: `normal` or `uniform`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub latent: Option<String>,
+    /// The file of the picture that the card has of it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub sample: Option<String>,
 }
 
 /// Builds the page and gives its folder, which any file server can serve. The models of the project's `models/` are
@@ -65,8 +72,8 @@ pub fn build(root: &Path) -> Result<PathBuf> {
     for model in shipped {
         let name = model.file_stem().unwrap_or_default().to_string_lossy().into_owned();
         let (bytes, card) = read_model(&model)?;
-        // The page draws; other kinds ship for the programs.
-        if matches!(card.kind, Kind::Generator { .. } | Kind::Denoiser { .. }) {
+        // Classifiers ship for the programs.
+        if !matches!(card.kind, Kind::Classifier { .. }) {
             put_model(&dist, &bytes, card, &name, usize::MAX)?;
         }
     }
@@ -88,6 +95,11 @@ fn read_model(model: &Path) -> Result<(Vec<u8>, ModelCard)> {
 fn put_model(dist: &Path, bytes: &[u8], card: ModelCard, name: &str, place: usize) -> Result<()> {
     let folder = dist.join("models");
     fs::create_dir_all(&folder)?;
+    let sample = card.sample.as_ref().map(|_| format!("{name}.jpg"));
+    if let (Some(file), Some(sample)) = (&sample, &card.sample) {
+        let picture = BASE64_STANDARD.decode(&sample.base64).with_context(|| format!("{name}: the card's sample"))?;
+        fs::write(folder.join(file), picture)?;
+    }
     let entry = ModelEntry {
         name: name.into(),
         file: format!("{name}.onnx"),
@@ -95,6 +107,8 @@ fn put_model(dist: &Path, bytes: &[u8], card: ModelCard, name: &str, place: usiz
         latent: card.latent().ok().map(|latent| distribution(latent.distribution).into()),
         title: card.title,
         bytes: bytes.len() as u64,
+        sha256: hex(&Sha256::digest(bytes)),
+        sample,
     };
     fs::write(folder.join(&entry.file), bytes)?;
 
@@ -254,6 +268,10 @@ fn run(command: &mut Command) -> Result<()> {
     Ok(())
 }
 
+fn hex(bytes: &[u8]) -> String {
+    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
 /// What a step reads.
 #[derive(Default)]
 struct Inputs(Sha256);
@@ -285,7 +303,7 @@ impl Inputs {
 
     /// Does the step unless the stamp says that it was done with the same inputs.
     fn once(self, stamp: &Path, step: impl FnOnce() -> Result<()>) -> Result<()> {
-        let hash: String = self.0.finalize().iter().map(|byte| format!("{byte:02x}")).collect();
+        let hash = hex(&self.0.finalize());
         if fs::read_to_string(stamp).is_ok_and(|found| found == hash) {
             return Ok(());
         }

@@ -6,7 +6,7 @@ use std::process::ExitCode;
 
 use anyhow::{Context, Result, ensure};
 use clap::{Args, Parser, Subcommand};
-use easel_export::export::{Options, export};
+use easel_export::export::{self, Options, export};
 use easel_export::source::Source;
 use easel_export::storage::distance;
 use easel_export::verify::verify_file;
@@ -50,6 +50,9 @@ enum Command {
     Verify {
         /// The model file
         model: PathBuf,
+        /// Write what was found, and the output that runtimes check their engines by, into the file's card
+        #[arg(long)]
+        update: bool,
         #[command(flatten)]
         library: LibraryArg,
     },
@@ -109,7 +112,7 @@ fn main() -> ExitCode {
     let cli = Cli::parse();
     let result = match cli.command {
         Some(Command::Inspect { file }) => run_inspect(&file),
-        Some(Command::Verify { model, library }) => run_verify(&model, library.ort_lib.as_deref()),
+        Some(Command::Verify { model, update, library }) => run_verify(&model, update, library.ort_lib.as_deref()),
         None => run_export(cli.export),
     };
     match result {
@@ -179,8 +182,16 @@ fn evaluation(path: &Path) -> Result<Evaluation> {
         .with_context(|| format!("{}: not what `train eval --json` prints", path.display()))
 }
 
-fn run_verify(path: &Path, library: Option<&Path>) -> Result<()> {
-    let check = verify_file(&read(path)?, library).with_context(|| path.display().to_string())?;
+fn run_verify(path: &Path, update: bool, library: Option<&Path>) -> Result<()> {
+    let model = read(path)?;
+    let in_file = || path.display().to_string();
+    let check = if update {
+        let updated = export::update(&model, library).with_context(in_file)?;
+        write_atomically(path, &updated.bytes)?;
+        updated.card.verification
+    } else {
+        verify_file(&model, library).with_context(in_file)?
+    };
     say(format_args!(
         "{}: at most {:e} from candle in {}, on inputs of shape {:?}",
         path.display(),

@@ -3,10 +3,10 @@
 use super::{Field, Fields, GRAPH};
 use crate::{Error, Result};
 
-const INITIALIZER: u64 = 5;
+pub(super) const INITIALIZER: u64 = 5;
 const DIMS: u64 = 1;
 const DATA_TYPE: u64 = 2;
-const NAME: u64 = 8;
+pub(super) const NAME: u64 = 8;
 const RAW_DATA: u64 = 9;
 const FLOAT: u64 = 1;
 const FLOAT16: u64 = 10;
@@ -65,7 +65,7 @@ pub fn initializers(model: &[u8]) -> Result<Vec<Initializer<'_>>> {
     Ok(found)
 }
 
-fn initializer(tensor: &[u8]) -> Result<Option<Initializer<'_>>> {
+pub(super) fn initializer(tensor: &[u8]) -> Result<Option<Initializer<'_>>> {
     let (mut name, mut bytes, mut dims, mut kind) = (&[][..], &[][..], Vec::new(), 0);
     let mut fields = Fields::new(tensor);
     while let Some((number, value)) = fields.next_field(true)? {

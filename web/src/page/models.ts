@@ -47,21 +47,21 @@ export function fileOf(source: Source): string {
     return source instanceof File ? source.name : source.file;
 }
 
-/** What a model is for: a denoiser, a generator that can be walked through, or one that is only sampled. */
-export type Role = "denoiser" | "walker" | "gan";
+/** What a model is for: a stylizer, a denoiser, a generator that can be walked through, or one that is only sampled. */
+export type Role = "stylizer" | "denoiser" | "walker" | "gan";
 
 /**
  * The role of a model with this card. Only normal latent vectors lie on a sphere that can be walked on, and have
  * directions.
  */
 export function roleOf({ kind, latent }: Pick<ModelCard, "kind" | "latent">): Role {
-    if (kind === "denoiser") return "denoiser";
+    if (kind === "denoiser" || kind === "stylizer") return kind;
     return latent?.distribution === "uniform" ? "gan" : "walker";
 }
 
 /** The role of a shipped model. */
 export function roleOfEntry({ kind, latent }: ModelEntry): Role {
-    if (kind === "denoiser") return "denoiser";
+    if (kind === "denoiser" || kind === "stylizer") return kind;
     return latent === "uniform" ? "gan" : "walker";
 }
 

@@ -96,7 +96,7 @@ export class Slot {
         try {
             const model = await this.#easel.load(whereabouts(wanted), {
                 as: this.#role,
-                kind: this.#role === "denoiser" ? "denoiser" : "generator",
+                kind: this.#role === "denoiser" || this.#role === "stylizer" ? this.#role : "generator",
                 engine,
                 name,
                 onProgress: (progress) => turn === this.#loads && this.#stage.progress(progress),

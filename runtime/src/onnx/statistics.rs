@@ -1,0 +1,145 @@
+//! The statistics of a stylizer's norms at the border of its graph: as outputs, and as inputs that must be fed.
+
+use super::initializers::{INITIALIZER, NAME};
+use super::{Field, Fields, GRAPH, message};
+use crate::Result;
+use crate::stylizer::statistics::{self, STATISTICS, USE_STATISTICS};
+
+const GRAPH_NODE: u64 = 1;
+const NODE_OUTPUT: u64 = 2;
+const GRAPH_OUTPUT: u64 = 12;
+const VALUE_NAME: u64 = 1;
+const VALUE_TYPE: u64 = 2;
+const TYPE_TENSOR: u64 = 1;
+const TENSOR_ELEMENT: u64 = 1;
+const FLOAT: u8 = 1;
+
+/// What to append to the file of a stylizer, so that it also gives the statistics that its norms use, under the names of
+/// [`statistics::names`]. `None` for a model that has no such inner values.
+///
+/// It is a ModelProto of nothing but outputs. Protobuf messages that follow each other are merged, field by field, so the
+/// model has these outputs after its own (protobuf.dev, "Encoding: Last One Wins").
+pub fn statistics_outputs(model: &[u8]) -> Result<Option<Vec<u8>>> {
+    let mut given = Vec::new();
+    let mut fields = Fields::new(model);
+    while let Some((number, value)) = fields.next_field(true)? {
+        if let (GRAPH, Field::Bytes(graph)) = (number, value) {
+            node_outputs(graph, &mut given)?;
+        }
+    }
+    let names = statistics::names(|name| given.contains(&name.as_bytes()));
+    Ok((!names.is_empty()).then(|| outputs(&names)))
+}
+
+/// Adds the names of what a graph's nodes give and that begin as statistics do.
+fn node_outputs<'a>(graph: &'a [u8], names: &mut Vec<&'a [u8]>) -> Result<()> {
+    let prefixes = [statistics::MEAN_PREFIX, statistics::VARIANCE_PREFIX].map(str::as_bytes);
+    let mut fields = Fields::new(graph);
+    while let Some((number, value)) = fields.next_field(true)? {
+        let (GRAPH_NODE, Field::Bytes(node)) = (number, value) else { continue };
+        let mut fields = Fields::new(node);
+        while let Some((number, value)) = fields.next_field(true)? {
+            if let (NODE_OUTPUT, Field::Bytes(name)) = (number, value)
+                && prefixes.iter().any(|prefix| name.starts_with(prefix))
+            {
+                names.push(name);
+            }
+        }
+    }
+    Ok(())
+}
+
+/// A ModelProto whose graph has float32 outputs of unknown shape, and nothing else.
+fn outputs(names: &[String]) -> Vec<u8> {
+    let element = [(TENSOR_ELEMENT << 3) as u8, FLOAT];
+    let kind = message(VALUE_TYPE, &message(TYPE_TENSOR, &element));
+    let output = |name: &String| message(GRAPH_OUTPUT, &[message(VALUE_NAME, name.as_bytes()), kind.clone()].concat());
+    message(GRAPH, &names.iter().flat_map(output).collect::<Vec<u8>>())
+}
+
+/// A stylizer's file for engines that take no input which has a constant, as onnxruntime-web: without the constants
+/// behind the inputs [`USE_STATISTICS`] and [`STATISTICS`], which every run must then be fed, and with the outputs of
+/// [`statistics_outputs`]. Beside it the number of channels, the length of a row of the statistics.
+///
+/// `None` for a model that has no such inputs or tells no statistics.
+pub fn plain_statistics(model: &[u8]) -> Result<Option<(Vec<u8>, usize)>> {
+    let Some(outputs) = statistics_outputs(model)? else { return Ok(None) };
+    let (mut plain, mut dropped, mut channels) = (Vec::with_capacity(model.len() + outputs.len()), 0, None);
+    let mut fields = Fields::new(model);
+    while let Some((number, value, raw)) = fields.next_raw(true)? {
+        let (GRAPH, Field::Bytes(graph)) = (number, value) else {
+            plain.extend_from_slice(raw);
+            continue;
+        };
+        let mut kept = Vec::with_capacity(graph.len());
+        let mut fields = Fields::new(graph);
+        while let Some((number, value, raw)) = fields.next_raw(true)? {
+            match (number, value) {
+                (INITIALIZER, Field::Bytes(tensor)) if is_named(tensor, USE_STATISTICS)? => dropped += 1,
+                (INITIALIZER, Field::Bytes(tensor)) if is_named(tensor, STATISTICS)? => {
+                    dropped += 1;
+                    channels = super::initializers::initializer(tensor)?.and_then(|found| found.dims.get(1).copied());
+                }
+                _ => kept.extend_from_slice(raw),
+            }
+        }
+        plain.extend(message(GRAPH, &kept));
+    }
+    plain.extend(outputs);
+    Ok(channels.filter(|_| dropped == 2).map(|channels| (plain, channels)))
+}
+
+fn is_named(tensor: &[u8], wanted: &str) -> Result<bool> {
+    let mut fields = Fields::new(tensor);
+    while let Some((number, value)) = fields.next_field(true)? {
+        if let (NAME, Field::Bytes(name)) = (number, value) {
+            return Ok(name == wanted.as_bytes());
+        }
+    }
+    Ok(false)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn norms_are_asked_for_their_statistics() {
+        let node =
+            |output: &str| message(GRAPH_NODE, &[message(1, b"x"), message(NODE_OUTPUT, output.as_bytes())].concat());
+        let names = ["Conv_0", "statistics.mean.0", "statistics.variance.0", "statistics.mean.1", "other"];
+        let graph = |names: &[&str]| {
+            [vec![0x08, 8], message(GRAPH, &names.iter().flat_map(|n| node(n)).collect::<Vec<u8>>())].concat()
+        };
+        // Norm 1 is not whole, so it is left out.
+        let mut expected = vec![0x3a, 58];
+        for name in &names[1..3] {
+            expected.extend([0x62, 8 + name.len() as u8, 0x0a, name.len() as u8]);
+            expected.extend(name.bytes());
+            expected.extend([0x12, 4, 0x0a, 2, 0x08, 1]);
+        }
+        assert_eq!(statistics_outputs(&graph(&names)).unwrap(), Some(expected));
+        assert_eq!(statistics_outputs(&graph(&names[..2])).unwrap(), None);
+        // A length of more than one byte.
+        assert_eq!(message(1, &[7; 300])[..4], [0x0a, 0xac, 2, 7]);
+    }
+
+    #[test]
+    fn constants_behind_inputs_go_and_all_else_stays() {
+        let node = |name: &str| message(GRAPH_NODE, &message(NODE_OUTPUT, name.as_bytes()));
+        let constant = |name: &str, head: &[u8], raw: &[u8]| {
+            message(INITIALIZER, &[head, &message(NAME, name.as_bytes()), &message(9, raw)].concat())
+        };
+        let nodes = [node("statistics.mean.0"), node("statistics.variance.0")].concat();
+        let weight = constant("weight", &[0x08, 1, 0x10, 1], &[0; 4]);
+        let switch = constant(USE_STATISTICS, &[0x10, 9], &[0]);
+        let given = constant(STATISTICS, &[0x08, 2, 0x08, 3, 0x10, 1], &[0; 24]);
+        let version = [0x08, 8];
+        let whole = |graph: &[&[u8]]| [&version[..], &message(GRAPH, &graph.concat())].concat();
+        let model = whole(&[&nodes, &switch, &weight, &given]);
+        let wanted = [whole(&[&nodes, &weight]), statistics_outputs(&model).unwrap().unwrap()].concat();
+        assert_eq!(plain_statistics(&model).unwrap(), Some((wanted, 3)));
+        assert_eq!(plain_statistics(&whole(&[&nodes, &weight, &given])).unwrap(), None);
+        assert_eq!(plain_statistics(&whole(&[&weight, &switch, &given])).unwrap(), None);
+    }
+}
