@@ -7,13 +7,17 @@ import { onDrop } from "./page/drop.js";
 import { element } from "./page/elements.js";
 import { type ModelEntry, roleOf, shippedModels } from "./page/models.js";
 import { announce, clearError, showError, showRunning } from "./page/notices.js";
+import { isModel } from "./page/photo.js";
 import { parseEngine } from "./page/settings.js";
+import { StylizeTab } from "./page/stylize.js";
 import type { Host, Tab } from "./page/tab.js";
 import { makeTabs, showTab } from "./page/tabs.js";
 import { WalkTab } from "./page/walk.js";
 import { browsersLanguage, language, onLanguage, setLanguage, words } from "./page/words.js";
 
-const NAMES = ["digits", "walk"] as const;
+const NAMES = ["stylize", "digits", "walk"] as const;
+
+const TAB_OF = { stylizer: "stylize", denoiser: "digits", gan: "digits", walker: "walk" } as const;
 
 const list = element("tabs", HTMLElement);
 const engineSelect = element("engine", HTMLSelectElement);
@@ -69,20 +73,21 @@ async function use(engine: EngineChoice): Promise<void> {
     await show();
 }
 
-/** A model of the user's goes to the tab that suits it. */
+/** A file of the user's goes to the tab that suits it. */
 async function openFile(file: File): Promise<void> {
     clearError();
     announce(words().loading(file.name));
     try {
-        const card = await easel.inspect(file);
-        const name = roleOf(card) === "walker" ? "walk" : "digits";
+        const card = (await isModel(file)) ? await easel.inspect(file) : undefined;
+        const name = card ? TAB_OF[roleOf(card)] : "stylize";
         if (name !== choices.tab) {
             open()?.hide();
             choices.tab = name;
             showTab(list, name);
             say();
         }
-        await open()?.open(file, card);
+        if (card) await open()?.open(file, card);
+        else await open()?.picture?.(file);
         changed();
         showRunning(open()?.running);
     } catch (error) {
@@ -117,6 +122,12 @@ function listen(): void {
         if (file) void openFile(file);
     });
     onDrop(element("drop", HTMLElement), (file) => void openFile(file));
+    document.addEventListener("paste", (event) => {
+        const file = event.clipboardData?.files[0];
+        if (!file) return;
+        event.preventDefault();
+        void openFile(file);
+    });
     document.addEventListener("keydown", (event) => {
         const inField = event.target instanceof Element && event.target.closest("input:not([type=range]), select, textarea");
         if (inField || event.ctrlKey || event.altKey || event.metaKey) return;
@@ -146,7 +157,7 @@ async function begin(): Promise<void> {
         ran: () => showRunning(open()?.running),
     };
     const own = (name: string) => (name === choices.tab ? query : new URLSearchParams());
-    tabs = [new DigitsTab(host, own("digits")), new WalkTab(host, own("walk"))];
+    tabs = [new StylizeTab(host, own("stylize")), new DigitsTab(host, own("digits")), new WalkTab(host, own("walk"))];
     listen();
     await show();
     if (missing !== undefined) showError(missing);

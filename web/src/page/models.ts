@@ -13,6 +13,8 @@ export interface ModelEntry {
     kind: ModelKind;
     /** What a generator's latent vectors are drawn from. */
     latent?: "normal" | "uniform";
+    /** Of a stylizer: the file of what it makes of a drawn scene. */
+    sample?: string;
 }
 
 /** A model of the page's or of the user's. */
@@ -39,7 +41,12 @@ export async function shippedModels(): Promise<ModelEntry[]> {
 
 /** A model's address, or the file itself. */
 export function whereabouts(source: Source): string | File {
-    return source instanceof File ? source : FOLDER + encodeURIComponent(source.file);
+    return source instanceof File ? source : addressOf(source.file);
+}
+
+/** Where a file beside the shipped models is. */
+export function addressOf(file: string): string {
+    return FOLDER + encodeURIComponent(file);
 }
 
 /** The name of a model's file. */

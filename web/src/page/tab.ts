@@ -30,8 +30,10 @@ export interface Tab {
     query(): URLSearchParams;
     /** Changes to an engine. Says whether that worked. */
     use(engine: EngineChoice): Promise<boolean>;
-    /** Opens a file of the user's. */
+    /** Opens a model of the user's. */
     open(file: File, card: ModelCard): Promise<void>;
+    /** Opens a picture of the user's. */
+    picture?(file: File): Promise<void>;
     /** Says everything anew, in the language that is set. */
     say(): void;
     /** Takes a key that is pressed outside of fields. Says whether it meant something. */

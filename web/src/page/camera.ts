@@ -1,0 +1,95 @@
+/** The camera, as long as the user wants it. */
+
+import { Problem } from "./notices.js";
+import { drawing, pixelsOf } from "./photo.js";
+import type { Pixels } from "./stage.js";
+import { words } from "./words.js";
+
+/** More than is ever shown live, for the picture that is taken. */
+const WANTED: MediaTrackConstraints = { width: { ideal: 1920 }, height: { ideal: 1080 } };
+
+export class Camera {
+    /** Whether there is another one to switch to. */
+    readonly several: boolean;
+    readonly #video: HTMLVideoElement;
+    readonly #track: MediaStreamTrack;
+
+    private constructor(video: HTMLVideoElement, track: MediaStreamTrack, several: boolean) {
+        this.#video = video;
+        this.#track = track;
+        this.several = several;
+    }
+
+    /** Asks for a camera; `ended` is told when it is taken away. */
+    static async open(ended: () => void, which: MediaTrackConstraints = { facingMode: "user" }): Promise<Camera> {
+        const devices = navigator.mediaDevices as MediaDevices | undefined;
+        // Only where the page comes over a safe connection.
+        if (!devices) throw new Problem(words().stylize.camera.unsafe);
+        let stream: MediaStream | undefined;
+        try {
+            stream = await devices.getUserMedia({ video: { ...WANTED, ...which }, audio: false });
+            const track = stream.getVideoTracks()[0]!;
+            track.addEventListener("ended", ended);
+            const video = document.createElement("video");
+            [video.muted, video.playsInline, video.srcObject] = [true, true, stream];
+            await video.play();
+            const cameras = (await devices.enumerateDevices()).filter(({ kind }) => kind === "videoinput");
+            return new Camera(video, track, cameras.length > 1);
+        } catch (error) {
+            stream?.getTracks().forEach((track) => track.stop());
+            throw new Problem(sentence(error));
+        }
+    }
+
+    /** Ends this one and opens the next: on a telephone that on the other side, else another device. */
+    async next(ended: () => void): Promise<Camera> {
+        const { facingMode, deviceId } = this.#track.getSettings();
+        const devices = await navigator.mediaDevices.enumerateDevices();
+        this.close();
+        if (facingMode) return Camera.open(ended, { facingMode: facingMode === "user" ? "environment" : "user" });
+        const ids = devices.filter(({ kind }) => kind === "videoinput").map((device) => device.deviceId);
+        const id = ids[(ids.indexOf(deviceId ?? "") + 1) % ids.length];
+        return Camera.open(ended, id ? { deviceId: { exact: id } } : {});
+    }
+
+    /** What it sees, in a size that fits into a square of this side. */
+    frame(side: number): Pixels {
+        const { videoWidth, videoHeight } = this.#video;
+        const scale = Math.min(1, side / Math.max(videoWidth, videoHeight));
+        const extent = { width: Math.round(videoWidth * scale), height: Math.round(videoHeight * scale) };
+        return pixelsOf(this.#video, extent, this.#mirrored);
+    }
+
+    /** A picture of what it sees, as large as it can. */
+    async picture(): Promise<File> {
+        const extent = { width: this.#video.videoWidth, height: this.#video.videoHeight };
+        const { canvas } = drawing(this.#video, extent, this.#mirrored);
+        const png = await new Promise<Blob | null>((resolve) => canvas.toBlob(resolve, "image/png"));
+        if (!png) throw new Problem(words().noPng);
+        return new File([png], `${words().stylize.snapshot}.png`, { type: png.type });
+    }
+
+    close(): void {
+        this.#track.stop();
+        this.#video.srcObject = null;
+    }
+
+    /** As in a mirror, unless it looks away from the user. */
+    get #mirrored(): boolean {
+        return this.#track.getSettings().facingMode !== "environment";
+    }
+}
+
+function sentence(error: unknown): string {
+    const says = words().stylize.camera;
+    switch (error instanceof DOMException ? error.name : "") {
+        case "NotAllowedError":
+        case "SecurityError":
+            return says.denied;
+        case "NotFoundError":
+        case "OverconstrainedError":
+            return says.none;
+        default:
+            return says.busy;
+    }
+}

@@ -1,0 +1,138 @@
+/** Pictures of the user's and of the page's, read from files. */
+
+import { Problem } from "./notices.js";
+import type { Pixels } from "./stage.js";
+import type { Sample, Size } from "./stylize-settings.js";
+import { words } from "./words.js";
+
+/** What a browser decodes without running out of memory, and what a canvas holds. */
+const MOST_PIXELS = 100e6;
+const LONGEST_SIDE = 16_384;
+/** What is stylized at once takes several times as much, for several styles. */
+const MOST_STYLIZED = 40e6;
+
+export interface Extent {
+    width: number;
+    height: number;
+}
+
+/** A picture in a file. It is decoded when its pixels are wanted, in the size in which they are. */
+export class Photo {
+    /** The name of the user's file, or of one of the page's pictures. */
+    readonly source: File | Sample;
+    readonly #blob: Blob;
+    readonly #extent: Extent;
+
+    private constructor(source: File | Sample, blob: Blob, extent: Extent) {
+        this.source = source;
+        this.#blob = blob;
+        this.#extent = extent;
+    }
+
+    /** Looks at a picture's size; a camera's orientation is followed. */
+    static async open(source: File | Sample): Promise<Photo> {
+        const name = source instanceof File ? source.name : fileOfSample(source);
+        const blob = source instanceof File ? source : await fetched(source);
+        const extent = await extentOf(blob);
+        const says = words().stylize;
+        if (!extent) throw new Problem(says.noPicture(name));
+        const { width, height } = extent;
+        if (width * height > MOST_PIXELS || Math.max(width, height) > LONGEST_SIDE) {
+            throw new Problem(says.tooLarge(name, width, height));
+        }
+        return new Photo(source, blob, extent);
+    }
+
+    /** The file's name. */
+    get file(): string {
+        return this.source instanceof File ? this.source.name : fileOfSample(this.source);
+    }
+
+    /** The same without what tells its format. */
+    get stem(): string {
+        return this.file.replace(/\.[^.]+$/, "");
+    }
+
+    /** The longest side of its pixels where that is to be this long. Undefined where they are all there are. */
+    side(longest: Size): number | undefined {
+        const { width, height } = this.#extent;
+        const own = Math.max(width, height);
+        const most = Math.min(own, Math.floor(own * Math.sqrt(MOST_STYLIZED / (width * height))));
+        const side = longest === "original" ? most : Math.min(most, longest);
+        return side === own ? undefined : side;
+    }
+
+    async pixels(longest: Size): Promise<Pixels> {
+        const scale = (this.side(longest) ?? Infinity) / Math.max(this.#extent.width, this.#extent.height);
+        const side = (length: number) => Math.max(1, Math.round(length * Math.min(1, scale)));
+        const [width, height] = [side(this.#extent.width), side(this.#extent.height)];
+        let bitmap: ImageBitmap;
+        try {
+            bitmap = await createImageBitmap(this.#blob, { resizeWidth: width, resizeHeight: height, resizeQuality: "high" });
+        } catch {
+            throw new Problem(words().stylize.noPicture(this.file));
+        }
+        const pixels = pixelsOf(bitmap, { width, height });
+        bitmap.close();
+        return pixels;
+    }
+}
+
+/** The pixels of something that is seen, in a size. */
+export function pixelsOf(image: CanvasImageSource, { width, height }: Extent, mirrored = false): Pixels {
+    const { data } = drawing(image, { width, height }, mirrored).getImageData(0, 0, width, height);
+    return { width, height, rgba: data as Pixels["rgba"] };
+}
+
+/** Draws something that is seen. What is transparent lies on white, as a JPEG file has it. */
+export function drawing(
+    image: CanvasImageSource,
+    { width, height }: Extent,
+    mirrored: boolean,
+): CanvasRenderingContext2D {
+    const canvas = document.createElement("canvas");
+    [canvas.width, canvas.height] = [width, height];
+    const context = canvas.getContext("2d", { willReadFrequently: true });
+    if (!context) throw new Error("this browser gives the page no canvas");
+    context.fillStyle = "#fff";
+    context.fillRect(0, 0, width, height);
+    if (mirrored) context.setTransform(-1, 0, 0, 1, width, 0);
+    context.drawImage(image, 0, 0, width, height);
+    return context;
+}
+
+/** Whether a file is meant as a model: by its name, or as every ONNX model begins. */
+export async function isModel(file: File): Promise<boolean> {
+    if (/\.onnx$/i.test(file.name)) return true;
+    const [first] = new Uint8Array(await file.slice(0, 1).arrayBuffer().catch(() => new ArrayBuffer(0)));
+    return first === 8;
+}
+
+/** A picture's size, from its header alone. */
+async function extentOf(blob: Blob): Promise<Extent | undefined> {
+    const image = new Image();
+    image.src = URL.createObjectURL(blob);
+    try {
+        return await new Promise((resolve) => {
+            image.onload = () => resolve({ width: image.naturalWidth, height: image.naturalHeight });
+            image.onerror = () => resolve(undefined);
+        });
+    } finally {
+        URL.revokeObjectURL(image.src);
+    }
+}
+
+async function fetched(sample: Sample): Promise<Blob> {
+    const response = await fetch(sampleAddress(sample)).catch(() => undefined);
+    if (!response?.ok) throw new Problem(words().stylize.notFetched(`${sample}.jpg`));
+    return response.blob();
+}
+
+/** Where one of the page's pictures is. */
+export function sampleAddress(sample: Sample): string {
+    return `samples/${fileOfSample(sample)}`;
+}
+
+function fileOfSample(sample: Sample): string {
+    return `${sample}.jpg`;
+}
