@@ -154,10 +154,11 @@ export class Styles {
         list.setAttribute("role", blending ? "group" : "radiogroup");
         list.classList.toggle("blending", blending);
         blend.closest<HTMLElement>(".check")!.hidden = this.#cards.length < 2;
-        for (const { source, share, radio, range, percent } of this.#cards) {
+        for (const { source, share, item, radio, range, percent } of this.#cards) {
             const weight = weights.get(source) ?? 0;
+            item.classList.toggle("wanted", share > 0);
             radio.checked = share > 0;
-            radio.disabled = blending;
+            radio.hidden = blending;
             range.hidden = percent.hidden = !blending;
             range.value = String(share);
             percent.textContent = words().stylize.percent(Math.round(WHOLE * weight));

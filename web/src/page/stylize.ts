@@ -1,6 +1,6 @@
 /** The tab of styles: a picture, painted by one model or by several, still or live. */
 
-import type { EngineChoice, TilesDone } from "../easel.js";
+import type { EngineChoice, Loaded, TilesDone } from "../easel.js";
 import { show as showCard } from "./card.js";
 import { Compare } from "./compare.js";
 import { element } from "./elements.js";
@@ -48,6 +48,8 @@ export class StylizeTab implements Tab {
     readonly #latest = new Latest();
     /** The name in the address that no style has. */
     #unknown: string | undefined;
+    /** The styles' models that have been loaded; the slot holds one of them. */
+    readonly #models = new Map<Source, Loaded>();
     #photo: Photo | undefined;
     #plate: Plate | undefined;
     #doing: Doing | undefined;
@@ -64,7 +66,11 @@ export class StylizeTab implements Tab {
         this.#settings = fromQuery(query);
         const update = () => void this.#update();
         this.#slot = new Slot(host.easel, "stylizer", this.#stage, () => host.engine());
-        this.#slot.onLoaded = () => this.#model();
+        this.#slot.onLoaded = (model) => {
+            this.#models.set(this.#slot.source!, model);
+            this.#milliseconds = undefined;
+            host.ran();
+        };
         const models = this.#slot.fitting(host.models);
         const names = this.#settings.shares.map(([name]) => name);
         this.#unknown = names.find((name) => !models.some((model) => model.name === name));
@@ -158,8 +164,6 @@ export class StylizeTab implements Tab {
         this.#form.say();
         this.#compare.say();
         this.#settled();
-        const { model } = this.#slot;
-        if (model) showCard(element("stylize-card", HTMLDListElement), model);
     }
 
     /** The longest side that is wanted. */
@@ -322,14 +326,6 @@ export class StylizeTab implements Tab {
         }
     }
 
-    /** Another model is there, or the same on another engine. */
-    #model(): void {
-        showCard(element("stylize-card", HTMLDListElement), this.#slot.model!);
-        element("stylize-about", HTMLDetailsElement).hidden = false;
-        this.#milliseconds = undefined;
-        this.#host.ran();
-    }
-
     /** Says what is shown and what can be done with it. */
     #settled(): void {
         const says = words().stylize;
@@ -345,7 +341,16 @@ export class StylizeTab implements Tab {
         const { source } = this.#photo ?? {};
         const own = source instanceof File ? [source] : [];
         allowLink(element("stylize-link", HTMLButtonElement), [...own, ...wanted.map((style) => style.source)]);
+        this.#card();
         this.#command();
+    }
+
+    /** Shows the card of the strongest style. */
+    #card(): void {
+        const model = this.#styles.wanted[0] && this.#models.get(this.#styles.wanted[0].source);
+        if (!model) return;
+        showCard(element("stylize-card", HTMLDListElement), model);
+        element("stylize-about", HTMLDetailsElement).hidden = false;
     }
 
     /** The same on the command line, which paints in one style at a time. */

@@ -263,7 +263,7 @@ const zh: Words = {
         resume: "继续",
         label: (picture, styles, percent) => {
             if (styles.length === 0 || percent === 0) return picture;
-            const painted = `${picture}，${styles.join("与")}的风格`;
+            const painted = `${picture}，${styles.join(" 与 ")} 的风格`;
             return percent === 100 ? painted : `${painted}，强度 ${percent}%`;
         },
         done: (style, engine) => `已按 ${style} 的风格绘制，使用 ${engine}`,
