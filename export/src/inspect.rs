@@ -91,6 +91,13 @@ fn describe_card(card: &ModelCard) -> String {
             card.sample.as_ref().map(|sample| format!("{}, {}", sample.about, sample.media_type)).unwrap_or_default(),
         ),
         ("verified", format!("{:e} from candle in {}", check.max_difference, check.engine)),
+        (
+            "golden",
+            match card.golden.len() {
+                0 => String::new(),
+                count => format!("{count} elements of output, for engines to be checked by"),
+            },
+        ),
     ];
     rows.extend(card.evaluations.iter().map(|evaluation| ("evaluation", describe_evaluation(evaluation))));
     rows.retain(|(_, value)| !value.is_empty());

@@ -4,10 +4,12 @@ use std::path::Path;
 use std::process::{Command, Output};
 
 use candle_core::{DType, Device};
-use easel_runtime::card::Provenance;
+use candle_onnx::onnx::ModelProto;
+use easel_runtime::card::{METADATA_KEY, Provenance};
 use easel_runtime::{ModelCard, Random};
 use easel_train::networks::gan::{Generator, Sizes};
 use easel_train::{Params, Weights};
+use prost::Message;
 
 fn export_onnx(args: &[&Path]) -> Output {
     Command::new(env!("CARGO_BIN_EXE_export-onnx")).args(args).output().unwrap()
@@ -35,6 +37,13 @@ fn weights() -> Vec<u8> {
     Weights { architecture: sizes.architecture(), provenance, tensors: params.to_tensors() }.to_bytes().unwrap()
 }
 
+fn without_golden_output(model: &[u8]) -> Vec<u8> {
+    let card = ModelCard { golden: Vec::new(), ..ModelCard::from_model(model).unwrap() };
+    let mut proto = ModelProto::decode(model).unwrap();
+    proto.metadata_props.iter_mut().find(|entry| entry.key == METADATA_KEY).unwrap().value = card.to_json();
+    proto.encode_to_vec()
+}
+
 #[test]
 fn a_run_becomes_a_file_that_can_be_inspected_and_verified() {
     let folder = tempfile::tempdir().unwrap();
@@ -52,6 +61,15 @@ fn a_run_becomes_a_file_that_can_be_inspected_and_verified() {
 
     let output = export_onnx(&[path("verify"), &model]);
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+
+    // A file of an earlier version gets the card that it would be exported with now.
+    let exported = std::fs::read(&model).unwrap();
+    assert_eq!(card.golden.len(), 4);
+    std::fs::write(&model, without_golden_output(&exported)).unwrap();
+    let output = export_onnx(&[path("verify"), &model, path("--update")]);
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    assert!(std::fs::read(&model).unwrap() == exported);
+
     for (file, expected) in [(&model, "1 Sigmoid"), (&run, "hidden.weight [4, 3]")] {
         let output = export_onnx(&[path("inspect"), file]);
         let text = String::from_utf8(output.stdout).unwrap();

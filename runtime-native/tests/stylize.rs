@@ -6,6 +6,7 @@ use std::fs;
 use std::path::Path;
 use std::process::{Command, Output};
 
+use easel_runtime::golden;
 use image::{DynamicImage, GrayImage, Luma, Rgb, RgbImage, Rgba, RgbaImage};
 use serde_json::Value;
 use tempfile::TempDir;
@@ -343,6 +344,15 @@ fn the_doctor_tries_everything() {
     let output = stylize(&folder, "--doctor");
     assert!(String::from_utf8_lossy(&output.stdout).contains("not an ONNX model"));
     assert!(failure(&output)[0].contains("a model cannot be used"));
+    // An engine whose results are not the card's is found out.
+    let image = &golden::inputs(&common::negative_card(vec![])).unwrap().0[0].1;
+    let values = image.as_f32().unwrap();
+    let right: Vec<f32> = (0..golden::MOST).map(|at| 1.0 - values[at * values.len() / golden::MOST]).collect();
+    for (golden, expected) in [(right, "computed right"), (vec![0.5; golden::MOST], "computes this model wrongly")] {
+        fs::write(folder.path().join("models/broken.onnx"), common::negative_with(golden)).unwrap();
+        let text = String::from_utf8(stylize(&folder, "--doctor").stdout).unwrap();
+        assert!(text.lines().any(|line| line.starts_with("broken") && line.contains(expected)), "{text}");
+    }
     let output = Command::new(PROGRAM).arg("--doctor").env("ORT_DYLIB_PATH", "/nowhere").output().unwrap();
     assert!(failure(&output)[0].contains("library cannot be used"));
 }

@@ -5,6 +5,7 @@ use easel_runtime::denoiser::{Denoiser, Draw};
 use easel_runtime::generator::{generate, latents};
 use easel_runtime::{Engine, Error, ModelCard, Picture, Result, Tensor, golden};
 use js_sys::Uint8Array;
+use wasm_bindgen::Clamped;
 use wasm_bindgen::prelude::*;
 
 use crate::card::{self, CardObject};
@@ -96,7 +97,7 @@ impl Model {
     /// result has its size and is what `stylize` makes of the same pixels.
     pub async fn stylize(
         &self,
-        rgba: Vec<u8>,
+        rgba: Clamped<Vec<u8>>,
         width: usize,
         height: usize,
         options: Option<StylizeOptions>,
@@ -105,7 +106,7 @@ impl Model {
         if found != wanted {
             return Err(to_js(Error::WrongKind { found, wanted }));
         }
-        let picture = Picture::from_rgba(&rgba, width, height).map_err(to_js)?;
+        let picture = Picture::from_rgba(&rgba.0, width, height).map_err(to_js)?;
         let stylized = stylize(self.session.clone(), self.channels, &picture, options.as_ref()).await?;
         Ok(Rgba::from(&stylized))
     }

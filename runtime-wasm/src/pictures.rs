@@ -44,7 +44,7 @@ impl Pictures {
 }
 
 /// One picture as `ImageData` takes it.
-#[wasm_bindgen(getter_with_clone)]
+#[wasm_bindgen]
 pub struct Rgba {
     /// Columns.
     #[wasm_bindgen(readonly)]
@@ -52,13 +52,20 @@ pub struct Rgba {
     /// Rows.
     #[wasm_bindgen(readonly)]
     pub height: usize,
-    /// Four bytes a pixel, rows from the top, opaque.
-    #[wasm_bindgen(readonly)]
-    pub data: Clamped<Vec<u8>>,
+    data: Vec<u8>,
+}
+
+#[wasm_bindgen]
+impl Rgba {
+    /// Four bytes a pixel, rows from the top, opaque; a copy.
+    #[wasm_bindgen(getter, unchecked_return_type = "Uint8ClampedArray<ArrayBuffer>")]
+    pub fn data(&self) -> Clamped<Vec<u8>> {
+        Clamped(self.data.clone())
+    }
 }
 
 impl From<&Picture> for Rgba {
     fn from(picture: &Picture) -> Self {
-        Self { width: picture.width, height: picture.height, data: Clamped(picture.to_rgba()) }
+        Self { width: picture.width, height: picture.height, data: picture.to_rgba() }
     }
 }

@@ -18,8 +18,8 @@ const PIXELS_FOR_ONE: usize = 4;
 /// The fewest pixels that a tile is allowed to see: four halos each way.
 const SMALLEST: usize = (4 * HALO) * (4 * HALO);
 
-/// The most pixels that are computed at once unless the caller says otherwise: some 300 MB at width 16.
-const USUAL: usize = 640 * 512;
+/// The most pixels that are computed at once unless the caller says otherwise: some 0.5 GB at width 16.
+const USUAL: usize = 1 << 20;
 
 #[wasm_bindgen]
 extern "C" {
@@ -52,7 +52,7 @@ export interface StylizeOptions {
     /** Whether the colours stay and only the brightness is the style's. */
     keepColor?: boolean;
     /**
-     * The most pixels that are computed at once, by default 327,680, which a model of width 16 needs 0.3 GB for. A
+     * The most pixels that are computed at once, by default 1,048,576, which a model of width 16 needs 0.5 GB for. A
      * larger picture is computed in tiles without seams.
      */
     mostPixels?: number;

@@ -3,11 +3,11 @@
 use std::fs;
 
 use easel_export::verify::verify_file;
-use easel_native::{Model, Options};
-use easel_runtime::ModelCard;
+use easel_native::{Model, Options, OrtEngine};
 use easel_runtime::card::Kind;
 use easel_runtime::classifier::classify;
 use easel_runtime::denoiser::{Denoiser, Draw, Request, Sampler};
+use easel_runtime::{ModelCard, golden};
 use easel_train::networks::progan::FOLDED;
 
 #[test]
@@ -23,6 +23,9 @@ fn every_model_computes_what_its_weights_say() {
         let card = ModelCard::from_model(&bytes).unwrap_or_else(|error| panic!("{name}: {error}"));
         let found = verify_file(&bytes, None).unwrap_or_else(|error| panic!("{name}: {error}"));
         assert!(found.max_difference <= 1e-4, "{name}: {}", found.max_difference);
+        let mut engine = OrtEngine::load(&bytes, &Options::default()).unwrap();
+        let golden = pollster::block_on(golden::check(&mut engine, &card)).unwrap_or_else(|e| panic!("{name}: {e}"));
+        assert!(golden.is_some_and(|apart| apart < 1e-3), "{name}: {golden:?}");
         assert!(card.licence != "unknown" && card.provenance.steps.is_some(), "{name}: {card:?}");
         if card.architecture.name == FOLDED {
             grown += 1;

@@ -16,6 +16,9 @@ export interface Engine extends Backend {
 /** More threads than this gain nothing on models of this size. */
 const MOST_THREADS = 8;
 
+/** The least severe of a session's messages that are logged. */
+const ERRORS = 3;
+
 const ready = new Map<Engine["kind"], Engine>();
 
 /** The engines to try for a choice, best first. */
@@ -45,7 +48,7 @@ async function startWasm(report: Report): Promise<Engine> {
         kind: "wasm",
         name: threads > 1 ? `WASM, ${threads} threads` : "WASM",
         Tensor: ort.Tensor,
-        open: (model) => ort.InferenceSession.create(model, { executionProviders: ["wasm"] }),
+        open: (model) => ort.InferenceSession.create(model, { executionProviders: ["wasm"], logSeverityLevel: ERRORS }),
     };
 }
 
@@ -64,7 +67,7 @@ async function startWebGpu(chosen: boolean, report: Report): Promise<Engine> {
         kind: "webgpu",
         name: software ? "WebGPU (software)" : "WebGPU",
         Tensor: ort.Tensor,
-        open: (model) => ort.InferenceSession.create(model, { executionProviders: ["webgpu"] }),
+        open: (model) => ort.InferenceSession.create(model, { executionProviders: ["webgpu"], logSeverityLevel: ERRORS }),
     };
 }
 

@@ -165,8 +165,7 @@ function draw(request: DrawRequest): Promise<Drawing> {
         const pictures = await model.generate(seed, 0, count);
         try {
             const sheet = pictures.grid();
-            const rgba = new Uint8ClampedArray(sheet.data);
-            const { width, height } = sheet;
+            const { width, height, data: rgba } = sheet;
             sheet.free();
             return { width, height, rgba, count, milliseconds: performance.now() - start };
         } finally {
@@ -206,11 +205,10 @@ function stylize({ as, rgba, width, height, ...options }: StylizeRequest & About
             await pause();
         };
         const { signal } = caller;
-        const bytes = new Uint8Array(rgba.buffer, rgba.byteOffset, rgba.length);
-        const stylized = await model.stylize(bytes, width, height, { ...options, onTile, signal });
-        const made = new Uint8ClampedArray(stylized.data);
+        const stylized = await model.stylize(rgba, width, height, { ...options, onTile, signal });
+        const { data } = stylized;
         stylized.free();
-        return { width, height, rgba: made, milliseconds: performance.now() - start };
+        return { width, height, rgba: data, milliseconds: performance.now() - start };
     });
 }
 

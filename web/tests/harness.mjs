@@ -42,6 +42,9 @@ export const proganReference = JSON.parse(await readFile(required("EASEL_PROGAN_
 export const denoiser = await readFile(required("EASEL_DENOISER"));
 export const denoiserReference = JSON.parse(await readFile(required("EASEL_DENOISER_REFERENCE"), "utf8"));
 
+/** What it made of pictures with `wave`, which ships. */
+export const stylizerReference = JSON.parse(await readFile(required("EASEL_STYLIZER_REFERENCE"), "utf8"));
+
 /** The lines of `models/index.json`: one model for each place on the page. */
 export const INDEX = [
     { name: "denoiser", file: "denoiser.onnx", title: "Test denoiser", bytes: denoiser.length, kind: "denoiser" },
@@ -51,9 +54,10 @@ export const INDEX = [
 
 /**
  * Serves the built page with the models under test. `files` are served in place of the page's own, by path; `isolated`
- * says whether the headers that allow threads are sent. Models come in pieces, as over a slow line.
+ * says whether the headers that allow threads are sent, `policy` is another content security policy than the page's, or
+ * null for none. Models come in pieces, as over a slow line.
  */
-export async function serve({ files = {}, isolated = true } = {}) {
+export async function serve({ files = {}, isolated = true, policy } = {}) {
     const own = {
         "models/index.json": JSON.stringify(INDEX),
         "models/test.onnx": model,
@@ -63,11 +67,11 @@ export async function serve({ files = {}, isolated = true } = {}) {
     };
     // As a header, the page's policy holds for its Workers too.
     const html = await readFile(join(dist, "index.html"), "utf8");
-    const policy = /http-equiv="Content-Security-Policy" content="([^"]+)"/.exec(html)[1];
+    if (policy === undefined) policy = /http-equiv="Content-Security-Policy" content="([^"]+)"/.exec(html)[1];
     const server = createServer(async (request, response) => {
         const path = decodeURIComponent(new URL(request.url, "http://host").pathname).slice(1) || "index.html";
         const headers = { "content-type": TYPES[extname(path)] ?? "application/octet-stream", "cache-control": "no-store" };
-        headers["content-security-policy"] = policy;
+        if (policy) headers["content-security-policy"] = policy;
         if (isolated) {
             headers["cross-origin-opener-policy"] = "same-origin";
             headers["cross-origin-embedder-policy"] = "require-corp";

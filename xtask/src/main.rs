@@ -8,6 +8,7 @@ mod counting;
 mod demo;
 mod deny;
 mod house;
+mod npm;
 mod onnxruntime;
 mod process;
 mod programs;
@@ -55,7 +56,7 @@ enum Chore {
     Bench(Bench),
     /// Check formatting, lints, documentation and dependencies, without running anything
     Check,
-    /// Build the page into web/dist
+    /// Build the page into web/dist, and the npm package of its runtime
     Web,
     /// Serve a folder of files on this machine, with the headers that threads in a page need
     Serve {
@@ -109,5 +110,6 @@ fn page(house: &House) -> Result<()> {
     setup::Part::WasmTarget.install(house)?;
     let dist = web::build(&house.root)?;
     println!("{}", house.shown(&dist));
+    println!("{}", house.shown(&npm::pack(&house.root, &house.target)?));
     Ok(())
 }

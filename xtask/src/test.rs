@@ -12,7 +12,7 @@ use crate::house::House;
 use crate::programs::{self, SYNTHETIC, Training};
 use crate::report::{Counts, Report};
 use crate::setup::Part;
-use crate::{browser, check, deny, process, python, web};
+use crate::{browser, check, deny, npm, process, python, web};
 
 /// What to test.
 #[derive(Args)]
@@ -39,7 +39,7 @@ const STEPS: [Step; 11] = [
     Step { name: "xtask", about: "the chores' own tests", needs: &[], run: xtask },
     Step { name: "model", about: "a GAN is trained and exported, twice to the same bytes", needs: &["build"], run: model },
     Step { name: "python", about: "ONNX's checker, and the README's lines of Python", needs: &["model"], run: in_python },
-    Step { name: "web", about: "the page is built", needs: &[], run: page },
+    Step { name: "web", about: "the page and the npm package are built", needs: &[], run: page },
     Step { name: "browser", about: "the page in Chromium", needs: &["model", "web"], run: in_browser },
     Step { name: "fmt", about: "formatting", needs: &[], run: |plan, counts| check::fmt(plan.house, counts) },
     Step { name: "clippy", about: "lints", needs: &[], run: |plan, counts| check::clippy(plan.house, counts) },
@@ -166,6 +166,7 @@ fn page(plan: &Plan, counts: &mut Counts) -> Result<()> {
     Part::Node.install(plan.house)?;
     Part::WasmTarget.install(plan.house)?;
     web::build(&plan.house.root)?;
+    npm::pack(&plan.house.root, &plan.house.target)?;
     counts.passed += 1;
     Ok(())
 }
@@ -182,8 +183,10 @@ fn in_browser(plan: &Plan, counts: &mut Counts) -> Result<()> {
     };
     let progan = plan.house.root.join("models/progan-scenes.onnx");
     let denoiser = plan.house.root.join("models/ddpm-mnist.onnx");
+    let stylizer = plan.house.root.join("models/wave.onnx");
     let (gan, progan) = (reference(&plan.model(), "reference.json")?, reference(&progan, "progan.json")?);
     let sampled = reference(&denoiser, "denoiser.json")?;
+    let stylized = reference(&stylizer, "wave.json")?;
 
     let mut files: Vec<_> = fs::read_dir(plan.house.root.join("web/tests"))?
         .filter_map(|entry| Some(entry.ok()?.path()))
@@ -195,6 +198,7 @@ fn in_browser(plan: &Plan, counts: &mut Counts) -> Result<()> {
     node.env("CHROME", chrome).env("EASEL_DIST", plan.house.root.join("web/dist"));
     node.env("EASEL_MODEL", plan.model()).env("EASEL_REFERENCE", gan).env("EASEL_PROGAN_REFERENCE", progan);
     node.env("EASEL_DENOISER", denoiser).env("EASEL_DENOISER_REFERENCE", sampled);
+    node.env("EASEL_STYLIZER_REFERENCE", stylized).env("EASEL_PACKAGE", plan.house.target.join("npm"));
     let status = process::watch(&mut node, |line| {
         counting::node_test(counts, line);
         true

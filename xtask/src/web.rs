@@ -234,28 +234,35 @@ fn bundle(web: &Path, dist: &Path) -> Result<()> {
         for file in ORT_FILES {
             copy(&web.join("node_modules/onnxruntime-web/dist").join(file), &ort)?;
         }
-        for entry in fs::read_dir(web.join("static"))? {
-            copy(&entry?.path(), dist)?;
+        let fixed = web.join("static");
+        for entry in WalkDir::new(&fixed) {
+            let path = entry?.into_path();
+            if path.is_file() {
+                copy(&path, &dist.join(path.strip_prefix(&fixed)?.parent().context("a file lies in a folder")?))?;
+            }
         }
         Ok(())
     })
 }
 
-fn copy(file: &Path, folder: &Path) -> Result<()> {
+/// Copies a file into a folder, which is made.
+pub fn copy(file: &Path, folder: &Path) -> Result<()> {
     fs::create_dir_all(folder)?;
     fs::copy(file, folder.join(file.file_name().context("a file has a name")?))
         .with_context(|| format!("{}: cannot be copied to {}", file.display(), folder.display()))?;
     Ok(())
 }
 
-fn remove_folder(folder: &Path) -> Result<()> {
+/// Removes a folder with all that is in it, where there is one.
+pub fn remove_folder(folder: &Path) -> Result<()> {
     match fs::remove_dir_all(folder) {
         Err(error) if error.kind() != ErrorKind::NotFound => Err(error).with_context(|| folder.display().to_string()),
         _ => Ok(()),
     }
 }
 
-fn run(command: &mut Command) -> Result<()> {
+/// Runs a program whose output the user is to see.
+pub fn run(command: &mut Command) -> Result<()> {
     // The caller's standard output may be its result.
     let program = command.get_program().to_string_lossy().into_owned();
     let status = match command.stdout(std::io::stderr()).status() {

@@ -5,7 +5,7 @@ use std::path::Path;
 use std::time::Instant;
 
 use easel_runtime::stylizer::Look;
-use easel_runtime::{Device, Engine, Picture, Tensor};
+use easel_runtime::{Device, Engine, ModelCard, Picture, Tensor, golden};
 
 use super::Stylizer;
 use super::model::whole;
@@ -122,13 +122,14 @@ enum Tried {
     Other(String),
 }
 
-/// Runs a stylizer on a drawn picture; of other models only the card is read.
+/// Runs a model on its golden input, and a stylizer on a drawn picture.
 fn try_model(path: &Path, options: &Options) -> Result<Tried> {
     let file = AnyModelFile::read(path)?;
+    let golden = file.card.as_ref().map_or(Ok(""), |card| is_golden(&file.bytes, card, options))?;
     if let Some(card) = &file.card
         && card.kind.name() != "stylizer"
     {
-        return Ok(Tried::Other(format!("{}, a {}", card.title, card.kind.name())));
+        return Ok(Tried::Other(format!("{}, a {}{golden}", card.title, card.kind.name())));
     }
     let mut stylizer = Stylizer::open(path, None, false, options)?;
     let picture = drawing();
@@ -142,8 +143,16 @@ fn try_model(path: &Path, options: &Options) -> Result<Tried> {
     let width = stylizer.width.map(|width| format!(", width {width}")).unwrap_or_default();
     let tiles = if stylizer.border.statistics { "" } else { ", tiles differ in tone" };
     let [first, second] = times;
-    let what = format!("{}, a stylizer{width}{tiles}: {SIDE}x{SIDE} in {} ms", stylizer.title, first.min(second));
+    let what =
+        format!("{}, a stylizer{width}{tiles}: {SIDE}x{SIDE} in {} ms{golden}", stylizer.title, first.min(second));
     Ok(Tried::Stylizer(what))
+}
+
+/// Says whether the engine gives what the card says that it should, where it says so. Fails where it does not.
+fn is_golden(model: &[u8], card: &ModelCard, options: &Options) -> Result<&'static str> {
+    let mut engine = OrtEngine::load(model, options)?;
+    let checked = pollster::block_on(golden::check(&mut engine, card))?;
+    Ok(if checked.is_some() { ", computed right" } else { "" })
 }
 
 /// A sky that darkens upwards, and a sun.

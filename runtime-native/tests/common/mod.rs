@@ -100,6 +100,7 @@ pub fn generator_card() -> ModelCard {
         licence: "MIT".into(),
         verification: Default::default(),
         evaluations: vec![],
+        golden: vec![],
         sample: None,
     }
 }
@@ -220,14 +221,24 @@ fn negative_graph(height: &str, width: &str) -> Graph {
 
 /// A stylizer of any size that makes negatives, with a card or without.
 pub fn negative(card: bool) -> Vec<u8> {
-    let described = ModelCard {
+    let json = negative_card(vec![]).to_json();
+    model(&negative_graph("height", "width"), card.then_some(json.as_str()))
+}
+
+/// The same with a card that says what it gives.
+pub fn negative_with(golden: Vec<f32>) -> Vec<u8> {
+    model(&negative_graph("height", "width"), Some(&negative_card(golden).to_json()))
+}
+
+/// Its card.
+pub fn negative_card(golden: Vec<f32>) -> ModelCard {
+    ModelCard {
         title: "Negative".into(),
         kind: Kind::Stylizer,
         picture: PictureFormat { channels: 3, size: PictureSize::Any { multiple: 1, at_least: 1 } },
+        golden,
         ..generator_card()
-    };
-    let json = described.to_json();
-    model(&negative_graph("height", "width"), card.then_some(json.as_str()))
+    }
 }
 
 /// The same for one size only, without a card.

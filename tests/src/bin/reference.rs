@@ -1,5 +1,4 @@
-//! `reference MODEL OUT`: what the native runtime makes of a generator or a denoiser, for the browser's tests to compare
-//! with. `web/tests/README.md` describes the file. It also fails where candle and ONNX Runtime disagree on the same z.
+//! `reference MODEL OUT`: what the native runtime makes of a model's input, for the browser's tests to compare with. `web/tests/README.md` describes the file. It also fails where candle and ONNX Runtime disagree on the same z.
 
 use std::path::Path;
 
@@ -8,6 +7,7 @@ use base64::Engine as _;
 use base64::prelude::BASE64_STANDARD;
 use candle_core::{Device, Tensor};
 use easel_export::models;
+use easel_native::stylize::Stylizer;
 use easel_native::{Model, Options};
 use easel_runtime::card::Kind;
 use easel_runtime::denoiser::{Denoiser, Draw, Request, Sampler};
@@ -15,14 +15,19 @@ use easel_runtime::files::write_atomically;
 use easel_runtime::generator::{generate, latents};
 use easel_runtime::grid::{BACKGROUND, GAP, GridShape, grid};
 use easel_runtime::random::KNOWN_NORMALS;
-use easel_runtime::{Engine, Picture};
+use easel_runtime::stylizer::Look;
+use easel_runtime::stylizer::tiles::{self, HALO};
+use easel_runtime::{Engine, ModelCard, Picture};
 use easel_train::Weights;
+use easel_train::data::scenes;
 use serde_json::json;
 
 /// Between two engines, on pictures in `[0, 1]`.
 const TOLERANCE: f32 = 1e-4;
 /// The seed of the grid and of z.
 const SEED: u64 = 1;
+/// The most pixels at once where a picture is stylized in tiles: the fewest that the browser's runtime takes.
+const TILED: usize = 256 * 256;
 /// Pictures in the grid.
 const COUNT: usize = 16;
 
@@ -34,8 +39,33 @@ fn main() -> Result<()> {
 }
 
 fn reference(path: &Path) -> Result<serde_json::Value> {
-    let model = Model::open(path, &Options { threads: Some(1), ..Options::default() })?;
+    let options = Options { threads: Some(1), ..Options::default() };
+    if matches!(ModelCard::from_model(&std::fs::read(path)?)?.kind, Kind::Stylizer) {
+        return stylized(Stylizer::open(path, None, false, &options)?);
+    }
+    let model = Model::open(path, &options)?;
     if matches!(model.card.kind, Kind::Denoiser { .. }) { sampled(model) } else { generated(path, model) }
+}
+
+fn stylized(mut stylizer: Stylizer) -> Result<serde_json::Value> {
+    let mut results = Vec::new();
+    let (strong, mixed) = (Look::default(), Look { strength: 0.6, keep_color: true });
+    for (width, height, most, look) in
+        [(101, 67, 1 << 20, strong), (101, 67, 1 << 20, mixed), (400, 300, TILED, strong)]
+    {
+        let (picture, _) = scenes::scene(0, 1, height, width);
+        let plan = tiles::plan_within(width, height, most, HALO);
+        let made = stylizer.run(&picture, &plan, TILED, look, |_| {})?;
+        results.push(json!({
+            "width": width,
+            "height": height,
+            "rgba": BASE64_STANDARD.encode(picture.to_rgba()),
+            "options": { "mostPixels": most, "strength": look.strength, "keepColor": look.keep_color },
+            "tiles": plan.len(),
+            "stylized": BASE64_STANDARD.encode(made.to_rgba()),
+        }));
+    }
+    Ok(json!({ "engine": stylizer.engine.describe(), "results": results }))
 }
 
 fn sampled(Model { card, mut engine }: Model) -> Result<serde_json::Value> {
@@ -95,7 +125,7 @@ fn generated(path: &Path, Model { card, mut engine }: Model) -> Result<serde_jso
 /// The pictures that the network with the file's own weights computes in candle.
 fn by_candle(path: &Path, z: &easel_runtime::Tensor) -> Result<Vec<f32>> {
     let bytes = std::fs::read(path)?;
-    let weights = Weights::from_model(&bytes, &easel_runtime::ModelCard::from_model(&bytes)?)?;
+    let weights = Weights::from_model(&bytes, &ModelCard::from_model(&bytes)?)?;
     let z = Tensor::from_slice(z.as_f32()?, z.shape(), &Device::Cpu)?;
     let outputs = models::of_network(&weights.network()?)?.compute(&[("z", z)])?;
     let (_, image) = outputs.first().context("the network has no output")?;

@@ -1,0 +1,135 @@
+// The npm package as its users have it: unpacked beside onnxruntime-web, with the lines of its README.
+
+import assert from "node:assert/strict";
+import { execFile } from "node:child_process";
+import { mkdir, mkdtemp, readdir, readFile, rename, rm, symlink, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { after, before, test } from "node:test";
+import { fileURLToPath } from "node:url";
+import { promisify } from "node:util";
+
+import { denoiserReference, launch, open, serve, stylizerReference } from "./harness.mjs";
+
+const run = promisify(execFile);
+const installed = fileURLToPath(new URL("../node_modules", import.meta.url));
+const packed = process.env.EASEL_PACKAGE ?? fileURLToPath(new URL("../../target/npm", import.meta.url));
+
+let folder, examples;
+
+/** Lays a project out as `npm install` does: the package unpacked, the others from where they are. */
+before(async () => {
+    folder = await mkdtemp(join(tmpdir(), "easel-package-"));
+    const modules = join(folder, "node_modules");
+    await mkdir(modules);
+    for (const name of await readdir(installed)) {
+        if (!name.startsWith(".")) await symlink(join(installed, name), join(modules, name));
+    }
+    const archive = (await readdir(packed)).find((name) => name.endsWith(".tgz"));
+    await run("tar", ["-xzf", join(packed, archive), "-C", folder]);
+    await rename(join(folder, "package"), join(modules, "easel-wasm"));
+    await writeFile(join(folder, "package.json"), '{ "type": "module" }');
+    const readme = await readFile(join(modules, "easel-wasm/README.md"), "utf8");
+    examples = [...readme.matchAll(/```js\n(.*?)```/gs)].map(([, code]) => code);
+});
+
+after(() => rm(folder, { recursive: true, force: true }));
+
+const files = { denoiser: process.env.EASEL_DENOISER };
+
+test("the package holds what it needs and nothing else", async () => {
+    const found = await readdir(join(folder, "node_modules/easel-wasm"));
+    const module = ["easel_wasm.d.ts", "easel_wasm.js", "easel_wasm_bg.wasm"];
+    const own = ["README.md", "index.d.ts", "index.js", "node.js", "onnxruntime.js", "package.json"];
+    assert.deepEqual(found.sort(), [...module, ...own].sort());
+});
+
+test("its types fit onnxruntime-web's", async () => {
+    const code = `
+        import * as ort from "onnxruntime-web";
+        import { Model, type ModelCard, normals, onnxruntime, type Pictures, readCard, type Rgba } from "easel-wasm";
+
+        const card: ModelCard = readCard(new Uint8Array(), "stylizer");
+        const model = await Model.load(new Uint8Array(), onnxruntime(ort, ["wasm", { name: "webgpu" }]));
+        const off: number | undefined = await model.check();
+        const painted: Rgba = await model.stylize(new Uint8ClampedArray(4), 1, 1, { onTile: (done, of) => console.log(done / of) });
+        const data: ImageData = new ImageData(painted.data, painted.width);
+        const signal = AbortSignal.timeout(1000);
+        const drawn: Pictures = await model.sample(Uint32Array.of(7), 1n, 0, 2, { sampler: "ddim", eta: 0, signal });
+        const noise: Float32Array = normals(1n, 0n, card.picture.channels);
+        // @ts-expect-error: there is no such sampler.
+        await model.sample(Uint32Array.of(7), 1n, 0, 2, { sampler: "euler" });
+        export { data, drawn, noise, off };
+    `;
+    await writeFile(join(folder, "consumer.ts"), code);
+    const compiler = join(folder, "node_modules/typescript/bin/tsc");
+    const strict = ["--noEmit", "--strict", "--target", "es2022", "--module", "esnext", "--moduleResolution", "bundler"];
+    const { stdout } = await run("node", [compiler, ...strict, "--lib", "esnext,dom", "--types", "", "consumer.ts"], {
+        cwd: folder,
+    }).catch((failed) => failed);
+    assert.equal(stdout, "");
+});
+
+test("the README's photo is painted in a browser, without a bundler", async () => {
+    const { width, height, rgba, stylized, options } = stylizerReference.results[0];
+    assert.equal(options.strength, 1);
+    const code = examples[0].replace("{ strength: 0.8 }", "{ strength: 1 }");
+    assert.notEqual(code, examples[0]);
+    const imports = { "easel-wasm": "/easel-wasm/index.js", "onnxruntime-web": "/onnxruntime-web/ort.wasm.min.mjs" };
+    const html = `<!doctype html><link rel="icon" href="data:,"><canvas width="${width}" height="${height}"></canvas>
+        <script type="importmap">${JSON.stringify({ imports })}</script>`;
+    const module = (name) => readFile(join(folder, "node_modules", name));
+    const own = ["index.js", "onnxruntime.js", "easel_wasm.js", "easel_wasm_bg.wasm"];
+    const theirs = ["ort.wasm.min.mjs", "ort-wasm-simd-threaded.mjs", "ort-wasm-simd-threaded.wasm"];
+    const served = { "page.html": html, "wave.onnx": await readFile(new URL("../../models/wave.onnx", import.meta.url)) };
+    for (const name of own) served[`easel-wasm/${name}`] = await module(`easel-wasm/${name}`);
+    for (const name of theirs) served[`onnxruntime-web/${name}`] = await module(`onnxruntime-web/dist/${name}`);
+    const site = await serve({ files: { ...served, "example.js": code }, policy: null });
+    const browser = await launch();
+    try {
+        const { page, errors } = await open(browser.context, `${site.origin}/page.html`, { waitForPictures: false });
+        const painted = await page.evaluate(async (rgba) => {
+            const context = document.querySelector("canvas").getContext("2d");
+            const { width, height } = context.canvas;
+            const pixels = Uint8ClampedArray.from(atob(rgba), (char) => char.charCodeAt(0));
+            context.putImageData(new ImageData(pixels, width, height), 0, 0);
+            await import("/example.js");
+            return Array.from(context.getImageData(0, 0, width, height).data);
+        }, rgba);
+        assert.deepEqual(errors, []);
+        const expected = Buffer.from(stylized, "base64");
+        const worst = painted.reduce((worst, value, at) => Math.max(worst, Math.abs(value - expected[at])), 0);
+        assert.ok(painted.length === expected.length && worst <= 1, `${worst} of 255 apart`);
+    } finally {
+        await browser.close();
+        await site.close();
+    }
+});
+
+test("the README's digits are sampled in Node.js, and an end is an end", async () => {
+    const { options, labels, seed, rgba } = denoiserReference.samples.find(({ labels }) => labels.length === 2);
+    const code = `
+        import { readFile } from "node:fs/promises";
+        import * as ort from "onnxruntime-web";
+        import { Model, onnxruntime } from "easel-wasm";
+        ort.env.wasm.numThreads = 1;
+        const denoiser = await readFile(${JSON.stringify(files.denoiser)});
+        ${examples[1]}
+        console.log(JSON.stringify({ width, height, bytes: data.length }));
+        const [sampler, steps, guidance] = ${JSON.stringify([options.sampler, options.steps, options.guidance])};
+        const again = await model.sample(${JSON.stringify(labels)}, ${seed}n, 0, 1, { sampler, steps, guidance });
+        console.log(JSON.stringify(labels.map((_, at) => Buffer.from(again.at(at).data).toString("base64"))));
+        enough.abort(new Error("seen enough"));
+        await model.sample([7], 1n, 0, 1, { signal: enough.signal }).catch(({ message }) => console.log(message));
+    `.replace("labels.map", `${JSON.stringify(labels)}.map`);
+    await writeFile(join(folder, "digits.js"), code);
+    const { stdout } = await run("node", ["digits.js"], { cwd: folder });
+    const lines = stdout.trim().split("\n");
+    assert.deepEqual(lines.slice(0, 21), Array.from({ length: 21 }, (_, done) => `${done} of 20`));
+    assert.deepEqual(JSON.parse(lines[21]), { width: 32, height: 32, bytes: 4096 });
+    const found = Buffer.concat(JSON.parse(lines[22]).map((picture) => Buffer.from(picture, "base64")));
+    const expected = Buffer.from(rgba, "base64");
+    const worst = found.reduce((worst, value, at) => Math.max(worst, Math.abs(value - expected[at])), 0);
+    assert.ok(found.length === expected.length && worst <= 2, `${worst} of 255 apart`);
+    assert.equal(lines[23], "seen enough");
+});

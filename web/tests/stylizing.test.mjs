@@ -1,0 +1,98 @@
+// A stylizer in the browser: the native pixels, whole and in tiles, told tile by tile, and ended on demand.
+
+import assert from "node:assert/strict";
+import { after, before, test } from "node:test";
+
+import { launch, open, serve, stylizerReference } from "./harness.mjs";
+
+let site, browser;
+
+before(async () => {
+    site = await serve();
+    browser = await launch();
+});
+
+after(async () => {
+    await browser?.close();
+    await site?.close();
+});
+
+/** A page that draws nothing itself, with the stylizer loaded. */
+async function loaded(engine) {
+    const { page, errors } = await open(browser.context, `${site.origin}/blank.html`, { waitForPictures: false });
+    const used = await page.evaluate(async (engine) => {
+        const { Easel } = await import("/js/easel.js");
+        window.easel = new Easel();
+        window.decode = (text) => Uint8ClampedArray.from(atob(text), (char) => char.charCodeAt(0));
+        return (await window.easel.load("/models/wave.onnx", { kind: "stylizer", engine })).engine;
+    }, engine);
+    assert.equal(used.kind, engine);
+    return { page, errors };
+}
+
+function stylize(page, { width, height, rgba, options }) {
+    return page.evaluate(
+        async ({ width, height, rgba, options }) => {
+            const told = [];
+            const onTile = ({ done, of }) => told.push(`${done}/${of}`);
+            const made = await window.easel.stylize({ width, height, rgba: window.decode(rgba), ...options }, { onTile });
+            return { width: made.width, height: made.height, rgba: Array.from(made.rgba), told };
+        },
+        { width, height, rgba, options },
+    );
+}
+
+for (const engine of ["wasm", "webgpu"]) {
+    test(`the native pixels, on ${engine}`, async (t) => {
+        const { page, errors } = await loaded(engine);
+        for (const wanted of stylizerReference.results) {
+            // More takes minutes on a GPU that the processor plays.
+            if (engine === "webgpu" && wanted.width > 200) continue;
+            const made = await stylize(page, wanted);
+            const expected = Buffer.from(wanted.stylized, "base64");
+            assert.equal(made.rgba.length, expected.length);
+            const worst = made.rgba.reduce((worst, value, at) => Math.max(worst, Math.abs(value - expected[at])), 0);
+            assert.ok(worst <= 1, `${worst} of 255 apart at ${JSON.stringify(wanted.options)}`);
+            t.diagnostic(`${worst} of 255 from ${stylizerReference.engine} in ${wanted.tiles} tiles`);
+            assert.deepEqual(made.told, Array.from({ length: wanted.tiles + 1 }, (_, done) => `${done}/${wanted.tiles}`));
+        }
+        assert.deepEqual(errors, []);
+        await page.close();
+    });
+}
+
+test("a signal ends it between two tiles, and the next works", async () => {
+    const { page } = await loaded("wasm");
+    const picture = stylizerReference.results.find(({ tiles }) => tiles > 2);
+    const ended = await page.evaluate(async ({ width, height, rgba, options }) => {
+        const ender = new AbortController();
+        const seen = [];
+        const onTile = ({ done }) => {
+            seen.push(done);
+            if (done === 1) ender.abort(new Error("enough"));
+        };
+        const request = { width, height, rgba: window.decode(rgba), ...options };
+        const message = await window.easel.stylize(request, { onTile, signal: ender.signal }).catch(({ message }) => message);
+        return { message, seen };
+    }, picture);
+    assert.deepEqual(ended, { message: "enough", seen: [0, 1] });
+    assert.equal((await stylize(page, stylizerReference.results[0])).rgba.length, 101 * 67 * 4);
+    await page.close();
+});
+
+test("what is no picture, and what is no stylizer, is an error", async () => {
+    const { page } = await loaded("wasm");
+    const errors = await page.evaluate(async () => {
+        const failure = (promise) => promise.then(() => undefined, ({ message }) => message);
+        const pixels = new Uint8ClampedArray(4 * 6);
+        const short = await failure(window.easel.stylize({ width: 3, height: 3, rgba: pixels }));
+        const load = await failure(window.easel.load("/models/test.onnx", { kind: "stylizer", name: "test.onnx" }));
+        await window.easel.load("/models/test.onnx", { kind: "generator" });
+        const generator = await failure(window.easel.stylize({ width: 3, height: 2, rgba: pixels }));
+        return { short, load, generator };
+    });
+    assert.match(errors.short, /24 bytes are no picture of 3x3 pixels/);
+    assert.match(errors.load, /^test\.onnx: .*generator/);
+    assert.match(errors.generator, /generator/);
+    await page.close();
+});
