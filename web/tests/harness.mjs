@@ -17,6 +17,7 @@ const TYPES = {
     ".mjs": "text/javascript",
     ".css": "text/css",
     ".svg": "image/svg+xml",
+    ".jpg": "image/jpeg",
     ".json": "application/json",
     ".wasm": "application/wasm",
 };
@@ -45,8 +46,11 @@ export const denoiserReference = JSON.parse(await readFile(required("EASEL_DENOI
 /** What it made of pictures with `wave`, which ships. */
 export const stylizerReference = JSON.parse(await readFile(required("EASEL_STYLIZER_REFERENCE"), "utf8"));
 
-/** The lines of `models/index.json`: one model for each place on the page. */
+/** The lines of `models/index.json`: models for each place on the page. The stylizers are those that ship. */
 export const INDEX = [
+    ...[["wave", "The Great Wave"], ["scream", "The Scream"]].map(([name, title]) => {
+        return { name, file: `${name}.onnx`, title, bytes: 0, kind: "stylizer", sample: `${name}.jpg` };
+    }),
     { name: "denoiser", file: "denoiser.onnx", title: "Test denoiser", bytes: denoiser.length, kind: "denoiser" },
     { name: "test", file: "test.onnx", title: "Test model", bytes: model.length, kind: "generator", latent: "uniform" },
     { name: "scenes", file: "progan-scenes.onnx", title: "Scenes", bytes: 0, kind: "generator", latent: "normal" },
@@ -106,8 +110,8 @@ export async function serve({ files = {}, isolated = true, policy } = {}) {
     };
 }
 
-/** A browser with a profile of its own. Requests to other hosts go to `proxy`, where one is given. */
-export async function launch({ proxy } = {}) {
+/** A browser with a profile of its own. Requests to other hosts go to `proxy`, where one is given; `args` are further ones. */
+export async function launch({ proxy, args = [] } = {}) {
     const executablePath = process.env.CHROME ?? "/usr/bin/chromium";
     assert.ok(existsSync(executablePath), `${executablePath}: no browser; apt-get install chromium, or set CHROME`);
     const profile = await mkdtemp(join(tmpdir(), "easel-browser-"));
@@ -126,6 +130,7 @@ export async function launch({ proxy } = {}) {
             "--enable-unsafe-webgpu",
             "--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE 127.0.0.1",
             ...(proxy ? [`--proxy-server=${proxy}`] : []),
+            ...args,
         ],
     });
     context.setDefaultTimeout(60_000);

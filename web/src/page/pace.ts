@@ -6,8 +6,8 @@ const MOST_SIDE = 640;
 const FIRST_SIDE = 192;
 /** Sides are multiples of it: each new size costs the engine time. */
 const STEP = 32;
-/** What is aimed at: more than 8 frames a second, with some to spare. */
-const MILLISECONDS = 100;
+/** What is aimed at, and what is borne before frames become smaller: more than 8 a second. */
+const MILLISECONDS = { wanted: 100, most: 120 };
 /** Of the frames before: single frames vary. */
 const INERTIA = 0.7;
 /** Frames of a size before another is tried: the first one of a size is slow. */
@@ -36,9 +36,9 @@ export class Pace {
         this.#milliseconds = INERTIA * before + (1 - INERTIA) * milliseconds;
         if (this.#frames < FRAMES) return;
         // The work grows with the pixels, not with the side.
-        const fitting = this.#side * Math.sqrt(MILLISECONDS / this.#milliseconds);
+        const fitting = this.#side * Math.sqrt(MILLISECONDS.wanted / this.#milliseconds);
         const side = Math.min(MOST_SIDE, Math.max(LEAST_SIDE, Math.floor(fitting / STEP) * STEP));
-        // A side that is only a step too small is not worth the change.
-        if (side < this.#side || side > this.#side + STEP) [this.#side, this.#frames] = [side, 0];
+        const change = this.#milliseconds > MILLISECONDS.most ? side < this.#side : side > this.#side;
+        if (change) [this.#side, this.#frames] = [side, 0];
     }
 }

@@ -1,5 +1,6 @@
 /** Pictures of the user's and of the page's, read from files. */
 
+import { type Extent, headerExtent } from "./header.js";
 import { Problem } from "./notices.js";
 import type { Pixels } from "./stage.js";
 import type { Sample, Size } from "./stylize-settings.js";
@@ -10,11 +11,6 @@ const MOST_PIXELS = 100e6;
 const LONGEST_SIDE = 16_384;
 /** What is stylized at once takes several times as much, for several styles. */
 const MOST_STYLIZED = 40e6;
-
-export interface Extent {
-    width: number;
-    height: number;
-}
 
 /** A picture in a file. It is decoded when its pixels are wanted, in the size in which they are. */
 export class Photo {
@@ -33,13 +29,15 @@ export class Photo {
     static async open(source: File | Sample): Promise<Photo> {
         const name = source instanceof File ? source.name : fileOfSample(source);
         const blob = source instanceof File ? source : await fetched(source);
-        const extent = await extentOf(blob);
         const says = words().stylize;
-        if (!extent) throw new Problem(says.noPicture(name));
-        const { width, height } = extent;
-        if (width * height > MOST_PIXELS || Math.max(width, height) > LONGEST_SIDE) {
+        const check = ({ width, height }: Extent) => {
+            if (width * height <= MOST_PIXELS && Math.max(width, height) <= LONGEST_SIDE) return;
             throw new Problem(says.tooLarge(name, width, height));
-        }
+        };
+        check((await headerExtent(blob).catch(() => undefined)) ?? { width: 0, height: 0 });
+        const extent = await extentOf(blob);
+        if (!extent) throw new Problem(says.noPicture(name));
+        check(extent);
         return new Photo(source, blob, extent);
     }
 
@@ -108,7 +106,7 @@ export async function isModel(file: File): Promise<boolean> {
     return first === 8;
 }
 
-/** A picture's size, from its header alone. */
+/** A picture's size as it is shown; nothing is decoded for it. */
 async function extentOf(blob: Blob): Promise<Extent | undefined> {
     const image = new Image();
     image.src = URL.createObjectURL(blob);

@@ -107,16 +107,16 @@ export class Styles {
         const item = document.createElement("div");
         const [label, title] = [document.createElement("label"), document.createElement("span")];
         const [radio, range] = [document.createElement("input"), document.createElement("input")];
-        const percent = document.createElement("output");
+        const percent = document.createElement("span");
         radio.type = "radio";
         radio.name = "style";
-        radio.className = "visually-hidden";
         title.textContent = titleOf(source);
         if (!(source instanceof File)) title.lang = "en";
-        label.append(radio, picture(source), title, percent);
+        label.append(radio, picture(source), title);
+        percent.className = "percent";
         range.type = "range";
         [range.min, range.max] = ["0", String(WHOLE)];
-        item.append(label, range);
+        item.append(label, percent, range);
         add.before(item);
         const card = { source, share, item, radio, range, percent };
         radio.addEventListener("change", () => {

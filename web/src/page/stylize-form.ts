@@ -2,7 +2,7 @@
 
 import type { TilesDone } from "../easel.js";
 import { element } from "./elements.js";
-import type { Extent } from "./photo.js";
+import type { Extent } from "./header.js";
 import { parseSize, type Size, SIZES, type StylizeSettings } from "./stylize-settings.js";
 import { copiesLink } from "./tab.js";
 import { language, words } from "./words.js";

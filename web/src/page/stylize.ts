@@ -64,7 +64,10 @@ export class StylizeTab implements Tab {
     constructor(host: Host, query: URLSearchParams) {
         this.#host = host;
         this.#settings = fromQuery(query);
-        const update = () => void this.#update();
+        const update = () => {
+            clearError(this.#slot.as);
+            void this.#update();
+        };
         this.#slot = new Slot(host.easel, "stylizer", this.#stage, () => host.engine());
         this.#slot.onLoaded = (model) => {
             this.#models.set(this.#slot.source!, model);

@@ -1,0 +1,488 @@
+// Pictures painted in the styles of models, as a person has it done.
+
+import assert from "node:assert/strict";
+import { readFile } from "node:fs/promises";
+import { after, before, test } from "node:test";
+import { crc32, deflateSync } from "node:zlib";
+
+import { transform } from "esbuild";
+
+import { difference, drawn, dropFile, labelled, launch, model, open, screenshot, serve, sheet } from "./harness.mjs";
+
+const CAMERA = ["--use-fake-device-for-media-stream=device-count=2", "--use-fake-ui-for-media-stream"];
+
+let site, browser, wave;
+
+before(async () => {
+    site = await serve();
+    browser = await launch({ args: CAMERA });
+    wave = Buffer.from(await (await fetch(`${site.origin}/models/wave.onnx`)).arrayBuffer());
+});
+
+after(async () => {
+    await browser?.close();
+    await site?.close();
+});
+
+async function stylize(query = "", options = {}) {
+    return open(browser.context, `${site.origin}/?engine=wasm&size=256&${query}`, options);
+}
+
+const result = (page) => sheet(page, "stylize-sheet");
+const original = (page) => sheet(page, "stylize-before");
+const label = (page) => page.locator("#stylize-sheet").getAttribute("aria-label");
+const strength = (page) => page.getByRole("slider", { name: "Strength" });
+
+/** What the engine itself makes of a picture. */
+async function computed(page, { width, height, data }, style = "wave", options = {}) {
+    const bytes = await page.evaluate(
+        async ([width, height, data, style, options]) => {
+            const { Easel } = await import("/js/easel.js");
+            const easel = new Easel();
+            await easel.load(`/models/${style}.onnx`, { kind: "stylizer", engine: "wasm" });
+            const rgba = Uint8ClampedArray.from(atob(data), (char) => char.charCodeAt(0));
+            const made = await easel.stylize({ width, height, rgba, ...options });
+            easel.close();
+            return Array.from(made.rgba);
+        },
+        [width, height, data.toString("base64"), style, options],
+    );
+    return { width, height, data: Buffer.from(bytes) };
+}
+
+/** The mean of pictures by their weights. */
+function mean(...parts) {
+    const [{ width, height }] = parts[0];
+    const data = Buffer.alloc(width * height * 4);
+    for (let at = 0; at < data.length; at++) {
+        data[at] = Math.round(parts.reduce((sum, [{ data }, weight]) => sum + weight * data[at], 0));
+    }
+    return { width, height, data };
+}
+
+/** A PNG file; its header can claim another size than its data have. */
+function png(width, height, pixel, claimed = [width, height]) {
+    const chunk = (type, data) => {
+        const body = Buffer.concat([Buffer.from(type), data]);
+        const [length, sum] = [Buffer.alloc(4), Buffer.alloc(4)];
+        length.writeUInt32BE(data.length);
+        sum.writeUInt32BE(crc32(body));
+        return Buffer.concat([length, body, sum]);
+    };
+    const header = Buffer.alloc(13);
+    header.writeUInt32BE(claimed[0], 0);
+    header.writeUInt32BE(claimed[1], 4);
+    header.set([8, 6], 8);
+    const rows = Array.from({ length: height }, (_, y) => [0, ...Array.from({ length: width }, (_, x) => pixel(x, y)).flat()]);
+    const data = deflateSync(Buffer.from(rows.flat()));
+    const magic = Buffer.from([0x89, 0x50, 0x4e, 0x47, 0x0d, 0x0a, 0x1a, 0x0a]);
+    return Buffer.concat([magic, chunk("IHDR", header), chunk("IDAT", data), chunk("IEND", Buffer.alloc(0))]);
+}
+
+/** Its corners differ, and so do its sides. */
+const PICTURE = png(80, 60, (x, y) => [3 * x, 4 * y, x < 40 ? 200 : 20, 255]);
+
+/** Waits until a picture of this name is painted. */
+async function painted(page, name) {
+    await page.waitForFunction(
+        (name) => document.getElementById("stylize-sheet").ariaLabel.startsWith(name) && !document.getElementById("stylize-download").disabled,
+        name,
+    );
+    await drawn(page);
+}
+
+test("a first visit shows a picture of the page's own, painted by the first style", async () => {
+    const { page, errors } = await open(browser.context, `${site.origin}/?engine=wasm`);
+    assert.equal(await page.getByRole("tab", { selected: true }).textContent(), "Stylize");
+    assert.equal(await page.title(), "Stylize · Easel");
+    assert.equal(await label(page), "Mountains, painted like The Great Wave");
+    assert.match(await page.getByRole("status").textContent(), /^Painted like The Great Wave with WASM/);
+    assert.match(await page.locator("#time").textContent(), /^[0-9.]+ ms per picture$/);
+    assert.equal(await page.getByLabel("Longest side").inputValue(), "768");
+    assert.deepEqual(await page.locator("#stylize-size-hint").textContent(), "768 × 512 pixels");
+    await page.waitForURL(`${site.origin}/?tab=stylize&picture=mountains&style=wave&strength=100&engine=wasm`);
+    await page.getByText("stylize mountains.jpg -m wave.onnx --max-size 768 -o mountains-wave.png").waitFor();
+    await page.locator("#stylize-about summary").click();
+    assert.match(await page.locator("#stylize-card").textContent(), /a stylizer/);
+    assert.deepEqual(errors, []);
+    await page.close();
+});
+
+test("the pixels are the engine's, and strength mixes them with the picture's", async () => {
+    const { page, errors } = await stylize();
+    const [before, painted] = [await original(page), await result(page)];
+    assert.deepEqual([before.width, before.height], [256, 171]);
+    assert.deepEqual(painted, await computed(page, before));
+    await strength(page).fill("40");
+    await labelled(page, "stylize-sheet", "Mountains, painted like The Great Wave, strength 40 %");
+    assert.ok(difference(await result(page), mean([before, 0.6], [painted, 0.4])).largest <= 1);
+    assert.ok(difference(await result(page), await computed(page, before, "wave", { strength: 0.4 })).largest <= 1);
+    await page.getByText("stylize mountains.jpg -m wave.onnx --strength 0.4 --max-size 256 -o mountains-wave.png").waitFor();
+    await strength(page).fill("0");
+    await labelled(page, "stylize-sheet", "Mountains");
+    assert.deepEqual(await result(page), before);
+
+    await strength(page).fill("100");
+    await page.getByLabel("Keep the picture’s colours").check();
+    const kept = await computed(page, before, "wave", { keepColor: true });
+    await page.waitForFunction((red) => document.getElementById("stylize-sheet").getContext("2d").getImageData(0, 0, 1, 1).data[0] === red, kept.data[0]);
+    await drawn(page);
+    assert.deepEqual(await result(page), kept);
+    await page.getByText("-m wave.onnx --keep-color --max-size 256").waitFor();
+    assert.deepEqual(errors, []);
+    await page.close();
+});
+
+test("styles are chosen by arrow keys, and what was painted is there again at once", async () => {
+    const { page, errors } = await stylize("picture=lake");
+    const first = await result(page);
+    const group = page.getByRole("radiogroup", { name: "Style" });
+    await group.getByRole("radio", { name: "The Great Wave" }).focus();
+    await page.keyboard.press("ArrowRight");
+    await painted(page, "Lake, painted like The Scream");
+    assert.ok(difference(await result(page), first).largest > 50);
+    assert.match(await page.locator("#stylize-card").textContent(), /Scream/);
+    const stylized = await page.evaluate(() => (window.worked = document.getElementById("time").textContent));
+    await page.keyboard.press("ArrowLeft");
+    await painted(page, "Lake, painted like The Great Wave");
+    assert.deepEqual(await result(page), first);
+    assert.match(await page.locator("#stylize-card").textContent(), /Great Wave/);
+    assert.equal(await page.locator("#time").textContent(), stylized, "nothing is computed anew");
+    assert.deepEqual(errors, []);
+    await page.close();
+});
+
+test("several styles share a picture, and the address brings it back", async () => {
+    const { page, errors } = await stylize("picture=sea");
+    const [before, one] = [await original(page), await result(page)];
+    await page.getByLabel("Blend several").check();
+    await painted(page, "Sea, painted like The Great Wave 50 % and The Scream 50 %");
+    const other = await computed(page, before, "scream");
+    assert.ok(difference(await result(page), mean([one, 0.5], [other, 0.5])).largest <= 1);
+    await page.getByRole("slider", { name: "Share of The Great Wave" }).fill("100");
+    await page.getByRole("slider", { name: "Share of The Scream" }).fill("25");
+    await strength(page).fill("50");
+    await painted(page, "Sea, painted like The Great Wave 80 % and The Scream 20 %, strength 50 %");
+    const mixed = await result(page);
+    assert.ok(difference(mixed, mean([before, 0.5], [one, 0.4], [other, 0.1])).largest <= 1);
+    assert.ok(await page.locator("#stylize-command").isHidden());
+    const query = "tab=stylize&picture=sea&style=wave,scream&shares=100,25&strength=50&size=256&engine=wasm";
+    await page.waitForURL(`${site.origin}/?${query}`);
+    await screenshot(page, "stylize-blend");
+    await page.reload();
+    await drawn(page);
+    assert.deepEqual(await result(page), mixed);
+
+    for (const style of ["The Great Wave", "The Scream"]) await page.getByRole("slider", { name: `Share of ${style}` }).fill("0");
+    await labelled(page, "stylize-sheet", "Sea");
+    assert.deepEqual(await result(page), before);
+    await page.getByLabel("Blend several").uncheck();
+    await painted(page, "Sea, painted like The Great Wave");
+    assert.deepEqual(errors, []);
+    await page.close();
+});
+
+test("a mean of bytes", async () => {
+    const source = await readFile(new URL("../src/mix.ts", import.meta.url), "utf8");
+    const { code } = await transform(source, { loader: "ts" });
+    const { mix } = await import(`data:text/javascript,${encodeURIComponent(code)}`);
+    const layer = (weight, ...rgba) => ({ rgba: Uint8ClampedArray.from(rgba), weight });
+    assert.deepEqual([...mix([layer(0.2, 255, 0, 10, 255), layer(0.8, 0, 255, 20, 255)])], [51, 204, 18, 255]);
+    assert.deepEqual([...mix([layer(0.5, 1, 2, 3, 255), layer(0.25, 3, 2, 1, 255), layer(0.25, 8, 9, 0, 255)])], [3, 4, 2, 255]);
+    const whole = layer(1, 1, 2, 3, 4);
+    const mixed = mix([layer(0, 9, 9, 9, 9), whole]);
+    assert.deepEqual([...mixed], [1, 2, 3, 4]);
+    assert.notEqual(mixed, whole.rgba);
+});
+
+test("before and after are compared by keyboard and by dragging", async () => {
+    const { page } = await stylize();
+    const split = page.getByRole("slider", { name: "Before and after" });
+    const edge = () => page.locator("#stylize-before").evaluate((canvas) => getComputedStyle(canvas).clipPath);
+    await split.focus();
+    await page.keyboard.press("End");
+    assert.equal(await split.getAttribute("aria-valuetext"), "100 % before, 0 % after");
+    assert.match(await edge(), /^inset\(0(px)? calc\(0%\) 0(px)? 0(px)?\)$|^inset\(0px( 0%)?( 0px 0px)?\)$/);
+    await page.keyboard.press("Home");
+    await page.keyboard.press("ArrowRight");
+    assert.equal(await split.inputValue(), "1");
+    const { x, y, width, height } = await page.locator("#stylize-view").boundingBox();
+    await page.mouse.move(x + 10, y + height / 2);
+    await page.mouse.down();
+    await page.mouse.move(x + width * 0.75, y + height / 3, { steps: 4 });
+    await page.mouse.up();
+    assert.ok(Math.abs(Number(await split.inputValue()) - 75) <= 1);
+
+    const only = page.getByRole("button", { name: "Only the result" });
+    await only.click();
+    assert.equal(await only.getAttribute("aria-pressed"), "true");
+    assert.ok(await split.isHidden());
+    assert.ok(await page.locator("#stylize-before").isHidden());
+    await only.click();
+    assert.ok(await split.isVisible());
+    await page.close();
+});
+
+test("a picture is dropped, pasted or chosen, and the result saved", async () => {
+    const { page, errors } = await stylize();
+    await page.getByRole("tab", { name: "Digits" }).click();
+    await dropFile(page, "holiday.png", PICTURE);
+    await painted(page, "holiday.png, painted like The Great Wave");
+    assert.equal(await page.getByRole("tab", { selected: true }).textContent(), "Stylize");
+    const dropped = await original(page);
+    assert.deepEqual([dropped.width, dropped.height], [80, 60], "it is not made larger");
+    assert.deepEqual([...dropped.data.subarray(0, 4)], [0, 0, 200, 255]);
+    assert.ok(await page.locator("#stylize-link").isDisabled());
+    const [download] = await Promise.all([
+        page.waitForEvent("download"),
+        page.locator("#stylize").getByRole("button", { name: "Download PNG" }).click(),
+    ]);
+    assert.equal(download.suggestedFilename(), "holiday-wave.png");
+    const saved = await readFile(await download.path());
+    assert.deepEqual([saved.readUInt32BE(16), saved.readUInt32BE(20)], [80, 60]);
+
+    await page.evaluate((bytes) => {
+        const transfer = new DataTransfer();
+        transfer.items.add(new File([Uint8Array.from(atob(bytes), (c) => c.charCodeAt(0))], "image.png", { type: "image/png" }));
+        document.body.dispatchEvent(new ClipboardEvent("paste", { clipboardData: transfer, bubbles: true, cancelable: true }));
+    }, png(40, 40, () => [10, 20, 30, 0]).toString("base64"));
+    await painted(page, "image.png");
+    assert.deepEqual([...(await original(page)).data.subarray(0, 4)], [255, 255, 255, 255], "what is transparent lies on white");
+
+    const [chooser] = await Promise.all([
+        page.waitForEvent("filechooser"),
+        page.getByRole("button", { name: "Choose a picture…" }).click(),
+    ]);
+    await chooser.setFiles({ name: "a b.png", mimeType: "image/png", buffer: PICTURE });
+    await painted(page, "a b.png");
+    await page.getByText("stylize 'a b.png' -m wave.onnx -o 'a b-wave.png'").waitFor();
+
+    await page.getByRole("button", { name: "Village" }).click();
+    await painted(page, "Village");
+    assert.equal(await page.getByRole("button", { name: "Village" }).getAttribute("aria-pressed"), "true");
+    assert.ok(await page.locator("#stylize-link").isEnabled());
+    assert.deepEqual(errors, []);
+    await page.close();
+});
+
+test("a camera's orientation is followed", async () => {
+    const { page } = await stylize();
+    const jpeg = Buffer.from(
+        await page.evaluate(async () => {
+            const canvas = document.createElement("canvas");
+            [canvas.width, canvas.height] = [80, 40];
+            const context = canvas.getContext("2d");
+            context.fillRect(0, 0, 80, 40);
+            context.fillStyle = "#fff";
+            context.fillRect(0, 0, 40, 40);
+            const blob = await new Promise((resolve) => canvas.toBlob(resolve, "image/jpeg", 0.95));
+            return Array.from(new Uint8Array(await blob.arrayBuffer()));
+        }),
+    );
+    // TIFF, big-endian, with one entry: orientation 6, to be turned by a quarter to the right.
+    const tiff = [0x4d, 0x4d, 0, 42, 0, 0, 0, 8, 0, 1, 0x01, 0x12, 0, 3, 0, 0, 0, 1, 0, 6, 0, 0, 0, 0, 0, 0];
+    const exif = Buffer.concat([Buffer.from("Exif\0\0"), Buffer.from(tiff)]);
+    const segment = Buffer.concat([Buffer.from([0xff, 0xe1, 0, exif.length + 2]), exif]);
+    await dropFile(page, "turned.jpg", Buffer.concat([jpeg.subarray(0, 2), segment, jpeg.subarray(2)]));
+    await painted(page, "turned.jpg");
+    const { width, height, data } = await original(page);
+    assert.deepEqual([width, height], [40, 80]);
+    assert.ok(data[0] > 200, "its left is on top");
+    assert.ok(data[data.length - 4] < 50);
+    await page.close();
+});
+
+test("what is no picture, or too large, gets a sentence, and the picture before stays", async () => {
+    const { page } = await stylize();
+    const before = await result(page);
+    const bad = {
+        "notes.txt": [Buffer.from("no picture at all"), "notes.txt: this is not a picture that the browser can read"],
+        "huge.png": [png(1, 1, () => [0, 0, 0, 255], [30_000, 30_000]), /^huge.png: 30000 × 30000 pixels are too many for a browser tab; /],
+        "long.png": [png(1, 1, () => [0, 0, 0, 255], [20_000, 10]), /^long.png: 20000 × 10 pixels are too many/],
+        "empty.png": [Buffer.alloc(0), "empty.png: this is not a picture that the browser can read"],
+        // The header is that of a picture.
+        "cut.png": [PICTURE.subarray(0, 40), "cut.png: this is not a picture that the browser can read"],
+    };
+    for (const [name, [bytes, expected]] of Object.entries(bad)) {
+        await dropFile(page, name, bytes);
+        await page.waitForFunction((name) => document.getElementById("error").textContent.startsWith(name), name);
+        const line = await page.locator("#error").textContent();
+        if (typeof expected === "string") assert.equal(line, expected);
+        else assert.match(line, expected);
+        assert.deepEqual(await result(page), before);
+        assert.equal(await page.locator("#stylize-figure").getAttribute("aria-busy"), "false", name);
+    }
+    await screenshot(page, "stylize-error");
+    await dropFile(page, "fine.png", PICTURE);
+    await painted(page, "fine.png");
+    await page.close();
+});
+
+test("a style of the user's own joins the others", async () => {
+    const { page, errors } = await stylize("style=scream");
+    const { width, height } = await result(page);
+    await dropFile(page, "my hand.onnx", wave);
+    await painted(page, "Mountains, painted like my hand");
+    assert.deepEqual(await result(page), await computed(page, await original(page)));
+    assert.deepEqual([(await result(page)).width, (await result(page)).height], [width, height]);
+    assert.ok(await page.getByRole("radio", { name: "my hand" }).isChecked());
+    assert.ok(await page.locator("#styles canvas.drawn").isVisible(), "its picture is what it painted");
+    assert.ok(await page.locator("#stylize-link").isDisabled());
+    await page.getByText("stylize mountains.jpg -m 'my hand.onnx'").waitFor();
+    await page.waitForURL((url) => !url.searchParams.has("style"));
+    await screenshot(page, "stylize-own");
+
+    // One that cannot be loaded goes again.
+    const before = await result(page);
+    await dropFile(page, "half.onnx", wave.subarray(0, wave.length / 2));
+    await page.getByText(/^half.onnx: the model file is truncated/).waitFor();
+    assert.deepEqual(await result(page), before);
+    assert.equal(await page.getByRole("radio", { name: "half" }).count(), 0);
+    await page.getByRole("radio", { name: "The Scream" }).check();
+    await painted(page, "Mountains, painted like The Scream");
+    assert.deepEqual(errors, []);
+    await page.close();
+});
+
+test("a style that cannot be had leaves the one before", async () => {
+    const bare = await serve({ files: { "models/scream.onnx": model } });
+    try {
+        const { page } = await open(browser.context, `${bare.origin}/?engine=wasm&size=256`);
+        const before = await result(page);
+        await page.getByRole("radio", { name: "The Scream" }).check();
+        await page.getByText("scream.onnx: this model is a generator, not a stylizer").waitFor();
+        assert.ok(await page.getByRole("radio", { name: "The Great Wave" }).isChecked());
+        assert.deepEqual(await result(page), before);
+        assert.equal(await label(page), "Mountains, painted like The Great Wave");
+        await page.close();
+    } finally {
+        await bare.close();
+    }
+    const { page } = await stylize("style=nobody", { waitForPictures: false });
+    await page.getByText(/^This page has no model named nobody /).waitFor();
+    assert.equal(await label(page), "Mountains, painted like The Great Wave");
+    await page.close();
+});
+
+test("large pictures are painted tile by tile, and can be cancelled", async () => {
+    const { page, errors } = await stylize();
+    const small = await result(page);
+    await page.getByLabel("Longest side").selectOption("1024");
+    await page.getByText(/^[1-3] of 4 tiles$/).waitFor();
+    assert.ok(await page.locator("#stylize").getByRole("progressbar").isVisible());
+    await page.getByRole("button", { name: "Cancel" }).click();
+    await page.getByText(/^Cancelled after [1-3] of 4 tiles$/).waitFor();
+    assert.deepEqual(await result(page), small);
+    await page.getByRole("button", { name: "Go on" }).click();
+    await page.waitForFunction(() => document.getElementById("stylize-sheet").width === 960);
+    await drawn(page);
+    assert.ok(await page.getByRole("button", { name: "Go on" }).isHidden());
+    assert.equal(await page.locator("#stylize-size-hint").textContent(), "960 × 640 pixels");
+    assert.deepEqual(errors, []);
+    await page.close();
+});
+
+test("paints on WebGPU too", async () => {
+    const { page, errors } = await open(browser.context, `${site.origin}/?tab=walk&engine=webgpu`);
+    await dropFile(page, "small.png", png(64, 64, (x, y) => [4 * x, 4 * y, 128, 255]));
+    await painted(page, "small.png, painted like The Great Wave");
+    assert.match(await page.locator("#engine-name").textContent(), /^WebGPU/);
+    const { largest } = difference(await result(page), await computed(page, await original(page)));
+    assert.ok(largest <= 2, `${largest} of 255 apart`);
+    assert.deepEqual(errors, []);
+    await page.close();
+});
+
+test("the camera is painted live until a picture is taken", async () => {
+    const { page, errors } = await stylize();
+    const still = await result(page);
+    await page.getByRole("button", { name: "Camera" }).click();
+    await page.getByText(/^[0-9.]+ a second, [0-9]+ × [0-9]+$/).waitFor();
+    await labelled(page, "stylize-sheet", "Live, painted like The Great Wave");
+    const first = await result(page);
+    assert.ok(Math.max(first.width, first.height) >= 128 && Math.max(first.width, first.height) <= 640);
+    assert.notDeepEqual(first, still);
+    assert.ok(await page.locator("#stylize-download").isDisabled());
+    await screenshot(page, "stylize-live");
+    await page.getByRole("radio", { name: "The Scream" }).check();
+    await labelled(page, "stylize-sheet", "Live, painted like The Scream");
+    await page.getByRole("button", { name: "Other camera" }).click();
+    await page.waitForTimeout(500);
+    assert.ok(await page.getByRole("button", { name: "Stop" }).isVisible());
+
+    await page.getByRole("button", { name: "Take the picture" }).click();
+    await painted(page, "snapshot.png, painted like The Scream");
+    assert.ok(await page.getByRole("button", { name: "Camera", exact: true }).isVisible());
+    assert.equal(await page.locator("#stylize-rate").textContent(), "");
+    assert.equal((await result(page)).width, 256);
+
+    // Whoever leaves it has it switched off.
+    await page.getByRole("button", { name: "Camera" }).click();
+    await page.getByText(/ a second, /).waitFor();
+    await page.getByRole("tab", { name: "Latent walk" }).click();
+    await drawn(page);
+    await page.getByRole("tab", { name: "Stylize" }).click();
+    await painted(page, "snapshot.png");
+    await page.getByRole("button", { name: "Camera" }).click();
+    await page.getByText(/ a second, /).waitFor();
+    await page.evaluate(() => {
+        Object.defineProperty(document, "hidden", { value: true, configurable: true });
+        document.dispatchEvent(new Event("visibilitychange"));
+    });
+    await painted(page, "snapshot.png");
+    assert.equal(await page.getByRole("status").textContent(), "The camera is off");
+    assert.deepEqual(errors, []);
+    await page.close();
+});
+
+test("a camera that is denied, missing or in use gets a sentence, and the page goes on", async () => {
+    const denied = await launch({ args: CAMERA.slice(0, 1) });
+    try {
+        const { page } = await open(denied.context, `${site.origin}/?engine=wasm&size=256`);
+        await page.getByRole("button", { name: "Camera" }).click();
+        await page.getByText(/^The camera was not allowed: /).waitFor();
+        await page.getByRole("button", { name: "Sea" }).click();
+        await painted(page, "Sea, painted like The Great Wave");
+        await page.close();
+    } finally {
+        await denied.close();
+    }
+    const sentences = {
+        NotFoundError: "This device has no camera: choose a picture instead.",
+        NotReadableError: "The camera gives no picture: another program may be using it.",
+    };
+    const { page } = await stylize();
+    for (const [name, sentence] of Object.entries(sentences)) {
+        await page.evaluate((name) => {
+            navigator.mediaDevices.getUserMedia = () => Promise.reject(new DOMException("", name));
+        }, name);
+        await page.getByRole("button", { name: "Camera" }).click();
+        await page.getByText(sentence).waitFor();
+    }
+    await page.evaluate(() => Object.defineProperty(navigator, "mediaDevices", { value: undefined }));
+    await page.getByRole("button", { name: "Camera" }).click();
+    await page.getByText("The browser gives a camera only to pages that come over https.").waitFor();
+    await page.getByRole("button", { name: "Lake" }).click();
+    await painted(page, "Lake, painted like The Great Wave");
+    await page.close();
+});
+
+test("live frames grow and shrink with the time they take", async () => {
+    const source = await readFile(new URL("../src/page/pace.ts", import.meta.url), "utf8");
+    const { code } = await transform(source, { loader: "ts" });
+    const { Pace } = await import(`data:text/javascript,${encodeURIComponent(code)}`);
+    /** The side, and the frames a second, after a while at which a million pixels take so long. */
+    const settled = (megapixel) => {
+        const pace = new Pace();
+        const time = () => 5 + (megapixel * pace.side * pace.side * 0.75) / 1e6;
+        for (let frame = 0; frame < 60; frame++) pace.learn(time());
+        return { side: pace.side, perSecond: 1000 / time() };
+    };
+    assert.equal(settled(20).side, 640);
+    assert.equal(settled(1e5).side, 128);
+    for (const megapixel of [500, 1000, 2000]) {
+        const { side, perSecond } = settled(megapixel);
+        assert.ok(side > 128 && side < 640, `${side} pixels`);
+        assert.ok(perSecond >= 8 && perSecond < 16, `${perSecond} a second`);
+    }
+});
