@@ -199,7 +199,7 @@ test("a page without a denoiser shows the generator alone", async () => {
     const index = [{ name: "test", file: "test.onnx", title: "Test model", bytes: 0, kind: "generator", latent: "uniform" }];
     const bare = await serve({ files: { "models/index.json": JSON.stringify(index) } });
     try {
-        const { page } = await open(browser.context, `${bare.origin}/?seed=2`);
+        const { page } = await open(browser.context, `${bare.origin}/?tab=digits&seed=2`);
         assert.ok(await page.locator("#digits-figure").isHidden());
         assert.equal(await page.locator("#digits-command-text").textContent(), "sample -m test.onnx -n 64 --seed 2 -o digits.png");
         await page.close();

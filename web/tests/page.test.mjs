@@ -12,7 +12,7 @@ const leaving = [];
 const BROWSERS_OWN = /^(https?:\/\/)?([a-z0-9-]+\.)*(google|googleapis|gvt1)\.com[:\/]/;
 
 /** A denoising that is over soon. */
-const SHORT = "class=1&n=1&steps=3";
+const SHORT = "tab=digits&class=1&n=1&steps=3";
 
 before(async () => {
     site = await serve();
@@ -112,7 +112,7 @@ test("the link is copied", async () => {
 
 test("tabs by keyboard, and in the address", async () => {
     const { page } = await open(browser.context, `${site.origin}/?tab=walk`);
-    const [digits, walk] = [page.getByRole("tab", { name: "Digits" }), page.getByRole("tab", { name: "Latent walk" })];
+    const [stylize, digits, walk] = ["Stylize", "Digits", "Latent walk"].map((name) => page.getByRole("tab", { name }));
     assert.equal(await walk.getAttribute("aria-selected"), "true");
     assert.equal(await page.title(), "Latent walk · Easel");
     await walk.focus();
@@ -123,9 +123,11 @@ test("tabs by keyboard, and in the address", async () => {
         assert.ok(await page.locator(`#${name}`).isVisible(), key);
         await page.waitForURL((url) => url.searchParams.get("tab") === name);
     };
-    await selected("ArrowRight", digits, "digits");
+    await selected("ArrowLeft", digits, "digits");
+    await selected("ArrowRight", walk, "walk");
+    await selected("ArrowRight", stylize, "stylize");
     await selected("ArrowLeft", walk, "walk");
-    await selected("Home", digits, "digits");
+    await selected("Home", stylize, "stylize");
     await selected("End", walk, "walk");
     // Only the open tab is in the tab order.
     await page.keyboard.press("Tab");
@@ -160,7 +162,7 @@ test("speaks Chinese where the browser does or the user wants it", async () => {
     assert.equal(await page.title(), "数字 · Easel");
     await page.waitForURL((url) => url.searchParams.get("lang") === "zh");
     // Nothing of the page's own stays English, but for names.
-    for (const name of ["潜空间漫步", "数字"]) {
+    for (const name of ["潜空间漫步", "风格", "数字"]) {
         await page.getByRole("tab", { name }).click();
         await drawn(page);
         await page.waitForTimeout(100);
@@ -224,7 +226,7 @@ test("a tab draws while another samples", async () => {
 });
 
 test("fits a telephone, light and dark", async () => {
-    for (const tab of ["digits", "walk"]) {
+    for (const tab of ["stylize", "digits", "walk"]) {
         const { page } = await open(browser.context, `${site.origin}/?tab=${tab}`);
         if (tab === "walk") await page.locator("#direction-6").waitFor();
         for (const colorScheme of ["light", "dark"]) {

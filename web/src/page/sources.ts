@@ -17,6 +17,7 @@ export interface Wishes {
 
 const samples = element("samples", HTMLElement);
 const fileInput = element("stylize-file", HTMLInputElement);
+const choose = element("stylize-choose", HTMLButtonElement);
 const camera = element("stylize-camera", HTMLButtonElement);
 const take = element("stylize-take", HTMLButtonElement);
 const turn = element("stylize-turn", HTMLButtonElement);
@@ -36,7 +37,7 @@ export class Sources {
             button.addEventListener("click", () => wishes.open(sample));
             samples.append(button);
         }
-        element("stylize-choose", HTMLButtonElement).addEventListener("click", () => fileInput.click());
+        choose.addEventListener("click", () => fileInput.click());
         fileInput.addEventListener("change", () => {
             const file = fileInput.files?.[0];
             // The same file can be chosen again after it was changed.
@@ -58,6 +59,7 @@ export class Sources {
     /** Shows what can be done with a camera that is on, or that it is off. */
     live(live: boolean, several = false): void {
         this.#live = live;
+        choose.hidden = live;
         take.hidden = !live;
         turn.hidden = !several;
         this.say();

@@ -26,7 +26,6 @@ const THUMBNAIL = [256, 192] as const;
 
 const list = element("styles", HTMLElement);
 const blend = element("styles-blend", HTMLInputElement);
-const add = element("stylize-own", HTMLButtonElement);
 
 export class Styles {
     #cards: Card[] = [];
@@ -40,7 +39,7 @@ export class Styles {
         if (this.#seen.length === 0 && this.#cards[0]) this.#cards[0].share = WHOLE;
         blend.checked = this.#seen.length > 1;
         blend.addEventListener("change", () => this.#blend());
-        add.addEventListener("click", () => element("file", HTMLInputElement).click());
+        element("stylize-own", HTMLButtonElement).addEventListener("click", () => element("file", HTMLInputElement).click());
         this.#fill();
     }
 
@@ -111,13 +110,13 @@ export class Styles {
         radio.type = "radio";
         radio.name = "style";
         title.textContent = titleOf(source);
-        if (!(source instanceof File)) title.lang = "en";
+        if (!(source instanceof File)) label.lang = "en";
         label.append(radio, picture(source), title);
         percent.className = "percent";
         range.type = "range";
         [range.min, range.max] = ["0", String(WHOLE)];
         item.append(label, percent, range);
-        add.before(item);
+        list.append(item);
         const card = { source, share, item, radio, range, percent };
         radio.addEventListener("change", () => {
             this.#cards.forEach((other) => (other.share = other === card ? WHOLE : 0));
