@@ -52,9 +52,10 @@ export class Camera {
         return Camera.open(ended, id ? { deviceId: { exact: id } } : {});
     }
 
-    /** What it sees, in a size that fits into a square of this side. */
-    frame(side: number): Pixels {
+    /** What it sees, in a size that fits into a square of this side. Nothing while another is opened in its place. */
+    frame(side: number): Pixels | undefined {
         const { videoWidth, videoHeight } = this.#video;
+        if (videoWidth === 0) return undefined;
         const scale = Math.min(1, side / Math.max(videoWidth, videoHeight));
         const extent = { width: Math.round(videoWidth * scale), height: Math.round(videoHeight * scale) };
         return pixelsOf(this.#video, extent, this.#mirrored);

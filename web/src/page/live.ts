@@ -73,8 +73,9 @@ export class Live {
             if (camera !== this.#camera) [camera, pace] = [this.#camera, new Pace()];
             const begun = performance.now();
             const frame = this.#camera.frame(pace.side);
-            if (!(await this.#wishes.frame(frame))) this.stop();
+            if (frame && !(await this.#wishes.frame(frame))) this.stop();
             await new Promise(requestAnimationFrame);
+            if (!frame) continue;
             const now = performance.now();
             pace.learn(now - begun);
             if (pace.milliseconds === undefined || now - told < MILLISECONDS_BETWEEN_TELLING) continue;

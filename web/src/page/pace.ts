@@ -7,7 +7,7 @@ const FIRST_SIDE = 192;
 /** Sides are multiples of it: each new size costs the engine time. */
 const STEP = 32;
 /** What is aimed at, and what is borne before frames become smaller: more than 8 a second. */
-const MILLISECONDS = { wanted: 100, most: 120 };
+const MILLISECONDS = { wanted: 90, most: 115 };
 /** Of the frames before: single frames vary. */
 const INERTIA = 0.7;
 /** Frames of a size before another is tried: the first one of a size is slow. */

@@ -1,5 +1,6 @@
 /** A picture in a size, and what the styles have made of it so far. */
 
+import type { EngineChoice } from "../easel.js";
 import { mix } from "../mix.js";
 import type { Source } from "./models.js";
 import type { Photo } from "./photo.js";
@@ -13,13 +14,15 @@ const MOST_BYTES = 400e6;
 export class Plate {
     readonly photo: Photo;
     readonly size: Size;
+    readonly engine: EngineChoice;
     readonly pixels: Pixels;
     readonly #plain = new Map<Source, Pixels["rgba"]>();
     readonly #coloured = new Map<Source, Pixels["rgba"]>();
 
-    constructor(photo: Photo, size: Size, pixels: Pixels) {
+    constructor(photo: Photo, size: Size, engine: EngineChoice, pixels: Pixels) {
         this.photo = photo;
         this.size = size;
+        this.engine = engine;
         this.pixels = pixels;
     }
 

@@ -29,6 +29,7 @@ const blend = element("styles-blend", HTMLInputElement);
 
 export class Styles {
     #cards: Card[] = [];
+    #single = false;
     readonly #change: () => void;
 
     /** `change` is told when other styles are wanted; `shares` are those of the shipped `models` that are, by name. */
@@ -59,6 +60,15 @@ export class Styles {
     get shares(): [string, number][] {
         const named = this.#seen.map(({ source, share }) => (source instanceof File ? [] : [[source.name, share]]));
         return named.every(({ length }) => length > 0) ? (named.flat() as [string, number][]) : [];
+    }
+
+    /** Whether only one can be had at a time. */
+    set single(single: boolean) {
+        this.#single = single;
+        if (single && blend.checked) {
+            blend.checked = false;
+            this.#blend();
+        } else this.#fill();
     }
 
     /** Wants a style of the user's: alone, or as the largest of several. */
@@ -152,7 +162,7 @@ export class Styles {
         const weights = new Map(this.wanted.map(({ source, weight }) => [source, weight]));
         list.setAttribute("role", blending ? "group" : "radiogroup");
         list.classList.toggle("blending", blending);
-        blend.closest<HTMLElement>(".check")!.hidden = this.#cards.length < 2;
+        blend.closest<HTMLElement>(".check")!.hidden = this.#single || this.#cards.length < 2;
         for (const { source, share, item, radio, range, percent } of this.#cards) {
             const weight = weights.get(source) ?? 0;
             item.classList.toggle("wanted", share > 0);

@@ -1,8 +1,8 @@
 /** The controls of the tab of styles, and how far the work is. */
 
-import type { TilesDone } from "../easel.js";
 import { element } from "./elements.js";
 import type { Extent } from "./header.js";
+import type { Work } from "./painter.js";
 import { parseSize, type Size, SIZES, type StylizeSettings } from "./stylize-settings.js";
 import { copiesLink } from "./tab.js";
 import { language, words } from "./words.js";
@@ -29,12 +29,6 @@ const cancel = element("stylize-cancel", HTMLButtonElement);
 
 const rate = element("stylize-rate", HTMLElement);
 const ONE_DIGIT = { minimumFractionDigits: 1, maximumFractionDigits: 1 };
-
-/** How far the work is: under way, given up before it was done, or neither. */
-interface Work {
-    state: "busy" | "cancelled" | "done";
-    tiles?: TilesDone | undefined;
-}
 
 export class StylizeForm {
     #work: Work = { state: "done" };

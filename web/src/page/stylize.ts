@@ -1,44 +1,40 @@
 /** The tab of styles: a picture, painted by one model or by several, still or live. */
 
-import type { EngineChoice, Loaded, TilesDone } from "../easel.js";
+import type { EngineChoice } from "../easel.js";
 import { show as showCard } from "./card.js";
 import { Compare } from "./compare.js";
 import { element } from "./elements.js";
 import { Latest } from "./latest.js";
 import { Live } from "./live.js";
-import { fileOf, quoted, type Source } from "./models.js";
-import { announce, clearError, Problem, type Running, showError } from "./notices.js";
+import { type Source, stylizers } from "./models.js";
+import { clearError, Problem, type Running, showError } from "./notices.js";
+import { type Job, Painter } from "./painter.js";
 import { Photo } from "./photo.js";
 import { Plate } from "./plate.js";
-import { Slot } from "./slot.js";
 import { Sources } from "./sources.js";
 import { type Pixels, Stage } from "./stage.js";
 import { StylizeForm } from "./stylize-form.js";
+import { commandLine, description, nameOf, resultFile } from "./stylize-says.js";
 import { fromQuery, type Sample, type Size, type StylizeSettings, toQuery, WHOLE } from "./stylize-settings.js";
-import { Styles, titleOf, type Wanted } from "./styles.js";
+import { Styles, type Wanted } from "./styles.js";
 import { allowLink, type Host, type Tab } from "./tab.js";
 import { words } from "./words.js";
 
 /** The longest side that takes an engine about a second. */
 const USUAL_SIZE = { webgpu: 1024, wasm: 768 } as const;
-/** Smaller tiles are faster without a GPU, and the work can be cancelled after each. */
-const MOST_PIXELS_ON_WASM = 640 * 512;
-/** Of the frames before, in the time that the badge shows: single frames vary. */
-const INERTIA = 0.9;
 
-/** What is being computed. */
-interface Doing {
-    plate: Plate;
-    source: Source;
-    keepColor: boolean;
-    ender: AbortController;
+interface Shown {
+    photo: Photo;
+    styles: readonly Wanted[];
+    /** In percent. */
+    strength: number;
 }
 
 export class StylizeTab implements Tab {
     readonly name = "stylize";
     readonly #host: Host;
     readonly #stage = new Stage(element("stylize-figure", HTMLElement));
-    readonly #slot: Slot;
+    readonly #painter: Painter;
     readonly #compare = new Compare();
     readonly #settings: StylizeSettings;
     readonly #styles: Styles;
@@ -48,41 +44,32 @@ export class StylizeTab implements Tab {
     readonly #latest = new Latest();
     /** The name in the address that no style has. */
     #unknown: string | undefined;
-    /** The styles' models that have been loaded; the slot holds one of them. */
-    readonly #models = new Map<Source, Loaded>();
     #photo: Photo | undefined;
     #plate: Plate | undefined;
-    #doing: Doing | undefined;
     /** The styles of the last result; those that can be gone back to. */
     #styled: readonly Wanted[] = [];
-    /** Whether the picture on the screen is a result. */
-    #done = false;
+    /** What the picture on the screen was made of; undefined where it is none that was painted. */
+    #shown: Shown | undefined;
     /** Counts what makes a picture that is being opened unwanted. */
     #turns = 0;
-    #milliseconds: number | undefined;
 
     constructor(host: Host, query: URLSearchParams) {
         this.#host = host;
         this.#settings = fromQuery(query);
+        this.#painter = new Painter(host, this.#stage, (work) => this.#form.work(work));
         const update = () => {
-            clearError(this.#slot.as);
+            clearError(this.#painter.owner);
             void this.#update();
         };
-        this.#slot = new Slot(host.easel, "stylizer", this.#stage, () => host.engine());
-        this.#slot.onLoaded = (model) => {
-            this.#models.set(this.#slot.source!, model);
-            this.#milliseconds = undefined;
-            host.ran();
-        };
-        const models = this.#slot.fitting(host.models);
+        const models = stylizers(host.models);
         const names = this.#settings.shares.map(([name]) => name);
         this.#unknown = names.find((name) => !models.some((model) => model.name === name));
         this.#styles = new Styles(models, this.#settings.shares, update);
         this.#form = new StylizeForm(this.#settings, {
             change: update,
-            cancel: () => this.#doing?.ender.abort(),
+            cancel: () => this.#painter.cancel(),
             resume: update,
-            save: () => void this.#stage.save(this.#file()).catch(showError),
+            save: () => void this.#save(),
         });
         this.#live = new Live({
             changed: () => this.#switched(),
@@ -98,8 +85,7 @@ export class StylizeTab implements Tab {
     }
 
     get running(): Running | undefined {
-        const { model } = this.#slot;
-        return model && { engine: model.engine, milliseconds: this.#milliseconds };
+        return this.#painter.running;
     }
 
     async show(): Promise<void> {
@@ -120,13 +106,12 @@ export class StylizeTab implements Tab {
     }
 
     async use(engine: EngineChoice): Promise<boolean> {
-        this.#doing?.ender.abort();
-        const wanted = this.#slot.source ?? this.#slot.asked;
+        this.#live.stop();
+        this.#painter.drop(() => false);
         let done = true;
         await this.#latest.ask(async () => {
-            if (wanted) done = await this.#slot.load(wanted, engine);
+            done = await this.#painter.use(engine);
         });
-        if (done) this.#plate = undefined;
         return done;
     }
 
@@ -157,7 +142,7 @@ export class StylizeTab implements Tab {
     }
 
     lose(): void {
-        this.#slot.lose();
+        this.#painter.lose();
     }
 
     /** Says everything anew, in the language that is set. */
@@ -172,18 +157,18 @@ export class StylizeTab implements Tab {
     /** The longest side that is wanted. */
     get #size(): Size {
         const guess = this.#host.engine() === "wasm" || !("gpu" in navigator) ? "wasm" : "webgpu";
-        return this.#settings.size ?? USUAL_SIZE[this.#slot.model?.engine.kind ?? guess];
+        return this.#settings.size ?? USUAL_SIZE[this.#painter.running?.engine.kind ?? guess];
     }
 
     /** Draws what is set now; what is being computed and is no longer of use is given up. */
     #update(): Promise<void> {
         this.#host.changed();
         this.#settled();
-        if (this.#doing && !this.#wants(this.#doing)) this.#doing.ender.abort();
+        this.#painter.drop((job) => this.#wants(job));
         return this.#latest.ask(() => (this.#live.on ? this.#live.run() : this.#draw()));
     }
 
-    #wants({ plate, source, keepColor }: Doing): boolean {
+    #wants({ plate, source, keepColor }: Job): boolean {
         const still = plate.photo === this.#photo && plate.size === this.#size && keepColor === this.#settings.keepColor;
         return still && !this.#live.on && this.#styles.wanted.some((style) => style.source === source);
     }
@@ -194,7 +179,8 @@ export class StylizeTab implements Tab {
             const plate = await this.#complete();
             if (plate) this.#paint(plate);
         } catch (error) {
-            showError(error, this.#slot.as);
+            this.#settled();
+            showError(error, this.#painter.owner);
         } finally {
             this.#stage.busy(false);
         }
@@ -204,20 +190,21 @@ export class StylizeTab implements Tab {
     async #complete(): Promise<Plate | undefined> {
         for (;;) {
             const plate = await this.#decoded();
-            if (!plate) return undefined;
+            if (!plate || this.#live.on) return undefined;
             const { keepColor } = this.#settings;
             const missing = this.#styles.wanted.find(({ source }) => !plate.has(source, keepColor))?.source;
             if (!missing) return plate;
             // What the engine is, and so the usual size, is known when there is a model.
             if (!(await this.#hold(missing)) || plate.size !== this.#size) continue;
-            if (!(await this.#stylize(plate, missing, keepColor))) return undefined;
+            if (!(await this.#painter.paint({ plate, source: missing, keepColor }, this.#styles.wanted))) return undefined;
+            if (missing instanceof File) this.#styles.picture(missing, plate.mixed([{ source: missing, weight: 1 }], 1, keepColor));
         }
     }
 
     /** The picture in the size that is wanted. A new picture is shown as it is until there is more. */
     async #decoded(): Promise<Plate | undefined> {
-        const [photo, size, before] = [this.#photo, this.#size, this.#plate];
-        if (!photo || (before?.photo === photo && before.size === size)) return before;
+        const [photo, size, engine, before] = [this.#photo, this.#size, this.#host.engine(), this.#plate];
+        if (!photo || (before?.photo === photo && before.size === size && before.engine === engine)) return before;
         let pixels: Pixels;
         try {
             pixels = await photo.pixels(size);
@@ -225,53 +212,22 @@ export class StylizeTab implements Tab {
             if (this.#photo === photo) this.#photo = before?.photo;
             throw error;
         }
-        this.#plate = new Plate(photo, size, pixels);
+        this.#plate = new Plate(photo, size, engine, pixels);
         this.#form.size(size, pixels);
         if (before?.photo !== photo) {
             this.#show(pixels, pixels);
-            this.#done = false;
+            this.#shown = undefined;
             this.#settled();
         }
         return this.#plate;
     }
 
-    /** Makes the slot hold a style. One that cannot be loaded is no longer wanted. */
+    /** Has a style's model ready. One that cannot be loaded is no longer wanted. */
     async #hold(source: Source): Promise<boolean> {
-        const held = this.#slot.asked === source ? this.#slot.ready() : this.#slot.load(source, this.#host.engine());
-        if (await held) return true;
+        if (await this.#painter.hold(source)) return true;
         this.#styles.drop(source, this.#styled.filter((style) => style.source !== source));
         this.#host.changed();
         return false;
-    }
-
-    /** Computes what a style makes of the picture. Says whether it was not given up. */
-    async #stylize(plate: Plate, source: Source, keepColor: boolean): Promise<boolean> {
-        const doing = (this.#doing = { plate, source, keepColor, ender: new AbortController() });
-        let tiles: TilesDone | undefined;
-        const onTile = (told: TilesDone) => this.#form.work({ state: "busy", tiles: (tiles = told) });
-        this.#stage.busy(true);
-        this.#form.work({ state: "busy" });
-        try {
-            const most = this.#slot.model?.engine.kind === "wasm" ? { mostPixels: MOST_PIXELS_ON_WASM } : {};
-            const request = { ...plate.pixels, ...most, keepColor };
-            const { signal } = doing.ender;
-            const { rgba, milliseconds } = await this.#host.easel.stylize(request, { onTile, signal }, this.#slot.as);
-            plate.put(source, keepColor, rgba, this.#styles.wanted);
-            if (source instanceof File) this.#styles.picture(source, { ...plate.pixels, rgba });
-            this.#milliseconds = milliseconds;
-            this.#host.ran();
-            clearError(this.#slot.as);
-            announce(words().stylize.done(titleOf(source), this.#slot.model!.engine.name));
-            this.#form.work({ state: "done" });
-            return true;
-        } catch (error) {
-            if (!doing.ender.signal.aborted || !this.#wants(doing)) this.#form.work({ state: "done" });
-            else this.#form.work({ state: "cancelled", tiles });
-            if (!doing.ender.signal.aborted) throw error;
-            return false;
-        } finally {
-            this.#doing = undefined;
-        }
     }
 
     #paint(plate: Plate): void {
@@ -279,7 +235,7 @@ export class StylizeTab implements Tab {
         const { strength, keepColor } = this.#settings;
         this.#show(plate.pixels, plate.mixed(wanted, strength / WHOLE, keepColor));
         this.#styled = wanted;
-        this.#done = true;
+        this.#shown = { photo: plate.photo, styles: wanted, strength };
         this.#settled();
     }
 
@@ -288,23 +244,17 @@ export class StylizeTab implements Tab {
         this.#stage.paint(after);
     }
 
-    /** Paints a frame of the live picture, with the strongest style alone. */
+    /** Paints a frame of the live picture. */
     async #frame(pixels: Pixels): Promise<boolean> {
         const [first] = this.#styles.wanted;
         try {
             if (!first) this.#show(pixels, pixels);
             if (!first || !(await this.#hold(first.source))) return true;
-            const { strength, keepColor } = this.#settings;
-            const request = { ...pixels, strength: strength / WHOLE, keepColor };
-            const painted = await this.#host.easel.stylize(request, {}, this.#slot.as);
-            if (!this.#live.on) return true;
-            this.#show(pixels, painted);
-            const before = this.#milliseconds ?? painted.milliseconds;
-            this.#milliseconds = INERTIA * before + (1 - INERTIA) * painted.milliseconds;
-            this.#host.ran();
+            const painted = await this.#painter.frame(pixels, this.#settings.strength, this.#settings.keepColor);
+            if (this.#live.on) this.#show(pixels, painted);
             return true;
         } catch (error) {
-            showError(error, this.#slot.as);
+            showError(error, this.#painter.owner);
             return false;
         }
     }
@@ -313,9 +263,11 @@ export class StylizeTab implements Tab {
     #switched(): void {
         const { on, several } = this.#live;
         this.#sources.live(on, several);
+        // The models take turns, too slowly for live frames.
+        this.#styles.single = on;
         this.#form.live(undefined);
-        this.#milliseconds = undefined;
-        this.#done = false;
+        this.#painter.again();
+        this.#shown = undefined;
         // What was on the screen before is drawn anew when the camera is off.
         void this.#update();
     }
@@ -331,54 +283,42 @@ export class StylizeTab implements Tab {
 
     /** Says what is shown and what can be done with it. */
     #settled(): void {
-        const says = words().stylize;
-        const { wanted } = this.#styles;
-        const live = this.#live.on;
-        const picture = live ? says.camera.picture : this.#photo && nameOf(this.#photo.source);
-        const styles = wanted.map(({ source, weight }) => says.part(titleOf(source), Math.round(WHOLE * weight)));
-        const strength = this.#settings.strength;
-        element("stylize-title", HTMLElement).textContent = picture ?? "";
-        this.#stage.label(this.#stage.empty ? words().nothingYet : says.label(picture ?? "", styles, strength));
-        this.#sources.show(live ? undefined : this.#photo?.source);
-        this.#form.ready(this.#done && !live);
         const { source } = this.#photo ?? {};
+        const { wanted } = this.#styles;
+        this.#label();
+        this.#form.ready(this.#shown !== undefined);
+        this.#sources.show(this.#live.on ? undefined : source);
         const own = source instanceof File ? [source] : [];
         allowLink(element("stylize-link", HTMLButtonElement), [...own, ...wanted.map((style) => style.source)]);
         this.#card();
         this.#command();
     }
 
+    #label(): void {
+        const live = { name: words().stylize.camera.picture, styles: this.#styles.wanted, strength: this.#settings.strength };
+        const still = { name: this.#photo ? nameOf(this.#photo) : "", styles: [], strength: 0, ...this.#shown };
+        const { name, styles, strength } = this.#live.on ? live : still;
+        element("stylize-title", HTMLElement).textContent = name;
+        this.#stage.label(this.#stage.empty ? words().nothingYet : description(name, styles, strength));
+    }
+
     /** Shows the card of the strongest style. */
     #card(): void {
-        const model = this.#styles.wanted[0] && this.#models.get(this.#styles.wanted[0].source);
+        const model = this.#painter.model(this.#styles.wanted[0]?.source);
         if (!model) return;
         showCard(element("stylize-card", HTMLDListElement), model);
         element("stylize-about", HTMLDetailsElement).hidden = false;
     }
 
-    /** The same on the command line, which paints in one style at a time. */
     #command(): void {
         const [style, another] = this.#styles.wanted;
-        const photo = this.#photo;
-        element("stylize-command", HTMLElement).hidden = !photo || !style || another !== undefined || this.#live.on;
+        const photo = this.#live.on || another ? undefined : this.#photo;
+        element("stylize-command", HTMLElement).hidden = !photo || !style;
         if (!photo || !style) return;
-        const { strength, keepColor } = this.#settings;
-        const size = photo.side(this.#size);
-        const line = ["stylize", quoted(photo.file), "-m", quoted(fileOf(style.source))];
-        if (strength !== WHOLE) line.push("--strength", String(strength / WHOLE));
-        if (keepColor) line.push("--keep-color");
-        if (size !== undefined) line.push("--max-size", String(size));
-        line.push("-o", quoted(this.#file()));
-        element("stylize-command-text", HTMLElement).textContent = line.join(" ");
+        element("stylize-command-text", HTMLElement).textContent = commandLine(photo, style, this.#size, this.#settings);
     }
 
-    /** The result's file: `mountains-wave.png`. */
-    #file(): string {
-        const styles = this.#styles.wanted.map(({ source }) => fileOf(source).replace(/\.onnx$/i, ""));
-        return `${[this.#photo?.stem, ...styles].join("-")}.png`;
+    async #save(): Promise<void> {
+        if (this.#shown) await this.#stage.save(resultFile(this.#shown.photo, this.#shown.styles)).catch(showError);
     }
-}
-
-function nameOf(source: File | Sample): string {
-    return source instanceof File ? source.name : words().stylize.samples[source];
 }

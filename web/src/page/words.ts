@@ -95,7 +95,7 @@ const en = {
         camera: {
             start: "Camera",
             stop: "Stop",
-            take: "Take the picture",
+            take: "Snapshot",
             turn: "Other camera",
             on: "The camera is on",
             off: "The camera is off",
@@ -275,7 +275,7 @@ const zh: Words = {
         camera: {
             start: "相机",
             stop: "停止",
-            take: "拍下图片",
+            take: "拍照",
             turn: "切换相机",
             on: "相机已打开",
             off: "相机已关闭",

@@ -1,0 +1,143 @@
+/** The work of the styles' models, of which one at a time is loaded. */
+
+import type { EngineChoice, Loaded, TilesDone } from "../easel.js";
+import type { Source } from "./models.js";
+import { announce, clearError, type Running } from "./notices.js";
+import type { Plate } from "./plate.js";
+import { Slot } from "./slot.js";
+import type { Pixels, Stage } from "./stage.js";
+import { WHOLE } from "./stylize-settings.js";
+import { titleOf, type Wanted } from "./styles.js";
+import type { Host } from "./tab.js";
+import { words } from "./words.js";
+
+/** Smaller tiles are faster without a GPU, and the work can be cancelled after each. */
+const MOST_PIXELS_ON_WASM = 640 * 512;
+/** Of the frames before, in the time that the badge shows: single frames vary. */
+const INERTIA = 0.9;
+
+/** How far the work is: under way, given up by the user, or neither. */
+export interface Work {
+    state: "busy" | "cancelled" | "done";
+    tiles?: TilesDone | undefined;
+}
+
+/** What a picture is painted with. */
+export interface Job {
+    plate: Plate;
+    source: Source;
+    keepColor: boolean;
+}
+
+export class Painter {
+    readonly #host: Host;
+    readonly #stage: Stage;
+    readonly #tell: (work: Work) => void;
+    readonly #slot: Slot;
+    readonly #models = new Map<Source, Loaded>();
+    #doing: { job: Job; ender: AbortController } | undefined;
+    #milliseconds: number | undefined;
+
+    /** `tell` is told how far the work is. */
+    constructor(host: Host, stage: Stage, tell: (work: Work) => void) {
+        this.#host = host;
+        this.#stage = stage;
+        this.#tell = tell;
+        this.#slot = new Slot(host.easel, "stylizer", stage, () => host.engine());
+        this.#slot.onLoaded = (model) => {
+            this.#models.set(this.#slot.source!, model);
+            this.again();
+        };
+    }
+
+    /** Whose its errors are. */
+    get owner(): string {
+        return this.#slot.as;
+    }
+
+    get running(): Running | undefined {
+        const { model } = this.#slot;
+        return model && { engine: model.engine, milliseconds: this.#milliseconds };
+    }
+
+    /** A style's model, where it has been loaded. */
+    model(source: Source | undefined): Loaded | undefined {
+        return source && this.#models.get(source);
+    }
+
+    /** Changes to an engine. Says whether that worked. */
+    async use(engine: EngineChoice): Promise<boolean> {
+        const wanted = this.#slot.source ?? this.#slot.asked;
+        return wanted ? this.#slot.load(wanted, engine) : true;
+    }
+
+    /** Loads a style's model unless it is there. Says whether that worked. */
+    hold(source: Source): Promise<boolean> {
+        return this.#slot.asked === source ? this.#slot.ready() : this.#slot.load(source, this.#host.engine());
+    }
+
+    lose(): void {
+        this.#slot.lose();
+    }
+
+    /** What comes is of another kind: the time that it takes is not known yet. */
+    again(): void {
+        this.#milliseconds = undefined;
+        this.#host.ran();
+    }
+
+    /** Has the style that is held paint a picture, and puts what it makes to it. Says whether it was not given up. */
+    async paint(job: Job, wanted: readonly Wanted[]): Promise<boolean> {
+        const ender = new AbortController();
+        const { plate, source, keepColor } = job;
+        let tiles: TilesDone | undefined;
+        this.#doing = { job, ender };
+        this.#stage.busy(true);
+        this.#tell({ state: "busy" });
+        try {
+            const { engine } = this.#slot.model!;
+            const most = engine.kind === "wasm" ? { mostPixels: MOST_PIXELS_ON_WASM } : {};
+            const onTile = (told: TilesDone) => this.#tell({ state: "busy", tiles: (tiles = told) });
+            const painted = await this.#host.easel.stylize(
+                { ...plate.pixels, ...most, keepColor },
+                { onTile, signal: ender.signal },
+                this.owner,
+            );
+            plate.put(source, keepColor, painted.rgba, wanted);
+            this.#milliseconds = painted.milliseconds;
+            this.#host.ran();
+            clearError(this.owner);
+            announce(words().stylize.done(titleOf(source), engine.name));
+            this.#tell({ state: "done" });
+            return true;
+        } catch (error) {
+            this.#tell(ender.signal.reason === CANCELLED ? { state: "cancelled", tiles } : { state: "done" });
+            if (!ender.signal.aborted) throw error;
+            return false;
+        } finally {
+            this.#doing = undefined;
+        }
+    }
+
+    /** Has the style that is held paint a frame of a live picture. */
+    async frame(pixels: Pixels, strength: number, keepColor: boolean): Promise<Pixels> {
+        const request = { ...pixels, strength: strength / WHOLE, keepColor };
+        const painted = await this.#host.easel.stylize(request, {}, this.owner);
+        const before = this.#milliseconds ?? painted.milliseconds;
+        this.#milliseconds = INERTIA * before + (1 - INERTIA) * painted.milliseconds;
+        this.#host.ran();
+        return painted;
+    }
+
+    /** The user wants no more of it. */
+    cancel(): void {
+        this.#doing?.ender.abort(CANCELLED);
+    }
+
+    /** Gives up what is of no use any more. */
+    drop(useful: (job: Job) => boolean): void {
+        if (this.#doing && !useful(this.#doing.job)) this.#doing.ender.abort();
+    }
+}
+
+const CANCELLED = "cancelled";

@@ -1,0 +1,37 @@
+/** What is said about a picture that was painted, or is to be. */
+
+import { fileOf, quoted } from "./models.js";
+import type { Photo } from "./photo.js";
+import { type Size, type StylizeSettings, WHOLE } from "./stylize-settings.js";
+import { titleOf, type Wanted } from "./styles.js";
+import { words } from "./words.js";
+
+/** A picture's name: its file's, or what the page calls its own. */
+export function nameOf({ source }: Photo): string {
+    return source instanceof File ? source.name : words().stylize.samples[source];
+}
+
+/** What is seen: `Mountains, painted like The Great Wave, strength 80 %`. */
+export function description(name: string, styles: readonly Wanted[], strength: number): string {
+    const says = words().stylize;
+    const parts = styles.map(({ source, weight }) => says.part(titleOf(source), Math.round(WHOLE * weight)));
+    return says.label(name, parts, strength);
+}
+
+/** The result's file: `mountains-wave.png`. */
+export function resultFile(photo: Photo, styles: readonly Wanted[]): string {
+    const names = styles.map(({ source }) => fileOf(source).replace(/\.onnx$/i, ""));
+    return `${[photo.stem, ...names].join("-")}.png`;
+}
+
+/** The command that makes the same of a picture; the command line paints in one style at a time. */
+export function commandLine(photo: Photo, style: Wanted, longest: Size, settings: StylizeSettings): string {
+    const { strength, keepColor } = settings;
+    const size = photo.side(longest);
+    const line = ["stylize", quoted(photo.file), "-m", quoted(fileOf(style.source))];
+    if (strength !== WHOLE) line.push("--strength", String(strength / WHOLE));
+    if (keepColor) line.push("--keep-color");
+    if (size !== undefined) line.push("--max-size", String(size));
+    line.push("-o", quoted(resultFile(photo, [style])));
+    return line.join(" ");
+}
