@@ -156,6 +156,25 @@ test("styles are chosen by arrow keys, and what was painted is there again at on
     await page.close();
 });
 
+test("everything can be reached by keyboard and has a name", async () => {
+    const { page } = await stylize();
+    await page.getByRole("slider", { name: "Before and after" }).focus();
+    const names = [];
+    for (let presses = 0; presses < 17; presses++) {
+        await page.keyboard.press("Tab");
+        names.push(
+            await page.evaluate(() => {
+                const focused = document.activeElement;
+                return focused.ariaLabel ?? (focused.labels?.[0] ?? focused).textContent.trim();
+            }),
+        );
+    }
+    const picture = ["Only the result", "Choose a picture…", "Camera", "Mountains", "Lake", "Village", "Sea"];
+    const look = ["Blend several", "The Great Wave", "Your own .onnx…", "Strength", "Keep the picture’s colours", "Longest side"];
+    assert.deepEqual(names, [...picture, ...look, "Download PNG", "Copy link", "About this model", "Command"]);
+    await page.close();
+});
+
 test("several styles share a picture, and the address brings it back", async () => {
     const { page, errors } = await stylize("picture=sea");
     const [before, one] = [await original(page), await result(page)];
@@ -375,7 +394,7 @@ test("large pictures are painted tile by tile, and can be cancelled", async () =
     await page.getByText(/^[1-3] of 4 tiles$/).waitFor();
     assert.ok(await page.locator("#stylize").getByRole("progressbar").isVisible());
     await page.getByRole("button", { name: "Cancel" }).click();
-    await page.getByText(/^Cancelled after [1-3] of 4 tiles$/).waitFor();
+    await page.locator("#stylize-steps").getByText(/^Cancelled after [1-3] of 4 tiles$/).waitFor();
     assert.deepEqual(await result(page), small);
     await page.getByRole("button", { name: "Go on" }).click();
     await page.waitForFunction(() => document.getElementById("stylize-sheet").width === 960);

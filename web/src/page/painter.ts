@@ -86,7 +86,7 @@ export class Painter {
         this.#host.ran();
     }
 
-    /** Has the style that is held paint a picture, and puts what it makes to it. Says whether it was not given up. */
+    /** Has the style that is held paint a picture, and puts the result on its plate. Says whether it was not given up. */
     async paint(job: Job, wanted: readonly Wanted[]): Promise<boolean> {
         const ender = new AbortController();
         const { plate, source, keepColor } = job;
@@ -111,7 +111,9 @@ export class Painter {
             this.#tell({ state: "done" });
             return true;
         } catch (error) {
-            this.#tell(ender.signal.reason === CANCELLED ? { state: "cancelled", tiles } : { state: "done" });
+            const cancelled = ender.signal.reason === CANCELLED;
+            this.#tell({ state: cancelled ? "cancelled" : "done", tiles });
+            if (cancelled) announce(words().stylize.cancelled(tiles?.done ?? 0, tiles?.of ?? 1));
             if (!ender.signal.aborted) throw error;
             return false;
         } finally {

@@ -9,12 +9,12 @@ import { words } from "./words.js";
 /** What a browser decodes without running out of memory, and what a canvas holds. */
 const MOST_PIXELS = 100e6;
 const LONGEST_SIDE = 16_384;
-/** What is stylized at once takes several times as much, for several styles. */
+/** A style's result takes as much memory as the picture, and there can be several. */
 const MOST_STYLIZED = 40e6;
 
 /** A picture in a file. It is decoded when its pixels are wanted, in the size in which they are. */
 export class Photo {
-    /** The name of the user's file, or of one of the page's pictures. */
+    /** The user's file, or the name of one of the page's pictures. */
     readonly source: File | Sample;
     readonly #blob: Blob;
     readonly #extent: Extent;
@@ -27,23 +27,22 @@ export class Photo {
 
     /** Looks at a picture's size; a camera's orientation is followed. */
     static async open(source: File | Sample): Promise<Photo> {
-        const name = source instanceof File ? source.name : fileOfSample(source);
         const blob = source instanceof File ? source : await fetched(source);
         const says = words().stylize;
         const check = ({ width, height }: Extent) => {
             if (width * height <= MOST_PIXELS && Math.max(width, height) <= LONGEST_SIDE) return;
-            throw new Problem(says.tooLarge(name, width, height));
+            throw new Problem(says.tooLarge(fileOf(source), width, height));
         };
         check((await headerExtent(blob).catch(() => undefined)) ?? { width: 0, height: 0 });
         const extent = await extentOf(blob);
-        if (!extent) throw new Problem(says.noPicture(name));
+        if (!extent) throw new Problem(says.noPicture(fileOf(source)));
         check(extent);
         return new Photo(source, blob, extent);
     }
 
     /** The file's name. */
     get file(): string {
-        return this.source instanceof File ? this.source.name : fileOfSample(this.source);
+        return fileOf(this.source);
     }
 
     /** The same without what tells its format. */
@@ -60,6 +59,7 @@ export class Photo {
         return side === own ? undefined : side;
     }
 
+    /** Decodes it. */
     async pixels(longest: Size): Promise<Pixels> {
         const scale = (this.side(longest) ?? Infinity) / Math.max(this.#extent.width, this.#extent.height);
         const side = (length: number) => Math.max(1, Math.round(length * Math.min(1, scale)));
@@ -122,15 +122,15 @@ async function extentOf(blob: Blob): Promise<Extent | undefined> {
 
 async function fetched(sample: Sample): Promise<Blob> {
     const response = await fetch(sampleAddress(sample)).catch(() => undefined);
-    if (!response?.ok) throw new Problem(words().stylize.notFetched(`${sample}.jpg`));
+    if (!response?.ok) throw new Problem(words().stylize.notFetched(fileOf(sample)));
     return response.blob();
 }
 
 /** Where one of the page's pictures is. */
 export function sampleAddress(sample: Sample): string {
-    return `samples/${fileOfSample(sample)}`;
+    return `samples/${fileOf(sample)}`;
 }
 
-function fileOfSample(sample: Sample): string {
-    return `${sample}.jpg`;
+function fileOf(source: File | Sample): string {
+    return source instanceof File ? source.name : `${source}.jpg`;
 }

@@ -86,6 +86,7 @@ export class Styles {
             this.#cards = this.#cards.filter(({ source }) => source !== lost);
         }
         const weights = new Map(before.map(({ source, weight }) => [source, weight]));
+        blend.checked = before.length > 1;
         for (const card of this.#cards) card.share = Math.round(WHOLE * (weights.get(card.source) ?? 0));
         this.#fill();
     }
@@ -113,10 +114,9 @@ export class Styles {
     }
 
     #card(source: Source, share: number): Card {
-        const item = document.createElement("div");
-        const [label, title] = [document.createElement("label"), document.createElement("span")];
+        const [item, label] = [document.createElement("div"), document.createElement("label")];
+        const [title, percent] = [document.createElement("span"), document.createElement("span")];
         const [radio, range] = [document.createElement("input"), document.createElement("input")];
-        const percent = document.createElement("span");
         radio.type = "radio";
         radio.name = "style";
         title.textContent = titleOf(source);

@@ -26,13 +26,12 @@ const steps = element("stylize-steps", HTMLElement);
 const progress = element("stylize-progress", HTMLProgressElement);
 const stepText = element("stylize-step-text", HTMLElement);
 const cancel = element("stylize-cancel", HTMLButtonElement);
-
 const rate = element("stylize-rate", HTMLElement);
+
 const ONE_DIGIT = { minimumFractionDigits: 1, maximumFractionDigits: 1 };
 
 export class StylizeForm {
     #work: Work = { state: "done" };
-    #extent: Extent | undefined;
 
     constructor(settings: Pick<StylizeSettings, "strength" | "size" | "keepColor">, wishes: Wishes) {
         strength.value = String(settings.strength);
@@ -61,7 +60,6 @@ export class StylizeForm {
     /** Shows the size that is in use, and what the picture's pixels are in it. */
     size(longest: Size, extent: Extent | undefined): void {
         size.value = String(longest);
-        this.#extent = extent;
         sizeHint.textContent = extent ? words().stylize.extent(extent.width, extent.height) : "";
     }
 
@@ -95,7 +93,6 @@ export class StylizeForm {
     /** Says everything anew, in the language that is set. */
     say(): void {
         for (const option of size.options) option.text = words().stylize.side(parseSize(option.value)!);
-        this.size(parseSize(size.value) ?? "original", this.#extent);
         this.#percent();
         this.work(this.#work);
     }

@@ -213,7 +213,6 @@ export class StylizeTab implements Tab {
             throw error;
         }
         this.#plate = new Plate(photo, size, engine, pixels);
-        this.#form.size(size, pixels);
         if (before?.photo !== photo) {
             this.#show(pixels, pixels);
             this.#shown = undefined;
@@ -287,6 +286,7 @@ export class StylizeTab implements Tab {
         const { wanted } = this.#styles;
         this.#label();
         this.#form.ready(this.#shown !== undefined);
+        this.#form.size(this.#size, this.#plate?.pixels);
         this.#sources.show(this.#live.on ? undefined : source);
         const own = source instanceof File ? [source] : [];
         allowLink(element("stylize-link", HTMLButtonElement), [...own, ...wanted.map((style) => style.source)]);
@@ -295,11 +295,13 @@ export class StylizeTab implements Tab {
     }
 
     #label(): void {
-        const live = { name: words().stylize.camera.picture, styles: this.#styles.wanted, strength: this.#settings.strength };
-        const still = { name: this.#photo ? nameOf(this.#photo) : "", styles: [], strength: 0, ...this.#shown };
-        const { name, styles, strength } = this.#live.on ? live : still;
+        const { wanted: styles } = this.#styles;
+        const live = { name: words().stylize.camera.picture, styles, strength: this.#settings.strength };
+        const still = { name: this.#plate ? nameOf(this.#plate.photo) : "", styles: [], strength: 0 };
+        const painted = this.#shown && { ...this.#shown, name: nameOf(this.#shown.photo) };
+        const { name, styles: seen, strength } = this.#live.on ? live : (painted ?? still);
         element("stylize-title", HTMLElement).textContent = name;
-        this.#stage.label(this.#stage.empty ? words().nothingYet : description(name, styles, strength));
+        this.#stage.label(this.#stage.empty ? words().nothingYet : description(name, seen, strength));
     }
 
     /** Shows the card of the strongest style. */
