@@ -12,10 +12,18 @@ const only = element("stylize-only", HTMLButtonElement);
 export class Compare {
     constructor() {
         split.addEventListener("input", () => this.#move());
+        // Some browsers let a finger take a slider only by its thumb.
+        view.addEventListener("pointerdown", (event) => {
+            if (!event.isPrimary || event.button !== 0 || split.disabled) return;
+            view.setPointerCapture(event.pointerId);
+            this.#follow(event);
+        });
+        view.addEventListener("pointermove", (event) => {
+            if (view.hasPointerCapture(event.pointerId)) this.#follow(event);
+        });
         only.addEventListener("click", () => {
-            const alone = view.classList.toggle("alone");
-            only.setAttribute("aria-pressed", String(alone));
-            split.disabled = alone;
+            split.disabled = view.classList.toggle("alone");
+            only.setAttribute("aria-pressed", String(split.disabled));
         });
         this.#move();
     }
@@ -29,6 +37,12 @@ export class Compare {
     /** Says everything anew, in the language that is set. */
     say(): void {
         split.setAttribute("aria-valuetext", words().stylize.splitAt(Number(split.value)));
+    }
+
+    #follow(event: PointerEvent): void {
+        const { left, width } = view.getBoundingClientRect();
+        split.value = String((100 * (event.clientX - left)) / width);
+        this.#move();
     }
 
     #move(): void {

@@ -72,11 +72,6 @@ export function roleOfEntry({ kind, latent }: ModelEntry): Role {
     return latent === "uniform" ? "gan" : "walker";
 }
 
-/** The stylizers among the shipped models. */
-export function stylizers(models: ModelEntry[]): ModelEntry[] {
-    return models.filter((model) => roleOfEntry(model) === "stylizer");
-}
-
 /** A file's name as a shell takes it. */
 export function quoted(file: string): string {
     return /^[\w.-]+$/.test(file) ? file : `'${file.replaceAll("'", "'\\''")}'`;

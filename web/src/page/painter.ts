@@ -1,7 +1,7 @@
 /** The work of the styles' models, of which one at a time is loaded. */
 
 import type { EngineChoice, Loaded, TilesDone } from "../easel.js";
-import type { Source } from "./models.js";
+import type { ModelEntry, Source } from "./models.js";
 import { announce, clearError, type Running } from "./notices.js";
 import type { Plate } from "./plate.js";
 import { Slot } from "./slot.js";
@@ -58,6 +58,11 @@ export class Painter {
     get running(): Running | undefined {
         const { model } = this.#slot;
         return model && { engine: model.engine, milliseconds: this.#milliseconds };
+    }
+
+    /** The styles that come with the page. */
+    get shipped(): ModelEntry[] {
+        return this.#slot.fitting(this.#host.models);
     }
 
     /** A style's model, where it has been loaded. */

@@ -6,7 +6,7 @@ import { Compare } from "./compare.js";
 import { element } from "./elements.js";
 import { Latest } from "./latest.js";
 import { Live } from "./live.js";
-import { type Source, stylizers } from "./models.js";
+import type { Source } from "./models.js";
 import { clearError, Problem, type Running, showError } from "./notices.js";
 import { type Job, Painter } from "./painter.js";
 import { Photo } from "./photo.js";
@@ -61,7 +61,7 @@ export class StylizeTab implements Tab {
             clearError(this.#painter.owner);
             void this.#update();
         };
-        const models = stylizers(host.models);
+        const models = this.#painter.shipped;
         const names = this.#settings.shares.map(([name]) => name);
         this.#unknown = names.find((name) => !models.some((model) => model.name === name));
         this.#styles = new Styles(models, this.#settings.shares, update);

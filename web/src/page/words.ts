@@ -53,7 +53,7 @@ const en = {
 
     stylize: {
         tab: "Stylize",
-        title: "A picture in another hand",
+        title: "Your picture, painted anew",
         lead: "Drop, paste or choose a picture, or switch the camera on; then choose who paints it.",
         picture: "Picture",
         choose: "Choose a picture…",
