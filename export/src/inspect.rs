@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::fmt::Write;
+use std::path::Path;
 
 use candle_core::Tensor;
 use candle_onnx::onnx::tensor_proto::DataType;
@@ -12,7 +13,7 @@ use candle_onnx::onnx::{GraphProto, ModelProto, TensorProto, ValueInfoProto};
 use easel_runtime::ModelCard;
 use easel_runtime::card::{Evaluation, Measured};
 use easel_runtime::onnx::metadata;
-use easel_train::Weights;
+use easel_train::{Weights, tensors};
 use prost::Message;
 
 use crate::models;
@@ -143,8 +144,22 @@ pub fn describe_source(source: &Source) -> Result<String> {
     if let Some(run) = &provenance.run {
         writeln!(text, "run          {run}, {} steps", provenance.steps.unwrap_or_default()).expect("strings take all");
     }
-    for (name, tensor) in tensors {
-        writeln!(text, "  {name} {:?} {:?}", tensor.dims(), tensor.dtype()).expect("strings take all");
+    text.extend(tensors.iter().map(describe_tensor));
+    Ok(text)
+}
+
+/// Describes a file of tensors that are no known network's.
+pub fn describe_tensors(path: &Path) -> Result<String> {
+    let mut text = format!("file         {}\nkind         tensors of no known network\n", path.display());
+    for (name, tensors) in tensors::read_all(path)? {
+        let count: usize = tensors.values().map(Tensor::elem_count).sum();
+        let name = if name.is_empty() { String::new() } else { format!("{name}: ") };
+        writeln!(text, "weights      {name}{} tensors, {count} values", tensors.len()).expect("strings take all");
+        text.extend(tensors.iter().map(describe_tensor));
     }
     Ok(text)
+}
+
+fn describe_tensor((name, tensor): (&String, &Tensor)) -> String {
+    format!("  {name} {:?} {:?}\n", tensor.dims(), tensor.dtype())
 }

@@ -31,8 +31,8 @@ impl Source {
         let bytes =
             std::fs::read(&path).map_err(|error| Error::Source(format!("{}: cannot read: {error}", path.display())))?;
         let weights = if tensors::is_pytorch(&bytes) {
-            let named = |error| Error::Source(format!("{}: {error}", path.display()));
-            Weights::recognise(tensors::read(&path)?).map_err(named)?
+            recognised(tensors::read_all(&path)?)
+                .map_err(|error| Error::Source(format!("{}: {error}", path.display())))?
         } else {
             Weights::from_bytes(&bytes, &path)?
         };
@@ -40,6 +40,23 @@ impl Source {
         let (title, classes) = record(&path).map_or_else(Default::default, |record| (record.title, record.classes));
         Ok(Self { path, weights, sha256, title, classes })
     }
+}
+
+/// The first of a file's dictionaries that are a known network's weights.
+fn recognised(found: Vec<tensors::Named>) -> std::result::Result<Weights, String> {
+    let names: Vec<_> = found.iter().map(|(name, _)| name.clone()).collect();
+    let mut reasons = Vec::new();
+    for (_, tensors) in found {
+        match Weights::recognise(tensors) {
+            Ok(weights) => return Ok(weights),
+            Err(error) => reasons.push(error.to_string()),
+        }
+    }
+    let reason = reasons.swap_remove(0);
+    Err(match &names[..] {
+        [_] => reason,
+        names => format!("{reason}, nor are those of {}", names[1..].join(", ")),
+    })
 }
 
 /// The record beside the weights. They are complete without it, so one that cannot be read is none.

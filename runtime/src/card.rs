@@ -305,7 +305,11 @@ impl ModelCard {
                 data: "digits".into(),
                 count: 100,
                 compared: None,
-                metrics: [("accuracy".to_string(), Measured { value: 0.5, floor: Some(1.0), ceiling: None })].into(),
+                metrics: [(
+                    "accuracy".to_string(),
+                    Measured { value: 0.5, floor: Some(1.0), ceiling: None, spread: None },
+                )]
+                .into(),
             }],
             golden: vec![0.25, -1e-7],
             sample: None,

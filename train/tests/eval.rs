@@ -119,12 +119,15 @@ fn untrained_denoiser(at: &Path, classes: usize) -> PathBuf {
     checkpoint(at, task.architecture(&sizes), |scope| denoiser::Denoiser::new(scope, sizes))
 }
 
-/// Drawn digits as pictures, those of `data`'s test set.
-fn pictures(at: &Path, data: &Path) {
+/// Drawn digits as pictures, those of `data`'s test set or those to train on.
+fn pictures(at: &Path, data: &Path, test: bool) {
     let source = easel_train::data::Source::Path(data.into());
     let format = easel_train::data::PictureFormat { channels: 1, height: 28, width: 28 };
     let classes: Vec<String> = (0..10).map(|digit| digit.to_string()).collect();
-    let drawn = easel_train::trainers::lenet::load_test(&source, format, &classes).unwrap();
+    let drawn = match test {
+        true => easel_train::trainers::lenet::load_test(&source, format, &classes).unwrap(),
+        false => easel_train::data::load(&source, format).unwrap(),
+    };
     for (index, label) in drawn.labels.iter().enumerate() {
         let class = at.join(label.to_string());
         fs::create_dir_all(&class).unwrap();
@@ -143,7 +146,7 @@ fn a_denoiser_is_judged_by_class() {
     assert!(said.contains("dpm-solver, 2 steps: 20 pictures beside 60 real ones from digits"), "{said}");
     assert!(said.contains("warning: 20 pictures have no full covariance"), "{said}");
     let names: Vec<_> = table.lines().map_while(|line| line.split_whitespace().next()).collect();
-    assert_eq!(names, ["metric", "accuracy", "frechet"]);
+    assert_eq!(names, ["metric", "accuracy", "frechet", "kernel", "precision", "recall", "balance"]);
     let json_of = |flags: &[&str]| json(&eval(&run, &data, &[&more, flags, &["--json"]].concat()));
     let found = json_of(&["--threads", "1"]);
     assert_eq!(found, json_of(&["--threads", "3"]));
@@ -164,7 +167,7 @@ fn pictures_are_judged_whatever_made_them() {
     let folder = tempfile::tempdir().unwrap();
     let (data, made) = (folder.path().join("digits"), folder.path().join("made"));
     digits(&data, 10, 200);
-    pictures(&made, &data);
+    pictures(&made, &data, true);
     let found = json(&eval(&made, &data, &["--json"]));
     assert_eq!((found["count"].as_u64(), found["compared"].as_u64()), (Some(200), Some(100)));
     let accuracy = &found["metrics"]["accuracy"];
@@ -178,9 +181,19 @@ fn pictures_are_judged_whatever_made_them() {
     let weights = folder.path().join("lenet.safetensors");
     fs::write(&weights, easel_train::Weights::from_model(&bytes, &card).unwrap().to_bytes().unwrap()).unwrap();
     assert_eq!(found, json(&eval(&made, &data, &["--json", "--classifier", utf8(&weights)])));
+    // What was copied from the training data is found out, and real pictures that are in it themselves.
+    let copied = folder.path().join("copied");
+    pictures(&copied, &data, false);
+    let near = |training: &Path| eval(&copied, &data, &["--json", "--training", utf8(training)]);
+    let found = &json(&near(&data))["metrics"]["near"];
+    assert!(found["value"] == 1.0 && found["floor"].as_f64() < Some(0.5), "{found}");
+    assert!(failure(&near(&made)).contains("never saw"));
     // Without classes there is no accuracy.
     let loose = json(&eval(&made.join("3"), &data, &["--json"]));
-    assert_eq!(loose["metrics"].as_object().unwrap().keys().collect::<Vec<_>>(), ["frechet"]);
+    assert_eq!(
+        loose["metrics"].as_object().unwrap().keys().collect::<Vec<_>>(),
+        ["balance", "frechet", "kernel", "precision", "recall"]
+    );
     assert!(loose.get("confusion").is_none() && loose["metrics"]["frechet"]["value"].as_f64().unwrap() > 0.0);
 }
 

@@ -210,7 +210,10 @@ fn run_inspect(path: &Path) -> Result<()> {
     } else {
         let bytes = read(path)?;
         if bytes.get(8) == Some(&b'{') || is_pytorch(&bytes) {
-            inspect::describe_source(&Source::open(path)?)?
+            match Source::open(path) {
+                Ok(source) => inspect::describe_source(&source)?,
+                Err(_) => inspect::describe_tensors(path)?,
+            }
         } else {
             inspect::describe_model(&bytes).with_context(|| path.display().to_string())?
         }

@@ -19,6 +19,7 @@ pub mod shuffled;
 pub mod staging;
 pub mod store;
 pub mod synthetic;
+pub mod table;
 pub mod transform;
 
 use std::fmt;

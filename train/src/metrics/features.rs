@@ -4,7 +4,8 @@
 use candle_core::{Device, Tensor};
 use easel_runtime::Random;
 
-use super::Measure;
+use super::manifold::covered;
+use super::{Measure, balance, frechet, kernel, nearest};
 use crate::data::{PictureFormat, Pictures};
 use crate::networks::lenet::{self, Lenet, WIDTH};
 use crate::run::streams;
@@ -23,6 +24,7 @@ pub fn format(classifier: &Lenet) -> PictureFormat {
 pub struct Features {
     values: Vec<f32>,
     width: usize,
+    answers: Vec<u32>,
 }
 
 impl Features {
@@ -36,7 +38,7 @@ impl Features {
         if values.iter().any(|value| !value.is_finite()) {
             return Err(Error::Run("the classifier's features are not all finite: nothing can be measured".into()));
         }
-        Ok(Self { values, width })
+        Ok(Self { values, width, answers: Vec::new() })
     }
 
     /// Those that a classifier, which is on the device, has of pictures of its [`format()`].
@@ -44,12 +46,30 @@ impl Features {
         let PictureFormat { channels, height, width } = pictures.format;
         let all: Vec<u32> = (0..pictures.len() as u32).collect();
         let mut values = Vec::with_capacity(all.len() * WIDTH);
+        let mut answers = Vec::with_capacity(all.len());
         for indices in all.chunks(BATCH) {
             let shape = (indices.len(), channels, height, width);
             let images = Tensor::from_vec(pictures.batch(indices), shape, device)?;
-            values.extend(classifier.features(&images)?.detach().flatten_all()?.to_vec1::<f32>()?);
+            let features = classifier.features(&images)?.detach();
+            answers.extend(classifier.decide(&features)?.argmax(1)?.to_vec1::<u32>()?);
+            values.extend(features.flatten_all()?.to_vec1::<f32>()?);
         }
-        Self::new(values, WIDTH)
+        Ok(Self::new(values, WIDTH)?.answered(answers))
+    }
+
+    /// With the class that the classifier takes each picture for.
+    pub fn answered(self, answers: Vec<u32>) -> Self {
+        Self { answers, ..self }
+    }
+
+    /// The class that the classifier takes each picture for, where it was asked.
+    pub fn answers(&self) -> &[u32] {
+        &self.answers
+    }
+
+    /// The features of one picture.
+    pub fn row(&self, picture: usize) -> &[f32] {
+        &self.values[picture * self.width..][..self.width]
     }
 
     /// The number of pictures.
@@ -118,6 +138,42 @@ impl Samples {
         self.judged.count()
     }
 
+    /// What a classifier's features tell, of the judged pictures beside the real ones.
+    pub fn measures(&self) -> Result<Vec<Measure>> {
+        let kernel = Measure {
+            spread: Some(kernel::distance(&self.judged, &self.real)?.spread),
+            ..self.measure("kernel", |sample, real| Ok(kernel::distance(sample, real)?.mean))?
+        };
+        Ok(vec![
+            self.measure("frechet", frechet::distance)?,
+            kernel,
+            self.measure("precision", |sample, real| Ok(covered(sample, real)))?,
+            self.measure("recall", |sample, real| Ok(covered(real, sample)))?,
+            self.measure("balance", |sample, real| Ok(balance::distance(sample, real)))?,
+        ])
+    }
+
+    /// How many pictures are suspiciously near to those that a model was trained on. Fails where the real pictures are
+    /// among these themselves.
+    pub fn near(&self, training: &Features) -> Result<Measure> {
+        let limit = nearest::threshold(&nearest::nearest(&self.real, training));
+        if limit == 0.0 {
+            return Err(Error::Data(
+                "the real pictures are among those of the training data, so they cannot tell what is a copy: give real \
+                 ones that the model never saw"
+                    .into(),
+            ));
+        }
+        let share = |sample: &Features| nearest::near(&nearest::nearest(sample, training), limit);
+        Ok(Measure {
+            name: "near".into(),
+            value: share(&self.judged),
+            floor: Some(share(&self.other)),
+            ceiling: Some(share(&self.noise)),
+            spread: None,
+        })
+    }
+
     /// A distance from the real pictures: that of the judged ones, of other real ones (the floor) and of noise (the
     /// ceiling).
     pub fn measure(&self, name: &str, distance: impl Fn(&Features, &Features) -> Result<f64>) -> Result<Measure> {
@@ -127,6 +183,7 @@ impl Samples {
             value: from_real(&self.judged)?,
             floor: Some(from_real(&self.other)?),
             ceiling: Some(from_real(&self.noise)?),
+            spread: None,
         })
     }
 }

@@ -9,11 +9,20 @@
 //!   they differ more than real ones do, as noise does.
 //!
 //! [`Samples`](features::Samples) are pictures as a classifier sees them, beside real ones and noise:
-//! - `frechet`: the [Fréchet distance](frechet). The nearer to the floor the better.
+//! - `frechet`: the [Fréchet distance](frechet), and `kernel`, the [kernel distance](kernel). The nearer to the floor the
+//!   better.
+//! - `precision` and `recall`: [how many](manifold) lie where real ones do, and how many real ones lie where they do. The
+//!   nearer to the floor the better.
+//! - `balance`: how far the [shares of the classes](balance) are from the real ones'.
+//! - `near`: [how many](nearest) are as near to a picture of the training data as hardly any real ones are.
 
+pub mod balance;
 pub mod features;
 pub mod frechet;
+pub mod kernel;
+pub mod manifold;
 pub mod ms_ssim;
+pub mod nearest;
 pub mod pyramid;
 pub mod sliced_wasserstein;
 
@@ -42,6 +51,8 @@ pub struct Measure {
     pub floor: Option<f64>,
     /// Noise's, where that is known.
     pub ceiling: Option<f64>,
+    /// The standard deviation of the judged pictures' number, where it is known.
+    pub spread: Option<f64>,
 }
 
 /// Measures as a run's statistics have them, without ceilings: the floor of `NAME` is `NAME_floor`.
@@ -113,14 +124,14 @@ impl Watch {
         let distances = self.swd.profile(&pictures).distances(&self.reals);
         let mean = |values: &[f64]| values.iter().sum::<f64>() / values.len() as f64;
         let (value, floor) = (mean(&distances), self.swd_floors.as_deref().map(mean));
-        let swd = Measure { name: "swd".into(), value, floor, ceiling: None };
+        let swd = Measure { name: "swd".into(), value, floor, ceiling: None, spread: None };
         let levels = self.swd.levels().iter().zip(&distances).enumerate().map(|(level, ([height, _], &value))| {
             let floor = self.swd_floors.as_ref().map(|floors| floors[level]);
-            Measure { name: format!("swd_{height}"), value, floor, ceiling: None }
+            Measure { name: format!("swd_{height}"), value, floor, ceiling: None, spread: None }
         });
         let similarity = ms_ssim(&pictures, self.format).map(|value| {
             let floor = self.ms_ssim_floor;
-            Measure { name: "ms_ssim".into(), value, floor, ceiling: None }
+            Measure { name: "ms_ssim".into(), value, floor, ceiling: None, spread: None }
         });
         Ok(levels.chain([swd]).chain(similarity).collect())
     }

@@ -93,7 +93,12 @@ impl Lenet {
 
     /// Logits `[batch, classes]` of normalised pictures `[batch, channels, 32, 32]`.
     pub fn forward<V: Value>(&self, x: &V) -> Result<V> {
-        self.linears[2].forward(&self.hidden(x)?)
+        self.decide(&self.hidden(x)?)
+    }
+
+    /// Logits of [`features`](Lenet::features).
+    pub fn decide<V: Value>(&self, features: &V) -> Result<V> {
+        self.linears[2].forward(features)
     }
 
     /// What the last layer is given.

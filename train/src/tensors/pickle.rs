@@ -1,14 +1,18 @@
 //! Pickled objects as far as files of weights need them: nothing is called, imported or run.
 //!
-//! The operations are those of Python's `pickletools` up to protocol 2, which is what PyTorch writes.
+//! The operations are those of Python's `pickletools` up to protocol 4. PyTorch writes protocol 2 unless told otherwise.
 
 use std::collections::HashMap;
 
 /// An object's place in [`Objects`].
 pub type Id = usize;
 
-/// How many objects a file may have; a state dictionary has a few dozen a tensor.
-const MOST_OBJECTS: usize = 1 << 22;
+/// How many objects a pickle may have, and how many that one call is made of in all; a state dictionary has a few dozen
+/// a tensor. Objects take up to a hundred times what they take in the file.
+const MOST_OBJECTS: usize = 1 << 20;
+
+/// The longest pickle.
+const MOST_BYTES: usize = 1 << 26;
 
 /// An object.
 #[derive(Debug, Clone, PartialEq)]
@@ -40,6 +44,8 @@ pub struct Objects {
     stack: Vec<Id>,
     marks: Vec<usize>,
     memo: HashMap<u32, Id>,
+    /// The elements that calls were made of.
+    called: usize,
 }
 
 type Result<T> = std::result::Result<T, String>;
@@ -48,8 +54,12 @@ impl Objects {
     /// Reads the pickle at the beginning of some bytes, which move on behind it, and gives its outermost object.
     pub fn read(bytes: &mut &[u8]) -> Result<(Self, Id)> {
         let mut objects = Self::default();
+        let length = bytes.len();
         loop {
             let [operation] = take(bytes)?;
+            if length - bytes.len() > MOST_BYTES {
+                return Err(format!("it describes its objects in more than {MOST_BYTES} bytes"));
+            }
             if operation == b'.' {
                 let outermost = objects.pop()?;
                 return Ok((objects, outermost));
@@ -107,12 +117,20 @@ impl Objects {
                 return Ok(());
             }
             b'0' => return self.pop().map(drop),
+            0x94 => return self.put(u32::try_from(self.memo.len()).unwrap_or(u32::MAX)),
+            // A frame's length; its bytes follow as all others.
+            0x95 => return take::<8>(bytes).map(drop),
             b'a' | b'e' => return self.append(operation == b'e'),
             b's' | b'u' => return self.set_items(operation == b'u'),
             // The state of an object that a call made: nothing that weights are in.
             b'b' => return self.pop().map(drop),
             b'R' | 0x81 => return self.call(),
             b'c' => Object::Global(format!("{} {}", line(bytes)?, line(bytes)?)),
+            0x93 => {
+                let (name, module) = (self.pop()?, self.pop()?);
+                let text = |id| self.text(id).ok_or("it names something by no text");
+                Object::Global(format!("{} {}", text(module)?, text(name)?))
+            }
             b')' => Object::Tuple(vec![]),
             0x85 => Object::Tuple(vec![self.pop()?]),
             0x86 | 0x87 => {
@@ -146,11 +164,15 @@ impl Objects {
                 }
             }
             b'G' => take::<8>(bytes).map(|_| Object::Other)?,
+            0x8d => {
+                let length = usize::try_from(u64::from_le_bytes(take(bytes)?)).unwrap_or(usize::MAX);
+                text(split(bytes, length)?)
+            }
             b'X' | b'T' | b'B' => {
                 let length = u32::from_le_bytes(take(bytes)?) as usize;
                 text(split(bytes, length)?)
             }
-            b'U' | b'C' => {
+            b'U' | b'C' | 0x8c => {
                 let length = take::<1>(bytes)?[0].into();
                 text(split(bytes, length)?)
             }
@@ -227,7 +249,12 @@ impl Objects {
                     [key, value] => Some((*key, *value)),
                     _ => None,
                 };
-                Object::Dict(items.unwrap_or_default().iter().filter_map(pair).collect())
+                let items: Vec<_> = items.unwrap_or_default().iter().filter_map(pair).collect();
+                self.called += items.len();
+                if self.called > MOST_OBJECTS {
+                    return Err(format!("it has more than {MOST_OBJECTS} objects"));
+                }
+                Object::Dict(items)
             }
             _ => Object::Call(function, arguments),
         };

@@ -12,7 +12,7 @@ use std::process::ExitCode;
 
 use anyhow::{Context, Result, bail};
 use easel_runtime::Device;
-use easel_train::data::Source;
+use easel_train::data::{PictureFormat, Pictures, Source};
 use easel_train::networks::Network;
 use easel_train::run::checkpoint::{WEIGHTS, steps};
 use easel_train::run::{Checkpoint, device};
@@ -37,8 +37,10 @@ const COUNT_OF_DENOISER: u32 = 1000;
 /// are alike (MS-SSIM), each beside its floor, what as many real pictures get.
 ///
 /// A denoiser (DDPM), its averaged weights: equally many pictures of each class are drawn, and a classifier says how many
-/// of them are what they should be, and how far they are from real ones (the Fréchet distance of its features). Each
-/// number stands beside what real pictures get, of the data's test set where it has one, and noise. A folder with one
+/// of them are what they should be, how far they are from real ones (the Fréchet and the kernel distance of its features),
+/// how many lie where real ones do and the other way round (precision, recall), whether classes come up as often, and how
+/// many are nearly copies (`--training`). Each number stands beside what real pictures get, of the data's test set where
+/// it has one, and noise. A folder with one
 /// folder of pictures for each class, named as the class, is judged likewise, whatever made them; a folder of pictures
 /// without classes has the distance alone.
 ///
@@ -51,6 +53,7 @@ const COUNT_OF_DENOISER: u32 = 1000;
   train eval runs/00005-progan-clothing --data clothing/ --class dress
   train eval runs/00006-ddpm-mnist --data mnist/ --sampler ddim --steps 50
   train eval runs/00007-ddpm-pets --data pets/ --classifier runs/00008-lenet-pets
+  train eval runs/00006-ddpm-mnist --data mnist/ --training mnist/
   train eval pictures/ --data mnist/                   pictures/0/a.png, pictures/1/b.png, ...")]
 pub struct Args {
     /// A run, of which the newest checkpoint is judged, a checkpoint, or a folder of pictures
@@ -76,6 +79,9 @@ pub struct Args {
     /// checkpoint of `train lenet`, or a file of one
     #[arg(long, value_name = "RUN|CHECKPOINT|F.onnx|F.safetensors")]
     classifier: Option<PathBuf>,
+    /// Of a denoiser and pictures: what the model was trained on, as --data; says how many are nearly copies of it
+    #[arg(long, value_name = "DIR|FILE|synthetic|scenes")]
+    training: Option<Source>,
     /// auto, cpu, cuda or cuda:N; auto takes a GPU where there is one
     #[arg(long, value_name = "DEVICE", default_value_t)]
     device: Device,
@@ -125,7 +131,7 @@ impl Args {
             Network::Denoiser { network, task } => {
                 self.allow(
                     "a denoiser",
-                    &["-n", "--seed", "--sampler", "--steps", "--eta", "--guidance", "--classifier"],
+                    &["-n", "--seed", "--sampler", "--steps", "--eta", "--guidance", "--classifier", "--training"],
                 )?;
                 let plan = denoiser::Plan {
                     network: &network,
@@ -138,7 +144,8 @@ impl Args {
                 };
                 let judge = Judge::open(self.classifier.as_deref(), &device)?;
                 let real = judge.reals(source, plan.format())?;
-                judge.eval(plan.draw(path, &judge)?, &real, seed, self.json)
+                let training = self.trained_on(&judge, plan.format())?;
+                judge.eval(plan.draw(path, &judge)?, &real, training.as_ref(), seed, self.json)
             }
             _ => {
                 let found = &checkpoint.architecture.name;
@@ -148,12 +155,17 @@ impl Args {
     }
 
     fn pictures(&self, source: &Source) -> Result<String> {
-        self.allow("a folder of pictures", &["--seed", "--classifier"])?;
+        self.allow("a folder of pictures", &["--seed", "--classifier", "--training"])?;
         let device = self.start(1)?;
         let judge = Judge::open(self.classifier.as_deref(), &device)?;
         let made = pictures::read(&self.run, &judge)?;
         let real = judge.reals(source, made.pictures.format)?;
-        judge.eval(made, &real, self.seed.unwrap_or_default(), self.json)
+        let training = self.trained_on(&judge, made.pictures.format)?;
+        judge.eval(made, &real, training.as_ref(), self.seed.unwrap_or_default(), self.json)
+    }
+
+    fn trained_on(&self, judge: &Judge, format: PictureFormat) -> Result<Option<Pictures>> {
+        self.training.as_ref().map(|source| judge.trained_on(source, format)).transpose()
     }
 
     /// Limits the threads to what was told or to `unless_told`, and opens the device.
@@ -174,6 +186,7 @@ impl Args {
             ("--eta", eta.is_some()),
             ("--guidance", guidance.is_some()),
             ("--classifier", self.classifier.is_some()),
+            ("--training", self.training.is_some()),
         ];
         let wrong: Vec<&str> =
             given.iter().filter(|(flag, given)| *given && !flags.contains(flag)).map(|(flag, _)| *flag).collect();

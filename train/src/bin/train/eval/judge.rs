@@ -6,9 +6,9 @@ use anyhow::{Context, Result, bail};
 use candle_core::Device;
 use easel_runtime::{Error, ModelCard};
 use easel_train::Weights;
-use easel_train::data::{PictureFormat, Pictures, Source};
-use easel_train::metrics::features::{self, Samples};
-use easel_train::metrics::{Measure, frechet};
+use easel_train::data::{self, PictureFormat, Pictures, Source};
+use easel_train::metrics::Measure;
+use easel_train::metrics::features::{self, Features, Samples};
 use easel_train::networks::Network;
 use easel_train::networks::lenet::{Lenet, WIDTH};
 use easel_train::run::Checkpoint;
@@ -75,8 +75,22 @@ impl<'a> Judge<'a> {
         Ok(real.fitted(features::format(&self.network)))
     }
 
+    /// The pictures that a model was trained on, after they were like the judged ones, of this format.
+    pub fn trained_on(&self, source: &Source, format: PictureFormat) -> Result<Pictures> {
+        let training = data::load(source, limited(format))?;
+        training.warning().into_iter().for_each(|line| eprintln!("warning: {line}"));
+        Ok(training.fitted(features::format(&self.network)))
+    }
+
     /// Judges pictures and gives what is to be printed. The seed is of what is drawn from them and the real ones.
-    pub fn eval(&self, made: Made, real: &Pictures, seed: u64, as_json: bool) -> Result<String> {
+    pub fn eval(
+        &self,
+        made: Made,
+        real: &Pictures,
+        training: Option<&Pictures>,
+        seed: u64,
+        as_json: bool,
+    ) -> Result<String> {
         let Made { pictures, labelled, about, facts } = made;
         let size = limited(pictures.format);
         let pictures = pictures.fitted(size).fitted(features::format(&self.network));
@@ -86,14 +100,17 @@ impl<'a> Judge<'a> {
         let judged = if labelled { Some((judge(&pictures)?, judge(real)?)) } else { None };
         if let Some((made, real)) = &judged {
             let (value, floor) = (made.accuracy(), Some(real.accuracy()));
-            measures.push(Measure { name: "accuracy".into(), value, floor, ceiling: None });
+            measures.push(Measure { name: "accuracy".into(), value, floor, ceiling: None, spread: None });
         }
-        measures.push(samples.measure("frechet", frechet::distance)?);
+        measures.extend(samples.measures()?);
+        if let Some(training) = training {
+            measures.push(samples.near(&Features::of(training, &self.network, self.device)?)?);
+        }
 
         let (count, compared) = (pictures.len(), samples.count());
         eprintln!("{about}: {count} pictures beside {} real ones from {}", real.len(), real.name);
         if compared < count {
-            eprintln!("note: the distance is that of {compared} of them: it takes twice as many real ones");
+            eprintln!("note: the distances are those of {compared} of them: it takes twice as many real ones");
         }
         if compared <= WIDTH {
             eprintln!(
@@ -142,7 +159,12 @@ pictures, or by another classifier, cannot be compared.
 fn meaning(name: &str) -> String {
     match name {
         "accuracy" => "the part that the classifier takes for what it should be".into(),
-        _ => format!("Fr\u{e9}chet distance of the classifier's {WIDTH} features"),
+        "frechet" => format!("Fr\u{e9}chet distance of the classifier's {WIDTH} features"),
+        "kernel" => "kernel distance of the same; 0 is the same distribution".into(),
+        "precision" => "the part that lies where real ones do: how good they are".into(),
+        "recall" => "the part of real ones that lies where these do: how much is left out".into(),
+        "balance" => "the part that would have to be of another class to be as real ones are".into(),
+        _ => "the part as near to a picture of the training data as 1 % of real ones: copies".into(),
     }
 }
 

@@ -18,7 +18,8 @@ pub fn measures(measures: &[Measure], meaning: impl Fn(&str) -> String) -> Strin
     let mut text = format!("{:<9} {:>9} {:>9}{}\n", "metric", "value", "floor", ceiling(format!(" {:>9}", "ceiling")));
     for measure in measures {
         let numbers = cell(Some(measure.value)) + &cell(measure.floor) + &ceiling(cell(measure.ceiling));
-        let row = format!("{:<9}{numbers}  {}", measure.name, meaning(&measure.name));
+        let spread = measure.spread.map_or(String::new(), |spread| format!(", \u{b1} {}", figure(spread)));
+        let row = format!("{:<9}{numbers}  {}{spread}", measure.name, meaning(&measure.name));
         text += row.trim_end();
         text.push('\n');
     }
@@ -29,8 +30,10 @@ pub fn measures(measures: &[Measure], meaning: impl Fn(&str) -> String) -> Strin
 pub fn measures_json(measures: &[Measure]) -> Value {
     let entry = |measure: &Measure| {
         let mut numbers = json!({ "value": measure.value, "floor": measure.floor });
-        if let Some(ceiling) = measure.ceiling {
-            numbers["ceiling"] = json!(ceiling);
+        for (name, number) in [("ceiling", measure.ceiling), ("spread", measure.spread)] {
+            if let Some(number) = number {
+                numbers[name] = json!(number);
+            }
         }
         (measure.name.clone(), numbers)
     };

@@ -1,0 +1,281 @@
+//! Tables: CSV files (RFC 4180), plain or compressed with gzip, of numbers with what they are to tell in the last column.
+
+use std::collections::BTreeMap;
+use std::fs::File;
+use std::io::{BufReader, Read};
+use std::path::Path;
+
+use easel_runtime::Random;
+use flate2::read::MultiGzDecoder;
+
+use super::Dataset;
+use crate::{Error, Result};
+
+/// What the last column is taken for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Task {
+    /// Numbers to come near to.
+    Regression,
+    /// Names of classes, numbers among them.
+    Classes,
+}
+
+/// The last column.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Targets {
+    /// A number for each row.
+    Numbers(Vec<f32>),
+    /// A class for each row, and the classes' names in the order of their labels: by number where all are numbers, else
+    /// by letter.
+    Classes {
+        /// Below the number of names.
+        labels: Vec<u32>,
+        /// One for each label.
+        names: Vec<String>,
+    },
+}
+
+/// A table in memory. Everything in it is finite.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Table {
+    /// The names of the feature columns; without a header `x1`, `x2`, ...
+    pub columns: Vec<String>,
+    /// The name of the last column; without a header `y`.
+    pub target: String,
+    /// `[row, column]`.
+    pub features: Vec<f32>,
+    /// One for each row.
+    pub targets: Targets,
+    /// The file's name without its ending.
+    pub name: String,
+}
+
+/// One row of a table.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Row {
+    /// One number for each column.
+    pub features: Vec<f32>,
+    /// The number, or the label of the class.
+    pub target: f32,
+}
+
+impl Table {
+    /// Reads a file. Cells are parted by commas, or by semicolons or tabs where the first line has more of these. Unless
+    /// told, the first line is a header where one of its features is no number, and the last column is one of classes
+    /// where one of its cells is no number.
+    ///
+    /// Fails, naming line and column, on a cell that is empty or no finite number where one is needed, and on rows of
+    /// different lengths; on a table without features or with fewer than two rows; and on a single class.
+    pub fn read(path: &Path, header: Option<bool>, task: Option<Task>) -> Result<Self> {
+        let bad = |what: String| Error::Data(format!("{}: {what}", path.display()));
+        let bytes = bytes(path).map_err(|error| bad(format!("cannot read: {error}")))?;
+        let mut reader = csv::ReaderBuilder::new()
+            .has_headers(false)
+            .trim(csv::Trim::All)
+            .delimiter(delimiter(&bytes))
+            .from_reader(&bytes[..]);
+        let records =
+            reader.records().collect::<std::result::Result<Vec<_>, _>>().map_err(|error| bad(error.to_string()))?;
+        let (first, width) = match records.first() {
+            Some(first) if first.len() >= 2 => (first, first.len() - 1),
+            Some(_) => return Err(bad("one column only; give features and, as the last column, their target".into())),
+            None => return Err(bad("an empty table".into())),
+        };
+        let has_header = header.unwrap_or_else(|| first.iter().take(width).any(|cell| number(cell).is_none()));
+        let (names, rows) = records.split_at(usize::from(has_header));
+        if rows.len() < 2 {
+            return Err(bad(format!("{} rows; give two at least", rows.len())));
+        }
+        let named = |at: usize, without: String| names.first().map_or(without, |names| names[at].to_string());
+        let columns: Vec<String> = (0..width).map(|at| named(at, format!("x{}", at + 1))).collect();
+        let target = named(width, "y".into());
+
+        let place = |row: &csv::StringRecord, column: &str| {
+            format!("line {}, column `{column}`", row.position().map_or(0, csv::Position::line))
+        };
+        let mut features = Vec::with_capacity(rows.len() * width);
+        for row in rows {
+            for (cell, column) in row.iter().zip(&columns) {
+                let value = number(cell);
+                features.push(value.ok_or_else(|| bad(format!("{}: {}", place(row, column), no_number(cell))))?);
+            }
+        }
+        let cells = || rows.iter().map(|row| &row[width]);
+        let task = task.unwrap_or_else(|| match cells().all(|cell| cell.is_empty() || number(cell).is_some()) {
+            true => Task::Regression,
+            false => Task::Classes,
+        });
+        let wrong = |row: &csv::StringRecord, cell: &str| bad(format!("{}: {}", place(row, &target), no_number(cell)));
+        let targets = match task {
+            Task::Regression => {
+                let value = |row: &csv::StringRecord| number(&row[width]).ok_or_else(|| wrong(row, &row[width]));
+                Targets::Numbers(rows.iter().map(value).collect::<Result<_>>()?)
+            }
+            Task::Classes => match rows.iter().find(|row| row[width].is_empty()) {
+                Some(row) => return Err(wrong(row, "")),
+                None => classes(cells()),
+            },
+        };
+        if let Targets::Classes { names, .. } = &targets
+            && names.len() == 1
+        {
+            return Err(bad(format!("every row is of the class `{}`; there is nothing to tell apart", names[0])));
+        }
+        let name = path.file_name().unwrap_or_default().to_string_lossy();
+        let name = name.split('.').next().unwrap_or_default().to_string();
+        Ok(Self { columns, target, features, targets, name })
+    }
+
+    /// The features of a row.
+    pub fn row(&self, index: usize) -> &[f32] {
+        let width = self.columns.len();
+        &self.features[index * width..][..width]
+    }
+
+    /// Some of the rows, in this order.
+    pub fn subset(&self, rows: &[usize]) -> Self {
+        let targets = match &self.targets {
+            Targets::Numbers(values) => Targets::Numbers(rows.iter().map(|&row| values[row]).collect()),
+            Targets::Classes { labels, names } => {
+                Targets::Classes { labels: rows.iter().map(|&row| labels[row]).collect(), names: names.clone() }
+            }
+        };
+        let features = rows.iter().flat_map(|&row| self.row(row)).copied().collect();
+        Self { features, targets, columns: self.columns.clone(), target: self.target.clone(), name: self.name.clone() }
+    }
+}
+
+impl Dataset for Table {
+    type Item = Row;
+
+    fn len(&self) -> usize {
+        match &self.targets {
+            Targets::Numbers(values) => values.len(),
+            Targets::Classes { labels, .. } => labels.len(),
+        }
+    }
+
+    fn item(&self, index: usize, _: &mut Random) -> Result<Row> {
+        let target = match &self.targets {
+            Targets::Numbers(values) => values[index],
+            Targets::Classes { labels, .. } => labels[index] as f32,
+        };
+        Ok(Row { features: self.row(index).to_vec(), target })
+    }
+
+    fn describe(&self, index: usize) -> String {
+        format!("row {} of {}", index + 1, self.name)
+    }
+}
+
+fn bytes(path: &Path) -> std::io::Result<Vec<u8>> {
+    let mut bytes = Vec::new();
+    BufReader::new(File::open(path)?).read_to_end(&mut bytes)?;
+    if !bytes.starts_with(b"\x1f\x8b") {
+        return Ok(bytes);
+    }
+    let mut plain = Vec::new();
+    MultiGzDecoder::new(&bytes[..]).read_to_end(&mut plain)?;
+    Ok(plain)
+}
+
+fn delimiter(bytes: &[u8]) -> u8 {
+    let line = bytes.split(|byte| *byte == b'\n').next().unwrap_or_default();
+    let count = |delimiter: u8| line.iter().filter(|byte| **byte == delimiter).count();
+    // Of several that are as frequent the last is the largest.
+    [b'\t', b';', b','].into_iter().max_by_key(|delimiter| count(*delimiter)).expect("there are three")
+}
+
+fn number(cell: &str) -> Option<f32> {
+    cell.parse().ok().filter(|value: &f32| value.is_finite())
+}
+
+fn no_number(cell: &str) -> String {
+    match cell {
+        "" => "an empty cell; fill it in, or leave the row out".into(),
+        cell => format!("`{cell}` is no number; leave the column out, or write it as numbers"),
+    }
+}
+
+fn classes<'a>(cells: impl Iterator<Item = &'a str> + Clone) -> Targets {
+    let mut names: Vec<&str> = cells.clone().collect();
+    names.sort_unstable();
+    names.dedup();
+    if let Some(mut numbers) = names.iter().map(|name| Some((number(name)?, *name))).collect::<Option<Vec<_>>>() {
+        numbers.sort_by(|a, b| a.0.total_cmp(&b.0));
+        names = numbers.into_iter().map(|(_, name)| name).collect();
+    }
+    let labels: BTreeMap<&str, u32> = names.iter().zip(0..).map(|(name, label)| (*name, label)).collect();
+    Targets::Classes {
+        labels: cells.map(|cell| labels[cell]).collect(),
+        names: names.into_iter().map(String::from).collect(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io::Write;
+
+    use flate2::Compression;
+    use flate2::write::GzEncoder;
+
+    use super::*;
+
+    fn read(text: &[u8], header: Option<bool>, task: Option<Task>) -> Result<Table> {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("flowers.csv.gz");
+        std::fs::write(&path, text).unwrap();
+        Table::read(&path, header, task)
+    }
+
+    #[test]
+    fn headers_and_tasks_are_told_by_the_cells() {
+        let text = "long,\"wide, in cm\",kind\n1,2.5,rose\r\n-3e1,4, lily\n5,6,rose\n";
+        let table = read(text.as_bytes(), None, None).unwrap();
+        assert_eq!((table.columns.join("|").as_str(), table.target.as_str()), ("long|wide, in cm", "kind"));
+        assert_eq!(
+            (table.name.as_str(), table.features.as_slice()),
+            ("flowers", &[1.0, 2.5, -30.0, 4.0, 5.0, 6.0][..])
+        );
+        let names = vec!["lily".to_string(), "rose".into()];
+        assert_eq!(table.targets, Targets::Classes { labels: vec![1, 0, 1], names });
+        assert_eq!(table.subset(&[2, 1]).item(0, &mut Random::new(0, 0)).unwrap().features, [5.0, 6.0]);
+
+        let plain = read(b"1;2;10\n3;4;9\n", None, None).unwrap();
+        assert_eq!((plain.columns.join("|").as_str(), plain.target.as_str()), ("x1|x2", "y"));
+        assert_eq!((plain.len(), plain.targets), (2, Targets::Numbers(vec![10.0, 9.0])));
+        let digits = read(b"1\t2\t10\n3\t4\t9\n", None, Some(Task::Classes)).unwrap();
+        assert_eq!(digits.targets, Targets::Classes { labels: vec![1, 0], names: vec!["9".into(), "10".into()] });
+        assert_eq!(read(b"1,2\n3,4\n5,6\n", Some(true), None).unwrap().columns, ["1"]);
+    }
+
+    #[test]
+    fn compressed_tables_are_the_same() {
+        let text = b"a,b\n1,2\n3,4\n";
+        let mut gzip = GzEncoder::new(Vec::new(), Compression::default());
+        gzip.write_all(text).unwrap();
+        let packed = gzip.finish().unwrap();
+        assert_eq!(read(&packed, None, None).unwrap(), read(text, None, None).unwrap());
+        assert!(read(&packed[..packed.len() - 6], None, None).unwrap_err().to_string().contains("cannot read"));
+    }
+
+    #[test]
+    fn what_is_wrong_is_named_by_line_and_column() {
+        let cases: [(&str, Option<Task>, &str); 9] = [
+            ("a,b,c\n1,2,3\n1,,3\n", None, "line 3, column `b`: an empty cell"),
+            ("a,b\n1,2\nred,3\n", None, "line 3, column `a`: `red` is no number"),
+            ("1,2\n1,nan\n", Some(Task::Regression), "line 2, column `y`: `nan` is no number"),
+            ("1,a\n2,\n", None, "line 2, column `y`: an empty cell"),
+            ("1,2\n3,4,5\n", None, "3 fields"),
+            ("1\n2\n", None, "one column only"),
+            ("a,b\n1,2\n", None, "1 rows"),
+            ("", None, "an empty table"),
+            ("1,red\n2,red\n", None, "every row is of the class `red`"),
+        ];
+        for (text, task, expected) in cases {
+            let error = read(text.as_bytes(), None, task).unwrap_err().to_string();
+            assert!(error.contains("flowers.csv.gz: ") && error.contains(expected), "{error}");
+        }
+        assert!(read(b"1,\xff\n2,3\n", None, None).is_err());
+    }
+}
