@@ -7,6 +7,8 @@ import { onDrop } from "./page/drop.js";
 import { element } from "./page/elements.js";
 import { type ModelEntry, roleOf, shippedModels } from "./page/models.js";
 import { announce, clearError, showError, showRunning } from "./page/notices.js";
+import { keepForLater, listedFiles } from "./page/offline.js";
+import { reloads } from "./page/service.js";
 import { parseEngine } from "./page/settings.js";
 import type { Host, Tab } from "./page/tab.js";
 import { makeTabs, showTab } from "./page/tabs.js";
@@ -127,9 +129,11 @@ function listen(): void {
 }
 
 async function begin(): Promise<void> {
+    if (await reloads()) return;
     engineSelect.value = choices.engine;
     setLanguage(choices.language ?? browsersLanguage());
     showTab(list, choices.tab);
+    easel.files = await listedFiles();
     let models: ModelEntry[] = [];
     let missing: unknown;
     try {
@@ -143,7 +147,10 @@ async function begin(): Promise<void> {
         models,
         engine: () => choices.engine,
         changed,
-        ran: () => showRunning(open()?.running),
+        ran() {
+            showRunning(open()?.running);
+            if (open()?.running?.milliseconds !== undefined) keepForLater(easel);
+        },
     };
     const own = (name: string) => (name === choices.tab ? query : new URLSearchParams());
     tabs = [new DigitsTab(host, own("digits")), new WalkTab(host, own("walk"))];
