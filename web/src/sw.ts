@@ -15,6 +15,10 @@ const folder = scope.registration.scope;
 const own = cacheName(folder, BUILD);
 const large = cacheName(folder, LARGE);
 
+/** How often it is looked whether there is one page only. */
+const LOOKS = 5;
+const MILLISECONDS_BETWEEN = 100;
+
 const ISOLATION = {
     "cross-origin-opener-policy": "same-origin",
     "cross-origin-embedder-policy": "require-corp",
@@ -25,7 +29,7 @@ scope.addEventListener("install", (event) => event.waitUntil(install()));
 scope.addEventListener("activate", (event) => event.waitUntil(activate()));
 
 scope.addEventListener("message", (event) => {
-    event.waitUntil(takeOver().then((taken) => event.ports[0]?.postMessage(taken)));
+    event.waitUntil(takeOver().catch(() => false).then((taken) => event.ports[0]?.postMessage(taken)));
 });
 
 scope.addEventListener("fetch", (event) => {
@@ -82,10 +86,16 @@ async function activate(): Promise<void> {
 
 /** Takes the place of an older build, unless another page than the one that asks would lose it. */
 async function takeOver(): Promise<boolean> {
-    const pages = await scope.clients.matchAll({ type: "window", includeUncontrolled: true });
-    const alone = pages.filter(({ url }) => url.startsWith(folder)).length <= 1;
-    if (alone) await scope.skipWaiting();
-    return alone;
+    for (let look = 0; look < LOOKS; look++) {
+        const pages = await scope.clients.matchAll({ type: "window", includeUncontrolled: true });
+        if (pages.filter(({ url }) => url.startsWith(folder)).length <= 1) {
+            await scope.skipWaiting();
+            return true;
+        }
+        // A page that is loaded anew is there twice for a moment.
+        await new Promise((resolve) => setTimeout(resolve, MILLISECONDS_BETWEEN));
+    }
+    return false;
 }
 
 async function answer(path: string, request: Request): Promise<Response> {

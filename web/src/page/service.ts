@@ -3,8 +3,11 @@
 /** In the session's storage: the page was loaded anew for the headers, and is not again. */
 const RELOADED = "easel: loaded anew";
 
-/** How long a first picture may wait for headers without which it only comes slower, in milliseconds. */
-const PATIENCE = 10_000;
+/**
+ * How long the page may wait, in milliseconds: for headers without which the first picture only comes slower, and for a
+ * newer build, which a browser that is busy with the old one puts off to the next time.
+ */
+const PATIENCE = { headers: 10_000, build: 2_000 };
 
 /**
  * Starts the service worker, before anything else is begun. Says whether the page is being loaded anew: with the headers
@@ -25,7 +28,7 @@ export async function reloads(): Promise<boolean> {
 async function headers(registering: Promise<unknown>): Promise<boolean> {
     try {
         if (sessionStorage.getItem(RELOADED) !== null) return false;
-        if (!(await soon(registering)) || !(await soon(navigator.serviceWorker.ready))) return false;
+        if (!(await soon(registering, PATIENCE.headers)) || !(await soon(navigator.serviceWorker.ready, PATIENCE.headers))) return false;
         sessionStorage.setItem(RELOADED, "");
         return true;
     } catch {
@@ -39,15 +42,15 @@ async function newer(): Promise<boolean> {
     const waiting = (await navigator.serviceWorker.getRegistration())?.waiting;
     if (!waiting) return false;
     const { port1, port2 } = new MessageChannel();
-    const taken = new Promise<boolean>((resolve) => (port1.onmessage = ({ data }) => resolve(data === true)));
-    const active = new Promise<boolean>((resolve) =>
-        navigator.serviceWorker.addEventListener("controllerchange", () => resolve(true), { once: true }),
-    );
+    const taken = new Promise<boolean>((resolve) => {
+        port1.onmessage = ({ data }) => data === false && resolve(false);
+        navigator.serviceWorker.addEventListener("controllerchange", () => resolve(true), { once: true });
+    });
     waiting.postMessage(null, [port2]);
-    return (await soon(taken)) === true && (await soon(active)) === true;
+    return (await soon(taken, PATIENCE.build)) === true;
 }
 
 /** What a promise gives, undefined where that takes too long. */
-function soon<T>(promise: Promise<T>): Promise<T | undefined> {
-    return Promise.race([promise, new Promise<undefined>((resolve) => setTimeout(resolve, PATIENCE))]);
+function soon<T>(promise: Promise<T>, milliseconds: number): Promise<T | undefined> {
+    return Promise.race([promise, new Promise<undefined>((resolve) => setTimeout(resolve, milliseconds))]);
 }
