@@ -21,9 +21,11 @@ import type {
     TilesDone,
 } from "./protocol.js";
 import type { Directions } from "./directions.js";
+import { addressOf, type Files } from "./files.js";
 import type { ModelCard } from "./wasm/easel_wasm.js";
 
 export type { Directions } from "./directions.js";
+export type { Files, Listed } from "./files.js";
 export type {
     Counted,
     Drawing,
@@ -67,6 +69,13 @@ interface Waiting {
     onProgress: ((progress: never) => void) | undefined;
 }
 
+/** What calls on their way fail with when the GPU that they needed is gone. The next call starts anew. */
+export class GpuLost extends Error {
+    constructor() {
+        super("the GPU was lost; try again");
+    }
+}
+
 /** What a model is called where the caller has only one. */
 const ONLY = "model";
 
@@ -78,9 +87,13 @@ export class Easel {
     /** Told when the Worker failed: its models are gone, and calls on their way have been rejected. */
     onLost: () => void = () => {};
 
+    /** What is listed is checked when it was downloaded, and kept. To be set before the first call. */
+    files: Files = {};
+
     #worker: Worker | undefined;
     #waiting = new Map<number, Waiting>();
     #next = 0;
+    #gpusLost = 0;
 
     /** The card of a file of a kind that makes pictures. No engine is started for it. */
     inspect(file: Blob): Promise<ModelCard> {
@@ -93,6 +106,11 @@ export class Easel {
         const address = typeof source === "string" ? new URL(source, document.baseURI).href : source;
         const { kind = "generator", engine = "auto", as = ONLY, onProgress } = options;
         return this.#ask("load", { source: address, name, kind, engine, as }, onProgress);
+    }
+
+    /** Downloads a listed file for later. Says whether that, and all that was downloaded before, is kept. */
+    keep(path: string): Promise<boolean> {
+        return this.#ask("keep", addressOf(document.baseURI, path));
     }
 
     /** Draws the first `count` pictures of a seed (64 bits) into a grid. */
@@ -136,7 +154,7 @@ export class Easel {
 
     /** Ends the Worker; calls on their way fail. */
     close(): void {
-        this.#fail("the engine was closed");
+        this.#fail(new Error("the engine was closed"));
     }
 
     #ask<C extends Call>(
@@ -167,12 +185,18 @@ export class Easel {
         worker.addEventListener("message", ({ data }: MessageEvent<Reply>) => this.#answer(data));
         worker.addEventListener("error", (event) => {
             event.preventDefault();
-            this.#fail(event.message || "the engine cannot be started");
+            this.#fail(new Error(event.message || "the engine cannot be started"));
         });
+        worker.postMessage({ files: this.files, gpusLost: this.#gpusLost } satisfies Request);
         return worker;
     }
 
     #answer(reply: Reply): void {
+        if ("gpuLost" in reply) {
+            this.#gpusLost++;
+            this.#fail(new GpuLost());
+            return;
+        }
         const waiting = this.#waiting.get(reply.id);
         if (!waiting) return;
         if ("progress" in reply) {
@@ -185,11 +209,11 @@ export class Easel {
     }
 
     /** A Worker that failed is given up; the next call starts another, which has no model yet. */
-    #fail(reason: string): void {
+    #fail(reason: Error): void {
         this.#worker?.terminate();
         this.#worker = undefined;
         this.onLost();
-        for (const waiting of this.#waiting.values()) waiting.reject(new Error(reason));
+        for (const waiting of this.#waiting.values()) waiting.reject(reason);
         this.#waiting.clear();
     }
 }

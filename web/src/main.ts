@@ -7,7 +7,9 @@ import { onDrop } from "./page/drop.js";
 import { element } from "./page/elements.js";
 import { type ModelEntry, roleOf, shippedModels } from "./page/models.js";
 import { announce, clearError, showError, showRunning } from "./page/notices.js";
+import { keepForLater, listedFiles } from "./page/offline.js";
 import { isModel } from "./page/photo.js";
+import { reloads } from "./page/service.js";
 import { parseEngine } from "./page/settings.js";
 import { StylizeTab } from "./page/stylize.js";
 import type { Host, Tab } from "./page/tab.js";
@@ -138,9 +140,11 @@ function listen(): void {
 }
 
 async function begin(): Promise<void> {
+    if (await reloads()) return;
     engineSelect.value = choices.engine;
     setLanguage(choices.language ?? browsersLanguage());
     showTab(list, choices.tab);
+    easel.files = await listedFiles();
     let models: ModelEntry[] = [];
     let missing: unknown;
     try {
@@ -154,7 +158,10 @@ async function begin(): Promise<void> {
         models,
         engine: () => choices.engine,
         changed,
-        ran: () => showRunning(open()?.running),
+        ran() {
+            showRunning(open()?.running);
+            if (open()?.running?.milliseconds !== undefined) keepForLater(easel);
+        },
     };
     const own = (name: string) => (name === choices.tab ? query : new URLSearchParams());
     tabs = [new StylizeTab(host, own("stylize")), new DigitsTab(host, own("digits")), new WalkTab(host, own("walk"))];

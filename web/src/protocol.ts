@@ -1,6 +1,8 @@
 /** What the page and its Worker say to each other. */
 
 import type { Directions } from "./directions.js";
+import type { Loading } from "./download.js";
+import type { Files } from "./files.js";
 import type { ModelCard, SampleOptions, StylizeOptions } from "./wasm/easel_wasm.js";
 
 /** The kinds of model that make pictures. */
@@ -19,12 +21,9 @@ export interface EngineInUse {
 }
 
 /** How far a download is. */
-export interface Progress {
+export interface Progress extends Loading {
     /** What is downloaded. */
     what: "model" | "engine";
-    loaded: number;
-    /** Undefined where the server does not say. */
-    total: number | undefined;
 }
 
 /** What a call is about: the model that was loaded as this. */
@@ -136,6 +135,8 @@ export interface NormalsRequest {
 export interface Calls {
     inspect: (file: Blob) => ModelCard;
     load: (request: LoadRequest) => Loaded;
+    /** Downloads the file at an address for later. Says whether that, and all that was downloaded before, is kept. */
+    keep: (address: string) => boolean;
     draw: (request: DrawRequest) => Drawing;
     sample: (request: SampleRequest & About) => Sampled;
     stylize: (request: StylizeRequest & About) => Stylized;
@@ -157,13 +158,15 @@ export interface Tellings extends Record<Call, unknown> {
 
 export type Telling = Progress | SampleStep | TilesDone | Counted;
 
-/** Page to Worker: a call, or the wish that one be ended. */
+/** Page to Worker: what it begins with, a call, or the wish that one be ended. */
 export type Request =
+    | { files: Files; gpusLost: number }
     | { [C in Call]: { id: number; call: C; argument: Parameters<Calls[C]>[0] } }[Call]
     | { id: number; end: true };
 
-/** Worker to page. */
+/** Worker to page: an answer, or that the GPU is gone and the Worker's models with it. */
 export type Reply =
+    | { gpuLost: true }
     | { id: number; progress: Telling }
     | { id: number; value: ReturnType<Calls[Call]> }
     | { id: number; error: string };

@@ -2,7 +2,11 @@
 
 import { download } from "./download.js";
 import { type Directions, MeanJacobian, type PictureSize, trials } from "./directions.js";
-import { candidates, type Engine, start } from "./engines.js";
+import { giveUpGpu, gpuLost, gpuSettled } from "./engines.js";
+import { allKept, know } from "./kept.js";
+import { BYTES_OF_STYLIZED_PIXEL, budget, bytesOfPicture, LARGEST_MODEL, limit, size, tilePixels } from "./memory.js";
+import { open } from "./opening.js";
+import { sentence } from "./probe.js";
 import type {
     About,
     Call,
@@ -32,6 +36,12 @@ interface Caller {
     /** Ends the call where the caller no longer wants it. */
     signal: AbortSignal;
 }
+
+/** In GB; not all browsers tell. */
+const { deviceMemory } = navigator as { deviceMemory?: number };
+
+/** A GPU that was lost once may be fine again. */
+const MOST_GPUS_LOST = 1;
 
 /** The time between two pictures of a denoising that the eye can tell apart. */
 const MILLISECONDS_A_STEP = 30;
@@ -92,60 +102,26 @@ async function load(request: LoadRequest, caller: Caller): Promise<Loaded> {
 async function loadInto(here: Place, request: LoadRequest, { tell }: Caller): Promise<Loaded> {
     const bytes =
         typeof request.source === "string"
-            ? await download(request.source, (loaded, total) => tell({ what: "model", loaded, total }))
+            ? await download(request.source, (loading) => tell({ what: "model", ...loading }))
             : await read(request.source);
     const card = readCard(bytes, request.kind);
 
     const endEngine = await engines.take();
     try {
-        return await openInto(here, request, bytes, card, tell);
+        const { model, engine } = await open(bytes, card, request.engine, tell);
+        // A session that cannot be given back is lost with the Worker; the new one works all the same.
+        await here.model?.release().catch(() => {});
+        here.model = model;
+        return { card, bytes: bytes.length, engine };
     } finally {
         endEngine();
     }
 }
 
-async function openInto(
-    here: Place,
-    request: LoadRequest,
-    bytes: Uint8Array,
-    card: ModelCard,
-    tell: Caller["tell"],
-): Promise<Loaded> {
-    const passedOver: string[] = [];
-    for (const kind of candidates(request.engine)) {
-        try {
-            const { engine, opened } = await open(kind, request.engine !== "auto", bytes, tell);
-            // A session that cannot be given back is lost with the Worker; the new one works all the same.
-            await here.model?.release().catch(() => {});
-            here.model = opened;
-            return { card, bytes: bytes.length, engine: { kind, name: engine.name, passedOver } };
-        } catch (error) {
-            passedOver.push(sentence(error));
-        }
-    }
-    // Where several were tried, the last is the one that every browser has.
-    throw new Error(passedOver.at(-1));
-}
-
-/** Starts the engine, opens the model and runs it once: what cannot run is found here, and the first run is slow. */
-async function open(
-    kind: Engine["kind"],
-    chosen: boolean,
-    bytes: Uint8Array,
-    tell: Caller["tell"],
-): Promise<{ engine: Engine; opened: Model }> {
-    const engine = await start(kind, chosen, (loaded, total) => tell({ what: "engine", loaded, total }));
-    const opened = await Model.load(bytes, engine);
-    try {
-        await opened.check();
-    } catch (error) {
-        await opened.release();
-        throw error;
-    }
-    return { engine, opened };
-}
-
 async function read(file: Blob): Promise<Uint8Array> {
+    if (file.size > LARGEST_MODEL) {
+        throw new Error(`has ${size(file.size)}, and this page opens files of ${size(LARGEST_MODEL)} at most`);
+    }
     try {
         return new Uint8Array(await file.arrayBuffer());
     } catch {
@@ -161,6 +137,7 @@ async function inspect(file: Blob): Promise<ModelCard> {
 function draw(request: DrawRequest): Promise<Drawing> {
     return using(request, async (model) => {
         const { seed, count } = request;
+        enough(model.card, count);
         const start = performance.now();
         const pictures = await model.generate(seed, 0, count);
         try {
@@ -178,6 +155,7 @@ function sample({ labels, seed, count, as, ...options }: SampleRequest & About, 
     const odd = [...labels, count].find((number) => !Number.isInteger(number) || number < 0);
     if (odd !== undefined) throw new Error(`${odd} is no label and no count of pictures; give whole numbers`);
     return using({ as }, async (model, pause) => {
+        enough(model.card, labels.length * count);
         let told = -Infinity;
         const onStep = async (step: Step) => {
             const now = performance.now();
@@ -199,13 +177,15 @@ function sample({ labels, seed, count, as, ...options }: SampleRequest & About, 
 
 function stylize({ as, rgba, width, height, ...options }: StylizeRequest & About, caller: Caller): Promise<Stylized> {
     return using({ as }, async (model, pause) => {
+        limit("pixels", width * height, BYTES_OF_STYLIZED_PIXEL, budget(deviceMemory));
         const start = performance.now();
         const onTile = async (done: number, of: number) => {
             caller.tell({ what: "tiles", done, of });
             await pause();
         };
         const { signal } = caller;
-        const stylized = await model.stylize(rgba, width, height, { ...options, onTile, signal });
+        const mostPixels = options.mostPixels ?? tilePixels(deviceMemory);
+        const stylized = await model.stylize(rgba, width, height, { ...options, mostPixels, onTile, signal });
         const { data } = stylized;
         stylized.free();
         return { width, height, rgba: data, milliseconds: performance.now() - start };
@@ -235,6 +215,12 @@ function toRgba(values: Float32Array, { channels, height, width }: PictureSize):
         }
     }
     return rgba;
+}
+
+/** Throws where so many pictures of a model don't fit into the tab. */
+function enough(card: ModelCard, count: number): void {
+    const { channels, width, height } = pictureSize(card);
+    limit("pictures", count, bytesOfPicture(channels, width, height), budget(deviceMemory));
 }
 
 function pictureSize({ picture: { channels, size } }: ModelCard): PictureSize {
@@ -305,6 +291,10 @@ const calls: { [C in Call]: (argument: never, caller: Caller) => ReturnType<Call
             throw new Error(`${request.name}: ${sentence(error)}`);
         }
     },
+    keep: async (address: string) => {
+        await download(address, () => {});
+        return allKept();
+    },
     draw,
     sample,
     stylize,
@@ -314,15 +304,16 @@ const calls: { [C in Call]: (argument: never, caller: Caller) => ReturnType<Call
     normals: ({ seed, stream, count }: NormalsRequest) => normals(seed, stream, count),
 };
 
-/** An error in one line. */
-function sentence(error: unknown): string {
-    const text = error instanceof Error ? error.message : String(error);
-    return text.split("\n", 1)[0] || "failed without a word";
-}
-
 const enders = new Map<number, AbortController>();
 
+void gpuLost.then(() => scope.postMessage({ gpuLost: true } satisfies Reply));
+
 scope.addEventListener("message", ({ data: request }: MessageEvent<Request>) => {
+    if ("files" in request) {
+        know(request.files);
+        if (request.gpusLost > MOST_GPUS_LOST) giveUpGpu(`the GPU was lost ${request.gpusLost} times`);
+        return;
+    }
     const { id } = request;
     if ("end" in request) {
         enders.get(id)?.abort();
@@ -342,6 +333,7 @@ scope.addEventListener("message", ({ data: request }: MessageEvent<Request>) => 
             const value = await calls[request.call](request.argument as never, { tell, signal: ender.signal });
             reply({ id, value }, value);
         } catch (error) {
+            if (!ender.signal.aborted) await gpuSettled();
             reply({ id, error: sentence(error) }, undefined);
         } finally {
             enders.delete(id);

@@ -1,6 +1,7 @@
 // What the tests share: the page served, a browser, and the reference.
 
 import assert from "node:assert/strict";
+import { createHash } from "node:crypto";
 import { existsSync } from "node:fs";
 import { mkdir, mkdtemp, readFile, rm } from "node:fs/promises";
 import { createServer } from "node:http";
@@ -17,12 +18,14 @@ const TYPES = {
     ".mjs": "text/javascript",
     ".css": "text/css",
     ".svg": "image/svg+xml",
-    ".jpg": "image/jpeg",
     ".json": "application/json",
     ".wasm": "application/wasm",
+    ".webmanifest": "application/manifest+json",
+    ".png": "image/png",
+    ".jpg": "image/jpeg",
 };
 
-const dist = process.env.EASEL_DIST ?? fileURLToPath(new URL("../dist", import.meta.url));
+export const dist = process.env.EASEL_DIST ?? fileURLToPath(new URL("../dist", import.meta.url));
 
 function required(variable) {
     const value = process.env[variable];
@@ -56,19 +59,38 @@ export const INDEX = [
     { name: "scenes", file: "progan-scenes.onnx", title: "Scenes", bytes: 0, kind: "generator", latent: "normal" },
 ];
 
+const sha256 = (bytes) => createHash("sha256").update(bytes).digest("hex");
+
+/** The list of the built page's files with others in their place, and the service worker that goes with it. */
+async function listed(own) {
+    const list = JSON.parse(await readFile(join(dist, "files.json"), "utf8"));
+    for (const [path, body] of Object.entries(own)) {
+        if (body === null) delete list[path];
+        else list[path] = { bytes: Buffer.from(body).length, sha256: sha256(body) };
+    }
+    const files = JSON.stringify(list);
+    const worker = await readFile(join(dist, "sw.js"), "utf8");
+    return { "files.json": files, "sw.js": worker.replace(/(?<=^const BUILD = ")[^"]+/, sha256(files)) };
+}
+
 /**
  * Serves the built page with the models under test. `files` are served in place of the page's own, by path; `isolated`
  * says whether the headers that allow threads are sent, `policy` is another content security policy than the page's, or
- * null for none. Models come in pieces, as over a slow line.
+ * null for none. Models come in pieces, as over a slow line. What is in `damaged` is served by path too, and the page's
+ * list of files does not know it.
  */
-export async function serve({ files = {}, isolated = true, policy } = {}) {
-    const own = {
-        "models/index.json": JSON.stringify(INDEX),
-        "models/test.onnx": model,
-        "models/denoiser.onnx": denoiser,
-        "blank.html": '<!doctype html><link rel="icon" href="icon.svg">',
-        ...files,
+export async function serve({ files = {}, damaged = {}, isolated = true, policy, port = 0 } = {}) {
+    const build = async (files) => {
+        const own = {
+            "models/index.json": JSON.stringify(INDEX),
+            "models/test.onnx": model,
+            "models/denoiser.onnx": denoiser,
+            "blank.html": '<!doctype html><link rel="icon" href="icon.svg">',
+            ...files,
+        };
+        return { ...own, ...(await listed(own)), ...damaged };
     };
+    let own = await build(files);
     // As a header, the page's policy holds for its Workers too.
     const html = await readFile(join(dist, "index.html"), "utf8");
     if (policy === undefined) policy = /http-equiv="Content-Security-Policy" content="([^"]+)"/.exec(html)[1];
@@ -100,8 +122,12 @@ export async function serve({ files = {}, isolated = true, policy } = {}) {
         }
         response.end();
     });
-    await new Promise((resolve) => server.listen(0, "127.0.0.1", resolve));
+    await new Promise((resolve) => server.listen(port, "127.0.0.1", resolve));
     return {
+        /** Serves another build from now on, with these files in place of the page's own. */
+        async rebuild(files) {
+            own = await build(files);
+        },
         origin: `http://127.0.0.1:${server.address().port}`,
         close() {
             server.closeAllConnections();
@@ -110,8 +136,11 @@ export async function serve({ files = {}, isolated = true, policy } = {}) {
     };
 }
 
-/** A browser with a profile of its own. Requests to other hosts go to `proxy`, where one is given; `args` are further ones. */
-export async function launch({ proxy, args = [] } = {}) {
+/**
+ * A browser with a profile of its own. Requests to other hosts go to `proxy`, where one is given; `args` are
+ * Chromium's beside the usual ones, `options` Playwright's.
+ */
+export async function launch({ proxy, args = [], ...options } = {}) {
     const executablePath = process.env.CHROME ?? "/usr/bin/chromium";
     assert.ok(existsSync(executablePath), `${executablePath}: no browser; apt-get install chromium, or set CHROME`);
     const profile = await mkdtemp(join(tmpdir(), "easel-browser-"));
@@ -120,6 +149,9 @@ export async function launch({ proxy, args = [] } = {}) {
         headless: true,
         acceptDownloads: true,
         viewport: { width: 1280, height: 900 },
+        // Most tests change what is served, or look at what is asked for.
+        serviceWorkers: "block",
+        ...options,
         args: [
             "--no-sandbox",
             "--disable-quic",
@@ -141,6 +173,16 @@ export async function launch({ proxy, args = [] } = {}) {
             await rm(profile, { recursive: true, force: true, maxRetries: 5 });
         },
     };
+}
+
+/** Empties the page's caches: what is opened next is downloaded. */
+export async function forget(context, origin) {
+    const page = await context.newPage();
+    await page.goto(`${origin}/blank.html`);
+    await page.evaluate(async () => {
+        for (const name of await caches.keys()) await caches.delete(name);
+    });
+    await page.close();
 }
 
 /** Opens a page; what it logs as an error is collected in `errors`, the texts of its progress in `progress()`. */

@@ -4,7 +4,7 @@ import assert from "node:assert/strict";
 import { createServer } from "node:http";
 import { after, before, test } from "node:test";
 
-import { denoiser, drawn, dropFile, labelled, launch, model, open, screenshot, serve, sheet } from "./harness.mjs";
+import { denoiser, drawn, dropFile, forget, labelled, launch, model, open, screenshot, serve, sheet } from "./harness.mjs";
 
 let site, browser, proxy;
 const leaving = [];
@@ -42,7 +42,7 @@ test("loads the models of the open tab with progress and draws", async () => {
     browser.context.on("request", listen);
     const { page, errors, progress } = await open(browser.context, `${site.origin}/?${SHORT}`);
     const texts = await progress();
-    const parts = (name) => texts.filter((text) => new RegExp(`^${name}: [0-9.]+ [kM]B of [0-9.]+ [kM]B$`).test(text));
+    const parts = (name) => texts.filter((text) => new RegExp(`^${name}: [0-9.]+ [kM]B of [0-9.]+ [kM]B downloaded$`).test(text));
     assert.ok(new Set(parts("Model")).size >= 3, `the model's progress: ${texts}`);
     assert.ok(parts("Engine").length >= 1, `the engine's progress: ${texts}`);
 
@@ -59,6 +59,7 @@ test("loads the models of the open tab with progress and draws", async () => {
 });
 
 test("shows that it is loading", async () => {
+    await forget(browser.context, site.origin);
     const { page } = await open(browser.context, `${site.origin}/?${SHORT}`, { waitForPictures: false });
     const stage = page.locator("#digits-figure");
     await stage.getByText(/^Model: .* of /).waitFor();
@@ -248,6 +249,7 @@ test("no request leaves the origin", async () => {
     const requested = [];
     const listen = (request) => requested.push(request.url());
     browser.context.on("request", listen);
+    await forget(browser.context, site.origin);
     for (const engine of ["wasm", "webgpu"]) {
         const { page } = await open(browser.context, `${site.origin}/?tab=walk&engine=${engine}`);
         await page.close();

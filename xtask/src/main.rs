@@ -7,6 +7,7 @@ mod check;
 mod counting;
 mod demo;
 mod deny;
+mod files;
 mod house;
 mod npm;
 mod onnxruntime;

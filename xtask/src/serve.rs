@@ -173,6 +173,7 @@ fn media_type(path: &Path) -> &'static str {
         "css" => "text/css; charset=utf-8",
         "js" | "mjs" => "text/javascript; charset=utf-8",
         "json" | "map" => "application/json",
+        "webmanifest" => "application/manifest+json",
         "wasm" => "application/wasm",
         "svg" => "image/svg+xml",
         "png" => "image/png",
@@ -276,6 +277,7 @@ mod tests {
     fn media_types_are_those_that_browsers_ask_for() {
         assert_eq!(media_type(Path::new("a/ort.mjs")), "text/javascript; charset=utf-8");
         assert_eq!(media_type(Path::new("a.wasm")), "application/wasm");
+        assert_eq!(media_type(Path::new("manifest.webmanifest")), "application/manifest+json");
         assert_eq!(media_type(Path::new("gan.onnx")), "application/octet-stream");
         assert_eq!(media_type(Path::new("LICENSE")), "application/octet-stream");
     }

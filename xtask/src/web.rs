@@ -15,6 +15,8 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use walkdir::WalkDir;
 
+use crate::files::{self, hash, hex};
+
 const TARGET: &str = "wasm32-unknown-unknown";
 
 /// The builds of ONNX Runtime that the page chooses from: without WebGPU, with it, and with it for browsers whose
@@ -77,13 +79,15 @@ pub fn build(root: &Path) -> Result<PathBuf> {
             put_model(&dist, &bytes, card, &name, usize::MAX)?;
         }
     }
+    files::list(&dist)?;
     Ok(dist)
 }
 
 /// Puts a model on the built page under a name, in place of one that had it: the one that is loaded at the start.
 pub fn add_model(dist: &Path, model: &Path, name: &str) -> Result<()> {
     let (bytes, card) = read_model(model)?;
-    put_model(dist, &bytes, card, name, 0)
+    put_model(dist, &bytes, card, name, 0)?;
+    files::list(dist)
 }
 
 fn read_model(model: &Path) -> Result<(Vec<u8>, ModelCard)> {
@@ -107,7 +111,7 @@ fn put_model(dist: &Path, bytes: &[u8], card: ModelCard, name: &str, place: usiz
         latent: card.latent().ok().map(|latent| distribution(latent.distribution).into()),
         title: card.title,
         bytes: bytes.len() as u64,
-        sha256: hex(&Sha256::digest(bytes)),
+        sha256: hash(bytes),
         sample,
     };
     fs::write(folder.join(&entry.file), bytes)?;
@@ -166,7 +170,7 @@ fn wasm_target() -> Result<()> {
 fn compile(root: &Path) -> Result<PathBuf> {
     let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
     let output = Command::new(cargo)
-        .args(["build", "--release", "--package", "easel-wasm", "--target", TARGET])
+        .args(["build", "--profile", "wasm", "--package", "easel-wasm", "--target", TARGET])
         .arg("--message-format=json-render-diagnostics")
         .current_dir(root)
         .stderr(Stdio::inherit())
@@ -209,12 +213,12 @@ fn bindings(web: &Path, module: &Path) -> Result<()> {
 /// Checks the types, bundles the TypeScript and puts everything that the page fetches beside it.
 fn bundle(web: &Path, dist: &Path) -> Result<()> {
     let mut inputs = Inputs::default().folder(&web.join("src"))?.folder(&web.join("static"))?;
-    for file in ["package-lock.json", "tsconfig.json", "tsconfig.worker.json"] {
+    for file in ["package-lock.json", "tsconfig.json", "tsconfig.worker.json", "tsconfig.sw.json"] {
         inputs = inputs.file(&web.join(file))?;
     }
     inputs.once(&dist.join(".stamp"), || {
         eprintln!("web: types");
-        for project in ["tsconfig.json", "tsconfig.worker.json"] {
+        for project in ["tsconfig.json", "tsconfig.worker.json", "tsconfig.sw.json"] {
             run(Command::new("node")
                 .args(["node_modules/typescript/bin/tsc", "--noEmit", "--project", project])
                 .current_dir(web))?;
@@ -230,15 +234,22 @@ fn bundle(web: &Path, dist: &Path) -> Result<()> {
             .arg("--conditions=onnxruntime-web-use-extern-wasm")
             .arg(format!("--outdir={}", scripts.display()))
             .current_dir(web))?;
+        // Its scope is the folder that it lies in; not all browsers let it be a module.
+        run(Command::new("node")
+            .args(["node_modules/esbuild/bin/esbuild", "src/sw.ts", "--bundle", "--format=iife"])
+            .args(["--target=es2022", "--minify", "--log-level=warning"])
+            .arg(format!("--outfile={}", dist.join(files::BUNDLED_SERVICE_WORKER).display()))
+            .current_dir(web))?;
         copy(&web.join("src/wasm/easel_wasm_bg.wasm"), &scripts)?;
         for file in ORT_FILES {
             copy(&web.join("node_modules/onnxruntime-web/dist").join(file), &ort)?;
         }
         let fixed = web.join("static");
         for entry in WalkDir::new(&fixed) {
-            let path = entry?.into_path();
-            if path.is_file() {
-                copy(&path, &dist.join(path.strip_prefix(&fixed)?.parent().context("a file lies in a folder")?))?;
+            let entry = entry?;
+            let folder = entry.path().strip_prefix(&fixed)?.parent();
+            if let (true, Some(folder)) = (entry.file_type().is_file(), folder) {
+                copy(entry.path(), &dist.join(folder))?;
             }
         }
         Ok(())
@@ -273,10 +284,6 @@ pub fn run(command: &mut Command) -> Result<()> {
     let arguments: Vec<_> = command.get_args().map(|argument| argument.to_string_lossy()).collect();
     ensure!(status.success(), "{program} {}: {status}", arguments.join(" "));
     Ok(())
-}
-
-fn hex(bytes: &[u8]) -> String {
-    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
 /// What a step reads.

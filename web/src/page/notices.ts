@@ -1,6 +1,6 @@
 /** What the page tells the user in one place for all tabs: errors, the engine, and the same for screen readers. */
 
-import type { EngineInUse } from "../easel.js";
+import { type EngineInUse, GpuLost } from "../easel.js";
 import { element } from "./elements.js";
 import { language, words } from "./words.js";
 
@@ -22,6 +22,7 @@ export function showError(reason: unknown, owner?: string): void {
     blamed = owner;
     // The notice is shown first: what appears with its text already in it is not read out everywhere.
     notice.hidden = false;
+    if (reason instanceof GpuLost) reason = new Problem(words().gpuLost);
     error.lang = reason instanceof Problem ? document.documentElement.lang : "en";
     error.textContent = reason instanceof Error ? reason.message : String(reason);
 }

@@ -54,9 +54,12 @@ export class Stage {
     progress(progress: Progress | undefined): void {
         this.#loading.hidden = progress === undefined;
         if (progress === undefined) return;
-        const { what, loaded, total } = progress;
+        const { what, loaded, total, kept } = progress;
         const says = words().progress;
-        if (total === undefined) {
+        if (kept) {
+            this.#bar.max = this.#bar.value = 1;
+            this.#text.textContent = says[what](says.kept(fileSize(loaded)));
+        } else if (total === undefined) {
             this.#bar.removeAttribute("value");
             this.#text.textContent = says[what](fileSize(loaded));
         } else if (loaded < total) {

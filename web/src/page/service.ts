@@ -1,0 +1,56 @@
+/** The page's side of its service worker. */
+
+/** In the session's storage: the page was loaded anew for the headers, and is not again. */
+const RELOADED = "easel: loaded anew";
+
+/**
+ * How long the page may wait, in milliseconds: for headers without which the first picture only comes slower, and for a
+ * newer build, which a browser that is busy with the old one puts off to the next time.
+ */
+const PATIENCE = { headers: 10_000, build: 2_000 };
+
+/**
+ * Starts the service worker, before anything else is begun. Says whether the page is being loaded anew: with the headers
+ * that allow threads, where the server sends none, or in a newer build.
+ */
+export async function reloads(): Promise<boolean> {
+    if (!("serviceWorker" in navigator)) return false;
+    // Browsers refuse it in some private windows; the page works without.
+    const registering = navigator.serviceWorker
+        .register("sw.js", { updateViaCache: "none" })
+        .catch(() => undefined);
+    const wanted = (!crossOriginIsolated && (await headers(registering))) || (await newer());
+    if (wanted) location.reload();
+    return wanted;
+}
+
+/** Whether the next time the service worker sends the headers. */
+async function headers(registering: Promise<unknown>): Promise<boolean> {
+    try {
+        if (sessionStorage.getItem(RELOADED) !== null) return false;
+        if (!(await soon(registering, PATIENCE.headers)) || !(await soon(navigator.serviceWorker.ready, PATIENCE.headers))) return false;
+        sessionStorage.setItem(RELOADED, "");
+        return true;
+    } catch {
+        // Without a storage nothing would tell that it has been tried.
+        return false;
+    }
+}
+
+/** Whether a newer build, which was fetched during an earlier visit, has taken over. */
+async function newer(): Promise<boolean> {
+    const waiting = (await navigator.serviceWorker.getRegistration())?.waiting;
+    if (!waiting) return false;
+    const { port1, port2 } = new MessageChannel();
+    const taken = new Promise<boolean>((resolve) => {
+        port1.onmessage = ({ data }) => data === false && resolve(false);
+        navigator.serviceWorker.addEventListener("controllerchange", () => resolve(true), { once: true });
+    });
+    waiting.postMessage(null, [port2]);
+    return (await soon(taken, PATIENCE.build)) === true;
+}
+
+/** What a promise gives, undefined where that takes too long. */
+function soon<T>(promise: Promise<T>, milliseconds: number): Promise<T | undefined> {
+    return Promise.race([promise, new Promise<undefined>((resolve) => setTimeout(resolve, milliseconds))]);
+}

@@ -1,0 +1,114 @@
+// Without a connection, without the server's help with headers, and from one build to the next.
+
+import assert from "node:assert/strict";
+import { readFile } from "node:fs/promises";
+import { join } from "node:path";
+import { test } from "node:test";
+
+import { dist, drawn, launch, open, screenshot, serve } from "./harness.mjs";
+
+/** A denoising that is over soon. */
+const SHORT = "?tab=digits&class=1&n=1&steps=3&engine=wasm";
+/** The page itself says that it can do without a connection. */
+const READY = "From now on this page works without a connection too.";
+
+async function visit(options, work) {
+    const site = await serve(options);
+    const browser = await launch({ serviceWorkers: "allow" });
+    try {
+        await work(browser.context, site);
+    } finally {
+        await browser.close();
+        await site.close();
+    }
+}
+
+test("after the first visit everything works without the server", () =>
+    visit({}, async (context, site) => {
+        const { page, errors, progress } = await open(context, `${site.origin}/${SHORT}`);
+        assert.ok((await progress()).every((text) => !text.includes("kept from before")), "a first visit has nothing kept");
+        await page.getByText(READY).waitFor();
+        await screenshot(page, "offline-ready");
+        assert.deepEqual(errors, []);
+        await site.close();
+
+        await page.reload();
+        await drawn(page);
+        const texts = await page.evaluate(() => window.progressTexts);
+        assert.ok(texts.includes("Model: 4.5 MB, kept from before"), `the model's progress: ${texts}`);
+        assert.ok(texts.includes("Engine: 14.2 MB, kept from before"), `the engine's progress: ${texts}`);
+        assert.ok(texts.every((text) => !text.includes("downloaded")), `something was downloaded: ${texts}`);
+
+        // A link in another tab, and a model that was never opened.
+        const other = await open(context, `${site.origin}/?tab=walk&seeds=7,8&at=1&engine=wasm&lang=zh`);
+        assert.equal(await other.page.getByLabel("位置").getAttribute("aria-valuetext"), "在种子 8 处");
+        const said = await other.progress();
+        assert.ok(said.includes("模型：0.4 MB，此前已保存"), `its progress: ${said}`);
+        assert.match(await other.page.locator("#engine-name").textContent(), /^WASM, [0-9]+ threads$/);
+    }));
+
+test("threads where the server does not send the headers for them", () =>
+    visit({ isolated: false }, async (context, site) => {
+        const { page, errors } = await open(context, `${site.origin}/${SHORT}`);
+        assert.ok(await page.evaluate(() => crossOriginIsolated));
+        assert.match(await page.locator("#engine-name").textContent(), /^WASM, [0-9]+ threads$/);
+        assert.equal(await page.evaluate(() => performance.getEntriesByType("navigation")[0].type), "reload");
+        assert.deepEqual(errors, []);
+        // Once is enough for all visits.
+        const again = await open(context, `${site.origin}/${SHORT}`);
+        assert.equal(await again.page.evaluate(() => performance.getEntriesByType("navigation")[0].type), "navigate");
+        assert.ok(await again.page.evaluate(() => crossOriginIsolated));
+    }));
+
+test("a page that cannot have the headers is loaded anew once at most", () =>
+    visit({ isolated: false }, async (context, site) => {
+        const page = await context.newPage();
+        let loads = 0;
+        page.on("load", () => loads++);
+        await page.addInitScript(() => Object.defineProperty(window, "crossOriginIsolated", { value: false }));
+        await page.goto(`${site.origin}/${SHORT}`);
+        await page.waitForFunction(() => sessionStorage.length === 1);
+        await drawn(page);
+        assert.equal(loads, 2);
+    }));
+
+test("a new build is taken up as a whole", () =>
+    visit({}, async (context, site) => {
+        const { page } = await open(context, `${site.origin}/${SHORT}`);
+        await page.getByText(READY).waitFor();
+        const kept = () => page.evaluate(async () => (await (await caches.open((await caches.keys()).find((name) => name.endsWith("large")))).keys()).length);
+        const before = await kept();
+
+        const html = await readFile(join(dist, "index.html"), "utf8");
+        const files = { "index.html": html.replace("<h1>Easel</h1>", "<h1>Easel 2</h1>"), "models/wave.onnx": null };
+        await site.rebuild(files);
+        const waiting = () => page.evaluate(async () => Boolean((await navigator.serviceWorker.getRegistration()).waiting));
+        await page.evaluate(async () => (await navigator.serviceWorker.getRegistration()).update());
+        while (!(await waiting())) await page.waitForTimeout(50);
+        assert.equal(await page.locator("h1").textContent(), "Easel");
+
+        // With another page of the old build open it waits; what is opened is of the old build too.
+        const other = await open(context, `${site.origin}/${SHORT}`);
+        assert.equal(await other.page.locator("h1").textContent(), "Easel");
+        assert.ok(await waiting());
+        await other.page.goto("about:blank");
+
+        await page.reload();
+        await page.getByRole("heading", { name: "Easel 2" }).waitFor();
+        await drawn(page);
+        assert.ok(!(await waiting()));
+        const names = await page.evaluate(() => caches.keys());
+        assert.equal(names.length, 2, `caches: ${names}`);
+        assert.equal(await kept(), before - 1, "a model that is no longer there is dropped");
+    }));
+
+test("can be installed", () =>
+    visit({}, async (context, site) => {
+        const { page } = await open(context, `${site.origin}/${SHORT}`);
+        await page.getByText(READY).waitFor();
+        const devtools = await context.newCDPSession(page);
+        const { errors, url } = await devtools.send("Page.getAppManifest");
+        assert.deepEqual([errors, url], [[], `${site.origin}/manifest.webmanifest`]);
+        const { installabilityErrors } = await devtools.send("Page.getInstallabilityErrors");
+        assert.deepEqual(installabilityErrors, []);
+    }));
