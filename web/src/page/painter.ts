@@ -89,7 +89,7 @@ export class Painter {
         this.#host.ran();
     }
 
-    /** Has the style that is held paint a picture, and puts the result on its plate. Says whether it was not given up. */
+    /** Has the style that is held paint a picture, onto its plate. Says whether it was not given up. */
     async paint(job: Job, wanted: readonly Wanted[]): Promise<boolean> {
         const ender = new AbortController();
         const { plate, source, keepColor } = job;

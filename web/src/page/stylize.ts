@@ -199,8 +199,10 @@ export class StylizeTab implements Tab {
             this.#stage.busy(true);
             // What the engine is, and so the usual size, is known when there is a model.
             if (!held || plate.size !== this.#size) continue;
-            if (!(await this.#painter.paint({ plate, source: missing, keepColor }, this.#styles.wanted))) return undefined;
-            if (missing instanceof File) this.#styles.picture(missing, plate.mixed([{ source: missing, weight: 1 }], 1, keepColor));
+            const done = await this.#painter.paint({ plate, source: missing, keepColor }, this.#styles.wanted);
+            if (!done) return undefined;
+            const alone = [{ source: missing, weight: 1 }];
+            if (missing instanceof File) this.#styles.picture(missing, plate.mixed(alone, 1, keepColor));
         }
     }
 
