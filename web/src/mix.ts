@@ -7,7 +7,7 @@ export interface Layer {
     weight: number;
 }
 
-/** The mean of the layers' sRGB values by their weights, to the nearest byte. A layer that is the whole stays as it is. */
+/** The mean of the layers' sRGB values by weight, to the nearest byte. A layer that is the whole stays as it is. */
 export function mix(layers: readonly Layer[]): Uint8ClampedArray<ArrayBuffer> {
     const seen = layers.filter(({ weight }) => weight > 0);
     if (seen.length === 1) return seen[0]!.rgba.slice();

@@ -84,10 +84,10 @@ const PICTURE = png(80, 60, (x, y) => [3 * x, 4 * y, x < 40 ? 200 : 20, 255]);
 
 /** Waits until a picture of this name is painted. */
 async function painted(page, name) {
-    await page.waitForFunction(
-        (name) => document.getElementById("stylize-sheet").ariaLabel.startsWith(name) && !document.getElementById("stylize-download").disabled,
-        name,
-    );
+    await page.waitForFunction((name) => {
+        const [sheet, download] = ["sheet", "download"].map((id) => document.getElementById(`stylize-${id}`));
+        return sheet.ariaLabel.startsWith(name) && !download.disabled;
+    }, name);
     await drawn(page);
 }
 
@@ -125,7 +125,10 @@ test("the pixels are the engine's, and strength mixes them with the picture's", 
     await strength(page).fill("100");
     await page.getByLabel("Keep the picture’s colours").check();
     const kept = await computed(page, before, "wave", { keepColor: true });
-    await page.waitForFunction((red) => document.getElementById("stylize-sheet").getContext("2d").getImageData(0, 0, 1, 1).data[0] === red, kept.data[0]);
+    await page.waitForFunction((red) => {
+        const context = document.getElementById("stylize-sheet").getContext("2d");
+        return context.getImageData(0, 0, 1, 1).data[0] === red;
+    }, kept.data[0]);
     await drawn(page);
     assert.deepEqual(await result(page), kept);
     await page.getByText("-m wave.onnx --keep-color --max-size 256").waitFor();
@@ -196,7 +199,9 @@ test("several styles share a picture, and the address brings it back", async () 
     await drawn(page);
     assert.deepEqual(await result(page), mixed);
 
-    for (const style of ["The Great Wave", "The Scream"]) await page.getByRole("slider", { name: `Share of ${style}` }).fill("0");
+    for (const style of ["The Great Wave", "The Scream"]) {
+        await page.getByRole("slider", { name: `Share of ${style}` }).fill("0");
+    }
     await labelled(page, "stylize-sheet", "Sea");
     assert.deepEqual(await result(page), before);
     await page.getByLabel("Blend several").uncheck();
@@ -211,7 +216,8 @@ test("a mean of bytes", async () => {
     const { mix } = await import(`data:text/javascript,${encodeURIComponent(code)}`);
     const layer = (weight, ...rgba) => ({ rgba: Uint8ClampedArray.from(rgba), weight });
     assert.deepEqual([...mix([layer(0.2, 255, 0, 10, 255), layer(0.8, 0, 255, 20, 255)])], [51, 204, 18, 255]);
-    assert.deepEqual([...mix([layer(0.5, 1, 2, 3, 255), layer(0.25, 3, 2, 1, 255), layer(0.25, 8, 9, 0, 255)])], [3, 4, 2, 255]);
+    const three = [layer(0.5, 1, 2, 3, 255), layer(0.25, 3, 2, 1, 255), layer(0.25, 8, 9, 0, 255)];
+    assert.deepEqual([...mix(three)], [3, 4, 2, 255]);
     const whole = layer(1, 1, 2, 3, 4);
     const mixed = mix([layer(0, 9, 9, 9, 9), whole]);
     assert.deepEqual([...mixed], [1, 2, 3, 4]);
@@ -266,8 +272,10 @@ test("a picture is dropped, pasted or chosen, and the result saved", async () =>
 
     await page.evaluate((bytes) => {
         const transfer = new DataTransfer();
-        transfer.items.add(new File([Uint8Array.from(atob(bytes), (c) => c.charCodeAt(0))], "image.png", { type: "image/png" }));
-        document.body.dispatchEvent(new ClipboardEvent("paste", { clipboardData: transfer, bubbles: true, cancelable: true }));
+        const data = Uint8Array.from(atob(bytes), (c) => c.charCodeAt(0));
+        transfer.items.add(new File([data], "image.png", { type: "image/png" }));
+        const paste = { clipboardData: transfer, bubbles: true, cancelable: true };
+        document.body.dispatchEvent(new ClipboardEvent("paste", paste));
     }, png(40, 40, () => [10, 20, 30, 0]).toString("base64"));
     await painted(page, "image.png");
     assert.deepEqual([...(await original(page)).data.subarray(0, 4)], [255, 255, 255, 255], "what is transparent lies on white");
@@ -318,10 +326,11 @@ test("a camera's orientation is followed", async () => {
 test("what is no picture, or too large, gets a sentence, and the picture before stays", async () => {
     const { page } = await stylize();
     const before = await result(page);
+    const claiming = (...size) => png(1, 1, () => [0, 0, 0, 255], size);
     const bad = {
         "notes.txt": [Buffer.from("no picture at all"), "notes.txt: this is not a picture that the browser can read"],
-        "huge.png": [png(1, 1, () => [0, 0, 0, 255], [30_000, 30_000]), /^huge.png: 30000 × 30000 pixels are too many for a browser tab; /],
-        "long.png": [png(1, 1, () => [0, 0, 0, 255], [20_000, 10]), /^long.png: 20000 × 10 pixels are too many/],
+        "huge.png": [claiming(30_000, 30_000), /^huge.png: 30000 × 30000 pixels are too many for a browser tab; /],
+        "long.png": [claiming(20_000, 10), /^long.png: 20000 × 10 pixels are too many/],
         "empty.png": [Buffer.alloc(0), "empty.png: this is not a picture that the browser can read"],
         // The header is that of a picture.
         "cut.png": [PICTURE.subarray(0, 40), "cut.png: this is not a picture that the browser can read"],

@@ -31,7 +31,6 @@ export interface Job {
 
 export class Painter {
     readonly #host: Host;
-    readonly #stage: Stage;
     readonly #tell: (work: Work) => void;
     readonly #slot: Slot;
     readonly #models = new Map<Source, Loaded>();
@@ -41,7 +40,6 @@ export class Painter {
     /** `tell` is told how far the work is. */
     constructor(host: Host, stage: Stage, tell: (work: Work) => void) {
         this.#host = host;
-        this.#stage = stage;
         this.#tell = tell;
         this.#slot = new Slot(host.easel, "stylizer", stage, () => host.engine());
         this.#slot.onLoaded = (model) => {
@@ -91,13 +89,12 @@ export class Painter {
         this.#host.ran();
     }
 
-    /** Has the style that is held paint a picture, and puts the result on its plate. Says whether it was not given up. */
+    /** Has the style that is held paint a picture, onto its plate. Says whether it was not given up. */
     async paint(job: Job, wanted: readonly Wanted[]): Promise<boolean> {
         const ender = new AbortController();
         const { plate, source, keepColor } = job;
         let tiles: TilesDone | undefined;
         this.#doing = { job, ender };
-        this.#stage.busy(true);
         this.#tell({ state: "busy" });
         try {
             const { engine } = this.#slot.model!;

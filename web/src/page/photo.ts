@@ -66,7 +66,8 @@ export class Photo {
         const [width, height] = [side(this.#extent.width), side(this.#extent.height)];
         let bitmap: ImageBitmap;
         try {
-            bitmap = await createImageBitmap(this.#blob, { resizeWidth: width, resizeHeight: height, resizeQuality: "high" });
+            const resized = { resizeWidth: width, resizeHeight: height, resizeQuality: "high" } as const;
+            bitmap = await createImageBitmap(this.#blob, resized);
         } catch {
             throw new Problem(words().stylize.noPicture(this.file));
         }

@@ -80,9 +80,11 @@ export class StylizeForm {
 
     /** Shows how fast the live picture is, and how large. Undefined where there is none, or not yet. */
     live(speed: { perSecond: number; extent: Extent } | undefined): void {
-        const says = words().stylize;
-        const { perSecond, extent } = speed ?? {};
-        rate.textContent = extent ? says.rate(perSecond!.toLocaleString(language(), ONE_DIGIT), extent.width, extent.height) : "";
+        rate.textContent = "";
+        if (!speed) return;
+        const { width, height } = speed.extent;
+        const perSecond = speed.perSecond.toLocaleString(language(), ONE_DIGIT);
+        rate.textContent = words().stylize.rate(perSecond, width, height);
     }
 
     /** Says whether there is a result to save. */

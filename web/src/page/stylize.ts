@@ -194,10 +194,15 @@ export class StylizeTab implements Tab {
             const { keepColor } = this.#settings;
             const missing = this.#styles.wanted.find(({ source }) => !plate.has(source, keepColor))?.source;
             if (!missing) return plate;
+            const held = await this.#hold(missing);
+            // The slot has said that it is done.
+            this.#stage.busy(true);
             // What the engine is, and so the usual size, is known when there is a model.
-            if (!(await this.#hold(missing)) || plate.size !== this.#size) continue;
-            if (!(await this.#painter.paint({ plate, source: missing, keepColor }, this.#styles.wanted))) return undefined;
-            if (missing instanceof File) this.#styles.picture(missing, plate.mixed([{ source: missing, weight: 1 }], 1, keepColor));
+            if (!held || plate.size !== this.#size) continue;
+            const done = await this.#painter.paint({ plate, source: missing, keepColor }, this.#styles.wanted);
+            if (!done) return undefined;
+            const alone = [{ source: missing, weight: 1 }];
+            if (missing instanceof File) this.#styles.picture(missing, plate.mixed(alone, 1, keepColor));
         }
     }
 
