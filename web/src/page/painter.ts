@@ -11,8 +11,6 @@ import { titleOf, type Wanted } from "./styles.js";
 import type { Host } from "./tab.js";
 import { words } from "./words.js";
 
-/** Smaller tiles are faster without a GPU, and the work can be cancelled after each. */
-const MOST_PIXELS_ON_WASM = 640 * 512;
 /** Of the frames before, in the time that the badge shows: single frames vary. */
 const INERTIA = 0.9;
 
@@ -98,10 +96,9 @@ export class Painter {
         this.#tell({ state: "busy" });
         try {
             const { engine } = this.#slot.model!;
-            const most = engine.kind === "wasm" ? { mostPixels: MOST_PIXELS_ON_WASM } : {};
             const onTile = (told: TilesDone) => this.#tell({ state: "busy", tiles: (tiles = told) });
             const painted = await this.#host.easel.stylize(
-                { ...plate.pixels, ...most, keepColor },
+                { ...plate.pixels, keepColor },
                 { onTile, signal: ender.signal },
                 this.owner,
             );
