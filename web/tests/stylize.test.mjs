@@ -398,18 +398,20 @@ test("a style that cannot be had leaves the one before", async () => {
 
 test("large pictures are painted tile by tile, and can be cancelled", async () => {
     const { page, errors } = await stylize();
+    await dropFile(page, "large.png", png(2048, 1536, (x, y) => [x & 255, y & 255, 128, 255]));
+    await painted(page, "large.png, painted like The Great Wave");
     const small = await result(page);
-    await page.getByLabel("Longest side").selectOption("1024");
-    await page.getByText(/^[1-3] of 4 tiles$/).waitFor();
+    await page.getByLabel("Longest side").selectOption("2048");
+    await page.getByText(/^[01] of 2 tiles$/).waitFor();
     assert.ok(await page.locator("#stylize").getByRole("progressbar").isVisible());
     await page.getByRole("button", { name: "Cancel" }).click();
-    await page.locator("#stylize-steps").getByText(/^Cancelled after [1-3] of 4 tiles$/).waitFor();
+    await page.locator("#stylize-steps").getByText(/^Cancelled after [01] of 2 tiles$/).waitFor();
     assert.deepEqual(await result(page), small);
     await page.getByRole("button", { name: "Go on" }).click();
-    await page.waitForFunction(() => document.getElementById("stylize-sheet").width === 960);
+    await page.waitForFunction(() => document.getElementById("stylize-sheet").width === 2048);
     await drawn(page);
     assert.ok(await page.getByRole("button", { name: "Go on" }).isHidden());
-    assert.equal(await page.locator("#stylize-size-hint").textContent(), "960 × 640 pixels");
+    assert.equal(await page.locator("#stylize-size-hint").textContent(), "2048 × 1536 pixels");
     assert.deepEqual(errors, []);
     await page.close();
 });
