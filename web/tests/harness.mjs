@@ -206,6 +206,14 @@ export async function drawn(page) {
     assert.ok(await page.locator("#notice").isHidden(), await page.locator("#error").textContent());
 }
 
+/** Waits for an error and gives its line. */
+export async function errorLine(page) {
+    await page.locator("#error").waitFor({ state: "visible" });
+    const line = await page.locator("#error").textContent();
+    assert.ok(line.length < 400 && !line.includes("\n"), line);
+    return line;
+}
+
 /** Waits for a picture: the canvas's label says what it is. */
 export async function labelled(page, id, label) {
     await page.waitForFunction(([id, label]) => document.getElementById(id).ariaLabel === label, [id, label]);
