@@ -11,6 +11,7 @@ const en = {
     orDrop: "Or drop an .onnx file anywhere on this page.",
     dropHere: "Drop the model to load it",
     close: "Close",
+    retry: "Try again",
 
     engine: "Engine",
     engines: { auto: "Automatic", webgpu: "WebGPU", wasm: "WASM" } as Record<EngineChoice, string>,
@@ -139,6 +140,7 @@ const zh: Words = {
     orDrop: "也可以把 .onnx 文件拖到页面的任意位置。",
     dropHere: "松开即可载入模型",
     close: "关闭",
+    retry: "重试",
 
     engine: "引擎",
     engines: { auto: "自动", webgpu: "WebGPU", wasm: "WASM" },
