@@ -42,8 +42,9 @@ async function fetched(
 ): Promise<Uint8Array<ArrayBuffer>> {
     let response: Response;
     try {
-        // A listed file is kept here, so the browser need not, and a damaged one is not given out again.
-        response = await fetch(address, listed ? { cache: "no-store" } : {});
+        // A listed file is kept here, so that the browser need not, and a damaged one is not given out again.
+        const kept = listed !== undefined && self.caches !== undefined;
+        response = await fetch(address, { cache: kept ? "no-store" : "default" });
     } catch {
         throw new Error("cannot be fetched: no answer from the server; check the connection and try again");
     }

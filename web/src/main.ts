@@ -6,7 +6,7 @@ import { DigitsTab } from "./page/digits.js";
 import { onDrop } from "./page/drop.js";
 import { element } from "./page/elements.js";
 import { type ModelEntry, roleOf, shippedModels } from "./page/models.js";
-import { announce, clearError, showError, showRunning } from "./page/notices.js";
+import { announce, clearError, onRetry, showError, showRunning } from "./page/notices.js";
 import { keepForLater, listedFiles } from "./page/offline.js";
 import { isModel } from "./page/photo.js";
 import { reloads } from "./page/service.js";
@@ -136,6 +136,7 @@ function listen(): void {
         if (open()?.key?.(event.key)) event.preventDefault();
     });
     easel.onLost = () => tabs.forEach((tab) => tab.lose());
+    onRetry(() => void show());
     onLanguage(say);
 }
 

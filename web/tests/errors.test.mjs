@@ -3,7 +3,7 @@
 import assert from "node:assert/strict";
 import { after, before, test } from "node:test";
 
-import { denoiser, drawn, INDEX, labelled, launch, model, open, screenshot, serve, sheet } from "./harness.mjs";
+import { denoiser, drawn, errorLine, INDEX, labelled, launch, model, open, screenshot, serve, sheet } from "./harness.mjs";
 
 const PNG = Buffer.from(
     "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNk+M9QDwADhgGAWjR9awAAAABJRU5ErkJggg==",
@@ -66,13 +66,6 @@ after(async () => {
     await browser?.close();
     await site?.close();
 });
-
-async function errorLine(page) {
-    await page.locator("#error").waitFor({ state: "visible" });
-    const line = await page.locator("#error").textContent();
-    assert.ok(line.length < 400 && !line.includes("\n"), line);
-    return line;
-}
 
 for (const [file, [, expected]] of Object.entries(CASES)) {
     test(`${file} as the page's model`, async () => {

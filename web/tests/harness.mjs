@@ -76,10 +76,9 @@ async function listed(own) {
 /**
  * Serves the built page with the models under test. `files` are served in place of the page's own, by path; `isolated`
  * says whether the headers that allow threads are sent, `policy` is another content security policy than the page's, or
- * null for none. Models come in pieces, as over a slow line. What is in `damaged` is served by path too, and the page's
- * list of files does not know it.
+ * null for none. Models come in pieces, as over a slow line.
  */
-export async function serve({ files = {}, damaged = {}, isolated = true, policy, port = 0 } = {}) {
+export async function serve({ files = {}, isolated = true, policy } = {}) {
     const build = async (files) => {
         const own = {
             "models/index.json": JSON.stringify(INDEX),
@@ -88,14 +87,17 @@ export async function serve({ files = {}, damaged = {}, isolated = true, policy,
             "blank.html": '<!doctype html><link rel="icon" href="icon.svg">',
             ...files,
         };
-        return { ...own, ...(await listed(own)), ...damaged };
+        return { ...own, ...(await listed(own)) };
     };
     let own = await build(files);
+    const requests = [];
+    const broken = new Set();
     // As a header, the page's policy holds for its Workers too.
     const html = await readFile(join(dist, "index.html"), "utf8");
     if (policy === undefined) policy = /http-equiv="Content-Security-Policy" content="([^"]+)"/.exec(html)[1];
     const server = createServer(async (request, response) => {
         const path = decodeURIComponent(new URL(request.url, "http://host").pathname).slice(1) || "index.html";
+        requests.push(path);
         const headers = { "content-type": TYPES[extname(path)] ?? "application/octet-stream", "cache-control": "no-store" };
         if (policy) headers["content-security-policy"] = policy;
         if (isolated) {
@@ -117,13 +119,21 @@ export async function serve({ files = {}, damaged = {}, isolated = true, policy,
         }
         const piece = Math.ceil(body.length / 8) || 1;
         for (let at = 0; at < body.length; at += piece) {
+            if (at > 0 && broken.has(path)) {
+                response.destroy();
+                return;
+            }
             response.write(body.subarray(at, at + piece));
             await sleep(30);
         }
         response.end();
     });
-    await new Promise((resolve) => server.listen(port, "127.0.0.1", resolve));
+    await new Promise((resolve) => server.listen(0, "127.0.0.1", resolve));
     return {
+        /** The paths that were asked for. */
+        requests,
+        /** The paths of models whose downloads break off. */
+        broken,
         /** Serves another build from now on, with these files in place of the page's own. */
         async rebuild(files) {
             own = await build(files);
@@ -212,6 +222,14 @@ export async function drawn(page) {
         return seen.length > 0 && seen.every((figure) => figure.ariaBusy === "false" && !figure.matches(".empty"));
     });
     assert.ok(await page.locator("#notice").isHidden(), await page.locator("#error").textContent());
+}
+
+/** Waits for an error and gives its line. */
+export async function errorLine(page) {
+    await page.locator("#error").waitFor({ state: "visible" });
+    const line = await page.locator("#error").textContent();
+    assert.ok(line.length < 400 && !line.includes("\n"), line);
+    return line;
 }
 
 /** Waits for a picture: the canvas's label says what it is. */

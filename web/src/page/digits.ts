@@ -108,6 +108,7 @@ export class DigitsTab implements Tab {
     lose(): void {
         this.#slot.lose();
         this.#gan.slot.lose();
+        this.#stale = true;
     }
 
     /** Says everything anew, in the language that is set. */

@@ -6,6 +6,7 @@ import { language, words } from "./words.js";
 
 const notice = element("notice", HTMLElement);
 const error = element("error", HTMLElement);
+const retry = element("retry", HTMLButtonElement);
 const status = element("status", HTMLElement);
 const badge = element("badge", HTMLElement);
 const engineName = element("engine-name", HTMLElement);
@@ -17,9 +18,10 @@ export class Problem extends Error {}
 /** Whose error is shown; undefined for the page's. */
 let blamed: string | undefined;
 
-/** Shows an error in one line. `owner` is whose it is, where something of that name can make it good. */
+/** Shows an error in one line. `owner` is whose it is, where something of that name can make it good, perhaps the next time. */
 export function showError(reason: unknown, owner?: string): void {
     blamed = owner;
+    retry.hidden = owner === undefined;
     // The notice is shown first: what appears with its text already in it is not read out everywhere.
     notice.hidden = false;
     if (reason instanceof GpuLost) reason = new Problem(words().gpuLost);
@@ -35,6 +37,14 @@ export function clearError(owner?: string): void {
 }
 
 element("close-error", HTMLButtonElement).addEventListener("click", () => clearError());
+
+/** Does something when the user wants to try again what failed. */
+export function onRetry(work: () => void): void {
+    retry.addEventListener("click", () => {
+        clearError();
+        work();
+    });
+}
 
 /** Says a sentence to screen readers. */
 export function announce(sentence: string): void {

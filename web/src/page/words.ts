@@ -11,6 +11,7 @@ const en = {
     orDrop: "Or drop a picture or an .onnx file anywhere on this page.",
     dropHere: "Drop a picture or a model to open it",
     close: "Close",
+    retry: "Try again",
 
     engine: "Engine",
     engines: { auto: "Automatic", webgpu: "WebGPU", wasm: "WASM" } as Record<EngineChoice, string>,
@@ -195,6 +196,7 @@ const zh: Words = {
     orDrop: "也可以把图片或 .onnx 文件拖到页面的任意位置。",
     dropHere: "松开即可打开图片或模型",
     close: "关闭",
+    retry: "重试",
 
     engine: "引擎",
     engines: { auto: "自动", webgpu: "WebGPU", wasm: "WASM" },

@@ -1,0 +1,241 @@
+// Which engine is chosen, and what becomes of one that fails, computes wrongly, hangs or is lost.
+
+import assert from "node:assert/strict";
+import { readFile } from "node:fs/promises";
+import { join } from "node:path";
+import { after, before, test } from "node:test";
+
+import { build } from "esbuild";
+
+import { dist, drawn, errorLine, labelled, launch, open, screenshot, serve } from "./harness.mjs";
+
+let site, browser, probe, memory;
+
+/** A module of the page's, for Node.js. */
+async function module(name) {
+    const options = { entryPoints: [`src/${name}.ts`], bundle: true, format: "esm", write: false };
+    const { outputFiles } = await build({ ...options, absWorkingDir: new URL("..", import.meta.url).pathname });
+    return import(`data:text/javascript,${encodeURIComponent(outputFiles[0].text)}`);
+}
+
+before(async () => {
+    [probe, memory] = [await module("probe"), await module("memory")];
+    site = await serve();
+    browser = await launch();
+});
+
+after(async () => {
+    await browser?.close();
+    await site?.close();
+});
+
+/** Engines that take so many milliseconds, or fail with a sentence; what is tried and dropped is noted. */
+function engines(times) {
+    const notes = [];
+    return {
+        notes,
+        async open(kind) {
+            notes.push(`try ${kind}`);
+            if (typeof times[kind] === "string") throw new Error(times[kind]);
+            return { opened: kind, milliseconds: times[kind] };
+        },
+        async drop(kind) {
+            notes.push(`drop ${kind}`);
+        },
+    };
+}
+
+const BOTH = ["webgpu", "wasm"];
+
+test("the faster engine is kept, and the other's time told", async () => {
+    const slowGpu = engines({ webgpu: 12.4, wasm: 5.04 });
+    assert.deepEqual(await probe.choose(BOTH, slowGpu), {
+        kind: "wasm",
+        opened: "wasm",
+        passedOver: ["WebGPU: 12 ms a run here, WASM 5.0 ms"],
+    });
+    assert.deepEqual(slowGpu.notes, ["try webgpu", "try wasm", "drop webgpu"]);
+
+    const slowProcessor = engines({ webgpu: 12.4, wasm: 50 });
+    const { kind, passedOver } = await probe.choose(BOTH, slowProcessor);
+    assert.deepEqual([kind, passedOver], ["webgpu", ["WASM: 50 ms a run here, WebGPU 12 ms"]]);
+    assert.deepEqual(slowProcessor.notes, ["try webgpu", "try wasm", "drop wasm"]);
+});
+
+test("nothing else is tried beside a fast engine, or one that was found best before", async () => {
+    const fast = engines({ webgpu: 1, wasm: 0.5 });
+    assert.deepEqual(await probe.choose(BOTH, fast), { kind: "webgpu", opened: "webgpu", passedOver: [] });
+    assert.deepEqual(fast.notes, ["try webgpu"]);
+    const known = engines({ webgpu: 100, wasm: 50 });
+    assert.equal((await probe.choose(BOTH, known, Infinity)).kind, "webgpu");
+    assert.deepEqual(known.notes, ["try webgpu"]);
+});
+
+test("engines that fail are passed over", async () => {
+    const broken = await probe.choose(BOTH, engines({ webgpu: "WebGPU: no GPU\nstack", wasm: 50 }));
+    assert.deepEqual([broken.kind, broken.passedOver], ["wasm", ["WebGPU: no GPU"]]);
+    const alone = await probe.choose(BOTH, engines({ webgpu: 50, wasm: "no connection" }));
+    assert.deepEqual([alone.kind, alone.passedOver], ["webgpu", ["no connection"]]);
+    await assert.rejects(probe.choose(BOTH, engines({ webgpu: "one", wasm: "two" })), { message: "two" });
+});
+
+test("requests that a tab has no memory for are refused", () => {
+    const { budget, bytesOfPicture, limit, tilePixels } = memory;
+    assert.deepEqual([budget(), budget(1), budget(32)], [2 ** 30, 2 ** 28, 2 ** 31]);
+    limit("pictures", 4096, bytesOfPicture(1, 28, 28), budget());
+    assert.throws(() => limit("pictures", 4096, bytesOfPicture(3, 256, 256), budget()), {
+        message:
+            "4,096 pictures would take 11.8 GB of memory, and a request may take 1.1 GB here: at most 372 pictures",
+    });
+    // Tiles are seen in the tone of the result: more memory makes no other picture.
+    assert.deepEqual([tilePixels(8), tilePixels(4), tilePixels(), tilePixels(1)], [327680, 327680, 327680, 81920]);
+});
+
+/** Opens the walk with a first line in the Worker's script. */
+async function crippled(line, query = "", origin = site.origin) {
+    const page = await browser.context.newPage();
+    await page.route("**/js/worker.js", async (route) => {
+        const response = await route.fetch();
+        await route.fulfill({ response, body: `${line};${await response.text()}` });
+    });
+    await page.goto(`${origin}/?tab=walk${query}`);
+    return page;
+}
+
+/** The software adapter as if it were a GPU, with a delay before each work. */
+const HARDWARE = `
+    Object.defineProperty(GPUAdapterInfo.prototype, "isFallbackAdapter", { value: false });
+    Object.defineProperty(GPUAdapterInfo.prototype, "architecture", { value: "test" })`;
+
+test("a GPU is measured against WASM", async () => {
+    const page = await crippled(HARDWARE);
+    await drawn(page);
+    const title = await page.locator("#badge").getAttribute("title");
+    assert.match(title, /^(WebGPU|WASM): [0-9.]+ ms a run here, (WASM|WebGPU) [0-9.]+ ms$/);
+    const [, slower, slow, faster, fast] = /^(\w+): ([0-9.]+) .*, (\w+) ([0-9.]+) ms$/.exec(title);
+    assert.ok(Number(slow) >= Number(fast), title);
+    assert.notEqual(slower, faster);
+    assert.equal(await page.locator("#badge").getAttribute("data-engine"), faster.toLowerCase());
+    await page.close();
+});
+
+test("a GPU that gives no answer is given up for WASM", async () => {
+    // The Worker's clock runs fast.
+    const hurried = "const later = setTimeout; self.setTimeout = (work, ms, ...rest) => later(work, ms / 100, ...rest)";
+    const page = await crippled(`navigator.gpu.requestAdapter = () => new Promise(() => {}); ${hurried}`);
+    await drawn(page);
+    assert.match(await page.locator("#engine-name").textContent(), /^WASM/);
+    assert.match(await page.locator("#badge").getAttribute("title"), /^WebGPU: the GPU gave no answer for 20 s;/);
+    await page.close();
+});
+
+test("an engine that computes wrongly is told", async () => {
+    // One digit of what the card says must come out; the file's other bytes stay where they are.
+    const scenes = await readFile(join(dist, "models/progan-scenes.onnx"), "latin1");
+    const wrong = scenes.replace('"golden":[0.', '"golden":[9.');
+    assert.notEqual(wrong, scenes);
+    const liar = await serve({ files: { "models/progan-scenes.onnx": Buffer.from(wrong, "latin1") } });
+    try {
+        for (const engine of ["wasm", "auto"]) {
+            const address = `${liar.origin}/?tab=walk&engine=${engine}`;
+            const { page } = await open(browser.context, address, { waitForPictures: false });
+            const computes = /^progan-scenes.onnx: onnxruntime-web on WASM.* computes this model wrongly: its output is 9.000 off/;
+            assert.match(await errorLine(page), computes);
+            // The others go on.
+            await page.getByRole("tab", { name: "Digits" }).click();
+            await page.getByLabel("Steps").fill("2");
+            await drawn(page);
+            await page.close();
+        }
+    } finally {
+        await liar.close();
+    }
+});
+
+test("a GPU that is lost takes one picture along, not the page", async () => {
+    const devtools = await browser.context.browser().newBrowserCDPSession();
+    // The directions are still being looked for when the first picture is there: that is what fails.
+    const { page } = await open(browser.context, `${site.origin}/?tab=walk&engine=webgpu`);
+    await devtools.send("Browser.crashGpuProcess");
+    assert.match(await errorLine(page), /^The GPU stopped and took the picture with it\. Try again: /);
+    await screenshot(page, "gpu-lost");
+    await page.getByLabel("Position").fill("1");
+    await labelled(page, "walk-sheet", "Picture: At seed 2");
+    assert.match(await page.locator("#engine-name").textContent(), /^WebGPU/);
+    assert.ok(await page.locator("#notice").isHidden());
+
+    // A GPU that is lost again and again is left alone.
+    const gone = page.workers().find((worker) => worker.url().endsWith("/js/worker.js")).waitForEvent("close");
+    await devtools.send("Browser.crashGpuProcess");
+    await gone;
+    await page.getByLabel("Engine", { exact: true }).selectOption("auto");
+    await page.waitForFunction(() => document.getElementById("badge").dataset.engine === "wasm");
+    assert.equal(await page.locator("#badge").getAttribute("title"), "WebGPU: the GPU was lost 2 times");
+    await page.getByLabel("Position").fill("2");
+    await labelled(page, "walk-sheet", "Picture: At seed 3");
+    await page.close();
+});
+
+test("a broken or damaged download is told, and nothing of it is kept", async () => {
+    const scenes = await readFile(join(dist, "models/progan-scenes.onnx"));
+    const other = await serve();
+    try {
+        const page = await browser.context.newPage();
+        const answers = [scenes.subarray(0, 100_000), Buffer.alloc(scenes.length)];
+        await page.route("**/models/progan-scenes.onnx", (route) => {
+            const body = answers.shift();
+            return body ? route.fulfill({ body, contentType: "application/octet-stream" }) : route.continue();
+        });
+        other.broken.add("models/progan-scenes.onnx");
+        await page.goto(`${other.origin}/?tab=walk&engine=wasm`);
+        const retry = page.getByRole("button", { name: "Try again" });
+        for (let times = 0; times < 2; times++) {
+            const line = "progan-scenes.onnx: the download is damaged, or newer than this page; reload the page and try again";
+            assert.equal(await errorLine(page), line);
+            await retry.click();
+        }
+        assert.match(await errorLine(page), /^progan-scenes.onnx: the download broke off after [0-9,]+ bytes; try again$/);
+        await screenshot(page, "broken-off");
+        other.broken.clear();
+        await retry.click();
+        await drawn(page);
+        await page.close();
+    } finally {
+        await other.close();
+    }
+});
+
+for (const [state, line] of Object.entries({
+    full: 'Cache.prototype.put = async () => { throw new DOMException("", "QuotaExceededError"); }',
+    none: "Object.defineProperty(self, 'caches', { value: undefined })",
+})) {
+    test(`where the browser's storage is ${state} everything is downloaded`, async () => {
+        const other = await serve();
+        try {
+            for (let visits = 0; visits < 2; visits++) {
+                const page = await crippled(line, "&engine=wasm", other.origin);
+                await drawn(page);
+                await page.close();
+            }
+            assert.equal(other.requests.filter((path) => path === "models/progan-scenes.onnx").length, 2);
+        } finally {
+            await other.close();
+        }
+    });
+}
+
+test("a file that is too large is not read", async () => {
+    const { page } = await open(browser.context, `${site.origin}/?tab=walk&engine=wasm`);
+    await page.evaluate(() => {
+        const transfer = new DataTransfer();
+        // Parts of parts: nobody has this in memory.
+        let blob = new Blob([new Uint8Array(2 ** 20)]);
+        for (let doublings = 0; doublings < 10; doublings++) blob = new Blob([blob, blob]);
+        transfer.items.add(new File([blob], "huge.onnx"));
+        document.body.dispatchEvent(new DragEvent("drop", { dataTransfer: transfer, bubbles: true, cancelable: true }));
+    });
+    assert.equal(await errorLine(page), "huge.onnx: has 1.1 GB, and this page opens files of 537 MB at most");
+    await page.getByLabel("Position").fill("1");
+    await labelled(page, "walk-sheet", "Picture: At seed 2");
+    await page.close();
+});
