@@ -24,6 +24,8 @@ after(async () => {
 
 /** What axe finds on the page as it is, in a line each. */
 async function faults(page) {
+    // Colours are looked at when they have arrived.
+    await page.evaluate(() => Promise.all(document.getAnimations().map(({ finished }) => finished)));
     const { violations, passes } = await page.evaluate(() => axe.run(document, { resultTypes: ["violations"] }));
     assert.ok(passes.length > 10, "axe looked at hardly anything");
     return violations.flatMap(({ id, nodes }) =>
@@ -31,7 +33,7 @@ async function faults(page) {
     );
 }
 
-const TABS = { digits: "class=1&n=1&steps=2", walk: "" };
+const TABS = { stylize: "size=256", digits: "class=1&n=1&steps=2", walk: "" };
 
 for (const [tab, query] of Object.entries(TABS)) {
     for (const language of ["en", "zh"]) {
@@ -44,8 +46,6 @@ for (const [tab, query] of Object.entries(TABS)) {
                     await page.emulateMedia({ colorScheme, reducedMotion: "reduce" });
                     for (const [size, viewport] of Object.entries(SIZES)) {
                         await page.setViewportSize(viewport);
-                        // Colours are looked at when they have arrived.
-                        await page.evaluate(() => Promise.all(document.getAnimations().map(({ finished }) => finished)));
                         assert.deepEqual(await faults(page), [], `${state}, ${colorScheme}, ${size}`);
                     }
                 }
@@ -64,6 +64,7 @@ test("what can be opened, and an error that can be made good", async () => {
     await forget(browser.context, site.origin);
     site.broken.add("models/progan-scenes.onnx");
     const { page } = await open(browser.context, address, { waitForPictures: false });
+    await page.emulateMedia({ reducedMotion: "reduce" });
     await errorLine(page);
     await page.addScriptTag({ path: axe });
     assert.deepEqual(await faults(page), []);
