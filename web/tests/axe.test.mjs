@@ -31,7 +31,7 @@ async function faults(page) {
     );
 }
 
-const TABS = { digits: "class=1&n=1&steps=2", walk: "" };
+const TABS = { stylize: "size=256", digits: "class=1&n=1&steps=2", walk: "" };
 
 for (const [tab, query] of Object.entries(TABS)) {
     for (const language of ["en", "zh"]) {
