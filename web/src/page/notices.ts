@@ -18,7 +18,7 @@ export class Problem extends Error {}
 /** Whose error is shown; undefined for the page's. */
 let blamed: string | undefined;
 
-/** Shows an error in one line. `owner` is whose it is, where something of that name can make it good, perhaps the next time. */
+/** Shows an error in one line. `owner` is whose it is, where something of that name can make it good: trying again, too. */
 export function showError(reason: unknown, owner?: string): void {
     blamed = owner;
     retry.hidden = owner === undefined;

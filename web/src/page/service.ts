@@ -25,10 +25,11 @@ export async function reloads(): Promise<boolean> {
 }
 
 /** Whether the next time the service worker sends the headers. */
-async function headers(registering: Promise<unknown>): Promise<boolean> {
+async function headers(registering: Promise<ServiceWorkerRegistration | undefined>): Promise<boolean> {
     try {
         if (sessionStorage.getItem(RELOADED) !== null) return false;
-        if (!(await soon(registering, PATIENCE.headers)) || !(await soon(navigator.serviceWorker.ready, PATIENCE.headers))) return false;
+        const ready = registering.then((registered) => registered && navigator.serviceWorker.ready);
+        if (!(await soon(ready, PATIENCE.headers))) return false;
         sessionStorage.setItem(RELOADED, "");
         return true;
     } catch {
