@@ -106,7 +106,7 @@ test("the link is copied", async () => {
     await page.locator("#walk-link").click();
     await page.locator("#walk-link", { hasText: "Link copied" }).waitFor();
     const copied = await page.evaluate(() => navigator.clipboard.readText());
-    assert.equal(copied, `${site.origin}/?tab=walk&seeds=1,2,3,4&at=0.5`);
+    assert.equal(copied, `${site.origin}/?tab=walk&seeds=20,8,27,37&at=0.5`);
     await browser.context.clearPermissions();
     await page.close();
 });

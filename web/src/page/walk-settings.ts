@@ -17,7 +17,7 @@ export const MOST_SEEDS = 12;
 export const MOST_PUSH = 4;
 export const DIRECTIONS = 6;
 
-const DEFAULT_SEEDS = [1n, 2n, 3n, 4n];
+const DEFAULT_SEEDS = [20n, 8n, 27n, 37n];
 
 /** The settings in an address; what is missing or makes no sense has its default. */
 export function fromQuery(query: URLSearchParams): WalkSettings {
