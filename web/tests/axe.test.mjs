@@ -24,6 +24,8 @@ after(async () => {
 
 /** What axe finds on the page as it is, in a line each. */
 async function faults(page) {
+    // Colours are looked at when they have arrived.
+    await page.evaluate(() => Promise.allSettled(document.getAnimations().map(({ finished }) => finished)));
     const { violations, passes } = await page.evaluate(() => axe.run(document, { resultTypes: ["violations"] }));
     assert.ok(passes.length > 10, "axe looked at hardly anything");
     return violations.flatMap(({ id, nodes }) =>
@@ -44,8 +46,6 @@ for (const [tab, query] of Object.entries(TABS)) {
                     await page.emulateMedia({ colorScheme, reducedMotion: "reduce" });
                     for (const [size, viewport] of Object.entries(SIZES)) {
                         await page.setViewportSize(viewport);
-                        // Colours are looked at when they have arrived.
-                        await page.evaluate(() => Promise.all(document.getAnimations().map(({ finished }) => finished)));
                         assert.deepEqual(await faults(page), [], `${state}, ${colorScheme}, ${size}`);
                     }
                 }
