@@ -29,6 +29,9 @@ struct Place<'a> {
     strides: Vec<usize>,
 }
 
+/// The path to a dictionary, and its tensors' names and places.
+type Found<'a> = (Vec<&'a str>, Vec<(&'a str, Place<'a>)>);
+
 /// The dictionaries that hold tensors, the likeliest first: the outermost, those under the usual keys, then the others in
 /// the order of the file. `storage` gives a storage's bytes, `length` is the file's.
 ///
@@ -45,12 +48,12 @@ pub fn read<'a>(
     if found.is_empty() {
         return Err(nothing(objects, outermost));
     }
-    found.sort_by_key(|(path, _): &(Vec<&str>, _)| {
+    found.sort_by_key(|(path, _): &Found| {
         let usual = path.last().and_then(|last| KEYS.iter().position(|key| key == last));
         (!path.is_empty(), usual.unwrap_or(KEYS.len()))
     });
     let mut left = length.saturating_mul(4);
-    let named = |(path, items): (Vec<&str>, Vec<(&str, Place)>)| {
+    let named = |(path, items): Found| {
         let tensors = items.into_iter().map(|(name, place)| {
             let bytes = storage(place.storage).ok_or_else(|| format!("the tensor `{name}` is missing"))?;
             let tensor = tensor(&place, bytes).ok_or_else(|| format!("the tensor `{name}` is damaged"))?;
@@ -69,7 +72,7 @@ fn look_into<'a>(
     id: Id,
     path: &mut Vec<&'a str>,
     seen: &mut HashSet<Id>,
-    found: &mut Vec<(Vec<&'a str>, Vec<(&'a str, Place<'a>)>)>,
+    found: &mut Vec<Found<'a>>,
 ) {
     let Object::Dict(items) = objects.get(id) else { return };
     if !seen.insert(id) {
