@@ -45,25 +45,32 @@ async function install(): Promise<void> {
     try {
         await cache.put("files.json", list);
         const small = Object.entries(files).filter(([path]) => !isLarge(path));
-        await Promise.all(small.map(async ([path, { sha256 }]) => cache.put(address(path), await fetched(path, sha256))));
+        const policy = policyOf(await (await fetched("index.html", files["index.html"]!.sha256)).text());
+        const put = async (path: string, sha256: string) => cache.put(address(path), await fetched(path, sha256, policy));
+        await Promise.all(small.map(([path, { sha256 }]) => put(path, sha256)));
     } catch (error) {
         await caches.delete(own);
         throw error;
     }
 }
 
-/** A file of this build, with the headers that it is served with. */
-async function fetched(path: string, sha256: string): Promise<Response> {
+/** The content security policy of the page's own element, which does not reach its Workers; a header does. */
+function policyOf(html: string): string | undefined {
+    return /http-equiv="Content-Security-Policy" content="([^"]+)"/.exec(html)?.[1];
+}
+
+/** A file of this build, with the headers that it is served with, and a policy where it comes without one. */
+async function fetched(path: string, sha256: string, policy?: string): Promise<Response> {
     // What the browser has is taken where it is the right one; the page just loaded the same files.
     for (const cache of ["default", "reload"] as const) {
         const response = await fetch(address(path), { cache });
         const bytes = new Uint8Array(await response.arrayBuffer());
         if (response.ok && (await hash(bytes)) === sha256) {
             const headers = new Headers(ISOLATION);
-            for (const name of ["content-type", "content-security-policy"]) {
-                const value = response.headers.get(name);
-                if (value !== null) headers.set(name, value);
-            }
+            const type = response.headers.get("content-type");
+            if (type !== null) headers.set("content-type", type);
+            const security = response.headers.get("content-security-policy") ?? policy;
+            if (security !== undefined) headers.set("content-security-policy", security);
             return new Response(bytes, { headers });
         }
     }

@@ -47,12 +47,14 @@ test("after the first visit everything works without the server", () =>
         assert.match(await other.page.locator("#engine-name").textContent(), /^WASM, [0-9]+ threads$/);
     }));
 
-test("threads where the server does not send the headers for them", () =>
-    visit({ isolated: false }, async (context, site) => {
+test("threads and the policy where the server does not send the headers for them", () =>
+    visit({ isolated: false, policy: null }, async (context, site) => {
         const { page, errors } = await open(context, `${site.origin}/${SHORT}`);
         assert.ok(await page.evaluate(() => crossOriginIsolated));
         assert.match(await page.locator("#engine-name").textContent(), /^WASM, [0-9]+ threads$/);
         assert.equal(await page.evaluate(() => performance.getEntriesByType("navigation")[0].type), "reload");
+        const policy = () => fetch("js/worker.js").then(({ headers }) => headers.get("content-security-policy"));
+        assert.match(await page.evaluate(policy), /^default-src 'none'; script-src 'self'/);
         assert.deepEqual(errors, []);
         // Once is enough for all visits.
         const again = await open(context, `${site.origin}/${SHORT}`);
