@@ -66,9 +66,11 @@ fn a_run_becomes_a_file_that_can_be_inspected_and_verified() {
     let exported = std::fs::read(&model).unwrap();
     assert_eq!(card.golden.len(), 4);
     std::fs::write(&model, without_golden_output(&exported)).unwrap();
-    let output = export_onnx(&[path("verify"), &model, path("--update")]);
+    let link = folder.path().join("link.onnx");
+    std::os::unix::fs::symlink(&model, &link).unwrap();
+    let output = export_onnx(&[path("verify"), &link, path("--update")]);
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
-    assert!(std::fs::read(&model).unwrap() == exported);
+    assert!(std::fs::read(&model).unwrap() == exported && link.is_symlink());
 
     for (file, expected) in [(&model, "1 Sigmoid"), (&run, "hidden.weight [4, 3]")] {
         let output = export_onnx(&[path("inspect"), file]);

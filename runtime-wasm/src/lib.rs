@@ -9,6 +9,7 @@ mod convert;
 mod error;
 mod listener;
 mod model;
+mod numbers;
 mod ort;
 mod pictures;
 mod sampling;

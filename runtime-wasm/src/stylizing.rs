@@ -8,7 +8,7 @@ use easel_runtime::{Engine, Error, Picture, Result, Tensor};
 use js_sys::Function;
 use wasm_bindgen::prelude::*;
 
-use crate::error::JsResult;
+use crate::error::{JsResult, to_js};
 use crate::listener::{AbortSignal, Heard, Listener};
 use crate::session::Session;
 
@@ -82,6 +82,9 @@ pub async fn stylize(
         strength: options.and_then(StylizeOptions::strength).unwrap_or(1.0),
         keep_color: options.and_then(StylizeOptions::keep_color).unwrap_or_default(),
     };
+    if !(0.0..=1.0).contains(&look.strength) {
+        return Err(to_js(Error::Engine(format!("the strength is {}; give a number from 0 to 1", look.strength))));
+    }
     let listener = Listener::new(options.and_then(StylizeOptions::on_tile), options.and_then(StylizeOptions::signal));
     let plan = tiles::plan_within(picture.width, picture.height, most, HALO);
     let of = plan.len();

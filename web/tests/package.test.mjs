@@ -2,7 +2,7 @@
 
 import assert from "node:assert/strict";
 import { execFile } from "node:child_process";
-import { mkdir, mkdtemp, readdir, readFile, rename, rm, symlink, writeFile } from "node:fs/promises";
+import { copyFile, mkdir, mkdtemp, readdir, readFile, rename, rm, symlink, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, before, test } from "node:test";
@@ -108,20 +108,19 @@ test("the README's photo is painted in a browser, without a bundler", async () =
 
 test("the README's digits are sampled in Node.js, and an end is an end", async () => {
     const { options, labels, seed, rgba } = denoiserReference.samples.find(({ labels }) => labels.length === 2);
-    const code = `
-        import { readFile } from "node:fs/promises";
-        import * as ort from "onnxruntime-web";
-        import { Model, onnxruntime } from "easel-wasm";
-        ort.env.wasm.numThreads = 1;
-        const denoiser = await readFile(${JSON.stringify(files.denoiser)});
-        ${examples[1]}
+    const { sampler, steps, guidance } = options;
+    const more = `
         console.log(JSON.stringify({ width, height, bytes: data.length }));
-        const [sampler, steps, guidance] = ${JSON.stringify([options.sampler, options.steps, options.guidance])};
-        const again = await model.sample(${JSON.stringify(labels)}, ${seed}n, 0, 1, { sampler, steps, guidance });
-        console.log(JSON.stringify(labels.map((_, at) => Buffer.from(again.at(at).data).toString("base64"))));
+        const again = await model.sample(${JSON.stringify(labels)}, ${seed}n, 0, 1, ${JSON.stringify({ sampler, steps, guidance })});
+        console.log(JSON.stringify(${JSON.stringify(labels)}.map((_, at) => Buffer.from(again.at(at).data).toString("base64"))));
         enough.abort(new Error("seen enough"));
-        await model.sample([7], 1n, 0, 1, { signal: enough.signal }).catch(({ message }) => console.log(message));
-    `.replace("labels.map", `${JSON.stringify(labels)}.map`);
+        const said = (promise) => promise.catch(({ message }) => console.log(message));
+        await said(model.sample([7], 1n, 0, 1, { signal: enough.signal }));
+        await said(model.sample([7], -1n, 0, 1));
+        await said(model.sample([7], 1n, 0, 1.5));
+    `;
+    const code = examples[1].replace("await model.release();", `${more}$&await said(model.sample([7], 1n, 0, 1));`);
+    await copyFile(files.denoiser, join(folder, "ddpm-mnist.onnx"));
     await writeFile(join(folder, "digits.js"), code);
     const { stdout } = await run("node", ["digits.js"], { cwd: folder });
     const lines = stdout.trim().split("\n");
@@ -131,5 +130,10 @@ test("the README's digits are sampled in Node.js, and an end is an end", async (
     const expected = Buffer.from(rgba, "base64");
     const worst = found.reduce((worst, value, at) => Math.max(worst, Math.abs(value - expected[at])), 0);
     assert.ok(found.length === expected.length && worst <= 2, `${worst} of 255 apart`);
-    assert.equal(lines[23], "seen enough");
+    assert.deepEqual(lines.slice(23), [
+        "seen enough",
+        "the seed is -1; give one from 0 to 18446744073709551615",
+        "the number of pictures is 1.5; give a whole number from 0 to 4294967295",
+        "the model was released; load it again",
+    ]);
 });

@@ -89,10 +89,15 @@ test("what is no picture, and what is no stylizer, is an error", async () => {
         const load = await failure(window.easel.load("/models/test.onnx", { kind: "stylizer", name: "test.onnx" }));
         await window.easel.load("/models/test.onnx", { kind: "generator" });
         const generator = await failure(window.easel.stylize({ width: 3, height: 2, rgba: pixels }));
-        return { short, load, generator };
+        await window.easel.load("/models/wave.onnx", { kind: "stylizer", engine: "wasm" });
+        const strength = await failure(window.easel.stylize({ width: 3, height: 2, rgba: pixels, strength: NaN }));
+        const width = await failure(window.easel.stylize({ width: 2.5, height: 2, rgba: pixels }));
+        return { short, load, generator, strength, width };
     });
     assert.match(errors.short, /24 bytes are no picture of 3x3 pixels/);
     assert.match(errors.load, /^test\.onnx: .*generator/);
     assert.match(errors.generator, /generator/);
+    assert.equal(errors.strength, "the strength is NaN; give a number from 0 to 1");
+    assert.equal(errors.width, "the width is 2.5; give a whole number from 0 to 65536");
     await page.close();
 });

@@ -187,7 +187,8 @@ fn run_verify(path: &Path, update: bool, library: Option<&Path>) -> Result<()> {
     let in_file = || path.display().to_string();
     let check = if update {
         let updated = export::update(&model, library).with_context(in_file)?;
-        write_atomically(path, &updated.bytes)?;
+        // A link stays one; what it leads to is written.
+        write_atomically(&path.canonicalize().with_context(in_file)?, &updated.bytes)?;
         updated.card.verification
     } else {
         verify_file(&model, library).with_context(in_file)?

@@ -11,6 +11,9 @@ use flate2::read::MultiGzDecoder;
 use super::Dataset;
 use crate::{Error, Result};
 
+/// What a compressed table may unpack to.
+const MOST_BYTES: u64 = 1 << 32;
+
 /// What the last column is taken for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Task {
@@ -81,7 +84,7 @@ impl Table {
             Some(_) => return Err(bad("one column only; give features and, as the last column, their target".into())),
             None => return Err(bad("an empty table".into())),
         };
-        let has_header = header.unwrap_or_else(|| first.iter().take(width).any(|cell| number(cell).is_none()));
+        let has_header = header.unwrap_or_else(|| first.iter().take(width).any(is_name));
         let (names, rows) = records.split_at(usize::from(has_header));
         if rows.len() < 2 {
             return Err(bad(format!("{} rows; give two at least", rows.len())));
@@ -89,6 +92,9 @@ impl Table {
         let named = |at: usize, without: String| names.first().map_or(without, |names| names[at].to_string());
         let columns: Vec<String> = (0..width).map(|at| named(at, format!("x{}", at + 1))).collect();
         let target = named(width, "y".into());
+        if let Some(twice) = columns.iter().enumerate().find(|(at, name)| columns[..*at].contains(name)) {
+            return Err(bad(format!("two columns are called `{}`; give each a name of its own", twice.1)));
+        }
 
         let place = |row: &csv::StringRecord, column: &str| {
             format!("line {}, column `{column}`", row.position().map_or(0, csv::Position::line))
@@ -175,7 +181,10 @@ fn bytes(path: &Path) -> std::io::Result<Vec<u8>> {
         return Ok(bytes);
     }
     let mut plain = Vec::new();
-    MultiGzDecoder::new(&bytes[..]).read_to_end(&mut plain)?;
+    MultiGzDecoder::new(&bytes[..]).take(MOST_BYTES + 1).read_to_end(&mut plain)?;
+    if plain.len() as u64 > MOST_BYTES {
+        return Err(std::io::Error::other(format!("it unpacks to more than {MOST_BYTES} bytes")));
+    }
     Ok(plain)
 }
 
@@ -184,6 +193,11 @@ fn delimiter(bytes: &[u8]) -> u8 {
     let count = |delimiter: u8| line.iter().filter(|byte| **byte == delimiter).count();
     // Of several that are as frequent the last is the largest.
     [b'\t', b';', b','].into_iter().max_by_key(|delimiter| count(*delimiter)).expect("there are three")
+}
+
+/// Whether a cell can only be a column's name. One that is empty or `nan` is a fault of the row.
+fn is_name(cell: &str) -> bool {
+    !cell.is_empty() && cell.parse::<f32>().is_err()
 }
 
 fn number(cell: &str) -> Option<f32> {
@@ -261,7 +275,10 @@ mod tests {
 
     #[test]
     fn what_is_wrong_is_named_by_line_and_column() {
-        let cases: [(&str, Option<Task>, &str); 9] = [
+        let cases: [(&str, Option<Task>, &str); 12] = [
+            ("a,a,b\n1,2,3\n4,5,6\n", None, "two columns are called `a`"),
+            (",2\n1,2\n3,4\n", None, "line 1, column `x1`: an empty cell"),
+            ("nan,2\n1,2\n3,4\n", None, "line 1, column `x1`: `nan` is no number"),
             ("a,b,c\n1,2,3\n1,,3\n", None, "line 3, column `b`: an empty cell"),
             ("a,b\n1,2\nred,3\n", None, "line 3, column `a`: `red` is no number"),
             ("1,2\n1,nan\n", Some(Task::Regression), "line 2, column `y`: `nan` is no number"),

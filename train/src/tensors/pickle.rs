@@ -1,6 +1,7 @@
 //! Pickled objects as far as files of weights need them: nothing is called, imported or run.
 //!
-//! The operations are those of Python's `pickletools` up to protocol 4. PyTorch writes protocol 2 unless told otherwise.
+//! The operations are those that `torch.save` writes, which uses protocol 2 unless told otherwise, and their like of protocol 4;
+//! all others are refused.
 
 use std::collections::HashMap;
 

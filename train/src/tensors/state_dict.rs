@@ -29,13 +29,13 @@ struct Place<'a> {
     strides: Vec<usize>,
 }
 
-/// The path to a dictionary, and its tensors' names and places.
-type Found<'a> = (Vec<&'a str>, Vec<(&'a str, Place<'a>)>);
+/// The path to a dictionary, and its tensors' names and places, which are only known of types that are.
+type Found<'a> = (Vec<&'a str>, Vec<(&'a str, Option<Place<'a>>)>);
 
 /// The dictionaries that hold tensors, the likeliest first: the outermost, those under the usual keys, then the others in
 /// the order of the file. `storage` gives a storage's bytes, `length` is the file's.
 ///
-/// Fails where there is none, where a tensor is not in the file whole, and where the tensors share storages so much that
+/// Fails where there is none, where a tensor of the likeliest is not in the file whole or of an unknown type, and where the tensors share storages so much that
 /// they would take several times the file's length.
 pub fn read<'a>(
     objects: &Objects,
@@ -53,8 +53,9 @@ pub fn read<'a>(
         (!path.is_empty(), usual.unwrap_or(KEYS.len()))
     });
     let mut left = length.saturating_mul(4);
-    let named = |(path, items): Found| {
+    let mut named = |(path, items): Found| -> Result<Named> {
         let tensors = items.into_iter().map(|(name, place)| {
+            let place = place.ok_or_else(|| format!("the tensor `{name}` is of a type that is not known here"))?;
             let bytes = storage(place.storage).ok_or_else(|| format!("the tensor `{name}` is missing"))?;
             let tensor = tensor(&place, bytes).ok_or_else(|| format!("the tensor `{name}` is damaged"))?;
             let size = tensor.elem_count() * place.dtype.size_in_bytes();
@@ -63,7 +64,10 @@ pub fn read<'a>(
         });
         Ok((path.join("."), tensors.collect::<Result<_>>()?))
     };
-    found.into_iter().map(named).collect()
+    let mut found = found.into_iter();
+    let likeliest = found.next().map(&mut named).transpose()?;
+    // What is wrong with an optimiser's moments is no harm to the weights.
+    Ok(likeliest.into_iter().chain(found.filter_map(|other| named(other).ok())).collect())
 }
 
 /// Adds a dictionary, where it has tensors, and those inside it, each once.
@@ -79,7 +83,8 @@ fn look_into<'a>(
         return;
     }
     let named = || items.iter().filter_map(|(key, value)| Some((objects.text(*key)?, *value)));
-    let tensors: Vec<_> = named().filter_map(|(name, value)| Some((name, place(objects, value)?))).collect();
+    let tensors = named().filter(|(_, value)| is_tensor(objects, *value));
+    let tensors: Vec<_> = tensors.map(|(name, value)| (name, place(objects, value))).collect();
     if !tensors.is_empty() {
         found.push((path.clone(), tensors));
     }
@@ -128,6 +133,12 @@ pub fn storage(objects: &Objects, description: Id) -> Option<(&str, usize)> {
         _ => return None,
     };
     Some((objects.text(*key)?, size))
+}
+
+/// Whether an object is made as tensors are.
+fn is_tensor(objects: &Objects, id: Id) -> bool {
+    let Object::Call(function, _) = objects.get(id) else { return false };
+    matches!(objects.get(*function), Object::Global(name) if name.starts_with("torch._utils _rebuild_"))
 }
 
 /// Where a tensor's elements are, if the object is one.
@@ -179,6 +190,8 @@ fn dtype_of(storage: &str) -> Option<DType> {
         "Half" => DType::F16,
         "BFloat16" => DType::BF16,
         "Long" => DType::I64,
+        "Int" => DType::I32,
+        "Short" => DType::I16,
         "Byte" | "Bool" => DType::U8,
         _ => return None,
     })

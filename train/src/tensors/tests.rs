@@ -141,6 +141,8 @@ fn what_is_not_in_the_file_is_missed() {
         (one(tensor("Float", "0", 1, &[2], &[1])), "`w` is damaged"),
         (one(tensor("Float", "0", 0, &[i32::MAX, i32::MAX, i32::MAX], &[0, 0, 0])), "`w` is damaged"),
         (one(tensor("Float", "0", 0, &[2], &[i32::MAX])), "`w` is damaged"),
+        (one(tensor("Complex", "0", 0, &[2], &[1])), "`w` is of a type that is not known"),
+        (one(tensor("Float", "0", 0, &[-2], &[1])), "`w` is of a type that is not known"),
         // A name is no path: nothing outside of the archive is looked at.
         (one(tensor("Float", "../../../../etc/passwd", 0, &[2], &[1])), "`w` is missing"),
         (one(tensor("Float", "../data.pkl", 0, &[2], &[1])), "`w` is missing"),
@@ -149,6 +151,13 @@ fn what_is_not_in_the_file_is_missed() {
         let error = refused(&archive(&object, &[("net/data/0", &data)]));
         assert!(error.contains(expected), "{error}");
     }
+    // An optimiser's tensors are no harm to the weights.
+    let both = dict(&[
+        ("model", one(tensor("Int", "0", 0, &[2], &[1]))),
+        ("moments", one(tensor("Float", "7", 0, &[2], &[1]))),
+    ]);
+    let found = all(&archive(&both, &[("net/data/0", &data)])).unwrap();
+    assert_eq!((found.len(), found[0].1["w"].dtype()), (1, candle_core::DType::I32));
     let compressed = archive(&one(tensor("Float", "0", 0, &[2], &[1])), &[("net/data/0", &data)]);
     // The method of the pickle's entry, in its own header and in the directory.
     let places: Vec<_> = compressed.windows(4).enumerate().filter(|(_, part)| *part == b"PK\x01\x02").collect();
