@@ -96,12 +96,15 @@ fn what_cannot_be_exported_leaves_no_file() {
         ("cut.safetensors", "safetensors"),
         ("text.safetensors", "not a safetensors file"),
         ("zip.pth", "no known network (2 tensors: b, w"),
-        ("cut.pth", "not a complete PyTorch file"),
+        ("cut.pth", "cannot be read: it is not complete"),
     ] {
         let line = refused(&export_onnx(&[&at(source), path("-o"), &model]));
         assert!(line.contains(source) && line.contains(expected), "{line}");
         assert!(!model.exists());
     }
+    // Its tensors can be looked at all the same.
+    let listed = export_onnx(&[path("inspect"), &at("zip.pth")]).stdout;
+    assert!(String::from_utf8(listed).unwrap().contains("no known network\nweights      2 tensors, 7 values\n  b [1] F32"));
     let good = at("good.safetensors");
     let line = refused(&export_onnx(&[&good, path("-o"), &at("nowhere/m.onnx")]));
     assert!(line.contains("nowhere"), "{line}");
