@@ -161,7 +161,7 @@ async function begin(): Promise<void> {
         changed,
         ran() {
             showRunning(open()?.running);
-            if (open()?.running?.milliseconds !== undefined) keepForLater(easel);
+            if (open()?.running?.milliseconds !== undefined) keepForLater(easel, models);
         },
     };
     const own = (name: string) => (name === choices.tab ? query : new URLSearchParams());
