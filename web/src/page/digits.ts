@@ -113,7 +113,7 @@ export class DigitsTab implements Tab {
 
     /** Says everything anew, in the language that is set. */
     say(): void {
-        this.#form.say(this.#limits);
+        this.#form.say();
         this.#settled();
         this.#label();
         const { model } = this.#slot;
@@ -192,7 +192,11 @@ export class DigitsTab implements Tab {
         const ender = (this.#ender = new AbortController());
         const current = () => this.#ender === ender;
         this.#host.changed();
-        if (!this.#slot.asked || !(await this.#slot.ready()) || !current()) return;
+        if (!this.#slot.asked || !(await this.#slot.ready()) || !current()) {
+            // The one that this was to replace is given up all the same.
+            if (current()) this.#rest();
+            return;
+        }
         const plan = this.#limits!.fit(this.#form.settings);
         this.#stale = false;
         this.#command();
@@ -240,12 +244,15 @@ export class DigitsTab implements Tab {
                 announce(where);
             } else showError(error, this.#slot.as);
         } finally {
-            if (current()) {
-                this.#ender = undefined;
-                this.#stage.busy(false);
-                this.#form.drawing(false);
-            }
+            if (current()) this.#rest();
         }
+    }
+
+    /** Nothing is being drawn any more. */
+    #rest(): void {
+        this.#ender = undefined;
+        this.#stage.busy(false);
+        this.#form.drawing(false);
     }
 
     #shape({ cls, count }: Plan) {

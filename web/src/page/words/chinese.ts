@@ -124,7 +124,6 @@ export const zh: Words = {
         guidance: "引导强度",
         draw: "生成",
         cancel: "取消",
-        denoiser: "去噪模型",
         step: (done, of) => `第 ${done} 步，共 ${of} 步`,
         drawing: (what) => `正在生成：${what}`,
         done: (what, engine) => `${what}，使用 ${engine}`,

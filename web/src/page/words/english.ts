@@ -125,7 +125,6 @@ export const en = {
         guidance: "Guidance",
         draw: "Draw",
         cancel: "Cancel",
-        denoiser: "Denoiser",
         step: (done: number, of: number) => `Step ${done} of ${of}`,
         drawing: (what: string) => `Drawing ${what}`,
         done: (what: string, engine: string) => `${what} with ${engine}`,
