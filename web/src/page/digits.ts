@@ -6,7 +6,7 @@ import { DigitsForm } from "./digits-form.js";
 import { fromQuery, Limits, type Plan } from "./digits-settings.js";
 import { element } from "./elements.js";
 import { GanSheet } from "./gan.js";
-import { fileOf, quoted, roleOf, type Source } from "./models.js";
+import { argumentOf, quoted, roleOf, type Source } from "./models.js";
 import { announce, clearError, type Running, showError } from "./notices.js";
 import { ofClasses, Sheet, square } from "./sheet.js";
 import { Picker, Slot } from "./slot.js";
@@ -116,6 +116,7 @@ export class DigitsTab implements Tab {
         this.#form.say();
         this.#settled();
         this.#label();
+        this.#command();
         const { model } = this.#slot;
         if (model) showCard(element("digits-card", HTMLDListElement), model);
     }
@@ -275,17 +276,21 @@ export class DigitsTab implements Tab {
         const { settings } = this.#form;
         const source = this.#slot.source ?? this.#gan.slot.source;
         if (!source) return;
-        const words = ["sample", "-m", quoted(fileOf(source))];
+        const line = ["sample", "-m", argumentOf(source)];
+        let same = words().command;
         if (this.#slot.source && this.#limits) {
             const plan = this.#limits.fit(settings);
-            if (plan.cls !== undefined) words.push("--class", quoted(this.#limits.classes[plan.cls]!));
-            words.push("-n", String(plan.count), "--seed", String(plan.seed), "--sampler", plan.sampler);
-            words.push("--steps", String(plan.steps));
-            if (this.#limits.guided) words.push("--guidance", String(plan.guidance));
+            if (plan.cls !== undefined) line.push("--class", quoted(this.#limits.classes[plan.cls]!));
+            // It gives each class a row, with its name; the page makes the best of its place.
+            else if (this.#limits.classes.length > 1) same = words().digits.commandRows;
+            line.push("-n", String(plan.count), "--seed", String(plan.seed), "--sampler", plan.sampler);
+            line.push("--steps", String(plan.steps));
+            if (this.#limits.guided) line.push("--guidance", String(plan.guidance));
         } else {
-            words.push("-n", String(this.#gan.count), "--seed", String(settings.seed));
+            line.push("-n", String(this.#gan.count), "--seed", String(settings.seed));
         }
-        element("digits-command-text", HTMLElement).textContent = [...words, "-o", "digits.png"].join(" ");
+        element("digits-command-text", HTMLElement).textContent = [...line, "-o", "digits.png"].join(" ");
+        element("digits-command-says", HTMLElement).textContent = same;
         element("digits-command", HTMLElement).hidden = false;
     }
 

@@ -122,6 +122,7 @@ export const zh: Words = {
         samplers: { "dpm-solver": "DPM-Solver++", ddim: "DDIM", ancestral: "逐步采样" },
         steps: "步数",
         guidance: "引导强度",
+        commandRows: "在命令行中得到同样的图像，每个类别一行",
         draw: "生成",
         cancel: "取消",
         step: (done, of) => `第 ${done} 步，共 ${of} 步`,

@@ -123,6 +123,7 @@ export const en = {
         samplers: { "dpm-solver": "DPM-Solver++", ddim: "DDIM", ancestral: "Ancestral" },
         steps: "Steps",
         guidance: "Guidance",
+        commandRows: "The same pictures on the command line, a row for each class",
         draw: "Draw",
         cancel: "Cancel",
         step: (done: number, of: number) => `Step ${done} of ${of}`,
