@@ -54,6 +54,16 @@ export function currentAddress(): string {
     return wanted ? withQuery(wanted).href : location.href;
 }
 
+/** Leaves the address as it is to the browser's Back; what is written from now on is another step. */
+export function stepAddress(): void {
+    flush();
+    try {
+        history.pushState(null, "", location.href);
+    } catch {
+        // Too many changes in a row: Back skips this one.
+    }
+}
+
 function flush(): void {
     clearTimeout(timer);
     timer = undefined;
