@@ -83,6 +83,11 @@ test("classes by button and by key; the address brings the sample back", async (
     assert.ok(difference(one, seven).differing > 100);
     assert.equal(await page.getByRole("button", { name: "7", exact: true }).getAttribute("aria-pressed"), "true");
 
+    // Elsewhere a key may be meant for something else.
+    await page.getByRole("tab", { name: "Digits" }).focus();
+    await page.keyboard.press("4");
+    assert.equal(await page.getByRole("button", { name: "4", exact: true }).getAttribute("aria-pressed"), "false");
+    await page.getByRole("button", { name: "7", exact: true }).focus();
     await page.keyboard.press("3");
     await labelled(page, "digits-sheet", "1 picture of 3 drawn from seed 5");
     // In a field a digit is a digit.
