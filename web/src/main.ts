@@ -1,7 +1,7 @@
 /** The page: its tabs, and what they share: the engine, the language, the address, and files that are opened. */
 
 import { Easel, type EngineChoice } from "./easel.js";
-import { fromQuery, toQuery, writeAddress } from "./page/address.js";
+import { fromQuery, stepAddress, toQuery, writeAddress } from "./page/address.js";
 import { DigitsTab } from "./page/digits.js";
 import { onDrop } from "./page/drop.js";
 import { element } from "./page/elements.js";
@@ -30,6 +30,8 @@ const query = new URL(location.href).searchParams;
 const choices = fromQuery(query, NAMES);
 const easel = new Easel();
 let tabs: Tab[] = [];
+let tabsAreThere: () => void;
+const ready = new Promise<void>((resolve) => (tabsAreThere = resolve));
 
 function open(): Tab | undefined {
     return tabs.find(({ name }) => name === choices.tab);
@@ -51,8 +53,14 @@ async function show(): Promise<void> {
     }
 }
 
+/** Opens another tab; the browser's Back leads to the one before. */
 function choose(name: string): void {
     if (name === choices.tab) return;
+    stepAddress();
+    goTo(name);
+}
+
+function goTo(name: string): void {
     open()?.hide();
     choices.tab = name;
     clearError();
@@ -64,10 +72,15 @@ function changed(): void {
     if (tab) writeAddress(toQuery(choices, tab.query()));
 }
 
-/** Changes to an engine; where that fails, the one before stays. */
+let uses = 0;
+
+/** Changes to an engine; where that fails, the one before stays. Of several wishes the last one counts. */
 async function use(engine: EngineChoice): Promise<void> {
+    const turn = ++uses;
     const tab = open();
-    if (tab && !(await tab.use(engine))) {
+    const done = !tab || (await tab.use(engine));
+    if (turn !== uses) return;
+    if (!done) {
         engineSelect.value = choices.engine;
         return;
     }
@@ -97,6 +110,12 @@ async function openFile(file: File): Promise<void> {
     }
 }
 
+/** The same as soon as there is a tab for it. */
+async function take(file: File): Promise<void> {
+    await ready;
+    await openFile(file);
+}
+
 /** Says what the page says itself, in the language that is set. */
 function say(): void {
     const tab = choices.tab as (typeof NAMES)[number];
@@ -121,19 +140,28 @@ function listen(): void {
         const file = fileInput.files?.[0];
         // The same file can be chosen again after it was written anew.
         fileInput.value = "";
-        if (file) void openFile(file);
+        if (file) void take(file);
     });
-    onDrop(element("drop", HTMLElement), (file) => void openFile(file));
+    onDrop(element("drop", HTMLElement), (file) => void take(file));
     document.addEventListener("paste", (event) => {
         const file = event.clipboardData?.files[0];
         if (!file) return;
         event.preventDefault();
-        void openFile(file);
+        void take(file);
     });
     document.addEventListener("keydown", (event) => {
-        const inField = event.target instanceof Element && event.target.closest("input:not([type=range]), select, textarea");
-        if (inField || event.ctrlKey || event.altKey || event.metaKey) return;
+        const target = event.target as Element;
+        // Single keys are for those who look at the panel: elsewhere they may be meant for something else.
+        if (target !== document.body && !element(choices.tab, HTMLElement).contains(target)) return;
+        if (target.closest("input:not([type=range]), select, textarea")) return;
+        if (event.repeat || event.ctrlKey || event.altKey || event.metaKey) return;
         if (open()?.key?.(event.key)) event.preventDefault();
+    });
+    addEventListener("popstate", () => {
+        const { tab } = fromQuery(new URL(location.href).searchParams, NAMES);
+        // What was set meanwhile stays.
+        if (tab === choices.tab) changed();
+        else goTo(tab);
     });
     easel.onLost = () => tabs.forEach((tab) => tab.lose());
     onRetry(() => void show());
@@ -141,19 +169,22 @@ function listen(): void {
 }
 
 async function begin(): Promise<void> {
-    if (await reloads()) return;
+    // What needs nothing from the server is there at once; what the user begins meanwhile waits for the rest.
+    listen();
     engineSelect.value = choices.engine;
     setLanguage(choices.language ?? browsersLanguage());
     showTab(list, choices.tab);
-    easel.files = await listedFiles();
-    let models: ModelEntry[] = [];
+    const addressed = choices.tab;
     let missing: unknown;
-    try {
-        models = await shippedModels();
-    } catch (error) {
+    const shipped = shippedModels().catch((error: unknown): ModelEntry[] => {
         // Without them a model of the user's can still be opened.
         missing = error;
-    }
+        return [];
+    });
+    const lists = Promise.all([listedFiles(), shipped]);
+    if (await reloads()) return;
+    const [files, models] = await lists;
+    easel.files = files;
     const host: Host = {
         easel,
         models,
@@ -161,12 +192,12 @@ async function begin(): Promise<void> {
         changed,
         ran() {
             showRunning(open()?.running);
-            if (open()?.running?.milliseconds !== undefined) keepForLater(easel);
+            if (open()?.running?.milliseconds !== undefined) keepForLater(easel, models);
         },
     };
-    const own = (name: string) => (name === choices.tab ? query : new URLSearchParams());
+    const own = (name: string) => (name === addressed ? query : new URLSearchParams());
     tabs = [new StylizeTab(host, own("stylize")), new DigitsTab(host, own("digits")), new WalkTab(host, own("walk"))];
-    listen();
+    tabsAreThere();
     await show();
     if (missing !== undefined) showError(missing);
 }

@@ -33,6 +33,7 @@ export interface Choice<T> {
 export async function choose<T>(kinds: readonly EngineKind[], trial: Trial<T>, enough = FAST): Promise<Choice<T>> {
     const passedOver: string[] = [];
     let best: (Tried<T> & { kind: EngineKind }) | undefined;
+    let reason: string | undefined;
     for (const kind of kinds) {
         if (best && best.milliseconds <= enough) break;
         try {
@@ -48,10 +49,11 @@ export async function choose<T>(kinds: readonly EngineKind[], trial: Trial<T>, e
             }
         } catch (error) {
             passedOver.push(sentence(error));
+            // What is wrong with the model is told by the engine that every browser has.
+            if (reason === undefined || kind === "wasm") reason = sentence(error);
         }
     }
-    // Where several were tried, the last is the one that every browser has.
-    if (!best) throw new Error(passedOver.at(-1));
+    if (!best) throw new Error(reason);
     return { kind: best.kind, opened: best.opened, passedOver };
 }
 

@@ -228,6 +228,9 @@ function pictureSize({ picture: { channels, size } }: ModelCard): PictureSize {
     return { channels, ...size.fixed };
 }
 
+/** The longest latent vector whose directions are looked for: each of its elements needs pictures of its own. */
+const LONGEST = 1024;
+
 /** Pictures that are made at once between two looks at what else is asked for. */
 const TRIALS_AT_ONCE = 16;
 
@@ -235,6 +238,9 @@ async function directions(request: DirectionsRequest, { tell }: Caller): Promise
     const { latent, size } = await using(request, async ({ card }) => ({ latent: card.latent, size: pictureSize(card) }));
     if (latent?.distribution !== "normal") throw new Error("only normal latent vectors have directions");
     const { dim } = latent;
+    if (dim > LONGEST) {
+        throw new Error(`directions are looked for in latent vectors of ${LONGEST} elements at most; this model's have ${dim}`);
+    }
     let stream = 0n;
     const z = trials(dim, (count) => normals(0n, stream++, count));
     const jacobian = new MeanJacobian(dim, size);

@@ -77,6 +77,10 @@ test("engines that fail are passed over", async () => {
     const alone = await probe.choose(BOTH, engines({ webgpu: 50, wasm: "no connection" }));
     assert.deepEqual([alone.kind, alone.passedOver], ["webgpu", ["no connection"]]);
     await assert.rejects(probe.choose(BOTH, engines({ webgpu: "one", wasm: "two" })), { message: "two" });
+    // The engine that was best before comes first; its reason counts all the same.
+    const known = probe.choose(["wasm", "webgpu"], engines({ webgpu: "one", wasm: "two" }), Infinity);
+    await assert.rejects(known, { message: "two" });
+    await assert.rejects(probe.choose(["webgpu"], engines({ webgpu: "one" })), { message: "one" });
 });
 
 test("requests that a tab has no memory for are refused", () => {

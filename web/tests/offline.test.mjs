@@ -5,7 +5,7 @@ import { readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { test } from "node:test";
 
-import { dist, drawn, launch, open, screenshot, serve } from "./harness.mjs";
+import { dist, drawn, dropFile, launch, open, screenshot, serve } from "./harness.mjs";
 
 /** A denoising that is over soon. */
 const SHORT = "?tab=digits&class=1&n=1&steps=3&engine=wasm";
@@ -72,6 +72,26 @@ test("a page that cannot have the headers is loaded anew once at most", () =>
         await page.waitForFunction(() => sessionStorage.length === 1);
         await drawn(page);
         assert.equal(loads, 2);
+    }));
+
+test("the page does not wait for headers that take long, nor loses what was begun", () =>
+    visit({ isolated: false }, async (context, site) => {
+        // The service worker's script never arrives.
+        await context.addInitScript(() => (ServiceWorkerContainer.prototype.register = () => new Promise(() => {})));
+        const page = await context.newPage();
+        await page.goto(`${site.origin}/${SHORT}&lang=zh`, { waitUntil: "commit" });
+        await page.locator("#digits").waitFor();
+        assert.equal(await page.title(), "数字 · Easel");
+        await drawn(page);
+        await page.close();
+
+        const hasty = await context.newPage();
+        await hasty.goto(`${site.origin}/${SHORT}`);
+        const scenes = await readFile(join(dist, "models/progan-scenes.onnx"));
+        await dropFile(hasty, "mine.onnx", scenes);
+        await hasty.locator("#walk").getByText("sample -m mine.onnx").waitFor();
+        assert.equal(await hasty.evaluate(() => sessionStorage.length), 0);
+        await hasty.close();
     }));
 
 test("a new build is taken up as a whole", () =>

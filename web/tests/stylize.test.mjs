@@ -101,7 +101,7 @@ test("a first visit shows a picture of the page's own, painted by the first styl
     assert.equal(await page.getByLabel("Longest side").inputValue(), "768");
     assert.deepEqual(await page.locator("#stylize-size-hint").textContent(), "768 × 512 pixels");
     await page.waitForURL(`${site.origin}/?tab=stylize&picture=mountains&style=wave&strength=100&engine=wasm`);
-    await page.getByText("stylize mountains.jpg -m wave.onnx --max-size 768 -o mountains-wave.png").waitFor();
+    await page.getByText("stylize mountains.jpg -m wave --max-size 768 -o mountains-wave.png").waitFor();
     await page.locator("#stylize-about summary").click();
     assert.match(await page.locator("#stylize-card").textContent(), /a stylizer/);
     assert.deepEqual(errors, []);
@@ -117,7 +117,7 @@ test("the pixels are the engine's, and strength mixes them with the picture's", 
     await labelled(page, "stylize-sheet", "Mountains, painted like The Great Wave, strength 40 %");
     assert.ok(difference(await result(page), mean([before, 0.6], [painted, 0.4])).largest <= 1);
     assert.ok(difference(await result(page), await computed(page, before, "wave", { strength: 0.4 })).largest <= 1);
-    await page.getByText("stylize mountains.jpg -m wave.onnx --strength 0.4 --max-size 256 -o mountains-wave.png").waitFor();
+    await page.getByText("stylize mountains.jpg -m wave --strength 0.4 --max-size 256 -o mountains-wave.png").waitFor();
     await strength(page).fill("0");
     await labelled(page, "stylize-sheet", "Mountains");
     assert.deepEqual(await result(page), before);
@@ -131,7 +131,7 @@ test("the pixels are the engine's, and strength mixes them with the picture's", 
     }, kept.data[0]);
     await drawn(page);
     assert.deepEqual(await result(page), kept);
-    await page.getByText("-m wave.onnx --keep-color --max-size 256").waitFor();
+    await page.getByText("-m wave --keep-color --max-size 256").waitFor();
     await page.waitForURL((url) => url.searchParams.get("colours") === "kept");
     await page.reload();
     await drawn(page);
@@ -286,7 +286,7 @@ test("a picture is dropped, pasted or chosen, and the result saved", async () =>
     ]);
     await chooser.setFiles({ name: "a b.png", mimeType: "image/png", buffer: PICTURE });
     await painted(page, "a b.png");
-    await page.getByText("stylize 'a b.png' -m wave.onnx -o 'a b-wave.png'").waitFor();
+    await page.getByText("stylize 'a b.png' -m wave -o 'a b-wave.png'").waitFor();
 
     await page.getByRole("button", { name: "Village" }).click();
     await painted(page, "Village");

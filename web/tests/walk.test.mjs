@@ -131,8 +131,19 @@ test("sliders push the picture, the first the most", async () => {
     await page.getByLabel("Direction 2").fill("-1.5");
     const pushed = await changed(page, before);
     await page.waitForURL(/push=0,-1.5,0,0,0,0/);
+    assert.ok(await page.locator("#walk-command").isHidden(), "the command line knows no directions");
+    // Until they are known again there is nothing to see, and nothing to save.
+    await page.addInitScript(() => {
+        window.painted = [];
+        const put = CanvasRenderingContext2D.prototype.putImageData;
+        CanvasRenderingContext2D.prototype.putImageData = function (data, ...at) {
+            if (this.canvas.id === "walk-sheet") window.painted.push(document.querySelectorAll("#directions li").length);
+            return put.call(this, data, ...at);
+        };
+    });
     await page.reload();
     await drawn(page);
+    assert.ok(!(await page.evaluate(() => window.painted)).includes(0));
     await settled(page);
     const again = await picture(page);
     assert.ok(difference(again, pushed).largest <= 1);

@@ -7,8 +7,9 @@ import type { EngineChoice } from "../easel.js";
 import { parseEngine } from "./settings.js";
 import { type Language, parseLanguage } from "./words.js";
 
-/** Browsers refuse many changes in a row. */
-const MILLISECONDS_BETWEEN = 250;
+/** Browsers refuse many changes in a row, Safari more than 100 in 30 s; so a refused one is tried again later. */
+const MILLISECONDS_BETWEEN = 350;
+const MILLISECONDS_AFTER_REFUSAL = 3000;
 
 export interface PageChoices {
     /** The tab's name. */
@@ -38,27 +39,49 @@ export function toQuery({ tab, engine, language }: PageChoices, settings: URLSea
 }
 
 let wanted: URLSearchParams | undefined;
+let timer: number | undefined;
 let written = -Infinity;
 
 /** Makes the browser's address bring this back. */
 export function writeAddress(query: URLSearchParams): void {
-    const waiting = wanted !== undefined;
     wanted = query;
-    if (!waiting) setTimeout(flush, Math.max(0, written + MILLISECONDS_BETWEEN - performance.now()));
+    timer ??= setTimeout(flush, Math.max(0, written + MILLISECONDS_BETWEEN - performance.now()));
 }
 
 /** The address that brings everything back, at once. */
 export function currentAddress(): string {
     flush();
-    return location.href;
+    return wanted ? withQuery(wanted).href : location.href;
+}
+
+/** Leaves the address as it is to the browser's Back; what is written from now on is another step. */
+export function stepAddress(): void {
+    flush();
+    try {
+        history.pushState(null, "", location.href);
+    } catch {
+        // Too many changes in a row: Back skips this one.
+    }
 }
 
 function flush(): void {
+    clearTimeout(timer);
+    timer = undefined;
     if (!wanted) return;
-    const address = new URL(location.href);
-    // Lists of seeds stay legible.
-    address.search = wanted.toString().replaceAll("%2C", ",");
-    history.replaceState(null, "", address);
+    const query = wanted;
     wanted = undefined;
     written = performance.now();
+    try {
+        history.replaceState(null, "", withQuery(query));
+    } catch {
+        wanted = query;
+        timer = setTimeout(flush, MILLISECONDS_AFTER_REFUSAL);
+    }
+}
+
+function withQuery(query: URLSearchParams): URL {
+    const address = new URL(location.href);
+    // Lists of seeds stay legible.
+    address.search = query.toString().replaceAll("%2C", ",");
+    return address;
 }

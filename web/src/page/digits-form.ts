@@ -77,11 +77,11 @@ export class DigitsForm {
         element("digits-guidance-field", HTMLElement).hidden = !limits.guided;
         drawButton.disabled = false;
         this.#fill();
-        this.say(limits);
+        this.say();
     }
 
     /** Says everything anew, in the language that is set. */
-    say(limits: Limits | undefined): void {
+    say(): void {
         const says = words().digits;
         for (const option of sampler.options) option.text = says.samplers[option.value as Sampler];
         keypad.querySelector<HTMLElement>(".all")?.replaceChildren(says.all);
@@ -91,7 +91,6 @@ export class DigitsForm {
             if (input.getAttribute("aria-invalid") !== "true") mark(input, hint, undefined);
         }
         if (seed.getAttribute("aria-invalid") !== "true") mark(seed, seedHint, undefined, words().seedHint);
-        element("digits-title", HTMLElement).hidden = limits === undefined;
     }
 
     /** Takes a key that chooses a class. */

@@ -6,7 +6,7 @@ import { DigitsForm } from "./digits-form.js";
 import { fromQuery, Limits, type Plan } from "./digits-settings.js";
 import { element } from "./elements.js";
 import { GanSheet } from "./gan.js";
-import { fileOf, quoted, roleOf, type Source } from "./models.js";
+import { argumentOf, quoted, roleOf, type Source } from "./models.js";
 import { announce, clearError, type Running, showError } from "./notices.js";
 import { ofClasses, Sheet, square } from "./sheet.js";
 import { Picker, Slot } from "./slot.js";
@@ -113,9 +113,10 @@ export class DigitsTab implements Tab {
 
     /** Says everything anew, in the language that is set. */
     say(): void {
-        this.#form.say(this.#limits);
+        this.#form.say();
         this.#settled();
         this.#label();
+        this.#command();
         const { model } = this.#slot;
         if (model) showCard(element("digits-card", HTMLDListElement), model);
     }
@@ -192,7 +193,11 @@ export class DigitsTab implements Tab {
         const ender = (this.#ender = new AbortController());
         const current = () => this.#ender === ender;
         this.#host.changed();
-        if (!this.#slot.asked || !(await this.#slot.ready()) || !current()) return;
+        if (!this.#slot.asked || !(await this.#slot.ready()) || !current()) {
+            // The one that this was to replace is given up all the same.
+            if (current()) this.#rest();
+            return;
+        }
         const plan = this.#limits!.fit(this.#form.settings);
         this.#stale = false;
         this.#command();
@@ -240,12 +245,15 @@ export class DigitsTab implements Tab {
                 announce(where);
             } else showError(error, this.#slot.as);
         } finally {
-            if (current()) {
-                this.#ender = undefined;
-                this.#stage.busy(false);
-                this.#form.drawing(false);
-            }
+            if (current()) this.#rest();
         }
+    }
+
+    /** Nothing is being drawn any more. */
+    #rest(): void {
+        this.#ender = undefined;
+        this.#stage.busy(false);
+        this.#form.drawing(false);
     }
 
     #shape({ cls, count }: Plan) {
@@ -268,17 +276,21 @@ export class DigitsTab implements Tab {
         const { settings } = this.#form;
         const source = this.#slot.source ?? this.#gan.slot.source;
         if (!source) return;
-        const words = ["sample", "-m", quoted(fileOf(source))];
+        const line = ["sample", "-m", argumentOf(source)];
+        let same = words().command;
         if (this.#slot.source && this.#limits) {
             const plan = this.#limits.fit(settings);
-            if (plan.cls !== undefined) words.push("--class", quoted(this.#limits.classes[plan.cls]!));
-            words.push("-n", String(plan.count), "--seed", String(plan.seed), "--sampler", plan.sampler);
-            words.push("--steps", String(plan.steps));
-            if (this.#limits.guided) words.push("--guidance", String(plan.guidance));
+            if (plan.cls !== undefined) line.push("--class", quoted(this.#limits.classes[plan.cls]!));
+            // It gives each class a row, with its name; the page makes the best of its place.
+            else if (this.#limits.classes.length > 1) same = words().digits.commandRows;
+            line.push("-n", String(plan.count), "--seed", String(plan.seed), "--sampler", plan.sampler);
+            line.push("--steps", String(plan.steps));
+            if (this.#limits.guided) line.push("--guidance", String(plan.guidance));
         } else {
-            words.push("-n", String(this.#gan.count), "--seed", String(settings.seed));
+            line.push("-n", String(this.#gan.count), "--seed", String(settings.seed));
         }
-        element("digits-command-text", HTMLElement).textContent = [...words, "-o", "digits.png"].join(" ");
+        element("digits-command-text", HTMLElement).textContent = [...line, "-o", "digits.png"].join(" ");
+        element("digits-command-says", HTMLElement).textContent = same;
         element("digits-command", HTMLElement).hidden = false;
     }
 

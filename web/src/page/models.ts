@@ -49,6 +49,11 @@ export function addressOf(file: string): string {
     return FOLDER + encodeURIComponent(file);
 }
 
+/** The path of a shipped model, as the list of the page's files has it. */
+export function pathOf({ file }: ModelEntry): string {
+    return FOLDER + file;
+}
+
 /** The name of a model's file. */
 export function fileOf(source: Source): string {
     return source instanceof File ? source.name : source.file;
@@ -70,6 +75,11 @@ export function roleOf({ kind, latent }: Pick<ModelCard, "kind" | "latent">): Ro
 export function roleOfEntry({ kind, latent }: ModelEntry): Role {
     if (kind === "denoiser" || kind === "stylizer") return kind;
     return latent === "uniform" ? "gan" : "walker";
+}
+
+/** A model as the command line takes it: one that ships by its name, which is found from anywhere. */
+export function argumentOf(source: Source): string {
+    return quoted(source.name);
 }
 
 /** A file's name as a shell takes it. */

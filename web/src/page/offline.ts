@@ -2,6 +2,7 @@
 
 import type { Easel, Files } from "../easel.js";
 import { element } from "./elements.js";
+import { type ModelEntry, pathOf } from "./models.js";
 import { onLanguage, words } from "./words.js";
 
 const told = element("offline", HTMLElement);
@@ -19,16 +20,17 @@ export async function listedFiles(): Promise<Files> {
 let begun = false;
 
 /** Downloads the models that were not asked for yet, once, and says when everything is there. */
-export function keepForLater(easel: Easel): void {
+export function keepForLater(easel: Easel, models: ModelEntry[]): void {
     const { connection } = navigator as { connection?: { saveData?: boolean } };
     if (begun || connection?.saveData) return;
     begun = true;
     const later = "requestIdleCallback" in window ? requestIdleCallback : setTimeout;
-    later(() => void keepAll(easel));
+    later(() => void keepAll(easel, models));
 }
 
-async function keepAll(easel: Easel): Promise<void> {
-    const models = Object.keys(easel.files).filter((path) => path.endsWith(".onnx"));
+async function keepAll(easel: Easel, listed: ModelEntry[]): Promise<void> {
+    // Only what the page offers is worth its place, and only what the list of files has is kept.
+    const models = listed.map(pathOf).filter((path) => path in easel.files);
     try {
         if (!("serviceWorker" in navigator) || models.length === 0) return;
         // Without it nothing works later that is kept now.

@@ -4,14 +4,21 @@
 const RELOADED = "easel: loaded anew";
 
 /**
- * How long the page may wait, in milliseconds: for headers without which the first picture only comes slower, and for a
- * newer build, which a browser that is busy with the old one puts off to the next time.
+ * How long the page may wait, in milliseconds: for headers without which the first picture only comes slower, and which
+ * the next visit has, and for a newer build, which a browser that is busy with the old one puts off to the next time.
  */
-const PATIENCE = { headers: 10_000, build: 2_000 };
+const PATIENCE = { headers: 2_500, build: 2_000 };
+
+/** Resolves when the user has begun something, which would be lost if the page were loaded anew. */
+const touched = new Promise<undefined>((resolve) => {
+    for (const name of ["pointerdown", "click", "keydown", "drop", "paste"]) {
+        addEventListener(name, () => resolve(undefined), { capture: true, once: true });
+    }
+});
 
 /**
- * Starts the service worker, before anything else is begun. Says whether the page is being loaded anew: with the headers
- * that allow threads, where the server sends none, or in a newer build.
+ * Starts the service worker, before any model is loaded. Says whether the page is being loaded anew: with the headers
+ * that allow threads, where the server sends none, or in a newer build. It is not once the user has begun something.
  */
 export async function reloads(): Promise<boolean> {
     if (!("serviceWorker" in navigator)) return false;
@@ -29,7 +36,7 @@ async function headers(registering: Promise<ServiceWorkerRegistration | undefine
     try {
         if (sessionStorage.getItem(RELOADED) !== null) return false;
         const ready = registering.then((registered) => registered && navigator.serviceWorker.ready);
-        if (!(await soon(ready, PATIENCE.headers))) return false;
+        if (!(await Promise.race([touched, soon(ready, PATIENCE.headers)]))) return false;
         sessionStorage.setItem(RELOADED, "");
         return true;
     } catch {
@@ -40,7 +47,9 @@ async function headers(registering: Promise<ServiceWorkerRegistration | undefine
 
 /** Whether a newer build, which was fetched during an earlier visit, has taken over. */
 async function newer(): Promise<boolean> {
-    const waiting = (await navigator.serviceWorker.getRegistration())?.waiting;
+    const registered = await navigator.serviceWorker.getRegistration();
+    // Once it takes over, the page has to be loaded anew.
+    const waiting = await Promise.race([touched, registered?.waiting]);
     if (!waiting) return false;
     const { port1, port2 } = new MessageChannel();
     const taken = new Promise<boolean>((resolve) => {

@@ -1,4 +1,4 @@
-/** Many pictures in one, laid out as `sample` does it: two black pixels between them and around. */
+/** Many pictures in one, as `sample` puts them together: two black pixels between them and around. */
 
 import type { Pixels } from "./stage.js";
 
@@ -15,7 +15,7 @@ export function square(count: number): Shape {
     return { columns, rows: Math.ceil(count / columns) };
 }
 
-/** The same for `each` pictures of every class, where those of a class stay in one row. */
+/** The same for `each` pictures of every class, where those of a class stay in one row; a row can have several classes. */
 export function ofClasses(classes: number, each: number): Shape {
     const shapes = Array.from({ length: classes }, (_, index) => {
         const across = index + 1;

@@ -103,11 +103,14 @@ export class Slot {
             });
             this.#loaded = { model, engine };
             this.#source = wanted;
-            if (turn === this.#loads) this.onLoaded(model);
-            return turn === this.#loads;
+            // Another was asked for since; this one stays where that fails.
+            while (this.#loading && turn !== this.#loads) await this.#loading;
+            if (this.#loaded?.model !== model) return false;
+            this.onLoaded(model);
+            return true;
         } catch (error) {
             if (turn === this.#loads) {
-                this.#asked = before;
+                this.#asked = this.#source ?? before;
                 showError(error, this.#role);
             }
             return false;

@@ -1,6 +1,6 @@
 /** What is said about a picture that was painted, or is to be. */
 
-import { fileOf, quoted } from "./models.js";
+import { argumentOf, fileOf, quoted } from "./models.js";
 import type { Photo } from "./photo.js";
 import { type Size, type StylizeSettings, WHOLE } from "./stylize-settings.js";
 import { titleOf, type Wanted } from "./styles.js";
@@ -28,7 +28,7 @@ export function resultFile(photo: Photo, styles: readonly Wanted[]): string {
 export function commandLine(photo: Photo, style: Wanted, longest: Size, settings: StylizeSettings): string {
     const { strength, keepColor } = settings;
     const size = photo.side(longest);
-    const line = ["stylize", quoted(photo.file), "-m", quoted(fileOf(style.source))];
+    const line = ["stylize", quoted(photo.file), "-m", argumentOf(style.source)];
     if (strength !== WHOLE) line.push("--strength", String(strength / WHOLE));
     if (keepColor) line.push("--keep-color");
     if (size !== undefined) line.push("--max-size", String(size));

@@ -1,11 +1,11 @@
 /** The tab of walks: from seed to seed through a generator's latent space, and along its strongest directions. */
 
-import type { Directions, EngineChoice } from "../easel.js";
+import { type Directions, type EngineChoice, GpuLost } from "../easel.js";
 import { slerp } from "../latent.js";
 import { show as showCard } from "./card.js";
 import { element } from "./elements.js";
 import { Latest } from "./latest.js";
-import { fileOf, quoted, type Source } from "./models.js";
+import { argumentOf, type Source } from "./models.js";
 import { announce, clearError, type Running, showError } from "./notices.js";
 import { randomSeed } from "./settings.js";
 import { Sliders } from "./sliders.js";
@@ -43,6 +43,8 @@ export class WalkTab implements Tab {
     /** The seeds' latent vectors. */
     #latents: Float32Array[] = [];
     #directions: Directions | undefined;
+    /** Whether the directions are on their way. */
+    #looking = false;
     #stale = true;
     /** Counts what makes frames and thumbnails that are on their way worthless. */
     #turn = 0;
@@ -159,10 +161,10 @@ export class WalkTab implements Tab {
         if (!this.#stale) return;
         this.#stale = false;
         this.#directions = undefined;
+        this.#looking = true;
         this.#sliders.show([]);
         const { model } = this.#slot;
         await this.#seeds(this.#settings.seeds);
-        playButton.disabled = position.disabled = downloadButton.disabled = this.#stage.empty;
         try {
             const says = words().walk;
             const directions = await this.#host.easel.directions(
@@ -172,13 +174,30 @@ export class WalkTab implements Tab {
             );
             if (this.#slot.model !== model) return;
             this.#directions = directions;
+            this.#looking = false;
             directionsHint.textContent = words().walk.directionsAbout;
             this.#sliders.show(directions.shares);
             this.#moved();
         } catch (error) {
             directionsHint.textContent = "";
-            if (this.#slot.model === model) showError(error, this.#slot.as);
+            // Another GPU, or WASM, finds them.
+            if (!(error instanceof GpuLost)) {
+                if (this.#slot.model !== model) return;
+                this.#unpushed();
+            }
+            showError(error, this.#slot.as);
         }
+    }
+
+    /** There are no directions: nothing can be pushed along them. */
+    #unpushed(): void {
+        this.#looking = false;
+        this.#settings.pushes.fill(0);
+        this.#moved();
+    }
+
+    get #pushed(): boolean {
+        return this.#settings.pushes.some((push) => push !== 0);
     }
 
     /** Takes other seeds: their pictures, and the one in between. */
@@ -214,6 +233,7 @@ export class WalkTab implements Tab {
     #moved(): void {
         void this.#frame();
         if (!this.#playing) this.#ends();
+        this.#command();
         this.#host.changed();
     }
 
@@ -222,9 +242,18 @@ export class WalkTab implements Tab {
         return this.#frames.ask(async () => {
             const z = (await this.#slot.ready()) && this.#point();
             if (!z) return;
+            // Before the directions are known the picture would be another than the one that is asked for.
+            const waits = this.#looking && this.#pushed;
+            this.#stage.busy(waits);
+            if (waits) {
+                downloadButton.disabled = true;
+                if (this.#stale) void this.#begin();
+                return;
+            }
             try {
                 const picture = await this.#host.easel.render(z, this.#slot.as);
                 this.#stage.paint(picture);
+                playButton.disabled = position.disabled = downloadButton.disabled = false;
                 const before = this.#milliseconds;
                 const now = picture.milliseconds;
                 this.#milliseconds = before === undefined ? now : INERTIA * before + (1 - INERTIA) * now;
@@ -312,13 +341,14 @@ export class WalkTab implements Tab {
         announce(element("walk-where", HTMLElement).textContent ?? "");
     }
 
+    /** The walk's command, unless the walk is pushed aside: the command line knows no directions. */
     #command(): void {
         const { source } = this.#slot;
+        element("walk-command", HTMLElement).hidden = !source || this.#pushed;
         if (!source) return;
         const { seeds } = this.#settings;
-        const line = `sample -m ${quoted(fileOf(source))} --seeds ${seeds.join(",")} --walk 50 -o walk.gif`;
+        const line = `sample -m ${argumentOf(source)} --seeds ${seeds.join(",")} --walk 50 -o walk.gif`;
         element("walk-command-text", HTMLElement).textContent = line;
-        element("walk-command", HTMLElement).hidden = false;
     }
 }
 
