@@ -7,7 +7,7 @@ import { crc32, deflateSync } from "node:zlib";
 
 import { transform } from "esbuild";
 
-import { difference, drawn, dropFile, labelled, launch, model, open, screenshot, serve, sheet } from "./harness.mjs";
+import { difference, drawn, dropFile, errorLine, labelled, launch, model, open, screenshot, serve, sheet } from "./harness.mjs";
 
 const CAMERA = ["--use-fake-device-for-media-stream=device-count=2", "--use-fake-ui-for-media-stream"];
 
@@ -386,6 +386,16 @@ test("a style that cannot be had leaves the one before", async () => {
         assert.ok(await page.getByRole("radio", { name: "The Great Wave" }).isChecked());
         assert.deepEqual(await result(page), before);
         assert.equal(await label(page), "Mountains, painted like The Great Wave");
+
+        // What is said of it stays where the one before has to be painted anew.
+        await page.evaluate(() => {
+            document.querySelectorAll("#styles input[type=radio]")[1].click();
+            const size = document.getElementById("stylize-size");
+            size.value = "512";
+            size.dispatchEvent(new Event("change"));
+        });
+        await page.waitForFunction(() => document.getElementById("stylize-sheet").width === 512);
+        await page.getByText("scream.onnx: this model is a generator, not a stylizer").waitFor();
         await page.close();
     } finally {
         await bare.close();
@@ -394,6 +404,49 @@ test("a style that cannot be had leaves the one before", async () => {
     await page.getByText(/^This page has no model named nobody /).waitFor();
     assert.equal(await label(page), "Mountains, painted like The Great Wave");
     await page.close();
+});
+
+test("where no style of a blend can be had any more, the error stays and loading stops", async () => {
+    const models = ["models/wave.onnx", "models/scream.onnx"];
+    const missing = /^(wave|scream).onnx: cannot be fetched: 404/;
+    const bare = await serve();
+    try {
+        const query = "engine=wasm&tab=stylize&style=scream,wave&shares=50,50&size=256";
+        const { page } = await open(browser.context, `${bare.origin}/?${query}`);
+        await page.addInitScript(() => {
+            const { Worker } = window;
+            window.Worker = class extends Worker {
+                constructor(...given) {
+                    super(...given);
+                    window.lastWorker = this;
+                }
+            };
+        });
+        await page.reload();
+        await painted(page, "Mountains, painted like The Scream 50 % and The Great Wave 50 %");
+        await bare.rebuild(Object.fromEntries(models.map((path) => [path, null])));
+        await page.evaluate(async () => {
+            for (const name of await caches.keys()) await caches.delete(name);
+            window.lastWorker.dispatchEvent(new ErrorEvent("error", { message: "ended by the test" }));
+        });
+        bare.requests.length = 0;
+        await page.getByLabel("Longest side").selectOption("512");
+        await labelled(page, "stylize-sheet", "Mountains");
+        assert.match(await errorLine(page), missing);
+        await page.waitForTimeout(500);
+        assert.match(await errorLine(page), missing);
+        assert.ok(bare.requests.filter((path) => models.includes(path)).length <= 2, bare.requests.join(" "));
+        assert.equal(await page.locator("#stylize-figure").getAttribute("aria-busy"), "false");
+        await page.close();
+
+        const { page: first } = await open(browser.context, `${bare.origin}/?${query}`, { waitForPictures: false });
+        assert.match(await errorLine(first), missing);
+        await first.waitForTimeout(500);
+        assert.match(await errorLine(first), missing);
+        await first.close();
+    } finally {
+        await bare.close();
+    }
 });
 
 test("large pictures are painted tile by tile, and can be cancelled", async () => {

@@ -77,6 +77,11 @@ export class Painter {
         return this.#slot.asked === source ? this.#slot.ready() : this.#slot.load(source, this.#host.engine());
     }
 
+    /** Why the last model that could not be held could not. */
+    get failure(): unknown {
+        return this.#slot.failure;
+    }
+
     lose(): void {
         this.#slot.lose();
     }

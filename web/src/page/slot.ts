@@ -17,6 +17,8 @@ export class Slot {
     #loads = 0;
     #loading: Promise<boolean> | undefined;
 
+    /** Why the last load that failed did. */
+    failure: unknown;
     /** Told when another model, or the same on another engine, is there. */
     onLoaded: (model: Loaded) => void = () => {};
     /** Told when it is known anew what is held: after each load, successful or not. */
@@ -108,6 +110,7 @@ export class Slot {
         } catch (error) {
             if (turn === this.#loads) {
                 this.#asked = before;
+                this.failure = error;
                 showError(error, this.#role);
             }
             return false;

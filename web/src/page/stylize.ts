@@ -50,6 +50,8 @@ export class StylizeTab implements Tab {
     #styled: readonly Wanted[] = [];
     /** What the picture on the screen was made of; undefined where it is none that was painted. */
     #shown: Shown | undefined;
+    /** Why a style that was wanted could not be had; said again when another has been painted in its place. */
+    #failure: unknown;
     /** Counts what makes a picture that is being opened unwanted. */
     #turns = 0;
 
@@ -175,9 +177,11 @@ export class StylizeTab implements Tab {
 
     async #draw(): Promise<void> {
         this.#stage.busy(true);
+        this.#failure = undefined;
         try {
             const plate = await this.#complete();
             if (plate) this.#paint(plate);
+            if (plate && this.#failure !== undefined) showError(this.#failure, this.#painter.owner);
         } catch (error) {
             this.#settled();
             showError(error, this.#painter.owner);
@@ -226,10 +230,12 @@ export class StylizeTab implements Tab {
         return this.#plate;
     }
 
-    /** Has a style's model ready. One that cannot be loaded is no longer wanted. */
+    /** Has a style's model ready. One that cannot be loaded is no longer wanted, nor gone back to. */
     async #hold(source: Source): Promise<boolean> {
         if (await this.#painter.hold(source)) return true;
-        this.#styles.drop(source, this.#styled.filter((style) => style.source !== source));
+        this.#failure = this.#painter.failure;
+        this.#styled = this.#styled.filter((style) => style.source !== source);
+        this.#styles.drop(source, this.#styled);
         this.#host.changed();
         return false;
     }
