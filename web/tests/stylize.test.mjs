@@ -350,6 +350,35 @@ test("what is no picture, or too large, gets a sentence, and the picture before 
     await page.close();
 });
 
+test("what is no picture leaves the user on the tab where they are", async () => {
+    const { page } = await open(browser.context, `${site.origin}/?tab=walk&engine=wasm`);
+    await dropFile(page, "note.txt", Buffer.from("no picture at all"));
+    await page.getByText("note.txt: this is not a picture that the browser can read").waitFor();
+    assert.equal(await page.getByRole("tab", { selected: true }).textContent(), "Latent walk");
+    assert.match(page.url(), /tab=walk/);
+    await page.close();
+});
+
+test("vector graphics are pictures, too", async () => {
+    const { page } = await stylize();
+    const size = 'width="80" height="40"';
+    const svg = `<svg xmlns="http://www.w3.org/2000/svg" ${size}><rect ${size} fill="#f00"/></svg>`;
+    const chooser = page.waitForEvent("filechooser");
+    await page.getByRole("button", { name: "Choose a picture…" }).click();
+    await (await chooser).setFiles({ name: "red.svg", mimeType: "image/svg+xml", buffer: Buffer.from(svg) });
+    await painted(page, "red.svg, painted like The Great Wave");
+    const { width, height, data } = await original(page);
+    assert.deepEqual([width, height, ...data.subarray(0, 4)], [80, 40, 255, 0, 0, 255]);
+
+    // Sizes that come to the same pixels are painted once.
+    const time = await page.locator("#time").textContent();
+    await page.getByLabel("Longest side").selectOption("2048");
+    await page.waitForURL((url) => url.searchParams.get("size") === "2048");
+    await drawn(page);
+    assert.equal(await page.locator("#time").textContent(), time, "nothing is computed anew");
+    await page.close();
+});
+
 test("a style of the user's own joins the others", async () => {
     const { page, errors } = await stylize("style=scream");
     const { width, height } = await result(page);

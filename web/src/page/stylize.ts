@@ -79,7 +79,7 @@ export class StylizeTab implements Tab {
             told: (speed) => this.#form.live(speed),
         });
         this.#sources = new Sources({
-            open: (picture) => void this.picture(picture),
+            open: (picture) => void this.#open(picture),
             live: () => (this.#live.on ? this.#live.stop() : void this.#live.start()),
             take: () => void this.#take(),
             turn: () => void this.#live.next(),
@@ -92,7 +92,7 @@ export class StylizeTab implements Tab {
 
     async show(): Promise<void> {
         if (this.#photo) await this.#update();
-        else await this.picture(this.#settings.sample);
+        else await this.#open(this.#settings.sample);
         const name = this.#unknown;
         this.#unknown = undefined;
         if (name !== undefined) throw new Problem(words().noModelNamed(name));
@@ -122,20 +122,25 @@ export class StylizeTab implements Tab {
         this.#unknown = undefined;
         this.#styles.add(file);
         if (this.#photo) await this.#update();
-        else await this.picture(this.#settings.sample);
+        else await this.#open(this.#settings.sample);
+    }
+
+    /** Shows a picture. */
+    async picture(photo: Photo): Promise<void> {
+        this.#turns += 1;
+        clearError();
+        this.#photo = photo;
+        if (!(photo.source instanceof File)) this.#settings.sample = photo.source;
+        this.#live.stop();
+        await this.#update();
     }
 
     /** Opens a picture, of the page's or of the user's. Where it cannot be opened, the one before stays. */
-    async picture(source: File | Sample): Promise<void> {
+    async #open(source: File | Sample): Promise<void> {
         const turn = ++this.#turns;
         try {
             const photo = await Photo.open(source);
-            if (turn !== this.#turns) return;
-            clearError();
-            this.#photo = photo;
-            if (!(source instanceof File)) this.#settings.sample = source;
-            this.#live.stop();
-            await this.#update();
+            if (turn === this.#turns) await this.picture(photo);
         } catch (error) {
             if (turn !== this.#turns) return;
             this.#stage.busy(false);
@@ -171,7 +176,7 @@ export class StylizeTab implements Tab {
     }
 
     #wants({ plate, source, keepColor }: Job): boolean {
-        const still = plate.photo === this.#photo && plate.size === this.#size && keepColor === this.#settings.keepColor;
+        const still = plate.shows(this.#photo, this.#size) && keepColor === this.#settings.keepColor;
         return still && !this.#live.on && this.#styles.wanted.some((style) => style.source === source);
     }
 
@@ -202,7 +207,7 @@ export class StylizeTab implements Tab {
             // The slot has said that it is done.
             this.#stage.busy(true);
             // What the engine is, and so the usual size, is known when there is a model.
-            if (!held || plate.size !== this.#size) continue;
+            if (!held || !plate.shows(plate.photo, this.#size)) continue;
             const done = await this.#painter.paint({ plate, source: missing, keepColor }, this.#styles.wanted);
             if (!done) return undefined;
             const alone = [{ source: missing, weight: 1 }];
@@ -213,7 +218,7 @@ export class StylizeTab implements Tab {
     /** The picture in the size that is wanted. A new picture is shown as it is until there is more. */
     async #decoded(): Promise<Plate | undefined> {
         const [photo, size, engine, before] = [this.#photo, this.#size, this.#host.engine(), this.#plate];
-        if (!photo || (before?.photo === photo && before.size === size && before.engine === engine)) return before;
+        if (!photo || (before?.shows(photo, size) && before.engine === engine)) return before;
         let pixels: Pixels;
         try {
             pixels = await photo.pixels(size);
@@ -221,7 +226,7 @@ export class StylizeTab implements Tab {
             if (this.#photo === photo) this.#photo = before?.photo;
             throw error;
         }
-        this.#plate = new Plate(photo, size, engine, pixels);
+        this.#plate = new Plate(photo, engine, pixels);
         if (before?.photo !== photo) {
             this.#show(pixels, pixels);
             this.#shown = undefined;
@@ -285,7 +290,7 @@ export class StylizeTab implements Tab {
     async #take(): Promise<void> {
         try {
             const picture = await this.#live.picture();
-            if (picture) await this.picture(picture);
+            if (picture) await this.#open(picture);
         } catch (error) {
             showError(error);
         }
