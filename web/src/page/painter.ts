@@ -32,7 +32,7 @@ export class Painter {
     readonly #tell: (work: Work) => void;
     readonly #slot: Slot;
     readonly #models = new Map<Source, Loaded>();
-    #doing: { job: Job; ender: AbortController } | undefined;
+    #doing: { source: Source; job?: Job; ender: AbortController } | undefined;
     #milliseconds: number | undefined;
 
     /** `tell` is told how far the work is. */
@@ -72,9 +72,15 @@ export class Painter {
         return wanted ? this.#slot.load(wanted, engine) : true;
     }
 
-    /** Loads a style's model unless it is there. Says whether that worked. */
-    hold(source: Source): Promise<boolean> {
-        return this.#slot.asked === source ? this.#slot.ready() : this.#slot.load(source, this.#host.engine());
+    /** Loads a style's model unless it is there. Says whether that worked; undefined where it was given up. */
+    async hold(source: Source): Promise<boolean | undefined> {
+        const ender = new AbortController();
+        const { signal } = ender;
+        this.#doing = { source, ender };
+        const wanted = this.#slot.asked === source;
+        const held = await (wanted ? this.#slot.ready(signal) : this.#slot.load(source, this.#host.engine(), signal));
+        this.#doing = undefined;
+        return held || !signal.aborted ? held : undefined;
     }
 
     /** Why the last model that could not be held could not. */
@@ -97,7 +103,7 @@ export class Painter {
         const ender = new AbortController();
         const { plate, source, keepColor } = job;
         let tiles: TilesDone | undefined;
-        this.#doing = { job, ender };
+        this.#doing = { source, job, ender };
         this.#tell({ state: "busy" });
         try {
             const { engine } = this.#slot.model!;
@@ -137,12 +143,12 @@ export class Painter {
 
     /** The user wants no more of it. */
     cancel(): void {
-        this.#doing?.ender.abort(CANCELLED);
+        if (this.#doing?.job) this.#doing.ender.abort(CANCELLED);
     }
 
     /** Gives up what is of no use any more. */
-    drop(useful: (job: Job) => boolean): void {
-        if (this.#doing && !useful(this.#doing.job)) this.#doing.ender.abort();
+    drop(useful: (source: Source, job?: Job) => boolean): void {
+        if (this.#doing && !useful(this.#doing.source, this.#doing.job)) this.#doing.ender.abort();
     }
 }
 

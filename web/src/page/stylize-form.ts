@@ -69,6 +69,8 @@ export class StylizeForm {
         const says = words().stylize;
         const { state, tiles } = work;
         const busy = state === "busy";
+        // A button that goes takes the keyboard's place on the page with it.
+        if (state === "done" && document.activeElement === cancel) element("stylize-only", HTMLButtonElement).focus();
         steps.hidden = state === "done";
         progress.hidden = !busy;
         if (tiles) [progress.max, progress.value] = [tiles.of, tiles.done];

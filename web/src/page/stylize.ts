@@ -171,13 +171,15 @@ export class StylizeTab implements Tab {
     #update(): Promise<void> {
         this.#host.changed();
         this.#settled();
-        this.#painter.drop((job) => this.#wants(job));
+        this.#painter.drop((source, job) => this.#wants(source, job));
         return this.#latest.ask(() => (this.#live.on ? this.#live.run() : this.#draw()));
     }
 
-    #wants({ plate, source, keepColor }: Job): boolean {
-        const still = plate.shows(this.#photo, this.#size) && keepColor === this.#settings.keepColor;
-        return still && !this.#live.on && this.#styles.wanted.some((style) => style.source === source);
+    /** Whether a style, and the picture that is being painted in it, are wanted. */
+    #wants(source: Source, job?: Job): boolean {
+        if (!this.#styles.wanted.some((style) => style.source === source)) return false;
+        const keepsColor = job?.keepColor === this.#settings.keepColor;
+        return !job || (job.plate.shows(this.#photo, this.#size) && keepsColor && !this.#live.on);
     }
 
     async #draw(): Promise<void> {
@@ -237,7 +239,8 @@ export class StylizeTab implements Tab {
 
     /** Has a style's model ready. One that cannot be loaded is no longer wanted, nor gone back to. */
     async #hold(source: Source): Promise<boolean> {
-        if (await this.#painter.hold(source)) return true;
+        const held = await this.#painter.hold(source);
+        if (held !== false) return held === true;
         this.#failure = this.#painter.failure;
         this.#styled = this.#styled.filter((style) => style.source !== source);
         this.#styles.drop(source, this.#styled);
