@@ -180,10 +180,9 @@ export class Easel {
         let timer: ReturnType<typeof setTimeout> | undefined;
         const end = () => {
             this.#worker?.postMessage({ id, end: true } satisfies Request);
+            if (call === "stylize") timer = setTimeout(() => this.#leave(id, signal?.reason), MOST_TO_END);
             // Whether there is a model, and which, is known when a load has ended.
-            if (call === "load") return;
-            const most = call === "stylize" ? MOST_TO_END : 0;
-            timer = setTimeout(() => this.#leave(id, signal?.reason), most);
+            else if (call !== "load") this.#leave(id, signal?.reason);
         };
         signal?.addEventListener("abort", end);
         const answered = new Promise<ReturnType<Calls[C]>>((resolve, reject) => {

@@ -7,7 +7,7 @@ import { crc32, deflateSync } from "node:zlib";
 
 import { transform } from "esbuild";
 
-import { difference, drawn, dropFile, errorLine, labelled, launch, model, open, screenshot, serve, sheet } from "./harness.mjs";
+import { difference, drawn, dropFile, errorLine, forget, labelled, launch, model, open, screenshot, serve, sheet } from "./harness.mjs";
 
 const CAMERA = ["--use-fake-device-for-media-stream=device-count=2", "--use-fake-ui-for-media-stream"];
 
@@ -199,13 +199,13 @@ test("several styles share a picture, and the address brings it back", async () 
     await drawn(page);
     assert.deepEqual(await result(page), mixed);
 
+    // The last of them stays.
     for (const style of ["The Great Wave", "The Scream"]) {
         await page.getByRole("slider", { name: `Share of ${style}` }).fill("0");
     }
-    await labelled(page, "stylize-sheet", "Sea");
-    assert.deepEqual(await result(page), before);
+    await painted(page, "Sea, painted like The Scream, strength 50 %");
     await page.getByLabel("Blend several").uncheck();
-    await painted(page, "Sea, painted like The Great Wave");
+    await painted(page, "Sea, painted like The Scream");
     assert.deepEqual(errors, []);
     await page.close();
 });
@@ -393,6 +393,11 @@ test("a style of the user's own joins the others", async () => {
     await page.waitForURL((url) => !url.searchParams.has("style"));
     await screenshot(page, "stylize-own");
 
+    // The same file again takes its own place.
+    await dropFile(page, "my hand.onnx", wave);
+    await painted(page, "Mountains, painted like my hand");
+    assert.equal(await page.getByRole("radio", { name: "my hand" }).count(), 1);
+
     // One that cannot be loaded goes again.
     const before = await result(page);
     await dropFile(page, "half.onnx", wave.subarray(0, wave.length / 2));
@@ -496,6 +501,53 @@ test("large pictures are painted tile by tile, and can be cancelled", async () =
     assert.ok(await page.getByRole("button", { name: "Go on" }).isHidden());
     assert.equal(await page.evaluate(() => document.activeElement.id), "stylize-only");
     assert.equal(await page.locator("#stylize-size-hint").textContent(), "2048 × 1536 pixels");
+    assert.deepEqual(errors, []);
+    await page.close();
+});
+
+test("a long run is cancelled at once, and the next wish does not wait for it", async () => {
+    const { page, errors } = await stylize();
+    await dropFile(page, "square.png", png(1400, 1400, (x, y) => [x & 255, y & 255, 128, 255]));
+    await painted(page, "square.png, painted like The Great Wave");
+    const small = await result(page);
+    const begun = Date.now();
+    await page.getByLabel("Longest side").selectOption("1536");
+    await page.getByText("Painting…").waitFor();
+    await page.getByRole("button", { name: "Cancel" }).click();
+    const cancelled = page.locator("#stylize-steps").getByText("Cancelled after 0 of 1 tile");
+    await cancelled.waitFor({ timeout: 2500 });
+    assert.ok(await page.locator("#notice").isHidden());
+    assert.deepEqual(await result(page), small);
+    // What was painted before is there; another picture has the model loaded anew.
+    await page.getByLabel("Longest side").selectOption("256");
+    await page.getByRole("button", { name: "Sea" }).click();
+    await painted(page, "Sea, painted like The Great Wave");
+    assert.ok(Date.now() - begun < 15_000, `${Date.now() - begun} ms`);
+    assert.deepEqual(errors, []);
+    await page.close();
+});
+
+test("a download that nobody wants any more is ended, and the style before stays", async () => {
+    const { page, errors } = await stylize();
+    await forget(browser.context, site.origin);
+    const before = await result(page);
+    await page.getByRole("radio", { name: "The Scream" }).check();
+    await page.waitForTimeout(80);
+    await page.getByRole("radio", { name: "The Great Wave" }).check();
+    await painted(page, "Mountains, painted like The Great Wave");
+    assert.deepEqual(await result(page), before);
+    assert.ok(await page.getByRole("radio", { name: "The Great Wave" }).isChecked());
+    const kept = await page.evaluate(async () => {
+        const { Easel } = await import("/js/easel.js");
+        const easel = new Easel();
+        const ender = new AbortController();
+        setTimeout(() => ender.abort("unwanted"), 80);
+        const options = { kind: "stylizer", engine: "wasm", signal: ender.signal };
+        const ended = await easel.load("/models/scream.onnx", options).catch((reason) => reason);
+        easel.close();
+        return ended;
+    });
+    assert.equal(kept, "unwanted");
     assert.deepEqual(errors, []);
     await page.close();
 });

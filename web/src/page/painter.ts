@@ -1,6 +1,6 @@
 /** The work of the styles' models, of which one at a time is loaded. */
 
-import type { EngineChoice, Loaded, TilesDone } from "../easel.js";
+import type { EngineChoice, EngineInUse, Loaded, TilesDone } from "../easel.js";
 import type { ModelEntry, Source } from "./models.js";
 import { announce, clearError, type Running } from "./notices.js";
 import type { Plate } from "./plate.js";
@@ -34,6 +34,8 @@ export class Painter {
     readonly #models = new Map<Source, Loaded>();
     #doing: { source: Source; job?: Job; ender: AbortController } | undefined;
     #milliseconds: number | undefined;
+    /** The last engine that ran, which is known also when the Worker is gone. */
+    engine: EngineInUse["kind"] | undefined;
 
     /** `tell` is told how far the work is. */
     constructor(host: Host, stage: Stage, tell: (work: Work) => void) {
@@ -42,6 +44,7 @@ export class Painter {
         this.#slot = new Slot(host.easel, "stylizer", stage, () => host.engine());
         this.#slot.onLoaded = (model) => {
             this.#models.set(this.#slot.source!, model);
+            this.engine = model.engine.kind;
             this.again();
         };
     }

@@ -164,7 +164,7 @@ export class StylizeTab implements Tab {
     /** The longest side that is wanted. */
     get #size(): Size {
         const guess = this.#host.engine() === "wasm" || !("gpu" in navigator) ? "wasm" : "webgpu";
-        return this.#settings.size ?? USUAL_SIZE[this.#painter.running?.engine.kind ?? guess];
+        return this.#settings.size ?? USUAL_SIZE[this.#painter.engine ?? guess];
     }
 
     /** Draws what is set now; what is being computed and is no longer of use is given up. */
@@ -305,7 +305,8 @@ export class StylizeTab implements Tab {
         const { wanted } = this.#styles;
         this.#label();
         this.#form.ready(this.#shown !== undefined);
-        this.#form.size(this.#size, this.#plate?.pixels);
+        const known = this.#settings.size !== undefined || this.#painter.engine !== undefined;
+        this.#form.size(known ? this.#size : undefined, this.#live.on, this.#plate?.pixels);
         this.#sources.show(this.#live.on ? undefined : source);
         const own = source instanceof File ? [source] : [];
         allowLink(element("stylize-link", HTMLButtonElement), [...own, ...wanted.map((style) => style.source)]);
