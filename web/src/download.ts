@@ -17,14 +17,18 @@ export interface Loading {
 }
 
 /** The bytes at an address. Errors are worded to follow a name and a colon. */
-export async function download(address: string, report: (loading: Loading) => void): Promise<Uint8Array<ArrayBuffer>> {
+export async function download(
+    address: string,
+    report: (loading: Loading) => void,
+    signal?: AbortSignal,
+): Promise<Uint8Array<ArrayBuffer>> {
     const listed = listedAt(address);
     const before = listed && (await kept(listed));
     if (before) {
         report({ loaded: before.length, total: before.length, kept: true });
         return before;
     }
-    const bytes = await fetched(address, listed, report);
+    const bytes = await fetched(address, listed, report, signal);
     if (listed) {
         const found = await hash(bytes);
         if (bytes.length !== listed.bytes || (found !== undefined && found !== listed.sha256)) {
@@ -39,12 +43,13 @@ async function fetched(
     address: string,
     listed: Listed | undefined,
     report: (loading: Loading) => void,
+    signal: AbortSignal | undefined,
 ): Promise<Uint8Array<ArrayBuffer>> {
     let response: Response;
     try {
         // A listed file is kept here, so that the browser need not, and a damaged one is not given out again.
         const kept = listed !== undefined && self.caches !== undefined;
-        response = await fetch(address, { cache: kept ? "no-store" : "default" });
+        response = await fetch(address, { cache: kept ? "no-store" : "default", signal: signal ?? null });
     } catch {
         throw new Error("cannot be fetched: no answer from the server; check the connection and try again");
     }

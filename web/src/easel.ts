@@ -54,6 +54,8 @@ export interface LoadOptions {
     /** What further calls call the model, which takes the place of the one that was loaded as the same. */
     as?: string;
     onProgress?: (progress: Progress) => void;
+    /** Ends the download, and the load with it; a model that is downloaded is loaded all the same. */
+    signal?: AbortSignal | undefined;
 }
 
 export interface Watching {
@@ -67,7 +69,15 @@ interface Waiting {
     resolve(value: never): void;
     reject(reason: unknown): void;
     onProgress: ((progress: never) => void) | undefined;
+    /** What the Worker was sent. */
+    request: Request & { call: Call };
 }
+
+/** A Worker that is computing hears nothing. So long it may take to end a stylization, in milliseconds. */
+const MOST_TO_END = 1000;
+
+/** What another Worker can be asked just as well: no model is needed. */
+const ASKED_AGAIN: readonly Call[] = ["inspect", "load", "keep", "normals"];
 
 /** What calls on their way fail with when the GPU that they needed is gone. The next call starts anew. */
 export class GpuLost extends Error {
@@ -104,8 +114,8 @@ export class Easel {
     load(source: string | Blob, options: LoadOptions = {}): Promise<Loaded> {
         const name = options.name ?? (source instanceof File ? source.name : String(source));
         const address = typeof source === "string" ? new URL(source, document.baseURI).href : source;
-        const { kind = "generator", engine = "auto", as = ONLY, onProgress } = options;
-        return this.#ask("load", { source: address, name, kind, engine, as }, onProgress);
+        const { kind = "generator", engine = "auto", as = ONLY, onProgress, signal } = options;
+        return this.#ask("load", { source: address, name, kind, engine, as }, onProgress, signal);
     }
 
     /** Downloads a listed file for later. Says whether that, and all that was downloaded before, is kept. */
@@ -166,18 +176,43 @@ export class Easel {
         if (signal?.aborted) return Promise.reject(signal.reason);
         const worker = (this.#worker ??= this.#start());
         const id = this.#next++;
+        const request = { id, call, argument } as Waiting["request"];
+        let timer: ReturnType<typeof setTimeout> | undefined;
         const end = () => {
-            const waiting = this.#waiting.get(id);
-            if (!this.#waiting.delete(id)) return;
-            worker.postMessage({ id, end: true } satisfies Request);
-            waiting?.reject(signal?.reason);
+            this.#worker?.postMessage({ id, end: true } satisfies Request);
+            if (call === "stylize") timer = setTimeout(() => this.#leave(id, signal?.reason), MOST_TO_END);
+            // Whether there is a model, and which, is known when a load has ended.
+            else if (call !== "load") this.#leave(id, signal?.reason);
         };
         signal?.addEventListener("abort", end);
         const answered = new Promise<ReturnType<Calls[C]>>((resolve, reject) => {
-            this.#waiting.set(id, { resolve, reject, onProgress });
-            worker.postMessage({ id, call, argument } as Request);
+            this.#waiting.set(id, { resolve, reject, onProgress, request });
+            worker.postMessage(request);
         });
-        return answered.finally(() => signal?.removeEventListener("abort", end));
+        return answered
+            .catch((error: unknown) => {
+                throw signal?.aborted ? signal.reason : error;
+            })
+            .finally(() => {
+                clearTimeout(timer);
+                signal?.removeEventListener("abort", end);
+            });
+    }
+
+    /** Waits for a call no longer. A Worker that goes on with it is ended, unless others need its models. */
+    #leave(id: number, reason: unknown): void {
+        const left = this.#waiting.get(id);
+        if (!left) return;
+        this.#waiting.delete(id);
+        const others = [...this.#waiting.values()].map(({ request }) => request);
+        if (left.request.call === "stylize" && others.every(({ call }) => ASKED_AGAIN.includes(call))) {
+            this.#worker?.terminate();
+            this.#worker = undefined;
+            this.onLost();
+            const worker = others.length > 0 ? (this.#worker = this.#start()) : undefined;
+            for (const request of others) worker?.postMessage(request);
+        }
+        left.reject(reason);
     }
 
     #start(): Worker {

@@ -6,9 +6,9 @@ import { DigitsTab } from "./page/digits.js";
 import { onDrop } from "./page/drop.js";
 import { element } from "./page/elements.js";
 import { type ModelEntry, roleOf, shippedModels } from "./page/models.js";
-import { announce, clearError, onRetry, showError, showRunning } from "./page/notices.js";
+import { announce, clearError, onRetry, Problem, showError, showRunning } from "./page/notices.js";
 import { keepForLater, listedFiles } from "./page/offline.js";
-import { isModel } from "./page/photo.js";
+import { isModel, Photo } from "./page/photo.js";
 import { reloads } from "./page/service.js";
 import { parseEngine } from "./page/settings.js";
 import { StylizeTab } from "./page/stylize.js";
@@ -94,6 +94,8 @@ async function openFile(file: File): Promise<void> {
     announce(words().loading(file.name));
     try {
         const card = (await isModel(file)) ? await easel.inspect(file) : undefined;
+        // What is neither a model nor a picture leaves the user where they are.
+        const photo = card ? undefined : await Photo.open(file);
         const name = card ? TAB_OF[roleOf(card)] : "stylize";
         if (name !== choices.tab) {
             open()?.hide();
@@ -102,11 +104,12 @@ async function openFile(file: File): Promise<void> {
             say();
         }
         if (card) await open()?.open(file, card);
-        else await open()?.picture?.(file);
+        else if (photo) await open()?.picture?.(photo);
         changed();
         showRunning(open()?.running);
     } catch (error) {
-        showError(`${file.name}: ${error instanceof Error ? error.message : error}`);
+        if (error instanceof Problem) showError(error);
+        else showError(`${file.name}: ${error instanceof Error ? error.message : error}`);
     }
 }
 

@@ -33,6 +33,14 @@ export function bytesOfPicture(channels: number, width: number, height: number):
 /** While a picture is stylized: it and what is made of it, as four bytes here and there, and as three float32. */
 export const BYTES_OF_STYLIZED_PIXEL = 2 * (4 + 4 + 3 * 4);
 
+/** The part of the pixels that fit in that a picture is made smaller to: rounding its sides may add some. */
+const WITHOUT_ROUNDING = 0.99;
+
+/** The pixels that a picture can have to be stylized. */
+export function stylizedPixels(deviceMemory?: number): number {
+    return Math.floor((WITHOUT_ROUNDING * budget(deviceMemory)) / BYTES_OF_STYLIZED_PIXEL);
+}
+
 /** What is computed at once takes some 0.5 GB in a million pixels at width 16: an eighth of a device's memory. */
 const PIXELS_A_GIGABYTE = 2 ** 18;
 

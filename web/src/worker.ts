@@ -99,11 +99,12 @@ async function load(request: LoadRequest, caller: Caller): Promise<Loaded> {
     }
 }
 
-async function loadInto(here: Place, request: LoadRequest, { tell }: Caller): Promise<Loaded> {
+async function loadInto(here: Place, request: LoadRequest, { tell, signal }: Caller): Promise<Loaded> {
     const bytes =
         typeof request.source === "string"
-            ? await download(request.source, (loading) => tell({ what: "model", ...loading }))
+            ? await download(request.source, (loading) => tell({ what: "model", ...loading }), signal)
             : await read(request.source);
+    signal.throwIfAborted();
     const card = readCard(bytes, request.kind);
 
     const endEngine = await engines.take();

@@ -7,7 +7,7 @@ import { crc32, deflateSync } from "node:zlib";
 
 import { transform } from "esbuild";
 
-import { difference, drawn, dropFile, labelled, launch, model, open, screenshot, serve, sheet } from "./harness.mjs";
+import { difference, drawn, dropFile, errorLine, forget, labelled, launch, model, open, screenshot, serve, sheet } from "./harness.mjs";
 
 const CAMERA = ["--use-fake-device-for-media-stream=device-count=2", "--use-fake-ui-for-media-stream"];
 
@@ -199,13 +199,13 @@ test("several styles share a picture, and the address brings it back", async () 
     await drawn(page);
     assert.deepEqual(await result(page), mixed);
 
+    // The last of them stays.
     for (const style of ["The Great Wave", "The Scream"]) {
         await page.getByRole("slider", { name: `Share of ${style}` }).fill("0");
     }
-    await labelled(page, "stylize-sheet", "Sea");
-    assert.deepEqual(await result(page), before);
+    await painted(page, "Sea, painted like The Scream, strength 50 %");
     await page.getByLabel("Blend several").uncheck();
-    await painted(page, "Sea, painted like The Great Wave");
+    await painted(page, "Sea, painted like The Scream");
     assert.deepEqual(errors, []);
     await page.close();
 });
@@ -350,6 +350,35 @@ test("what is no picture, or too large, gets a sentence, and the picture before 
     await page.close();
 });
 
+test("what is no picture leaves the user on the tab where they are", async () => {
+    const { page } = await open(browser.context, `${site.origin}/?tab=walk&engine=wasm`);
+    await dropFile(page, "note.txt", Buffer.from("no picture at all"));
+    await page.getByText("note.txt: this is not a picture that the browser can read").waitFor();
+    assert.equal(await page.getByRole("tab", { selected: true }).textContent(), "Latent walk");
+    assert.match(page.url(), /tab=walk/);
+    await page.close();
+});
+
+test("vector graphics are pictures, too", async () => {
+    const { page } = await stylize();
+    const size = 'width="80" height="40"';
+    const svg = `<svg xmlns="http://www.w3.org/2000/svg" ${size}><rect ${size} fill="#f00"/></svg>`;
+    const chooser = page.waitForEvent("filechooser");
+    await page.getByRole("button", { name: "Choose a picture…" }).click();
+    await (await chooser).setFiles({ name: "red.svg", mimeType: "image/svg+xml", buffer: Buffer.from(svg) });
+    await painted(page, "red.svg, painted like The Great Wave");
+    const { width, height, data } = await original(page);
+    assert.deepEqual([width, height, ...data.subarray(0, 4)], [80, 40, 255, 0, 0, 255]);
+
+    // Sizes that come to the same pixels are painted once.
+    const time = await page.locator("#time").textContent();
+    await page.getByLabel("Longest side").selectOption("2048");
+    await page.waitForURL((url) => url.searchParams.get("size") === "2048");
+    await drawn(page);
+    assert.equal(await page.locator("#time").textContent(), time, "nothing is computed anew");
+    await page.close();
+});
+
 test("a style of the user's own joins the others", async () => {
     const { page, errors } = await stylize("style=scream");
     const { width, height } = await result(page);
@@ -363,6 +392,11 @@ test("a style of the user's own joins the others", async () => {
     await page.getByText("stylize mountains.jpg -m 'my hand.onnx'").waitFor();
     await page.waitForURL((url) => !url.searchParams.has("style"));
     await screenshot(page, "stylize-own");
+
+    // The same file again takes its own place.
+    await dropFile(page, "my hand.onnx", wave);
+    await painted(page, "Mountains, painted like my hand");
+    assert.equal(await page.getByRole("radio", { name: "my hand" }).count(), 1);
 
     // One that cannot be loaded goes again.
     const before = await result(page);
@@ -386,6 +420,16 @@ test("a style that cannot be had leaves the one before", async () => {
         assert.ok(await page.getByRole("radio", { name: "The Great Wave" }).isChecked());
         assert.deepEqual(await result(page), before);
         assert.equal(await label(page), "Mountains, painted like The Great Wave");
+
+        // What is said of it stays where the one before has to be painted anew.
+        await page.evaluate(() => {
+            document.querySelectorAll("#styles input[type=radio]")[1].click();
+            const size = document.getElementById("stylize-size");
+            size.value = "512";
+            size.dispatchEvent(new Event("change"));
+        });
+        await page.waitForFunction(() => document.getElementById("stylize-sheet").width === 512);
+        await page.getByText("scream.onnx: this model is a generator, not a stylizer").waitFor();
         await page.close();
     } finally {
         await bare.close();
@@ -394,6 +438,50 @@ test("a style that cannot be had leaves the one before", async () => {
     await page.getByText(/^This page has no model named nobody /).waitFor();
     assert.equal(await label(page), "Mountains, painted like The Great Wave");
     await page.close();
+});
+
+test("where no style of a blend can be had any more, the error stays and loading stops", async () => {
+    const models = ["models/wave.onnx", "models/scream.onnx"];
+    const missing = /^(wave|scream).onnx: cannot be fetched: 404/;
+    const bare = await serve();
+    try {
+        const query = "engine=wasm&tab=stylize&style=scream,wave&shares=50,50&size=256";
+        const { page } = await open(browser.context, `${bare.origin}/?${query}`);
+        await page.addInitScript(() => {
+            const { Worker } = window;
+            window.Worker = class extends Worker {
+                constructor(...given) {
+                    super(...given);
+                    window.lastWorker = this;
+                }
+            };
+        });
+        await page.reload();
+        await drawn(page);
+        assert.match(await label(page), /^Mountains, painted like The .* 50 % and The .* 50 %$/);
+        await bare.rebuild(Object.fromEntries(models.map((path) => [path, null])));
+        await page.evaluate(async () => {
+            for (const name of await caches.keys()) await caches.delete(name);
+            window.lastWorker.dispatchEvent(new ErrorEvent("error", { message: "ended by the test" }));
+        });
+        bare.requests.length = 0;
+        await page.getByLabel("Longest side").selectOption("512");
+        await labelled(page, "stylize-sheet", "Mountains");
+        assert.match(await errorLine(page), missing);
+        await page.waitForTimeout(500);
+        assert.match(await errorLine(page), missing);
+        assert.ok(bare.requests.filter((path) => models.includes(path)).length <= 2, bare.requests.join(" "));
+        assert.equal(await page.locator("#stylize-figure").getAttribute("aria-busy"), "false");
+        await page.close();
+
+        const { page: first } = await open(browser.context, `${bare.origin}/?${query}`, { waitForPictures: false });
+        assert.match(await errorLine(first), missing);
+        await first.waitForTimeout(500);
+        assert.match(await errorLine(first), missing);
+        await first.close();
+    } finally {
+        await bare.close();
+    }
 });
 
 test("large pictures are painted tile by tile, and can be cancelled", async () => {
@@ -411,7 +499,55 @@ test("large pictures are painted tile by tile, and can be cancelled", async () =
     await page.waitForFunction(() => document.getElementById("stylize-sheet").width === 2048);
     await drawn(page);
     assert.ok(await page.getByRole("button", { name: "Go on" }).isHidden());
+    assert.equal(await page.evaluate(() => document.activeElement.id), "stylize-only");
     assert.equal(await page.locator("#stylize-size-hint").textContent(), "2048 × 1536 pixels");
+    assert.deepEqual(errors, []);
+    await page.close();
+});
+
+test("a long run is cancelled at once, and the next wish does not wait for it", async () => {
+    const { page, errors } = await stylize();
+    await dropFile(page, "square.png", png(1400, 1400, (x, y) => [x & 255, y & 255, 128, 255]));
+    await painted(page, "square.png, painted like The Great Wave");
+    const small = await result(page);
+    const begun = Date.now();
+    await page.getByLabel("Longest side").selectOption("1536");
+    await page.getByText("Painting…").waitFor();
+    await page.getByRole("button", { name: "Cancel" }).click();
+    const cancelled = page.locator("#stylize-steps").getByText("Cancelled after 0 of 1 tile");
+    await cancelled.waitFor({ timeout: 2500 });
+    assert.ok(await page.locator("#notice").isHidden());
+    assert.deepEqual(await result(page), small);
+    // What was painted before is there; another picture has the model loaded anew.
+    await page.getByLabel("Longest side").selectOption("256");
+    await page.getByRole("button", { name: "Sea" }).click();
+    await painted(page, "Sea, painted like The Great Wave");
+    assert.ok(Date.now() - begun < 15_000, `${Date.now() - begun} ms`);
+    assert.deepEqual(errors, []);
+    await page.close();
+});
+
+test("a download that nobody wants any more is ended, and the style before stays", async () => {
+    const { page, errors } = await stylize();
+    await forget(browser.context, site.origin);
+    const before = await result(page);
+    await page.getByRole("radio", { name: "The Scream" }).check();
+    await page.waitForTimeout(80);
+    await page.getByRole("radio", { name: "The Great Wave" }).check();
+    await painted(page, "Mountains, painted like The Great Wave");
+    assert.deepEqual(await result(page), before);
+    assert.ok(await page.getByRole("radio", { name: "The Great Wave" }).isChecked());
+    const kept = await page.evaluate(async () => {
+        const { Easel } = await import("/js/easel.js");
+        const easel = new Easel();
+        const ender = new AbortController();
+        setTimeout(() => ender.abort("unwanted"), 80);
+        const options = { kind: "stylizer", engine: "wasm", signal: ender.signal };
+        const ended = await easel.load("/models/scream.onnx", options).catch((reason) => reason);
+        easel.close();
+        return ended;
+    });
+    assert.equal(kept, "unwanted");
     assert.deepEqual(errors, []);
     await page.close();
 });
@@ -450,6 +586,7 @@ test("the camera is painted live until a picture is taken", async () => {
     await page.getByRole("button", { name: "Snapshot" }).click();
     await painted(page, "snapshot.png, painted like The Scream");
     assert.ok(await page.getByRole("button", { name: "Camera", exact: true }).isVisible());
+    assert.equal(await page.evaluate(() => document.activeElement.id), "stylize-camera");
     assert.equal(await page.locator("#stylize-rate").textContent(), "");
     assert.equal((await result(page)).width, 256);
 

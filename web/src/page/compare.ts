@@ -9,6 +9,9 @@ const canvas = element("stylize-before", HTMLCanvasElement);
 const split = element("stylize-split", HTMLInputElement);
 const only = element("stylize-only", HTMLButtonElement);
 
+/** Of a thinner picture's view, the handle would not be seen. */
+const THINNEST = 8;
+
 export class Compare {
     constructor() {
         split.addEventListener("input", () => this.#move());
@@ -31,7 +34,8 @@ export class Compare {
     /** Shows what the picture was before. */
     paint(pixels: Pixels): void {
         paint(canvas, pixels);
-        view.style.setProperty("--ratio", String(pixels.width / pixels.height));
+        const ratio = pixels.width / pixels.height;
+        view.style.setProperty("--ratio", String(Math.min(THINNEST, Math.max(1 / THINNEST, ratio))));
     }
 
     /** Says everything anew, in the language that is set. */

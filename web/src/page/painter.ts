@@ -1,6 +1,6 @@
 /** The work of the styles' models, of which one at a time is loaded. */
 
-import type { EngineChoice, Loaded, TilesDone } from "../easel.js";
+import type { EngineChoice, EngineInUse, Loaded, TilesDone } from "../easel.js";
 import type { ModelEntry, Source } from "./models.js";
 import { announce, clearError, type Running } from "./notices.js";
 import type { Plate } from "./plate.js";
@@ -32,8 +32,10 @@ export class Painter {
     readonly #tell: (work: Work) => void;
     readonly #slot: Slot;
     readonly #models = new Map<Source, Loaded>();
-    #doing: { job: Job; ender: AbortController } | undefined;
+    #doing: { source: Source; job?: Job; ender: AbortController } | undefined;
     #milliseconds: number | undefined;
+    /** The last engine that ran, which is known also when the Worker is gone. */
+    engine: EngineInUse["kind"] | undefined;
 
     /** `tell` is told how far the work is. */
     constructor(host: Host, stage: Stage, tell: (work: Work) => void) {
@@ -42,6 +44,7 @@ export class Painter {
         this.#slot = new Slot(host.easel, "stylizer", stage, () => host.engine());
         this.#slot.onLoaded = (model) => {
             this.#models.set(this.#slot.source!, model);
+            this.engine = model.engine.kind;
             this.again();
         };
     }
@@ -72,9 +75,20 @@ export class Painter {
         return wanted ? this.#slot.load(wanted, engine) : true;
     }
 
-    /** Loads a style's model unless it is there. Says whether that worked. */
-    hold(source: Source): Promise<boolean> {
-        return this.#slot.asked === source ? this.#slot.ready() : this.#slot.load(source, this.#host.engine());
+    /** Loads a style's model unless it is there. Says whether that worked; undefined where it was given up. */
+    async hold(source: Source): Promise<boolean | undefined> {
+        const ender = new AbortController();
+        const { signal } = ender;
+        this.#doing = { source, ender };
+        const wanted = this.#slot.asked === source;
+        const held = await (wanted ? this.#slot.ready(signal) : this.#slot.load(source, this.#host.engine(), signal));
+        this.#doing = undefined;
+        return held || !signal.aborted ? held : undefined;
+    }
+
+    /** Why the last model that could not be held could not. */
+    get failure(): unknown {
+        return this.#slot.failure;
     }
 
     lose(): void {
@@ -92,7 +106,7 @@ export class Painter {
         const ender = new AbortController();
         const { plate, source, keepColor } = job;
         let tiles: TilesDone | undefined;
-        this.#doing = { job, ender };
+        this.#doing = { source, job, ender };
         this.#tell({ state: "busy" });
         try {
             const { engine } = this.#slot.model!;
@@ -132,12 +146,12 @@ export class Painter {
 
     /** The user wants no more of it. */
     cancel(): void {
-        this.#doing?.ender.abort(CANCELLED);
+        if (this.#doing?.job) this.#doing.ender.abort(CANCELLED);
     }
 
     /** Gives up what is of no use any more. */
-    drop(useful: (job: Job) => boolean): void {
-        if (this.#doing && !useful(this.#doing.job)) this.#doing.ender.abort();
+    drop(useful: (source: Source, job?: Job) => boolean): void {
+        if (this.#doing && !useful(this.#doing.source, this.#doing.job)) this.#doing.ender.abort();
     }
 }
 

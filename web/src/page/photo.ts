@@ -1,5 +1,6 @@
 /** Pictures of the user's and of the page's, read from files. */
 
+import { stylizedPixels } from "../memory.js";
 import { type Extent, headerExtent } from "./header.js";
 import { Problem } from "./notices.js";
 import type { Pixels } from "./stage.js";
@@ -9,8 +10,10 @@ import { words } from "./words.js";
 /** What a browser decodes without running out of memory, and what a canvas holds. */
 const MOST_PIXELS = 100e6;
 const LONGEST_SIDE = 16_384;
-/** A style's result takes as much memory as the picture, and there can be several. */
-const MOST_STYLIZED = 40e6;
+/** In GB; not all browsers tell. */
+const { deviceMemory } = navigator as { deviceMemory?: number };
+/** What an engine takes. A style's result takes as much memory as the picture, and there can be several. */
+const MOST_STYLIZED = Math.min(40e6, stylizedPixels(deviceMemory));
 
 /** A picture in a file. It is decoded when its pixels are wanted, in the size in which they are. */
 export class Photo {
@@ -59,20 +62,23 @@ export class Photo {
         return side === own ? undefined : side;
     }
 
-    /** Decodes it. */
-    async pixels(longest: Size): Promise<Pixels> {
+    /** Its width and height where its longest side is to be this long. */
+    extent(longest: Size): Extent {
         const scale = (this.side(longest) ?? Infinity) / Math.max(this.#extent.width, this.#extent.height);
         const side = (length: number) => Math.max(1, Math.round(length * Math.min(1, scale)));
-        const [width, height] = [side(this.#extent.width), side(this.#extent.height)];
-        let bitmap: ImageBitmap;
-        try {
-            const resized = { resizeWidth: width, resizeHeight: height, resizeQuality: "high" } as const;
-            bitmap = await createImageBitmap(this.#blob, resized);
-        } catch {
-            throw new Problem(words().stylize.noPicture(this.file));
-        }
-        const pixels = pixelsOf(bitmap, { width, height });
-        bitmap.close();
+        return { width: side(this.#extent.width), height: side(this.#extent.height) };
+    }
+
+    /** Decodes it. */
+    async pixels(longest: Size): Promise<Pixels> {
+        const { width, height } = this.extent(longest);
+        const resized = { resizeWidth: width, resizeHeight: height, resizeQuality: "high" } as const;
+        const bitmap = await createImageBitmap(this.#blob, resized).catch(() => undefined);
+        // There are no bitmaps of vector graphics, but they can be drawn.
+        const image = bitmap ?? (await imageOf(this.#blob));
+        if (!image) throw new Problem(words().stylize.noPicture(this.file));
+        const pixels = pixelsOf(image, { width, height });
+        bitmap?.close();
         return pixels;
     }
 }
@@ -109,11 +115,20 @@ export async function isModel(file: File): Promise<boolean> {
 
 /** A picture's size as it is shown; nothing is decoded for it. */
 async function extentOf(blob: Blob): Promise<Extent | undefined> {
+    const image = await imageOf(blob);
+    // Vector graphics need not have a size.
+    return image?.naturalWidth && image.naturalHeight
+        ? { width: image.naturalWidth, height: image.naturalHeight }
+        : undefined;
+}
+
+/** The picture in a file, where the browser can read it. */
+async function imageOf(blob: Blob): Promise<HTMLImageElement | undefined> {
     const image = new Image();
     image.src = URL.createObjectURL(blob);
     try {
         return await new Promise((resolve) => {
-            image.onload = () => resolve({ width: image.naturalWidth, height: image.naturalHeight });
+            image.onload = () => resolve(image);
             image.onerror = () => resolve(undefined);
         });
     } finally {

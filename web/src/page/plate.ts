@@ -13,17 +13,22 @@ const MOST_BYTES = 400e6;
 
 export class Plate {
     readonly photo: Photo;
-    readonly size: Size;
     readonly engine: EngineChoice;
     readonly pixels: Pixels;
     readonly #plain = new Map<Source, Pixels["rgba"]>();
     readonly #coloured = new Map<Source, Pixels["rgba"]>();
 
-    constructor(photo: Photo, size: Size, engine: EngineChoice, pixels: Pixels) {
+    constructor(photo: Photo, engine: EngineChoice, pixels: Pixels) {
         this.photo = photo;
-        this.size = size;
         this.engine = engine;
         this.pixels = pixels;
+    }
+
+    /** Whether it is a photo in a size; several sizes can come to the same pixels. */
+    shows(photo: Photo | undefined, size: Size): boolean {
+        if (photo !== this.photo) return false;
+        const { width, height } = photo.extent(size);
+        return this.pixels.width === width && this.pixels.height === height;
     }
 
     has(source: Source, keepColor: boolean): boolean {

@@ -17,6 +17,8 @@ export class Slot {
     #loads = 0;
     #loading: Promise<boolean> | undefined;
 
+    /** Why the last load that failed did. */
+    failure: unknown;
     /** Told when another model, or the same on another engine, is there. */
     onLoaded: (model: Loaded) => void = () => {};
     /** Told when it is known anew what is held: after each load, successful or not. */
@@ -69,23 +71,26 @@ export class Slot {
     }
 
     /** Loads what was asked for unless it is there, on the engine that is wanted. Says whether there is a model. */
-    async ready(): Promise<boolean> {
+    async ready(signal?: AbortSignal): Promise<boolean> {
         if (this.#loading) return this.#loading;
         if (this.#loaded?.engine === this.#engine()) return true;
         const wanted = this.#source ?? this.#asked;
-        return wanted ? this.load(wanted, this.#engine()) : false;
+        return wanted ? this.load(wanted, this.#engine(), signal) : false;
     }
 
-    /** Loads a model. When that fails, the reason is shown, and the model before stays, with its engine. */
-    load(wanted: Source, engine: EngineChoice): Promise<boolean> {
-        const loading = this.#load(wanted, engine).finally(() => {
+    /**
+     * Loads a model. When that fails, the reason is shown, and the model before stays, with its engine. `signal` ends
+     * the download.
+     */
+    load(wanted: Source, engine: EngineChoice, signal?: AbortSignal): Promise<boolean> {
+        const loading = this.#load(wanted, engine, signal).finally(() => {
             if (this.#loading === loading) this.#loading = undefined;
         });
         this.#loading = loading;
         return loading;
     }
 
-    async #load(wanted: Source, engine: EngineChoice): Promise<boolean> {
+    async #load(wanted: Source, engine: EngineChoice, signal?: AbortSignal): Promise<boolean> {
         const turn = ++this.#loads;
         const before = this.#asked;
         this.#asked = wanted;
@@ -100,6 +105,7 @@ export class Slot {
                 engine,
                 name,
                 onProgress: (progress) => turn === this.#loads && this.#stage.progress(progress),
+                signal,
             });
             this.#loaded = { model, engine };
             this.#source = wanted;
@@ -111,7 +117,8 @@ export class Slot {
         } catch (error) {
             if (turn === this.#loads) {
                 this.#asked = this.#source ?? before;
-                showError(error, this.#role);
+                this.failure = error;
+                if (!signal?.aborted) showError(error, this.#role);
             }
             return false;
         } finally {

@@ -59,9 +59,12 @@ export class Sources {
     /** Shows what can be done with a camera that is on, or that it is off. */
     live(live: boolean, several = false): void {
         this.#live = live;
+        const focused = document.activeElement;
         choose.hidden = live;
         take.hidden = !live;
         turn.hidden = !several;
+        // A button that goes takes the keyboard's place on the page with it.
+        if (focused instanceof HTMLButtonElement && [choose, take, turn].includes(focused) && focused.hidden) camera.focus();
         this.say();
     }
 

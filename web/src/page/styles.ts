@@ -71,8 +71,11 @@ export class Styles {
         } else this.#fill();
     }
 
-    /** Wants a style of the user's: alone, or as the largest of several. */
+    /** Wants a style of the user's: alone, or as the largest of several. The same file again takes its own place. */
     add(file: File): void {
+        const same = ({ source }: Card) => source instanceof File && source.name === file.name && source.size === file.size;
+        this.#cards.filter(same).forEach(({ item }) => item.remove());
+        this.#cards = this.#cards.filter((card) => !same(card));
         const card = this.#card(file, 0);
         if (!blend.checked) this.#cards.forEach((card) => (card.share = 0));
         card.share = WHOLE;
@@ -134,6 +137,8 @@ export class Styles {
         });
         range.addEventListener("input", () => {
             card.share = Number(range.value);
+            // The last one stays, be its share as small as it may.
+            if (this.#seen.length === 0) card.share = 1;
             this.#changed();
         });
         this.#cards.push(card);

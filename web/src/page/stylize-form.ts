@@ -57,10 +57,12 @@ export class StylizeForm {
         copiesLink(element("stylize-link", HTMLButtonElement));
     }
 
-    /** Shows the size that is in use, and what the picture's pixels are in it. */
-    size(longest: Size, extent: Extent | undefined): void {
-        size.value = String(longest);
-        sizeHint.textContent = extent ? words().stylize.extent(extent.width, extent.height) : "";
+    /** Shows the size that is in use, and what the picture's pixels are in it. Undefined where it is not known yet. */
+    size(longest: Size | undefined, live: boolean, extent: Extent | undefined): void {
+        size.value = String(longest ?? "");
+        // Live pictures are as large as is fast enough.
+        size.disabled = live;
+        sizeHint.textContent = longest && extent && !live ? words().stylize.extent(extent.width, extent.height) : "";
     }
 
     /** Shows how far the work is. */
@@ -69,6 +71,8 @@ export class StylizeForm {
         const says = words().stylize;
         const { state, tiles } = work;
         const busy = state === "busy";
+        // A button that goes takes the keyboard's place on the page with it.
+        if (state === "done" && document.activeElement === cancel) element("stylize-only", HTMLButtonElement).focus();
         steps.hidden = state === "done";
         progress.hidden = !busy;
         if (tiles) [progress.max, progress.value] = [tiles.of, tiles.done];

@@ -50,6 +50,8 @@ export class StylizeTab implements Tab {
     #styled: readonly Wanted[] = [];
     /** What the picture on the screen was made of; undefined where it is none that was painted. */
     #shown: Shown | undefined;
+    /** Why a style that was wanted could not be had; said again when another has been painted in its place. */
+    #failure: unknown;
     /** Counts what makes a picture that is being opened unwanted. */
     #turns = 0;
 
@@ -77,7 +79,7 @@ export class StylizeTab implements Tab {
             told: (speed) => this.#form.live(speed),
         });
         this.#sources = new Sources({
-            open: (picture) => void this.picture(picture),
+            open: (picture) => void this.#open(picture),
             live: () => (this.#live.on ? this.#live.stop() : void this.#live.start()),
             take: () => void this.#take(),
             turn: () => void this.#live.next(),
@@ -90,7 +92,7 @@ export class StylizeTab implements Tab {
 
     async show(): Promise<void> {
         if (this.#photo) await this.#update();
-        else await this.picture(this.#settings.sample);
+        else await this.#open(this.#settings.sample);
         const name = this.#unknown;
         this.#unknown = undefined;
         if (name !== undefined) throw new Problem(words().noModelNamed(name));
@@ -120,20 +122,25 @@ export class StylizeTab implements Tab {
         this.#unknown = undefined;
         this.#styles.add(file);
         if (this.#photo) await this.#update();
-        else await this.picture(this.#settings.sample);
+        else await this.#open(this.#settings.sample);
+    }
+
+    /** Shows a picture. */
+    async picture(photo: Photo): Promise<void> {
+        this.#turns += 1;
+        clearError();
+        this.#photo = photo;
+        if (!(photo.source instanceof File)) this.#settings.sample = photo.source;
+        this.#live.stop();
+        await this.#update();
     }
 
     /** Opens a picture, of the page's or of the user's. Where it cannot be opened, the one before stays. */
-    async picture(source: File | Sample): Promise<void> {
+    async #open(source: File | Sample): Promise<void> {
         const turn = ++this.#turns;
         try {
             const photo = await Photo.open(source);
-            if (turn !== this.#turns) return;
-            clearError();
-            this.#photo = photo;
-            if (!(source instanceof File)) this.#settings.sample = source;
-            this.#live.stop();
-            await this.#update();
+            if (turn === this.#turns) await this.picture(photo);
         } catch (error) {
             if (turn !== this.#turns) return;
             this.#stage.busy(false);
@@ -157,27 +164,31 @@ export class StylizeTab implements Tab {
     /** The longest side that is wanted. */
     get #size(): Size {
         const guess = this.#host.engine() === "wasm" || !("gpu" in navigator) ? "wasm" : "webgpu";
-        return this.#settings.size ?? USUAL_SIZE[this.#painter.running?.engine.kind ?? guess];
+        return this.#settings.size ?? USUAL_SIZE[this.#painter.engine ?? guess];
     }
 
     /** Draws what is set now; what is being computed and is no longer of use is given up. */
     #update(): Promise<void> {
         this.#host.changed();
         this.#settled();
-        this.#painter.drop((job) => this.#wants(job));
+        this.#painter.drop((source, job) => this.#wants(source, job));
         return this.#latest.ask(() => (this.#live.on ? this.#live.run() : this.#draw()));
     }
 
-    #wants({ plate, source, keepColor }: Job): boolean {
-        const still = plate.photo === this.#photo && plate.size === this.#size && keepColor === this.#settings.keepColor;
-        return still && !this.#live.on && this.#styles.wanted.some((style) => style.source === source);
+    /** Whether a style, and the picture that is being painted in it, are wanted. */
+    #wants(source: Source, job?: Job): boolean {
+        if (!this.#styles.wanted.some((style) => style.source === source)) return false;
+        const keepsColor = job?.keepColor === this.#settings.keepColor;
+        return !job || (job.plate.shows(this.#photo, this.#size) && keepsColor && !this.#live.on);
     }
 
     async #draw(): Promise<void> {
         this.#stage.busy(true);
+        this.#failure = undefined;
         try {
             const plate = await this.#complete();
             if (plate) this.#paint(plate);
+            if (plate && this.#failure !== undefined) showError(this.#failure, this.#painter.owner);
         } catch (error) {
             this.#settled();
             showError(error, this.#painter.owner);
@@ -198,7 +209,7 @@ export class StylizeTab implements Tab {
             // The slot has said that it is done.
             this.#stage.busy(true);
             // What the engine is, and so the usual size, is known when there is a model.
-            if (!held || plate.size !== this.#size) continue;
+            if (!held || !plate.shows(plate.photo, this.#size)) continue;
             const done = await this.#painter.paint({ plate, source: missing, keepColor }, this.#styles.wanted);
             if (!done) return undefined;
             const alone = [{ source: missing, weight: 1 }];
@@ -209,7 +220,7 @@ export class StylizeTab implements Tab {
     /** The picture in the size that is wanted. A new picture is shown as it is until there is more. */
     async #decoded(): Promise<Plate | undefined> {
         const [photo, size, engine, before] = [this.#photo, this.#size, this.#host.engine(), this.#plate];
-        if (!photo || (before?.photo === photo && before.size === size && before.engine === engine)) return before;
+        if (!photo || (before?.shows(photo, size) && before.engine === engine)) return before;
         let pixels: Pixels;
         try {
             pixels = await photo.pixels(size);
@@ -217,7 +228,7 @@ export class StylizeTab implements Tab {
             if (this.#photo === photo) this.#photo = before?.photo;
             throw error;
         }
-        this.#plate = new Plate(photo, size, engine, pixels);
+        this.#plate = new Plate(photo, engine, pixels);
         if (before?.photo !== photo) {
             this.#show(pixels, pixels);
             this.#shown = undefined;
@@ -226,10 +237,13 @@ export class StylizeTab implements Tab {
         return this.#plate;
     }
 
-    /** Has a style's model ready. One that cannot be loaded is no longer wanted. */
+    /** Has a style's model ready. One that cannot be loaded is no longer wanted, nor gone back to. */
     async #hold(source: Source): Promise<boolean> {
-        if (await this.#painter.hold(source)) return true;
-        this.#styles.drop(source, this.#styled.filter((style) => style.source !== source));
+        const held = await this.#painter.hold(source);
+        if (held !== false) return held === true;
+        this.#failure = this.#painter.failure;
+        this.#styled = this.#styled.filter((style) => style.source !== source);
+        this.#styles.drop(source, this.#styled);
         this.#host.changed();
         return false;
     }
@@ -279,7 +293,7 @@ export class StylizeTab implements Tab {
     async #take(): Promise<void> {
         try {
             const picture = await this.#live.picture();
-            if (picture) await this.picture(picture);
+            if (picture) await this.#open(picture);
         } catch (error) {
             showError(error);
         }
@@ -291,7 +305,8 @@ export class StylizeTab implements Tab {
         const { wanted } = this.#styles;
         this.#label();
         this.#form.ready(this.#shown !== undefined);
-        this.#form.size(this.#size, this.#plate?.pixels);
+        const known = this.#settings.size !== undefined || this.#painter.engine !== undefined;
+        this.#form.size(known ? this.#size : undefined, this.#live.on, this.#plate?.pixels);
         this.#sources.show(this.#live.on ? undefined : source);
         const own = source instanceof File ? [source] : [];
         allowLink(element("stylize-link", HTMLButtonElement), [...own, ...wanted.map((style) => style.source)]);

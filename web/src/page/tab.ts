@@ -4,6 +4,7 @@ import type { Easel, EngineChoice, ModelCard } from "../easel.js";
 import { currentAddress } from "./address.js";
 import type { ModelEntry, Source } from "./models.js";
 import { announce, Problem, type Running, showError } from "./notices.js";
+import type { Photo } from "./photo.js";
 import { words } from "./words.js";
 
 /** The page, as its tabs see it. */
@@ -32,8 +33,8 @@ export interface Tab {
     use(engine: EngineChoice): Promise<boolean>;
     /** Opens a model of the user's. */
     open(file: File, card: ModelCard): Promise<void>;
-    /** Opens a picture of the user's. */
-    picture?(file: File): Promise<void>;
+    /** Shows a picture of the user's. */
+    picture?(photo: Photo): Promise<void>;
     /** Says everything anew, in the language that is set. */
     say(): void;
     /** Takes a key that is pressed outside of fields. Says whether it meant something. */
