@@ -163,7 +163,7 @@ test("a GPU that is lost takes one picture along, not the page", async () => {
     assert.match(await errorLine(page), /^The GPU stopped and took the picture with it\. Try again: /);
     await screenshot(page, "gpu-lost");
     await page.getByLabel("Position").fill("1");
-    await labelled(page, "walk-sheet", "Picture: At seed 2");
+    await labelled(page, "walk-sheet", "Picture: At seed 8");
     assert.match(await page.locator("#engine-name").textContent(), /^WebGPU/);
     assert.ok(await page.locator("#notice").isHidden());
 
@@ -175,7 +175,7 @@ test("a GPU that is lost takes one picture along, not the page", async () => {
     await page.waitForFunction(() => document.getElementById("badge").dataset.engine === "wasm");
     assert.equal(await page.locator("#badge").getAttribute("title"), "WebGPU: the GPU was lost 2 times");
     await page.getByLabel("Position").fill("2");
-    await labelled(page, "walk-sheet", "Picture: At seed 3");
+    await labelled(page, "walk-sheet", "Picture: At seed 27");
     await page.close();
 });
 
@@ -239,6 +239,6 @@ test("a file that is too large is not read", async () => {
     });
     assert.equal(await errorLine(page), "huge.onnx: has 1.1 GB, and this page opens files of 537 MB at most");
     await page.getByLabel("Position").fill("1");
-    await labelled(page, "walk-sheet", "Picture: At seed 2");
+    await labelled(page, "walk-sheet", "Picture: At seed 8");
     await page.close();
 });

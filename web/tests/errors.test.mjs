@@ -188,7 +188,7 @@ test("an engine that the browser does not have", async () => {
     await errorLine(crippled);
     assert.equal(await crippled.getByLabel("Engine", { exact: true }).inputValue(), "auto");
     await crippled.getByLabel("Position").fill("1");
-    await labelled(crippled, "walk-sheet", "Picture: At seed 2");
+    await labelled(crippled, "walk-sheet", "Picture: At seed 8");
     await crippled.close();
 });
 
@@ -198,6 +198,6 @@ test("a Worker that dies is replaced, and the page goes on", async () => {
     await worker.evaluate(() => setTimeout(() => { throw new Error("the end"); }));
     await page.waitForTimeout(200);
     await page.getByLabel("Position").fill("1");
-    await labelled(page, "walk-sheet", "Picture: At seed 2");
+    await labelled(page, "walk-sheet", "Picture: At seed 8");
     await page.close();
 });
