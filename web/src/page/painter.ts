@@ -83,7 +83,7 @@ export class Painter {
         const wanted = this.#slot.asked === source;
         const held = await (wanted ? this.#slot.ready(signal) : this.#slot.load(source, this.#host.engine(), signal));
         this.#doing = undefined;
-        return held || !signal.aborted ? held : undefined;
+        return signal.aborted ? undefined : held;
     }
 
     /** Why the last model that could not be held could not. */

@@ -109,7 +109,8 @@ export class StylizeTab implements Tab {
 
     async use(engine: EngineChoice): Promise<boolean> {
         this.#live.stop();
-        this.#painter.drop(() => false);
+        // A load goes on: there has to be a model where the engine cannot be had.
+        this.#painter.drop((_, job) => !job);
         let done = true;
         await this.#latest.ask(async () => {
             done = await this.#painter.use(engine);
@@ -206,6 +207,7 @@ export class StylizeTab implements Tab {
             const missing = this.#styles.wanted.find(({ source }) => !plate.has(source, keepColor))?.source;
             if (!missing) return plate;
             const held = await this.#hold(missing);
+            if (held === undefined) return undefined;
             // The slot has said that it is done.
             this.#stage.busy(true);
             // What the engine is, and so the usual size, is known when there is a model.
@@ -237,10 +239,13 @@ export class StylizeTab implements Tab {
         return this.#plate;
     }
 
-    /** Has a style's model ready. One that cannot be loaded is no longer wanted, nor gone back to. */
-    async #hold(source: Source): Promise<boolean> {
+    /**
+     * Has a style's model ready. One that cannot be loaded is no longer wanted, nor gone back to. Undefined where the
+     * work was given up.
+     */
+    async #hold(source: Source): Promise<boolean | undefined> {
         const held = await this.#painter.hold(source);
-        if (held !== false) return held === true;
+        if (held !== false) return held;
         this.#failure = this.#painter.failure;
         this.#styled = this.#styled.filter((style) => style.source !== source);
         this.#styles.drop(source, this.#styled);
@@ -305,7 +310,7 @@ export class StylizeTab implements Tab {
         const { wanted } = this.#styles;
         this.#label();
         this.#form.ready(this.#shown !== undefined);
-        const known = this.#settings.size !== undefined || this.#painter.engine !== undefined;
+        const known = this.#settings.size !== undefined || this.#painter.engine !== undefined || wanted.length === 0;
         this.#form.size(known ? this.#size : undefined, this.#live.on, this.#plate?.pixels);
         this.#sources.show(this.#live.on ? undefined : source);
         const own = source instanceof File ? [source] : [];
