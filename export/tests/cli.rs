@@ -104,7 +104,9 @@ fn what_cannot_be_exported_leaves_no_file() {
     }
     // Its tensors can be looked at all the same.
     let listed = export_onnx(&[path("inspect"), &at("zip.pth")]).stdout;
-    assert!(String::from_utf8(listed).unwrap().contains("no known network\nweights      2 tensors, 7 values\n  b [1] F32"));
+    assert!(
+        String::from_utf8(listed).unwrap().contains("no known network\nweights      2 tensors, 7 values\n  b [1] F32")
+    );
     let good = at("good.safetensors");
     let line = refused(&export_onnx(&[&good, path("-o"), &at("nowhere/m.onnx")]));
     assert!(line.contains("nowhere"), "{line}");
