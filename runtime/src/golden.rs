@@ -7,8 +7,8 @@ use crate::{Engine, Error, Random, Result, Tensor, generator};
 /// The most elements of the output that are kept, evenly spaced.
 pub const MOST: usize = 64;
 
-/// What engines may differ by, as a part of the largest golden element or of 1, whichever is more. Engines that compute
-/// in float32 differ by 1e-3 at most, and those that round to half precision by less than this.
+/// What engines may differ by, as a part of the largest golden element or of 1, whichever is more: ten times what those
+/// that compute in float32 do.
 pub const TOLERANCE: f32 = 1e-2;
 
 /// The picture that a model of any size is given, height and width: small, oblong, and nothing needs padding.

@@ -2,14 +2,14 @@
 
 import assert from "node:assert/strict";
 import { execFile } from "node:child_process";
-import { copyFile, mkdir, mkdtemp, readdir, readFile, rename, rm, symlink, writeFile } from "node:fs/promises";
+import { mkdir, mkdtemp, readdir, readFile, rename, rm, symlink, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, before, test } from "node:test";
 import { fileURLToPath } from "node:url";
 import { promisify } from "node:util";
 
-import { denoiserReference, launch, open, serve, stylizerReference } from "./harness.mjs";
+import { denoiser, denoiserReference, launch, open, serve, stylizerReference } from "./harness.mjs";
 
 const run = promisify(execFile);
 const installed = fileURLToPath(new URL("../node_modules", import.meta.url));
@@ -35,13 +35,12 @@ before(async () => {
 
 after(() => rm(folder, { recursive: true, force: true }));
 
-const files = { denoiser: process.env.EASEL_DENOISER };
-
 test("the package holds what it needs and nothing else", async () => {
     const found = await readdir(join(folder, "node_modules/easel-wasm"));
     const module = ["easel_wasm.d.ts", "easel_wasm.js", "easel_wasm_bg.wasm"];
     const own = ["README.md", "index.d.ts", "index.js", "node.js", "onnxruntime.js", "package.json"];
-    assert.deepEqual(found.sort(), [...module, ...own].sort());
+    const licences = ["LICENSE-APACHE", "LICENSE-MIT"];
+    assert.deepEqual(found.sort(), [...module, ...own, ...licences].sort());
 });
 
 test("its types fit onnxruntime-web's", async () => {
@@ -120,7 +119,7 @@ test("the README's digits are sampled in Node.js, and an end is an end", async (
         await said(model.sample([7], 1n, 0, 1.5));
     `;
     const code = examples[1].replace("await model.release();", `${more}$&await said(model.sample([7], 1n, 0, 1));`);
-    await copyFile(files.denoiser, join(folder, "ddpm-mnist.onnx"));
+    await writeFile(join(folder, "ddpm-mnist.onnx"), denoiser);
     await writeFile(join(folder, "digits.js"), code);
     const { stdout } = await run("node", ["digits.js"], { cwd: folder });
     const lines = stdout.trim().split("\n");

@@ -11,6 +11,9 @@ use crate::web::{copy, remove_folder, run};
 /// What the bindings are made of, in `web/src/wasm`.
 const BINDINGS: [&str; 3] = ["easel_wasm.js", "easel_wasm.d.ts", "easel_wasm_bg.wasm"];
 
+/// What everything of the project may be used under.
+const LICENCES: [&str; 2] = ["LICENSE-MIT", "LICENSE-APACHE"];
+
 /// Packs `target/npm/easel-wasm-VERSION.tgz` out of the bindings, which are there once the page is built, and
 /// `runtime-wasm/npm`. Gives the file.
 pub fn pack(root: &Path, target: &Path) -> Result<PathBuf> {
@@ -22,6 +25,9 @@ pub fn pack(root: &Path, target: &Path) -> Result<PathBuf> {
     }
     for file in BINDINGS {
         copy(&root.join("web/src/wasm").join(file), &folder)?;
+    }
+    for file in LICENCES {
+        copy(&root.join(file), &folder)?;
     }
     run(Command::new("npm").args(["pack", "--silent", "--pack-destination"]).arg(&out).current_dir(&folder))?;
     let packed = fs::read_dir(&out)?.filter_map(|entry| Some(entry.ok()?.path()));
