@@ -73,6 +73,7 @@ export class Stops {
         go.append(picture ?? document.createElement("canvas"));
         go.addEventListener("click", () => this.#wishes.go(index));
 
+        const remove = this.#seeds.length > LEAST_SEEDS ? this.#remover(seed, index) : undefined;
         const input = document.createElement("input");
         input.value = String(seed);
         input.inputMode = "numeric";
@@ -85,20 +86,22 @@ export class Stops {
             if (typed === undefined) return;
             this.#seeds = this.#seeds.map((seed, at) => (at === index ? typed : seed));
             go.setAttribute("aria-label", says.goTo(String(typed)));
+            remove?.setAttribute("aria-label", says.remove(String(typed)));
             this.#wishes.change(this.#seeds);
         });
         item.append(go, input);
-
-        if (this.#seeds.length > LEAST_SEEDS) {
-            const remove = document.createElement("button");
-            remove.type = "button";
-            remove.className = "remove";
-            remove.textContent = "×";
-            remove.setAttribute("aria-label", says.remove(String(seed)));
-            remove.addEventListener("click", () => this.#change(this.#seeds.filter((_, at) => at !== index)));
-            item.append(remove);
-        }
+        if (remove) item.append(remove);
         return item;
+    }
+
+    #remover(seed: bigint, index: number): HTMLButtonElement {
+        const remove = document.createElement("button");
+        remove.type = "button";
+        remove.className = "remove";
+        remove.textContent = "×";
+        remove.setAttribute("aria-label", words().walk.remove(String(seed)));
+        remove.addEventListener("click", () => this.#change(this.#seeds.filter((_, at) => at !== index)));
+        return remove;
     }
 
     #adder(): HTMLLIElement {
