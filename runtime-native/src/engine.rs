@@ -231,7 +231,7 @@ fn preload_cuda(library: &Path) {
 }
 
 /// Cores rather than their hardware threads, which matrix products gain nothing from, within what the process may use.
-fn cores() -> usize {
+pub(crate) fn cores() -> usize {
     num_cpus::get_physical().min(num_cpus::get()).max(1)
 }
 

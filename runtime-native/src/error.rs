@@ -85,6 +85,12 @@ pub enum Error {
 }
 
 impl Error {
+    /// Whether nothing more can be written there, whatever it is.
+    pub(crate) fn is_full(&self) -> bool {
+        use io::ErrorKind::{QuotaExceeded, ReadOnlyFilesystem, StorageFull};
+        matches!(self, Self::Io(error) if matches!(error.kind(), StorageFull | QuotaExceeded | ReadOnlyFilesystem))
+    }
+
     /// Names the model file in an error that is about the model.
     pub(crate) fn in_file(self, path: &std::path::Path) -> Self {
         match self {

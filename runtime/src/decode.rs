@@ -1,7 +1,7 @@
 //! Reading picture files. Feature `files`.
 
-use std::fs::{self, File};
-use std::io::{self, BufReader};
+use std::fs;
+use std::io::{self, Cursor};
 use std::path::Path;
 
 use image::metadata::Orientation;
@@ -28,16 +28,25 @@ pub struct Decoded {
     pub icc_profile: Option<Vec<u8>>,
 }
 
-/// Reads a picture file, told by its content, the right way up: the orientation that a camera stored is applied.
-///
-/// Fails on more than [`MOST_PIXELS_A_SIDE`] before anything is decoded, and on files that stop early. The error says
-/// what is wrong without the path.
+/// Reads a picture file; see [`decode_bytes`].
 pub fn decode(path: &Path) -> Result<Decoded, String> {
     if !path.metadata().map_err(|error| error.to_string())?.is_file() {
         return Err("not a file".into());
     }
-    let file = File::open(path).map_err(|error| error.to_string())?;
-    let mut reader = ImageReader::new(BufReader::new(file)).with_guessed_format().map_err(|error| error.to_string())?;
+    decode_bytes(&fs::read(path).map_err(|error| error.to_string())?)
+}
+
+/// The width and height that a picture file says it has, before an orientation is applied.
+pub fn dimensions(bytes: &[u8]) -> Option<(u32, u32)> {
+    ImageReader::new(Cursor::new(bytes)).with_guessed_format().ok()?.into_dimensions().ok()
+}
+
+/// Reads a picture file's bytes, told by content, the right way up: the orientation that a camera stored is applied.
+///
+/// Fails on more than [`MOST_PIXELS_A_SIDE`] before anything is decoded, and on files that stop early. The error says
+/// what is wrong without the path.
+pub fn decode_bytes(bytes: &[u8]) -> Result<Decoded, String> {
+    let mut reader = ImageReader::new(Cursor::new(bytes)).with_guessed_format().map_err(|error| error.to_string())?;
     let format = reader
         .format()
         .filter(ImageFormat::reading_enabled)
@@ -60,7 +69,7 @@ pub fn decode(path: &Path) -> Result<Decoded, String> {
     let orientation = decoder.orientation().unwrap_or(Orientation::NoTransforms);
     let mut picture = DynamicImage::from_decoder(decoder).map_err(|error| in_words(&error))?;
     // The decoder fills up what is missing with grey and says nothing.
-    if format == ImageFormat::Jpeg && !fs::read(path).is_ok_and(|bytes| jpeg_ends(&bytes)) {
+    if format == ImageFormat::Jpeg && !jpeg_ends(bytes) {
         return Err(ENDLESS.into());
     }
     picture.apply_orientation(orientation);

@@ -1,9 +1,10 @@
 //! Writing files so that a reader never sees half of one. Feature `files`: programs need it, a browser has no files.
 
 use std::ffi::OsStr;
-use std::fs::File;
+use std::fs::{self, File};
 use std::io::{self, Write};
 use std::path::Path;
+use std::time::Duration;
 
 use image::{ExtendedColorType, ImageFormat};
 
@@ -17,16 +18,41 @@ fn folder(path: &Path) -> &Path {
     }
 }
 
+/// What temporary names begin with.
+const TEMPORARY: &str = ".easel-";
+
+/// A temporary file that is this old and that no process holds is nobody's.
+const ABANDONED_AFTER: Duration = Duration::from_secs(60);
+
+/// Removes what processes that were killed while they wrote have left in a folder. What others write at the moment is
+/// locked, and stays.
+pub fn remove_abandoned(folder: &Path) {
+    let Ok(entries) = fs::read_dir(folder) else { return };
+    for path in entries.flatten().map(|entry| entry.path()) {
+        let ours = path.file_name().is_some_and(|name| name.as_encoded_bytes().starts_with(TEMPORARY.as_bytes()));
+        let old = |file: &File| file.metadata()?.modified()?.elapsed().map_err(io::Error::other);
+        if ours
+            && let Ok(file) = File::open(&path)
+            && old(&file).is_ok_and(|age| age >= ABANDONED_AFTER)
+            && file.try_lock().is_ok()
+        {
+            let _ = fs::remove_file(&path);
+        }
+    }
+}
+
 /// Writes the bytes under a temporary name beside `path`, syncs and renames. On failure nothing is left and a file
 /// that was there before is untouched. The error names the path.
 pub fn write_atomically(path: &Path, bytes: &[u8]) -> io::Result<()> {
     let write = || {
-        let mut temporary = tempfile::Builder::new().prefix(".easel-").tempfile_in(folder(path))?;
+        let mut temporary = tempfile::Builder::new().prefix(TEMPORARY).tempfile_in(folder(path))?;
+        // Where a file system knows no locks, an old one may be taken for nobody's.
+        let _ = temporary.as_file().lock_shared();
         temporary.write_all(bytes)?;
         #[cfg(unix)]
         {
             use std::os::unix::fs::PermissionsExt;
-            temporary.as_file().set_permissions(std::fs::Permissions::from_mode(0o644))?;
+            temporary.as_file().set_permissions(fs::Permissions::from_mode(0o644))?;
         }
         temporary.as_file().sync_all()?;
         temporary.persist(path).map_err(|error| error.error)?;
@@ -95,6 +121,26 @@ mod tests {
         let error = write_atomically(&target, b"bytes").unwrap_err();
         assert!(error.to_string().contains("taken"), "{error}");
         assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 1);
+    }
+
+    #[test]
+    fn only_what_nobody_writes_is_removed() {
+        let folder = tempfile::tempdir().unwrap();
+        let old = std::time::SystemTime::now() - 2 * ABANDONED_AFTER;
+        let make = |name: &str, modified: std::time::SystemTime| {
+            let file = File::create(folder.path().join(name)).unwrap();
+            file.set_modified(modified).unwrap();
+            file
+        };
+        let held = make(".easel-held", old);
+        held.lock_shared().unwrap();
+        make(".easel-new", std::time::SystemTime::now());
+        make("picture.png", old);
+        make(".easel-left", old);
+        remove_abandoned(folder.path());
+        let mut names: Vec<_> = fs::read_dir(folder.path()).unwrap().map(|entry| entry.unwrap().file_name()).collect();
+        names.sort();
+        assert_eq!(names, [".easel-held", ".easel-new", "picture.png"]);
     }
 
     #[test]

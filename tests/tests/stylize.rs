@@ -7,7 +7,7 @@ use std::io::Read;
 use easel_export::NormForm;
 use easel_export::export::{Options, export};
 use easel_native::Options as EngineOptions;
-use easel_native::stylize::Stylizer;
+use easel_native::stylize::{Numbers, Stylizer};
 use easel_runtime::card::Provenance;
 use easel_runtime::stylizer::tiles::{self, HALO};
 use easel_runtime::stylizer::{Look, Range, statistics_of, stylize};
@@ -30,7 +30,7 @@ fn stylizer(norms: NormForm) -> Stylizer {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("m.onnx");
     fs::write(&path, file.unwrap_or_else(|error| panic!("{error}")).bytes).unwrap();
-    Stylizer::open(&path, None, false, &EngineOptions::default()).unwrap()
+    Stylizer::open(&path, Numbers::default(), &EngineOptions::default()).unwrap()
 }
 
 fn scene(width: usize, height: usize) -> Picture {
@@ -114,7 +114,8 @@ fn another_programs_stylizer_gives_its_own_result() {
     let Some(folder) = real("peer") else { return };
     let arrays = arrays(&fs::read(folder.join("amber_mosaic_nc8_128x128.npz")).unwrap());
     let path = folder.join("mosaic_nc8_128x128.onnx");
-    let mut stylizer = Stylizer::open(&path, Some(Range::Byte), false, &EngineOptions::default()).unwrap();
+    let bytes = Numbers { range: Some(Range::Byte), ..Numbers::default() };
+    let mut stylizer = Stylizer::open(&path, bytes, &EngineOptions::default()).unwrap();
     assert_eq!((stylizer.fit.width, stylizer.fit.height, stylizer.guessed_range), (Some(128), Some(128), false));
     let picture = easel_runtime::decode::decode(&folder.join("amber_128.png")).unwrap().picture.into_rgb8();
     let picture = Picture { width: 128, height: 128, channels: 3, pixels: picture.into_raw() };

@@ -14,7 +14,7 @@ fn main() -> ExitCode {
     cli::outlive_file_limits();
     let args = Args::parse();
     if args.doctor {
-        return cli::finish(stylize::doctor(args.model.as_deref(), &args.engine));
+        return cli::finish(stylize::doctor(&args.models, &args.engine));
     }
     let plan = Plan::from_args(&args)
         .unwrap_or_else(|misuse| Args::command().error(ErrorKind::ValueValidation, misuse).exit());

@@ -1,19 +1,15 @@
-//! The command line of `stylize`, and the plan it comes down to.
+//! The command line of `stylize`.
 
 use std::path::PathBuf;
-use std::str::FromStr;
 
 use clap::Parser;
 use easel_runtime::files::picture_format;
-use easel_runtime::stylizer::tiles::SMALLEST;
-use easel_runtime::stylizer::{Look, Range};
-use image::ImageFormat;
+use easel_runtime::stylizer::Range;
 
-use crate::Options;
+use super::plan::{Shard, TileSize};
 use crate::cli::EngineArgs;
-use crate::output::Output;
 
-const USAGE: &str = "stylize INPUT... -m MODEL -o OUT [OPTIONS]\n       stylize --doctor [-m MODEL]";
+const USAGE: &str = "stylize INPUT... -m MODEL... -o OUT [OPTIONS]\n       stylize --doctor [-m MODEL]";
 
 const EXAMPLES: &str = "\
 Examples:
@@ -21,6 +17,11 @@ Examples:
   stylize photos/ -m wave.onnx -o styled/ --max-size 1600
                                                          a folder and all below it, made smaller
   stylize *.png -m wave -o out --strength 0.6 --keep-color --format jpg --skip-existing
+  stylize 'trip/**/*.jpg' -m wave -m scream -o out       a folder for each model: out/wave, out/scream
+  stylize a.jpg -m wave -m scream --blend 2,1 -o b.jpg   two thirds of the one, a third of the other
+  stylize photos -m wave -o out --skip-existing --shard 3/8
+                                                         the third of eight jobs; run again, it goes on
+  curl .. | stylize - -m wave -o - --format png | ..     a picture from standard input to standard output
   stylize a.jpg -m other.onnx --range 0..255 -o b.jpg    somebody else's model
   stylize --doctor                                       what works on this machine
 
@@ -31,11 +32,18 @@ is dropped; a camera's orientation is applied.
 A picture that would take more than 1.7 GB of memory is computed in tiles that
 share the statistics of a smaller copy, so no edges show.
 
---json prints an object a line on stdout, one for each picture when it is done:
+Pictures are read, computed and written at the same time, each by a thread of its
+own. A result has its name once it is whole, so after an interruption the same
+command with --skip-existing goes on. A full disk ends the program; one bad file
+does not.
+
+--json prints an object a line on stdout, one for each result, in the inputs' order:
   input, output, status (done, skipped, failed), width, height, tiles, ms, error
-where width to ms are there when it is done, and error when it failed; then
-  {\"summary\": {done, skipped, failed, ms, model, engine}}
-or, where an error stops all before the first, {\"summary\": {done, ms, error}}
+where width to ms are there when it is done (ms: what the model took), and error
+when it failed; then
+  {\"summary\": {done, skipped, failed, ms, idle_ms, models, engine}}
+where idle_ms is how long no model ran between the first and the last picture; or,
+where an error stops all before the first, {\"summary\": {done, ms, error}}
 
 Exit status: 0 done, 1 failed (also where any picture could not be done), 2 misuse.";
 
@@ -44,17 +52,22 @@ Exit status: 0 done, 1 failed (also where any picture could not be done), 2 misu
 #[command(name = "stylize", version, override_usage = USAGE, after_help = EXAMPLES)]
 pub struct Args {
     /// Pictures (jpg, png, webp, bmp, tiff, gif; told by content), and folders, of which all files with such a name's end
-    /// are taken, at any depth
+    /// are taken, at any depth; patterns of them (*, ?, [a-z], and ** for any folders); - for standard input
     #[arg(required_unless_present = "doctor", value_name = "INPUT")]
     pub inputs: Vec<PathBuf>,
 
     /// The model: a file, or the name of a model in the folder `models`. Besides those of export-onnx, any ONNX model
-    /// with one float32 picture [1, 3, height, width] in and one out
-    #[arg(short, long, required_unless_present = "doctor", value_name = "MODEL")]
-    pub model: Option<PathBuf>,
+    /// with one float32 picture [1, 3, height, width] in and one out. May be repeated: then each model's results go into a
+    /// folder of its name, unless they are blended
+    #[arg(short, long = "model", required_unless_present = "doctor", value_name = "MODEL")]
+    pub models: Vec<PathBuf>,
+
+    /// Make one result of all models, which have these shares of it: a number for each -m
+    #[arg(long, value_name = "SHARES", value_delimiter = ',', value_parser = blend_share)]
+    pub blend: Option<Vec<f32>>,
 
     /// Where the results go: for one input a picture (jpg, png, webp, bmp, tiff), or else a folder; what lies in folders
-    /// goes into folders of the same names there
+    /// goes into folders of the same names there; - for standard output
     #[arg(short, long, required_unless_present = "doctor", value_name = "OUT")]
     pub output: Option<PathBuf>,
 
@@ -70,7 +83,7 @@ pub struct Args {
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
     pub max_size: Option<u32>,
 
-    /// The format of the results in a folder: jpg, png, webp, bmp, tiff [default: each input's own]
+    /// The format of the results in a folder or on standard output: jpg, png, webp, bmp, tiff [default: each input's own]
     #[arg(long, value_name = "FORMAT", value_parser = extension)]
     pub format: Option<String>,
 
@@ -86,13 +99,22 @@ pub struct Args {
     #[arg(long)]
     pub skip_existing: bool,
 
+    /// Do the i-th of n shares of the pictures, for several machines or jobs on one list: 1/8, 2/8, .. 8/8
+    #[arg(long, value_name = "I/N")]
+    pub shard: Option<Shard>,
+
     /// Compute in tiles: auto (where the whole picture would take too much memory), off, or the tiles' side in pixels
     #[arg(long, value_name = "auto|N|off", default_value = "auto")]
     pub tile: TileSize,
 
-    /// The numbers that a model without a card takes and gives: 0..1, 0..255 or -1..1 [default: what its metadata says, or 0..1]
+    /// The numbers that a model without a card takes and gives: 0..1, 0..255, -1..1, or imagenet (0..1 less its channel
+    /// means, by its deviations) [default: what its metadata says, or 0..1]
     #[arg(long, value_name = "RANGE", allow_hyphen_values = true)]
     pub range: Option<Range>,
+
+    /// The numbers that it gives, where they are others than it takes
+    #[arg(long, value_name = "RANGE", allow_hyphen_values = true)]
+    pub output_range: Option<Range>,
 
     /// The model takes and gives blue first
     #[arg(long)]
@@ -116,117 +138,15 @@ fn strength(text: &str) -> Result<f32, String> {
     number.ok_or_else(|| "expected a number from 0 to 1".to_string())
 }
 
+fn blend_share(text: &str) -> Result<f32, String> {
+    let number = text.trim().parse().ok().filter(|number: &f32| number.is_finite() && *number >= 0.0);
+    number.ok_or_else(|| "expected numbers from 0, as 2,1".to_string())
+}
+
 fn extension(text: &str) -> Result<String, String> {
     let name = text.trim_start_matches('.').to_ascii_lowercase();
     let known = picture_format(&PathBuf::from(format!("a.{name}"))).is_ok();
     known.then_some(name).ok_or_else(|| "expected jpg, png, webp, bmp or tiff".to_string())
-}
-
-/// How large the tiles are.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum TileSize {
-    /// As memory asks for.
-    Auto,
-    /// The whole picture at once.
-    Off,
-    /// So many pixels a side, the halo not counted.
-    Pixels(usize),
-}
-
-impl FromStr for TileSize {
-    type Err = String;
-
-    fn from_str(text: &str) -> Result<Self, String> {
-        match text {
-            "auto" => Ok(Self::Auto),
-            "off" => Ok(Self::Off),
-            _ => text
-                .parse()
-                .ok()
-                .filter(|size| (SMALLEST..=1 << 20).contains(size))
-                .map(Self::Pixels)
-                .ok_or_else(|| format!("expected auto, off or a number of pixels from {SMALLEST}")),
-        }
-    }
-}
-
-/// What happens to results that are there already.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Existing {
-    /// Nothing is done at all.
-    Refuse,
-    /// They are replaced.
-    Overwrite,
-    /// Their pictures are left out.
-    Skip,
-}
-
-/// What is to be done, with every default filled in.
-#[derive(Debug, Clone)]
-pub struct Plan {
-    /// The pictures and folders.
-    pub inputs: Vec<PathBuf>,
-    /// The model's file or name.
-    pub model: PathBuf,
-    /// Where the results go.
-    pub output: Output,
-    /// How much of the style, and whose colours.
-    pub look: Look,
-    /// The longest side.
-    pub max_size: Option<u32>,
-    /// The extension of all results in a folder.
-    pub format: Option<String>,
-    /// Of jpg results.
-    pub quality: u8,
-    /// What happens to results that are there already.
-    pub existing: Existing,
-    /// How large the tiles are.
-    pub tile: TileSize,
-    /// The numbers of a model that does not tell.
-    pub range: Option<Range>,
-    /// Whether such a model has blue first.
-    pub bgr: bool,
-    /// Whether to report on stdout.
-    pub json: bool,
-    /// How the model is run.
-    pub options: Options,
-}
-
-impl Plan {
-    /// Fails on flags that do not go together; that is misuse.
-    pub fn from_args(args: &Args) -> Result<Self, String> {
-        let (Some(model), Some(path)) = (&args.model, &args.output) else {
-            return Err("a model (-m) and a place for the results (-o) are needed".into());
-        };
-        let output = if path.is_dir() { Output::Folder(path.clone()) } else { Output::from_path(path)? };
-        if let Output::Picture(path, own) = &output {
-            if args.inputs.len() > 1 {
-                return Err(format!("{} names one picture, and there are several; give a folder", path.display()));
-            }
-            if args.format.as_deref().is_some_and(|format| ImageFormat::from_extension(format) != Some(*own)) {
-                return Err(format!("--format is not what {} ends in; leave it away", path.display()));
-            }
-        }
-        Ok(Self {
-            inputs: args.inputs.clone(),
-            model: model.clone(),
-            output,
-            look: Look { strength: args.strength, keep_color: args.keep_color },
-            max_size: args.max_size,
-            format: args.format.clone(),
-            quality: args.quality,
-            existing: match (args.overwrite, args.skip_existing) {
-                (true, _) => Existing::Overwrite,
-                (_, true) => Existing::Skip,
-                _ => Existing::Refuse,
-            },
-            tile: args.tile,
-            range: args.range,
-            bgr: args.bgr,
-            json: args.json,
-            options: args.engine.options(),
-        })
-    }
 }
 
 #[cfg(test)]
@@ -234,47 +154,9 @@ mod tests {
     use super::*;
     use clap::CommandFactory;
 
-    fn plan(flags: &str) -> Result<Plan, String> {
-        let words = ["stylize", "-m", "m.onnx"].into_iter().chain(flags.split_whitespace());
-        Plan::from_args(&Args::try_parse_from(words).map_err(|error| error.to_string())?)
-    }
-
     #[test]
     fn the_command_is_well_formed() {
         Args::command().debug_assert();
-    }
-
-    #[test]
-    fn flags_are_settled() {
-        let settled = plan("a.jpg -o b.png").unwrap();
-        assert_eq!((settled.tile, settled.existing, settled.look), (TileSize::Auto, Existing::Refuse, Look::default()));
-        let settled = plan("a.jpg b.jpg -o out --tile 101 --range -1..1 --skip-existing --format JPEG").unwrap();
-        assert_eq!((settled.tile, settled.range), (TileSize::Pixels(101), Some(Range::Signed)));
-        assert_eq!((settled.existing, settled.format.as_deref()), (Existing::Skip, Some("jpeg")));
-        assert!(plan("a.png -o b.jpg --format jpeg").is_ok());
         assert!(Args::try_parse_from(["stylize", "--doctor"]).is_ok());
-    }
-
-    #[test]
-    fn misuse_is_refused() {
-        for flags in [
-            "-o b.png",
-            "a.jpg",
-            "a.jpg b.jpg -o c.png",
-            "a.jpg -o b.gif",
-            "a.jpg -o b.png --format jpg",
-            "a.jpg -o out --format gif",
-            "a.jpg -o b.png --strength 1.1",
-            "a.jpg -o b.png --strength nan",
-            "a.jpg -o b.png --tile 15",
-            "a.jpg -o b.png --tile on",
-            "a.jpg -o b.png --range 0..2",
-            "a.jpg -o b.png --quality 0",
-            "a.jpg -o b.png --max-size 0",
-            "a.jpg -o b.png --overwrite --skip-existing",
-            "a.jpg --doctor",
-        ] {
-            assert!(plan(flags).is_err(), "{flags}");
-        }
     }
 }

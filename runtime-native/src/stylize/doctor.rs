@@ -1,14 +1,14 @@
 //! `stylize --doctor`: what works on this machine.
 
 use std::io::{self, Write};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::time::Instant;
 
 use easel_runtime::stylizer::Look;
 use easel_runtime::{Device, Engine, ModelCard, Picture, Tensor, golden};
 
-use super::Stylizer;
 use super::model::whole;
+use super::{Numbers, Stylizer};
 use crate::cli::EngineArgs;
 use crate::model::shipped_models;
 use crate::{AnyModelFile, Error, Options, OrtEngine, Result, find_model, library};
@@ -23,7 +23,7 @@ const IDENTITY: &[u8] = b"\x08\x08\x42\x02\x10\x11\x3a\x37\x0a\x10\x0a\x01x\x12\
 
 /// Says on stdout which library is used, which devices work, and how fast each stylizer is that is found by name, or is
 /// named here. Fails, after all of it, where the library, the device asked for or a model does not work.
-pub fn doctor(named: Option<&Path>, engine: &EngineArgs) -> Result<()> {
+pub fn doctor(named: &[PathBuf], engine: &EngineArgs) -> Result<()> {
     let options = engine.options();
     let mut wrong = vec![];
     say(&format!("stylize {}", env!("CARGO_PKG_VERSION")));
@@ -53,7 +53,7 @@ pub fn doctor(named: Option<&Path>, engine: &EngineArgs) -> Result<()> {
         }
     }
     let mut models = shipped_models();
-    if let Some(named) = named {
+    for named in named {
         match find_model(named) {
             Ok(path) if models.iter().any(|(_, known)| is_same(known, &path)) => {}
             Ok(path) => models.push((named.display().to_string(), path)),
@@ -131,7 +131,7 @@ fn try_model(path: &Path, options: &Options) -> Result<Tried> {
     {
         return Ok(Tried::Other(format!("{}, a {}{golden}", card.title, card.kind.name())));
     }
-    let mut stylizer = Stylizer::open(path, None, false, options)?;
+    let mut stylizer = Stylizer::open(path, Numbers::default(), options)?;
     let picture = drawing();
     let mut once = || -> Result<u128> {
         let began = Instant::now();

@@ -1,11 +1,14 @@
 //! An interruption leaves nothing half-written.
 
+use std::io::{self, Write};
 use std::path::Path;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use easel_runtime::files::write_atomically;
 
+use super::plan::is_standard;
 use crate::Result;
+use crate::error::io_error;
 use crate::output::{Prepared, create_folder};
 
 /// The exit status of a program that Ctrl-C ended.
@@ -36,9 +39,17 @@ impl Guard {
         Self(state)
     }
 
-    /// Writes a result and makes its folder, which goes again where it stays empty.
+    /// Writes a result and makes its folder, which goes again where it stays empty; or writes it to standard output.
     pub fn write(&self, path: &Path, bytes: &[u8]) -> Result<()> {
         let mut state = lock(&self.0);
+        if is_standard(path) {
+            let mut stdout = io::stdout();
+            stdout
+                .write_all(bytes)
+                .and_then(|()| stdout.flush())
+                .map_err(|error| io_error(Path::new("standard output"), "cannot write", error))?;
+            return Ok(());
+        }
         let folders = path.parent().map(create_folder).transpose()?;
         write_atomically(path, bytes)?;
         folders.into_iter().for_each(Prepared::keep);

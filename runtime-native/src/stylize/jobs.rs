@@ -1,32 +1,34 @@
 //! Which pictures are to be done, and where each result goes.
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 use std::fs;
 use std::path::{Path, PathBuf};
 
 use easel_runtime::files::picture_format;
 use image::{ImageFormat, ImageReader};
-use walkdir::WalkDir;
 
-use super::{Existing, Plan};
+use super::inputs::{Input, Inputs};
+use super::plan::{Existing, Plan, Target, is_standard};
 use crate::output::Output;
 use crate::{Error, Result};
 
-/// How deep pictures may lie below a folder.
-const DEEPEST: usize = 64;
-
-/// A picture to be done.
+/// A result that is to be made.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Job {
+    /// The picture's file, or that of standard input.
     pub input: PathBuf,
+    /// The result's file, or that of standard output.
     pub output: PathBuf,
-    pub format: ImageFormat,
+    /// The result's format; that of the picture on standard output where nobody says.
+    pub format: Option<ImageFormat>,
+    /// Which model makes it; none where all together do.
+    pub style: Option<usize>,
 }
 
 /// What the inputs come down to.
 #[derive(Debug, Default)]
 pub(super) struct Jobs {
-    /// In the order in which they were named, those of a folder by name.
+    /// Model by model, for each in the order in which the pictures were named.
     pub to_do: Vec<Job>,
     /// Their results are there already.
     pub skipped: Vec<Job>,
@@ -38,44 +40,46 @@ impl Jobs {
     pub fn len(&self) -> usize {
         self.to_do.len() + self.skipped.len() + self.failed.len()
     }
+
+    /// The folders where results go.
+    pub fn folders(&self) -> BTreeSet<&Path> {
+        let files = self.to_do.iter().map(|job| &job.output).filter(|output| !is_standard(output));
+        files.filter_map(|output| output.parent()).collect()
+    }
 }
 
 /// Finds the pictures. One that cannot be read, and one whose result in a folder would replace an input or another
-/// result, is listed and does not stop the rest. Fails where the one result that was named would replace an input, and
-/// where a result is there already and that is not allowed.
+/// result, is listed and does not stop the rest. Fails where the one result that was named would replace an input or be
+/// that of several, and where a result is there already and that is not allowed.
 pub(super) fn collect(plan: &Plan) -> Result<Jobs> {
-    let mut jobs = Jobs::default();
-    let mut pictures = vec![];
-    for input in &plan.inputs {
-        match fs::metadata(input) {
-            Err(error) => jobs.failed.push((input.clone(), format!("cannot read: {error}"))),
-            Ok(found) if found.is_dir() => {
-                if let Output::Picture(path, _) = &plan.output {
-                    return Err(Error::Impossible(format!(
-                        "{}: it names one picture, and {} is a folder; give a folder",
-                        path.display(),
-                        input.display()
-                    )));
-                }
-                walk(input, plan.output.path(), &mut pictures, &mut jobs.failed);
-            }
-            // To look into a pipe would wait for whoever writes to it.
-            Ok(found) if !found.is_file() => jobs.failed.push((input.clone(), "not a file".into())),
-            Ok(_) => {
-                let name = input.file_name().map_or_else(|| PathBuf::from("picture"), PathBuf::from);
-                pictures.push((input.clone(), name));
-            }
+    let results = match &plan.target {
+        Target::Place(Output::Folder(folder)) => Some(folder.as_path()),
+        _ => None,
+    };
+    let Inputs { mut pictures, failed } = Inputs::find(&plan.inputs, results);
+    if results.is_none() && pictures.len() + failed.len() > 1 {
+        let target = plan.target.describe();
+        return Err(Error::Impossible(format!("{target}: it takes one result, and there are several; give a folder")));
+    }
+    let mut jobs = Jobs { failed, ..Jobs::default() };
+    let inputs: HashMap<Identity, PathBuf> =
+        pictures.iter().filter_map(|input| Some((identity(&input.path)?, input.path.clone()))).collect();
+    if let Some(shard) = plan.shard {
+        let mut at = 0..;
+        pictures.retain(|_| at.next().is_some_and(|at: usize| at % shard.of == shard.index));
+        // Else each share would report them.
+        if shard.index > 0 {
+            jobs.failed.clear();
         }
     }
-    let inputs: HashMap<Identity, PathBuf> =
-        pictures.iter().filter_map(|(input, _)| Some((identity(input)?, input.clone()))).collect();
+    let styles = if plan.is_separate() { (0..plan.styles.len()).map(Some).collect() } else { vec![None] };
     let mut outputs: HashMap<PathBuf, PathBuf> = HashMap::new();
     let mut there = vec![];
-    for (input, name) in pictures {
-        let job = job(input, &name, plan);
+    for (style, input) in styles.iter().flat_map(|style| pictures.iter().map(move |input| (*style, input))) {
+        let job = job(input, style, plan);
         if let Some(same) = identity(&job.output).and_then(|identity| inputs.get(&identity)) {
             let (result, same) = (job.output.display(), same.display());
-            if let Output::Picture(..) = plan.output {
+            if results.is_none() {
                 return Err(Error::Impossible(format!(
                     "{result}: the result would replace the input {same}; give another -o"
                 )));
@@ -95,7 +99,8 @@ pub(super) fn collect(plan: &Plan) -> Result<Jobs> {
             continue;
         }
         outputs.insert(job.output.clone(), job.input.clone());
-        if plan.existing != Existing::Overwrite && job.output.symlink_metadata().is_ok() {
+        let is_there = !is_standard(&job.output) && job.output.symlink_metadata().is_ok();
+        if plan.existing != Existing::Overwrite && is_there {
             there.push(job);
         } else {
             jobs.to_do.push(job);
@@ -114,48 +119,18 @@ pub(super) fn collect(plan: &Plan) -> Result<Jobs> {
     Ok(jobs)
 }
 
-/// Adds a folder's pictures with their paths below it, but for those of the folder where the results go.
-fn walk(folder: &Path, results: &Path, pictures: &mut Vec<(PathBuf, PathBuf)>, failed: &mut Vec<(PathBuf, String)>) {
-    let results = results.canonicalize().ok();
-    let before = pictures.len() + failed.len();
-    let is_results = |path: &Path| results.is_some() && path.canonicalize().ok() == results;
-    let entries = WalkDir::new(folder).follow_links(true).max_depth(DEEPEST).sort_by_file_name().into_iter();
-    for entry in
-        entries.filter_entry(|entry| entry.depth() == 0 || !entry.file_type().is_dir() || !is_results(entry.path()))
-    {
-        match entry {
-            Err(error) => {
-                let place = error.path().unwrap_or(folder).to_owned();
-                let why = error.io_error().map_or_else(|| error.to_string(), std::io::Error::to_string);
-                failed.push((place, format!("cannot read: {why}")));
-            }
-            Ok(entry) if entry.file_type().is_file() && is_picture(entry.path()) => {
-                let below = entry.path().strip_prefix(folder).unwrap_or(entry.path()).to_owned();
-                pictures.push((entry.into_path(), below));
-            }
-            Ok(_) => {}
-        }
-    }
-    if pictures.len() + failed.len() == before {
-        failed.push((folder.to_owned(), "no pictures in this folder (jpg, png, webp, bmp, tiff, gif)".into()));
-    }
-}
-
-fn is_picture(path: &Path) -> bool {
-    let hidden = path.file_name().is_some_and(|name| name.to_string_lossy().starts_with('.'));
-    !hidden && ImageFormat::from_path(path).is_ok_and(|format| format.reading_enabled())
-}
-
-fn job(input: PathBuf, name: &Path, plan: &Plan) -> Job {
-    match &plan.output {
-        Output::Picture(path, format) => Job { input, output: path.clone(), format: *format },
-        Output::Folder(folder) => {
-            let name = result_name(&input, name, plan.format.as_deref());
-            let output = folder.join(name);
+fn job(input: &Input, style: Option<usize>, plan: &Plan) -> Job {
+    let (output, format) = match &plan.target {
+        Target::Standard => (PathBuf::from("-"), plan.format.as_ref().and_then(ImageFormat::from_extension)),
+        Target::Place(Output::Picture(path, format)) => (path.clone(), Some(*format)),
+        Target::Place(Output::Folder(folder)) => {
+            let folder = style.map_or_else(|| folder.clone(), |style| folder.join(&plan.styles[style].name));
+            let output = folder.join(result_name(&input.path, &input.below, plan.format.as_deref()));
             let format = picture_format(&output).expect("results have names of pictures");
-            Job { input, output, format }
+            (output, Some(format))
         }
-    }
+    };
+    Job { input: input.path.clone(), output, format, style }
 }
 
 /// The input's name, ending in a format that can be written: the one asked for, its own, or png.

@@ -33,6 +33,8 @@ pub(super) struct Tiling {
     pub tiles: Vec<Tile>,
     /// The most pixels of the thumbnail that tiles share the statistics of.
     pub thumbnail: usize,
+    /// What computing takes at its peak.
+    pub bytes: usize,
     /// What the user should know.
     pub warning: Option<String>,
 }
@@ -43,6 +45,10 @@ pub(super) struct Tiling {
 /// is free: a picture in one piece is what its maker meant.
 pub(super) fn tiling(stylizer: &Stylizer, width: usize, height: usize, size: TileSize) -> Tiling {
     let pixel = BYTES_A_PIXEL + BYTES_A_PIXEL_AND_CHANNEL * stylizer.width.unwrap_or(CLASSIC_WIDTH);
+    if !stylizer.fit.is_free() {
+        let fitted = stylizer.fit.width.unwrap_or(width) * stylizer.fit.height.unwrap_or(height);
+        return Tiling { tiles: tiles::whole(width, height), thumbnail: 0, bytes: fitted * pixel, warning: None };
+    }
     let shares = stylizer.border.statistics;
     let budget = if shares { BUDGET_BYTES } else { BUDGET_BYTES.max(free_bytes() / 2) };
     let most = (budget / pixel).max(TILES_SHARE * (4 * HALO) * (4 * HALO));
@@ -63,5 +69,7 @@ pub(super) fn tiling(stylizer: &Stylizer, width: usize, height: usize, size: Til
             (width * height * pixel) as f64 / 1e9
         )
     });
-    Tiling { tiles, thumbnail, warning }
+    let largest = tiles.iter().map(|tile| tile.seen.width * tile.seen.height).max().unwrap_or(0);
+    let sizes = if tiles.len() > 1 { TILES_SHARE } else { 1 };
+    Tiling { bytes: largest * pixel * sizes, tiles, thumbnail, warning }
 }

@@ -2,14 +2,22 @@
 
 mod args;
 mod doctor;
+mod gate;
 mod guard;
+mod inputs;
 mod jobs;
+mod lane;
 mod memory;
 mod model;
 mod photo;
+mod pipeline;
+mod plan;
+mod reading;
+mod report;
 mod run;
 
-pub use args::{Args, Existing, Plan, TileSize};
+pub use args::Args;
 pub use doctor::doctor;
-pub use model::{Fit, Stylizer};
+pub use model::{Fit, Numbers, Stylizer};
+pub use plan::{Existing, Plan, Shard, Style, Target, TileSize};
 pub use run::run;

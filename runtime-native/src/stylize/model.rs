@@ -31,6 +31,17 @@ pub struct Stylizer {
     pub guessed_range: bool,
 }
 
+/// What the user says of a model that has no card.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Numbers {
+    /// What its pictures are made of.
+    pub range: Option<Range>,
+    /// What it gives, where that is something else than it takes.
+    pub output_range: Option<Range>,
+    /// Whether blue comes first.
+    pub bgr: bool,
+}
+
 /// The sizes that a model takes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Fit {
@@ -53,10 +64,11 @@ impl Fit {
 }
 
 impl Stylizer {
-    /// Opens a model file. `range` and `bgr` are what the user says of a model that has no card.
+    /// Opens a model file. `numbers` is what the user says of a model that has no card.
     ///
     /// Fails, naming the file, on a model of another kind and on one that does not make one RGB picture of one.
-    pub fn open(path: &Path, range: Option<Range>, bgr: bool, options: &Options) -> Result<Self> {
+    pub fn open(path: &Path, numbers: Numbers, options: &Options) -> Result<Self> {
+        let Numbers { range, output_range, bgr } = numbers;
         let mut file = AnyModelFile::read(path)?;
         let unfit = |what: String| Err(Error::Impossible(format!("{}: {what}", path.display())));
         if let Some(card) = &file.card {
@@ -64,8 +76,10 @@ impl Stylizer {
             if found != wanted {
                 return Err(in_file(path, easel_runtime::Error::WrongKind { found, wanted }));
             }
-            if range.is_some() || bgr {
-                return unfit("its card says what its numbers are; leave --range and --bgr away".into());
+            if numbers != Numbers::default() {
+                return unfit(
+                    "its card says what its numbers are; leave --range, --output-range and --bgr away".into(),
+                );
             }
         }
         let suffix = onnx::statistics_outputs(&file.bytes).map_err(|source| in_file(path, source))?;
@@ -81,10 +95,12 @@ impl Stylizer {
         let told = |key: &str| file.metadata.iter().find(|(known, _)| known == key).map(|(_, value)| value.as_str());
         let told_range = told("Image.NominalPixelRange").and_then(Range::from_metadata);
         let own = file.card.is_some();
+        let range = range.or(told_range);
         let border = Border {
             input: input.name.clone(),
             output: output.name.clone(),
-            range: range.or(told_range).unwrap_or_default(),
+            range: range.unwrap_or_default(),
+            output_range: output_range.or(range).unwrap_or_default(),
             bgr: bgr || told("Image.BitmapPixelFormat").is_some_and(|format| format.starts_with("Bgr")),
             statistics,
             multiple: if own { 1 } else { FOREIGN_MULTIPLE },
@@ -103,7 +119,7 @@ impl Stylizer {
             border,
             width,
             fit,
-            guessed_range: !own && range.or(told_range).is_none(),
+            guessed_range: !own && range.is_none(),
             engine,
         })
     }

@@ -1,10 +1,9 @@
 //! A picture file's pixels, transparency and colour profile.
 
 use std::io;
-use std::path::Path;
 
 use easel_runtime::Picture;
-use easel_runtime::decode::decode;
+use easel_runtime::decode::{decode_bytes, dimensions};
 use fast_image_resize::images::{Image, ImageRef};
 use fast_image_resize::{FilterType, PixelType, ResizeAlg, ResizeOptions, Resizer};
 use image::codecs::bmp::BmpEncoder;
@@ -22,14 +21,21 @@ pub(super) struct Photo {
     pub alpha: Option<Vec<u8>>,
     /// What colours the numbers mean, where the file says so.
     pub icc_profile: Option<Vec<u8>>,
+    /// What the file was.
+    pub format: ImageFormat,
 }
 
 impl Photo {
-    /// Reads a picture file, and makes it smaller where its longer side has more than `max_size` pixels.
+    /// What the pixels of a file's bytes will take; 0 where it is none.
+    pub fn decoded_bytes(bytes: &[u8]) -> usize {
+        dimensions(bytes).map_or(0, |(width, height)| 4 * width as usize * height as usize)
+    }
+
+    /// Reads a picture file's bytes, and makes it smaller where its longer side has more than `max_size` pixels.
     ///
     /// The error says what is wrong without the path.
-    pub fn open(path: &Path, max_size: Option<u32>) -> Result<Self, String> {
-        let decoded = decode(path)?;
+    pub fn decode(bytes: Vec<u8>, max_size: Option<u32>) -> Result<Self, String> {
+        let decoded = decode_bytes(&bytes)?;
         let icc_profile = decoded.icc_profile.filter(|profile| is_rgb(profile));
         let (width, height) = (decoded.picture.width() as usize, decoded.picture.height() as usize);
         let longest = max_size.map_or(usize::MAX, |size| size as usize);
@@ -44,7 +50,7 @@ impl Photo {
         if decoded.format == ImageFormat::Gif {
             alpha = alpha.filter(|alpha| alpha.iter().any(|&alpha| alpha < 255));
         }
-        Ok(Self { rgb, alpha, icc_profile })
+        Ok(Self { rgb, alpha, icc_profile, format: decoded.format })
     }
 
     /// The file's bytes in a format. JPEG has no transparency: it is laid on white.

@@ -245,3 +245,9 @@ pub fn negative_card(golden: Vec<f32>) -> ModelCard {
 pub fn negative_of_size(height: usize, width: usize) -> Vec<u8> {
     model(&negative_graph(&height.to_string(), &width.to_string()), None)
 }
+
+/// A stylizer of any size that gives the picture back, without a card.
+pub fn identity() -> Vec<u8> {
+    let nodes = vec![node("Identity", &["image"], "stylized")];
+    model(&Graph { nodes, initializers: vec![], ..negative_graph("height", "width") }, None)
+}

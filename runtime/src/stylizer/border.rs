@@ -17,14 +17,25 @@ pub enum Range {
     Byte,
     /// -1 to 1.
     Signed,
+    /// 0 to 1 with ImageNet's mean of each channel taken off, divided by its standard deviation, as torchvision's
+    /// networks take them.
+    ImageNet,
 }
 
+/// ImageNet's channel means and standard deviations, red, green, blue, from 0 to 1.
+const IMAGENET: [(f32, f32); 3] = [(0.485, 0.229), (0.456, 0.224), (0.406, 0.225)];
+
 impl Range {
-    fn low_and_span(self) -> (f32, f32) {
+    /// Black, and how far white is from it, in a channel: 0 is red.
+    fn low_and_span(self, channel: usize) -> (f32, f32) {
         match self {
             Self::Unit => (0.0, 1.0),
             Self::Byte => (0.0, 255.0),
             Self::Signed => (-1.0, 2.0),
+            Self::ImageNet => {
+                let (mean, deviation) = IMAGENET[channel];
+                (-mean / deviation, 1.0 / deviation)
+            }
         }
     }
 
@@ -47,7 +58,8 @@ impl FromStr for Range {
             "0..1" => Ok(Self::Unit),
             "0..255" => Ok(Self::Byte),
             "-1..1" => Ok(Self::Signed),
-            _ => Err("expected 0..1, 0..255 or -1..1".into()),
+            "imagenet" => Ok(Self::ImageNet),
+            _ => Err("expected 0..1, 0..255, -1..1 or imagenet".into()),
         }
     }
 }
@@ -58,6 +70,7 @@ impl fmt::Display for Range {
             Self::Unit => "0..1",
             Self::Byte => "0..255",
             Self::Signed => "-1..1",
+            Self::ImageNet => "imagenet",
         })
     }
 }
@@ -69,8 +82,10 @@ pub struct Border {
     pub input: String,
     /// The output's name.
     pub output: String,
-    /// The numbers on both sides.
+    /// The numbers that go in.
     pub range: Range,
+    /// The numbers that come out.
+    pub output_range: Range,
     /// Whether blue comes first.
     pub bgr: bool,
     /// Whether the model has the optional inputs of [`super::statistics`] and tells its own statistics.
@@ -88,6 +103,7 @@ impl Border {
             input: "image".into(),
             output: "stylized".into(),
             range: Range::Unit,
+            output_range: Range::Unit,
             bgr: false,
             statistics: true,
             multiple: 1,
@@ -133,10 +149,10 @@ impl Border {
             return Err(Error::Shape(format!("a stylizer takes RGB pictures, this one has {}", picture.channels)));
         }
         let (width, height) = (self.padded(part.width), self.padded(part.height));
-        let (low, span) = self.range.low_and_span();
-        let values: [f32; 256] = std::array::from_fn(|byte| low + span * (byte as f32 / 255.0));
         let mut image = Vec::with_capacity(3 * width * height);
         for channel in self.channels() {
+            let (low, span) = self.range.low_and_span(channel);
+            let values: [f32; 256] = std::array::from_fn(|byte| low + span * (byte as f32 / 255.0));
             for y in 0..height {
                 let row = (part.top + y.min(part.height - 1)) * picture.width + part.left;
                 let value = |x: usize| values[usize::from(picture.pixels[3 * (row + x) + channel])];
@@ -160,11 +176,11 @@ impl Border {
         if values.iter().any(|value| !value.is_finite()) {
             return Err(Error::Engine("the model gave values that are no numbers: its weights are damaged".into()));
         }
-        if (self.range, self.bgr, [height, width]) != (Range::Unit, false, [high, wide]) {
-            let (low, span) = self.range.low_and_span();
+        if (self.output_range, self.bgr, [height, width]) != (Range::Unit, false, [high, wide]) {
             let mut inner = Vec::with_capacity(3 * width * height);
-            for channel in self.channels() {
-                let plane = &values[channel * high * wide..][..high * wide];
+            for (channel, place) in self.channels().into_iter().enumerate() {
+                let (low, span) = self.output_range.low_and_span(channel);
+                let plane = &values[place * high * wide..][..high * wide];
                 let rows = plane.chunks_exact(wide).take(height);
                 inner.extend(rows.flat_map(|row| &row[..width]).map(|value| (value - low) / span));
             }
@@ -198,7 +214,7 @@ mod tests {
 
     fn border(range: Range, bgr: bool) -> Border {
         let names = Border { input: "x".into(), output: "y".into(), ..Border::easel() };
-        Border { range, bgr, multiple: 4, at_least: 8, ..names }
+        Border { range, output_range: range, bgr, multiple: 4, at_least: 8, ..names }
     }
 
     #[test]
@@ -207,7 +223,8 @@ mod tests {
         let pixels: Vec<u8> = (0..3 * width * height).map(|at| (at * 37 % 256) as u8).collect();
         let picture = Picture { width, height, channels: 3, pixels };
         let part = Rectangle { left: 1, top: 2, width: 5, height: 3 };
-        for (range, white) in [(Range::Unit, 1.0), (Range::Byte, 255.0), (Range::Signed, 1.0)] {
+        for (range, white) in [(Range::Unit, 1.0), (Range::Byte, 255.0), (Range::Signed, 1.0), (Range::ImageNet, 2.65)]
+        {
             for bgr in [false, true] {
                 let mut mirror = Mirror(vec![]);
                 let border = border(range, bgr);
@@ -223,10 +240,24 @@ mod tests {
                 // The last column is repeated, and blue may come first.
                 let plane = &fed.as_f32().unwrap()[..8];
                 assert_eq!(plane[4..], [plane[4]; 4]);
-                let (low, span) = range.low_and_span();
-                let first = f32::from(picture.pixels[row + if bgr { 2 } else { 0 }]) / 255.0 * span + low;
+                let channel = if bgr { 2 } else { 0 };
+                let (low, span) = range.low_and_span(channel);
+                let first = f32::from(picture.pixels[row + channel]) / 255.0 * span + low;
                 assert!((plane[0] - first).abs() < 1e-4);
             }
+        }
+    }
+
+    #[test]
+    fn the_sides_may_differ() {
+        let picture = Picture::filled(8, 8, 3, 51);
+        let part = Rectangle { left: 0, top: 0, width: 8, height: 8 };
+        let border = Border { output_range: Range::Byte, ..border(Range::ImageNet, false) };
+        let stylized = pollster::block_on(border.run(&mut Mirror(vec![]), &picture, part, None)).unwrap().0;
+        // What was fed, (0.2 - mean) / deviation, is taken for a byte.
+        let wanted = IMAGENET.map(|(mean, deviation)| (0.2 - mean) / deviation / 255.0);
+        for (plane, wanted) in stylized.as_f32().unwrap().chunks_exact(64).zip(wanted) {
+            assert!(plane.iter().all(|value| (value - wanted).abs() < 1e-6));
         }
     }
 
@@ -255,7 +286,7 @@ mod tests {
 
     #[test]
     fn ranges_are_read() {
-        for range in [Range::Unit, Range::Byte, Range::Signed] {
+        for range in [Range::Unit, Range::Byte, Range::Signed, Range::ImageNet] {
             assert_eq!(range.to_string().parse(), Ok(range));
         }
         assert!("0..2".parse::<Range>().is_err());

@@ -7,7 +7,7 @@ use base64::Engine as _;
 use base64::prelude::BASE64_STANDARD;
 use candle_core::{Device, Tensor};
 use easel_export::models;
-use easel_native::stylize::Stylizer;
+use easel_native::stylize::{Numbers, Stylizer};
 use easel_native::{Model, Options};
 use easel_runtime::card::Kind;
 use easel_runtime::denoiser::{Denoiser, Draw, Request, Sampler};
@@ -41,7 +41,7 @@ fn main() -> Result<()> {
 fn reference(path: &Path) -> Result<serde_json::Value> {
     let options = Options { threads: Some(1), ..Options::default() };
     if matches!(ModelCard::from_model(&std::fs::read(path)?)?.kind, Kind::Stylizer) {
-        return stylized(Stylizer::open(path, None, false, &options)?);
+        return stylized(Stylizer::open(path, Numbers::default(), &options)?);
     }
     let model = Model::open(path, &options)?;
     if matches!(model.card.kind, Kind::Denoiser { .. }) { sampled(model) } else { generated(path, model) }

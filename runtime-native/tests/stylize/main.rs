@@ -1,6 +1,8 @@
 //! The program `stylize` as a user runs it. Needs ONNX Runtime's library: `cargo xtask setup`.
 
+#[path = "../common/mod.rs"]
 mod common;
+mod many;
 
 use std::fs;
 use std::path::Path;

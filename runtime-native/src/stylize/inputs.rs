@@ -1,0 +1,186 @@
+//! Which pictures the inputs name: files, folders, patterns, standard input.
+
+use std::fs;
+use std::path::{Component, Path, PathBuf};
+
+use image::ImageFormat;
+use walkdir::WalkDir;
+
+use super::plan::is_standard;
+
+/// How deep pictures may lie below a folder.
+const DEEPEST: usize = 64;
+
+/// What a file of a pattern may be called, as a shell has it.
+const MATCHING: glob::MatchOptions =
+    glob::MatchOptions { case_sensitive: true, require_literal_separator: true, require_literal_leading_dot: true };
+
+/// A picture that was named.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Input {
+    /// The file, or that of standard input.
+    pub path: PathBuf,
+    /// Its path below the folder that was named, or its name alone.
+    pub below: PathBuf,
+}
+
+/// What the inputs come down to.
+#[derive(Debug, Default)]
+pub(super) struct Inputs {
+    /// In the order in which they were named, those of a folder or pattern by name.
+    pub pictures: Vec<Input>,
+    /// Those that are none, and why.
+    pub failed: Vec<(PathBuf, String)>,
+}
+
+impl Inputs {
+    /// Finds the pictures, but for those in the folder where the results go. What cannot be read is listed and does not
+    /// stop the rest.
+    pub fn find(named: &[PathBuf], results: Option<&Path>) -> Self {
+        let mut found = Self::default();
+        for input in named {
+            if is_standard(input) {
+                found.pictures.push(Input { path: input.clone(), below: "picture".into() });
+                continue;
+            }
+            match fs::metadata(input) {
+                Err(_) if is_pattern(input) => found.add_pattern(input, results),
+                Err(error) => found.failed.push((input.clone(), format!("cannot read: {error}"))),
+                Ok(is) if is.is_dir() => found.add_folder(input, results),
+                // To look into a pipe would wait for whoever writes to it.
+                Ok(is) if !is.is_file() => found.failed.push((input.clone(), "not a file".into())),
+                Ok(_) => {
+                    let below = input.file_name().map_or_else(|| PathBuf::from("picture"), PathBuf::from);
+                    found.pictures.push(Input { path: input.clone(), below });
+                }
+            }
+        }
+        found
+    }
+
+    fn add_folder(&mut self, folder: &Path, results: Option<&Path>) {
+        let results = results.and_then(|results| results.canonicalize().ok());
+        let before = self.pictures.len() + self.failed.len();
+        let is_results = |path: &Path| results.is_some() && path.canonicalize().ok() == results;
+        let entries = WalkDir::new(folder).follow_links(true).max_depth(DEEPEST).sort_by_file_name().into_iter();
+        for entry in
+            entries.filter_entry(|entry| entry.depth() == 0 || !entry.file_type().is_dir() || !is_results(entry.path()))
+        {
+            match entry {
+                Err(error) => {
+                    let place = error.path().unwrap_or(folder).to_owned();
+                    let why = match (error.loop_ancestor(), error.io_error()) {
+                        (Some(above), _) => format!("a link back to {}: left out", above.display()),
+                        (_, Some(error)) => format!("cannot read: {error}"),
+                        _ => format!("cannot read: {error}"),
+                    };
+                    self.failed.push((place, why));
+                }
+                Ok(entry) if entry.file_type().is_file() && is_picture(entry.path()) => {
+                    let below = entry.path().strip_prefix(folder).unwrap_or(entry.path()).to_owned();
+                    self.pictures.push(Input { path: entry.into_path(), below });
+                }
+                Ok(_) => {}
+            }
+        }
+        if self.pictures.len() + self.failed.len() == before {
+            let why = "no pictures in this folder (jpg, png, webp, bmp, tiff, gif)";
+            self.failed.push((folder.to_owned(), why.into()));
+        }
+    }
+
+    /// Adds the files that a pattern matches, and the pictures in the folders that it matches.
+    fn add_pattern(&mut self, pattern: &Path, results: Option<&Path>) {
+        let matches = match glob::glob_with(&pattern.to_string_lossy(), MATCHING) {
+            Ok(matches) => matches,
+            Err(error) => {
+                self.failed.push((pattern.to_owned(), format!("not a pattern: {}", error.msg)));
+                return;
+            }
+        };
+        let fixed = fixed_part(pattern);
+        let results = results.and_then(|results| results.canonicalize().ok());
+        let is_result = |path: &Path| match (&results, path.canonicalize()) {
+            (Some(results), Ok(path)) => path.starts_with(results),
+            _ => false,
+        };
+        let before = self.pictures.len() + self.failed.len();
+        for path in matches {
+            match path {
+                Err(error) => {
+                    self.failed.push((error.path().to_owned(), format!("cannot read: {}", error.error())));
+                }
+                Ok(path) if path.is_file() && !is_result(&path) => {
+                    let below = path.strip_prefix(&fixed).unwrap_or(&path).to_owned();
+                    self.pictures.push(Input { path, below });
+                }
+                Ok(_) => {}
+            }
+        }
+        if self.pictures.len() + self.failed.len() == before {
+            self.failed.push((pattern.to_owned(), "no file matches this pattern".into()));
+        }
+    }
+}
+
+fn is_pattern(path: &Path) -> bool {
+    path.to_string_lossy().contains(['*', '?', '['])
+}
+
+/// The folder that a pattern begins with.
+fn fixed_part(pattern: &Path) -> PathBuf {
+    let fixed = |part: &Component| !is_pattern(Path::new(part));
+    let folders = pattern.parent().unwrap_or(Path::new(""));
+    folders.components().take_while(fixed).collect()
+}
+
+fn is_picture(path: &Path) -> bool {
+    let hidden = path.file_name().is_some_and(|name| name.to_string_lossy().starts_with('.'));
+    !hidden && ImageFormat::from_path(path).is_ok_and(|format| format.reading_enabled())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// The paths below what was named, and how many inputs are none.
+    fn found(named: &Path, results: Option<&Path>) -> (Vec<String>, usize) {
+        let inputs = Inputs::find(&[named.to_owned()], results);
+        let below = inputs.pictures.iter().map(|input| input.below.to_string_lossy().into_owned()).collect();
+        (below, inputs.failed.len())
+    }
+
+    #[test]
+    fn patterns_and_folders() {
+        let root = tempfile::tempdir().unwrap();
+        for name in ["a.png", "b.jpg", "deep/c.png", "deep/er/d.png", "deep/.e.png", "out/a.png", "notes.txt"] {
+            let path = root.path().join(name);
+            fs::create_dir_all(path.parent().unwrap()).unwrap();
+            fs::write(path, "").unwrap();
+        }
+        let out = root.path().join("out");
+        let at = |pattern: &str| found(&root.path().join(pattern), Some(&out));
+        assert_eq!(at("*.png"), (vec!["a.png".to_string()], 0));
+        assert_eq!(at("**/*.png").0, ["a.png", "deep/c.png", "deep/er/d.png"]);
+        assert_eq!(at("deep/*/[d-f].png").0, ["er/d.png"]);
+        assert_eq!(at("*.tiff"), (vec![], 1));
+        assert_eq!(at("[.png"), (vec![], 1));
+        assert_eq!(at("").0, ["a.png", "b.jpg", "deep/c.png", "deep/er/d.png"]);
+        // A file of such a name is a file.
+        fs::write(root.path().join("[1].png"), "").unwrap();
+        assert_eq!(at("[1].png").0, ["[1].png"]);
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn links_that_lead_back_are_left_out() {
+        let root = tempfile::tempdir().unwrap();
+        fs::create_dir(root.path().join("in")).unwrap();
+        fs::write(root.path().join("in/a.png"), "").unwrap();
+        std::os::unix::fs::symlink("..", root.path().join("in/back")).unwrap();
+        let inputs = Inputs::find(&[root.path().to_owned()], None);
+        assert_eq!(inputs.pictures.len(), 1);
+        assert!(inputs.failed[0].1.contains("a link back to"), "{:?}", inputs.failed);
+        assert!(found(&root.path().join("**/*.png"), None).0.contains(&"in/a.png".to_string()));
+    }
+}

@@ -1,0 +1,121 @@
+//! Models at work on one picture after the other.
+
+use std::path::PathBuf;
+
+use easel_runtime::Picture;
+
+use super::gate::Gate;
+use super::memory::tiling;
+use super::model::Stylizer;
+use super::plan::Plan;
+use crate::{Options, Result};
+
+/// What a picture's tiles were, and what the user should know of them.
+#[derive(Debug, Default)]
+pub(super) struct Told {
+    /// How many there were.
+    pub tiles: usize,
+    /// What is said of the picture.
+    pub warning: Option<String>,
+    /// Whether the model takes another size than the picture's.
+    pub resized: bool,
+}
+
+/// A thread's own models: the one in use, or all that are blended. Sessions are not shared: each has its own threads.
+pub(super) struct Lane<'a> {
+    plan: &'a Plan,
+    /// The models' files.
+    paths: &'a [PathBuf],
+    options: Options,
+    /// The models that are open, and which one it is.
+    open: Vec<(usize, Stylizer)>,
+}
+
+impl<'a> Lane<'a> {
+    /// A lane that computes with so many threads.
+    pub fn new(plan: &'a Plan, paths: &'a [PathBuf], threads: usize) -> Self {
+        let options = Options { threads: Some(threads), ..plan.options.clone() };
+        Self { plan, paths, options, open: Vec::new() }
+    }
+
+    /// The open models; those of [`Lane::ready`].
+    pub fn stylizers(&mut self) -> impl Iterator<Item = &mut Stylizer> {
+        self.open.iter_mut().map(|(_, stylizer)| stylizer)
+    }
+
+    /// Opens a model, or all for a blend, unless that was done, and closes others: each keeps memory.
+    pub fn ready(&mut self, style: Option<usize>) -> Result<()> {
+        let wanted = style.map_or(0..self.paths.len(), |style| style..style + 1);
+        if self.open.iter().map(|(style, _)| *style).eq(wanted.clone()) {
+            return Ok(());
+        }
+        self.open.clear();
+        for style in wanted {
+            self.open.push((style, Stylizer::open(&self.paths[style], self.plan.numbers, &self.options)?));
+        }
+        Ok(())
+    }
+
+    /// Stylizes an RGB picture with what is open, once the gate lets it in. `progress` is told how many tiles are done,
+    /// and of how many. The error says what is wrong without the picture's path.
+    pub fn stylize(
+        &mut self,
+        picture: &Picture,
+        gate: &Gate,
+        progress: impl Fn(usize, usize),
+    ) -> Result<(Picture, Told), String> {
+        let (width, height) = (picture.width, picture.height);
+        let mut told = Told::default();
+        let mut work = Vec::new();
+        for (_, stylizer) in &self.open {
+            let tiling = tiling(stylizer, width, height, self.plan.tile);
+            told.resized |= !stylizer.fit.fits(width, height);
+            told.tiles += tiling.tiles.len();
+            told.warning = told.warning.take().or_else(|| tiling.warning.clone());
+            work.push(tiling);
+        }
+        // Each model keeps what it took for the next picture.
+        let _pass = gate.enter(work.iter().map(|tiling| tiling.bytes).sum());
+        let mut blend = self.plan.blend.as_ref().map(|shares| (shares, Blend::new(picture)));
+        let mut result = None;
+        let mut done = 0;
+        for ((style, stylizer), tiling) in self.open.iter_mut().zip(&work) {
+            let advance = |tile| progress(done + tile, told.tiles);
+            let made = stylizer
+                .run(picture, &tiling.tiles, tiling.thumbnail, self.plan.look, advance)
+                .map_err(|error| error.to_string())?;
+            done += tiling.tiles.len();
+            match &mut blend {
+                Some((shares, blend)) => blend.add(&made, shares[*style]),
+                None => result = Some(made),
+            }
+        }
+        let made = blend.map(|(_, blend)| blend.finish()).or(result).expect("a lane has a model");
+        Ok((made, told))
+    }
+}
+
+/// The mean of pictures of one size, sRGB values by share.
+struct Blend {
+    width: usize,
+    height: usize,
+    sums: Vec<f32>,
+}
+
+impl Blend {
+    fn new(like: &Picture) -> Self {
+        Self { width: like.width, height: like.height, sums: vec![0.5; 3 * like.width * like.height] }
+    }
+
+    fn add(&mut self, picture: &Picture, share: f32) {
+        for (sum, &value) in self.sums.iter_mut().zip(&picture.pixels) {
+            *sum += share * f32::from(value);
+        }
+    }
+
+    /// To the nearest byte.
+    fn finish(self) -> Picture {
+        let pixels = self.sums.iter().map(|&sum| sum as u8).collect();
+        Picture { width: self.width, height: self.height, channels: 3, pixels }
+    }
+}

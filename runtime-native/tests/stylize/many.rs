@@ -1,0 +1,208 @@
+//! Many pictures at once, several models, and what gets in the way.
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::io::Write;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+use std::thread;
+use std::time::{Duration, SystemTime};
+
+use easel_runtime::decode::decode_bytes;
+use image::{Rgb, RgbImage};
+use serde_json::Value;
+
+use super::{PROGRAM, common, failure, folder, names, negative, open, photo, stderr, stylize, succeeds};
+
+/// The lines of `--json`.
+fn lines(stdout: Vec<u8>) -> Vec<Value> {
+    String::from_utf8(stdout).unwrap().lines().map(|line| serde_json::from_str(line).unwrap()).collect()
+}
+
+/// Pictures of different sizes in folders below `in`.
+fn pictures(folder: &Path, count: u32) {
+    for at in 0..count {
+        let path = folder.join(format!("in/{}/{at:03}.png", at % 7));
+        fs::create_dir_all(path.parent().unwrap()).unwrap();
+        photo(40 + at, 90).save(path).unwrap();
+    }
+}
+
+/// All files below a folder, and when they were written.
+fn files(folder: &Path) -> BTreeMap<PathBuf, SystemTime> {
+    let entries = fs::read_dir(folder).into_iter().flatten().map(|entry| entry.unwrap().path());
+    let all = entries.flat_map(|path| match path.is_dir() {
+        true => files(&path).into_iter().collect::<Vec<_>>(),
+        false => vec![(path.clone(), path.metadata().unwrap().modified().unwrap())],
+    });
+    all.collect()
+}
+
+/// Kills the program while it writes, starts it again, and finds everything done once and whole.
+#[cfg(unix)]
+#[test]
+fn a_killed_run_goes_on() {
+    let folder = folder();
+    let at = |name: &str| folder.path().join(name);
+    let count = 300;
+    pictures(folder.path(), count);
+    let out = at("out");
+    let mut child = Command::new(PROGRAM)
+        .args(["in", "-m", "m.onnx", "-o", "out"])
+        .current_dir(folder.path())
+        .stderr(Stdio::null())
+        .spawn()
+        .unwrap();
+    while files(&out).len() < 15 {
+        assert!(child.try_wait().unwrap().is_none(), "ended before it could be killed");
+        thread::sleep(Duration::from_millis(1));
+    }
+    child.kill().unwrap();
+    child.wait().unwrap();
+    let is_result = |path: &PathBuf| !path.file_name().unwrap().to_str().unwrap().starts_with('.');
+    let first: BTreeMap<_, _> = files(&out).into_iter().filter(|(path, _)| is_result(path)).collect();
+    assert!((1..count as usize).contains(&first.len()), "{}", first.len());
+    // What a killed process left long ago goes.
+    let left = fs::File::create(at("out/0/.easel-left")).unwrap();
+    left.set_modified(SystemTime::now() - Duration::from_secs(3600)).unwrap();
+    drop(left);
+
+    let output = succeeds(&folder, "in -m m.onnx -o out --skip-existing --json");
+    let summary = lines(output.stdout).pop().unwrap();
+    let (done, skipped) = (count as usize - first.len(), first.len());
+    assert_eq!((&summary["summary"]["done"], &summary["summary"]["skipped"]), (&done.into(), &skipped.into()));
+    let after = files(&out);
+    assert!(first.iter().all(|(path, written)| after[path] == *written), "a result was made twice");
+    assert!(!at("out/0/.easel-left").exists());
+    for number in 0..count {
+        let name = format!("out/{}/{number:03}.png", number % 7);
+        assert_eq!(open(&folder, &name).to_rgb8(), negative(&photo(40 + number, 90)), "{name}");
+    }
+}
+
+#[test]
+fn results_are_told_in_order() {
+    let folder = folder();
+    pictures(folder.path(), 60);
+    fs::write(folder.path().join("in/3/003.png"), "broken").unwrap();
+    let output = stylize(&folder, "in -m m.onnx -o out --json --threads 4");
+    let errors = failure(&output);
+    assert!(errors[0].starts_with("error: in/3/003.png: not a picture") && errors.len() == 2, "{errors:?}");
+    assert!(stderr(&output).contains("4 pictures at a time"), "{}", stderr(&output));
+    let inputs: Vec<String> =
+        lines(output.stdout).iter().filter_map(|line| Some(line["input"].as_str()?.to_string())).collect();
+    assert!(inputs.is_sorted() && inputs.len() == 60, "{inputs:?}");
+}
+
+#[test]
+fn shares_are_all_of_it() {
+    let folder = folder();
+    pictures(folder.path(), 10);
+    let mut together = vec![];
+    for share in ["1/3", "2/3", "3/3"] {
+        let output = stylize(&folder, &format!("in gone.png -m m.onnx -o out --json --shard {share}"));
+        // What is none is told once, not by each.
+        assert_eq!(output.status.success(), share != "1/3", "{}", stderr(&output));
+        together.extend(lines(output.stdout).iter().filter_map(|line| Some(line["input"].as_str()?.to_string())));
+    }
+    together.sort();
+    together.dedup();
+    assert_eq!((together.len(), files(&folder.path().join("out")).len()), (11, 10));
+}
+
+/// One model makes negatives, the other gives the picture back: half of each is grey.
+#[test]
+fn several_models() {
+    let folder = folder();
+    fs::write(folder.path().join("same.onnx"), common::identity()).unwrap();
+    let original = open(&folder, "a.png").to_rgb8();
+    photo(30, 20).save(folder.path().join("b.png")).unwrap();
+    let output = succeeds(&folder, "a.png b.png -m m.onnx -m same.onnx -o out --json");
+    assert_eq!(names(&folder.path().join("out")), ["m", "same"]);
+    assert_eq!(open(&folder, "out/m/a.png").to_rgb8(), negative(&original));
+    assert_eq!(open(&folder, "out/same/b.png").to_rgb8(), photo(30, 20));
+    let summary = lines(output.stdout).pop().unwrap();
+    assert_eq!(summary["summary"]["models"], serde_json::json!(["Negative", "same"]));
+
+    succeeds(&folder, "a.png -m m.onnx -m same.onnx --blend 1,1 -o grey.png");
+    let grey = open(&folder, "grey.png").to_rgb8();
+    assert!(grey.pixels().all(|pixel| pixel.0.iter().all(|value| (127..=128).contains(value))), "{grey:?}");
+    succeeds(&folder, "a.png -m m.onnx -m same.onnx --blend 0,3 -o same.png");
+    assert_eq!(open(&folder, "same.png").to_rgb8(), original);
+    // A model that cannot be used is found before anything is done.
+    let errors = failure(&stylize(&folder, "a.png -m m.onnx -m a.png -o none"));
+    assert!(errors.len() == 1 && errors[0].contains("a.png: not an ONNX model"), "{errors:?}");
+    assert!(!folder.path().join("none").exists());
+}
+
+#[test]
+fn standard_input_and_output() {
+    let folder = folder();
+    let original = open(&folder, "a.png").to_rgb8();
+    let pipe = |bytes: &[u8], flags: &str| {
+        let mut child = Command::new(PROGRAM)
+            .args(flags.split_whitespace())
+            .current_dir(folder.path())
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn()
+            .unwrap();
+        // Where it has failed already, nobody reads.
+        let _ = child.stdin.take().unwrap().write_all(bytes);
+        child.wait_with_output().unwrap()
+    };
+    let mut bmp = std::io::Cursor::new(vec![]);
+    original.write_to(&mut bmp, image::ImageFormat::Bmp).unwrap();
+    for (flags, format) in [("", image::ImageFormat::Bmp), ("--format webp", image::ImageFormat::WebP)] {
+        let output = pipe(bmp.get_ref(), &format!("- -m m.onnx -o - {flags}"));
+        assert!(output.status.success(), "{}", stderr(&output));
+        let result = decode_bytes(&output.stdout).unwrap();
+        assert_eq!((result.format, result.picture.to_rgb8()), (format, negative(&original)));
+        assert!(stderr(&output).contains("wrote 1 picture to standard output"), "{}", stderr(&output));
+    }
+    assert!(pipe(bmp.get_ref(), "- -m m.onnx -o out").status.success());
+    assert_eq!(open(&folder, "out/picture.png").to_rgb8(), negative(&original));
+    let errors = failure(&pipe(b"no picture", "- -m m.onnx -o -"));
+    assert!(errors[0].starts_with("error: -: not a picture of a known kind"), "{errors:?}");
+}
+
+/// On a disk that is full in the middle the rest is left, and done once there is room.
+#[cfg(target_os = "linux")]
+#[test]
+fn a_full_disk_ends_it() {
+    let folder = folder();
+    fs::create_dir(folder.path().join("in")).unwrap();
+    for at in 0..30u32 {
+        let noise = |x: u32, y: u32| {
+            Rgb([0, 1, 2].map(|c| (x.wrapping_mul(2_654_435_761 + c * 977 + at) ^ (y * 40_503)) as u8))
+        };
+        RgbImage::from_fn(100, 100, noise).save(folder.path().join(format!("in/{at:02}.bmp"))).unwrap();
+    }
+    fs::create_dir(folder.path().join("disk")).unwrap();
+    // A disk of 300 kB that is gone with the shell; its files are copied out of it.
+    let script = r#"mount -t tmpfs -o size=300k none disk || exit 77
+        "$0" in -m m.onnx -o disk/out; status=$?
+        cp -r disk/out kept
+        exit $status"#;
+    let output = Command::new("unshare")
+        .args(["--map-root-user", "--mount", "sh", "-c", script, PROGRAM])
+        .current_dir(folder.path())
+        .output();
+    let Some(output) =
+        output.ok().filter(|output| output.status.code() == Some(1) && !output.stderr.starts_with(b"unshare"))
+    else {
+        println!("skipped: a full disk: this machine lets nobody mount one");
+        return;
+    };
+    let errors = failure(&output);
+    assert!(errors[0].contains("cannot write: No space left on device"), "{errors:?}");
+    let last = errors.last().unwrap();
+    assert!(last.contains("were not begun, see above; wrote ") && last.contains("--skip-existing goes on"), "{last}");
+    let kept = names(&folder.path().join("kept"));
+    assert!((1..10).contains(&kept.len()) && kept.iter().all(|name| !name.starts_with('.')), "{kept:?}");
+    for name in kept {
+        let original = open(&folder, &format!("in/{name}")).to_rgb8();
+        assert_eq!(open(&folder, &format!("kept/{name}")).to_rgb8(), negative(&original));
+    }
+}
