@@ -191,7 +191,8 @@ test("several styles share a picture, and the address brings it back", async () 
     await painted(page, "Sea, painted like The Great Wave 80 % and The Scream 20 %, strength 50 %");
     const mixed = await result(page);
     assert.ok(difference(mixed, mean([before, 0.5], [one, 0.4], [other, 0.1])).largest <= 1);
-    assert.ok(await page.locator("#stylize-command").isHidden());
+    const command = await page.locator("#stylize-command-text").textContent();
+    assert.match(command, /^stylize \S+ -m wave -m scream --blend 80,20 --strength 0.5 --max-size 256 -o \S+$/);
     const query = "tab=stylize&picture=sea&style=wave,scream&shares=100,25&strength=50&size=256&engine=wasm";
     await page.waitForURL(`${site.origin}/?${query}`);
     await screenshot(page, "stylize-blend");

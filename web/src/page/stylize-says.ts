@@ -24,14 +24,16 @@ export function resultFile(photo: Photo, styles: readonly Wanted[]): string {
     return `${[photo.stem, ...names].join("-")}.png`;
 }
 
-/** The command that makes the same of a picture; the command line paints in one style at a time. */
-export function commandLine(photo: Photo, style: Wanted, longest: Size, settings: StylizeSettings): string {
+/** The command that makes the same of a picture in at least one style. */
+export function commandLine(photo: Photo, styles: readonly Wanted[], longest: Size, settings: StylizeSettings): string {
     const { strength, keepColor } = settings;
     const size = photo.side(longest);
-    const line = ["stylize", quoted(photo.file), "-m", argumentOf(style.source)];
+    const models = styles.flatMap(({ source }) => ["-m", argumentOf(source)]);
+    const line = ["stylize", quoted(photo.file), ...models];
+    if (styles.length > 1) line.push("--blend", styles.map(({ weight }) => Math.round(WHOLE * weight)).join(","));
     if (strength !== WHOLE) line.push("--strength", String(strength / WHOLE));
     if (keepColor) line.push("--keep-color");
     if (size !== undefined) line.push("--max-size", String(size));
-    line.push("-o", quoted(resultFile(photo, [style])));
+    line.push("-o", quoted(resultFile(photo, styles)));
     return line.join(" ");
 }

@@ -338,11 +338,11 @@ export class StylizeTab implements Tab {
     }
 
     #command(): void {
-        const [style, another] = this.#styles.wanted;
-        const photo = this.#live.on || another ? undefined : this.#photo;
-        element("stylize-command", HTMLElement).hidden = !photo || !style;
-        if (!photo || !style) return;
-        element("stylize-command-text", HTMLElement).textContent = commandLine(photo, style, this.#size, this.#settings);
+        const { wanted } = this.#styles;
+        const photo = this.#live.on || wanted.length === 0 ? undefined : this.#photo;
+        element("stylize-command", HTMLElement).hidden = !photo;
+        if (!photo) return;
+        element("stylize-command-text", HTMLElement).textContent = commandLine(photo, wanted, this.#size, this.#settings);
     }
 
     async #save(): Promise<void> {
