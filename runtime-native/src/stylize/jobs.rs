@@ -34,6 +34,8 @@ pub(super) struct Jobs {
     pub skipped: Vec<Job>,
     /// Inputs that are none, and why.
     pub failed: Vec<(PathBuf, String)>,
+    /// Links that lead back to a folder above them.
+    pub loops: Vec<PathBuf>,
 }
 
 impl Jobs {
@@ -56,12 +58,12 @@ pub(super) fn collect(plan: &Plan) -> Result<Jobs> {
         Target::Place(Output::Folder(folder)) => Some(folder.as_path()),
         _ => None,
     };
-    let Inputs { mut pictures, failed } = Inputs::find(&plan.inputs, results);
+    let Inputs { mut pictures, failed, loops } = Inputs::find(&plan.inputs, results);
     if results.is_none() && pictures.len() + failed.len() > 1 {
         let target = plan.target.describe();
         return Err(Error::Impossible(format!("{target}: it takes one result, and there are several; give a folder")));
     }
-    let mut jobs = Jobs { failed, ..Jobs::default() };
+    let mut jobs = Jobs { failed, loops, ..Jobs::default() };
     let inputs: HashMap<Identity, PathBuf> =
         pictures.iter().filter_map(|input| Some((identity(&input.path)?, input.path.clone()))).collect();
     if let Some(shard) = plan.shard {

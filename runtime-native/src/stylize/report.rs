@@ -78,6 +78,9 @@ impl<'a> Report<'a> {
 
     /// Tells what is not worked on, and begins to count the rest.
     pub fn begin(&mut self, jobs: &Jobs) {
+        for link in &jobs.loops {
+            self.progress.say(&format!("note: {}: a link back to a folder above it; left out", link.display()));
+        }
         for (path, why) in &jobs.failed {
             self.fail(path, None, &Failure::Input(why.clone()));
         }

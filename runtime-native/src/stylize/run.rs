@@ -1,5 +1,6 @@
 //! The work of `stylize`.
 
+use std::io::{IsTerminal, stdout};
 use std::path::PathBuf;
 use std::time::Instant;
 
@@ -16,7 +17,7 @@ use super::report::Report;
 use crate::engine::cores;
 use crate::memory::free_bytes;
 use crate::output::Prepared;
-use crate::{Result, find_model};
+use crate::{Error, Result, find_model};
 
 /// Stylizes the pictures, several at a time. One that fails is reported in its place and fails the whole at the end.
 pub fn run(plan: &Plan) -> Result<()> {
@@ -41,6 +42,10 @@ struct Ready {
 fn prepare(plan: &Plan) -> Result<Ready> {
     let jobs = jobs::collect(plan)?;
     let paths = plan.styles.iter().map(|style| find_model(&style.model)).collect::<Result<_>>()?;
+    if plan.target == Target::Standard && stdout().is_terminal() {
+        let what = "standard output (-o -): it is the terminal; send it to a file or a program, or give -o a name";
+        return Err(Error::Impossible(what.into()));
+    }
     let prepared = match &plan.target {
         Target::Standard => Prepared::default(),
         Target::Place(output) => output.prepare()?,

@@ -85,10 +85,14 @@ fn results_are_told_in_order() {
     let folder = folder();
     pictures(folder.path(), 60);
     fs::write(folder.path().join("in/3/003.png"), "broken").unwrap();
+    #[cfg(unix)]
+    std::os::unix::fs::symlink("../..", folder.path().join("in/5/back")).unwrap();
     let output = stylize(&folder, "in -m m.onnx -o out --json --threads 4");
     let errors = failure(&output);
     assert!(errors[0].starts_with("error: in/3/003.png: not a picture") && errors.len() == 2, "{errors:?}");
     assert!(stderr(&output).contains("4 pictures at a time"), "{}", stderr(&output));
+    #[cfg(unix)]
+    assert!(stderr(&output).contains("note: in/5/back: a link back to a folder above it"), "{}", stderr(&output));
     let inputs: Vec<String> =
         lines(output.stdout).iter().filter_map(|line| Some(line["input"].as_str()?.to_string())).collect();
     assert!(inputs.is_sorted() && inputs.len() == 60, "{inputs:?}");
