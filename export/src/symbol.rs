@@ -388,6 +388,10 @@ impl Value for Symbol {
         Ok(self.graph.node("Gather", &[&table, &self.name], &[("axis", Attribute::Int(0))]))
     }
 
+    fn param(&self, param: &Param) -> Result<Self> {
+        Ok(Self::new(self.graph.clone(), self.graph.param(param)?))
+    }
+
     fn flatten(&self) -> Result<Self> {
         Ok(self.node("Flatten", &[], &[("axis", Attribute::Int(1))]))
     }

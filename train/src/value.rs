@@ -187,6 +187,10 @@ pub trait Value: Clone {
     /// For labels (int64, any shape) the rows of a table `[labels, size]`; the result has one dimension more.
     fn lookup(&self, table: &Param) -> Result<Self>;
 
+    /// A parameter or buffer as a value of its own, for [`add`](Value::add), [`mul`](Value::mul) and the like:
+    /// `x.mul(&x.param(&gain)?)`. What is in x does not matter.
+    fn param(&self, param: &Param) -> Result<Self>;
+
     /// `[batch, ..]` as `[batch, product of the rest]`.
     fn flatten(&self) -> Result<Self>;
 

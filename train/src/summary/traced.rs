@@ -240,6 +240,10 @@ impl Value for Traced {
         self.layer("Embedding", &[Some(table)], self.tensor.lookup(table))
     }
 
+    fn param(&self, param: &Param) -> Result<Self> {
+        self.with("Parameter", false, &[], &[Some(param)], self.tensor.param(param))
+    }
+
     fn flatten(&self) -> Result<Self> {
         self.note("Flatten", false, Value::flatten(&self.tensor))
     }

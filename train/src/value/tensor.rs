@@ -170,6 +170,10 @@ impl Value for Tensor {
         Ok(rows.reshape([self.dims(), &table.dims()[1..]].concat())?)
     }
 
+    fn param(&self, param: &Param) -> Result<Self> {
+        Ok(param.tensor())
+    }
+
     fn flatten(&self) -> Result<Self> {
         Ok(self.flatten_from(1)?)
     }
