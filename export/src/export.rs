@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use candle_onnx::onnx;
-use easel_runtime::card::{Architecture, Evaluation, Kind, METADATA_KEY, Provenance, SCHEMA, Verification};
+use easel_runtime::card::{Architecture, Columns, Evaluation, Kind, METADATA_KEY, Provenance, SCHEMA, Verification};
 use easel_runtime::{ModelCard, golden};
 use prost::Message;
 
@@ -30,6 +30,8 @@ pub struct Options {
     pub author: Option<String>,
     /// The names of the data's classes by label. A model that knows classes takes them into its card; there may be none.
     pub classes: Vec<String>,
+    /// The names of the data's columns. A tabular model takes them into its card; there may be none.
+    pub columns: Option<Columns>,
     /// How good what it makes was found to be, for the card.
     pub evaluations: Vec<Evaluation>,
     /// ONNX Runtime's library, where it is not in one of the usual places.
@@ -46,6 +48,7 @@ impl Default for Options {
             licence: "unknown".into(),
             author: None,
             classes: Vec::new(),
+            columns: None,
             evaluations: Vec::new(),
             library: None,
         }
@@ -76,6 +79,7 @@ pub fn export(
         architecture,
         picture: network.picture(),
         classes: class_names(&network.kind(), &options.classes)?,
+        columns: column_names(&network.kind(), options.columns.as_ref())?,
         provenance,
         licence: options.licence.clone(),
         verification: Verification::default(),
@@ -123,20 +127,32 @@ fn two_digits(difference: f64) -> f64 {
 
 /// The names for the card. Fails where there are some, but not one for each class.
 fn class_names(kind: &Kind, names: &[String]) -> Result<Vec<String>> {
-    let (Kind::Classifier { class_count } | Kind::Denoiser { class_count, .. }) = *kind else { return Ok(Vec::new()) };
+    let Some(class_count) = kind.class_count() else { return Ok(Vec::new()) };
     if !names.is_empty() && names.len() != class_count {
         return Err(Error::Source(format!("the data has {} classes, the network {class_count}", names.len())));
     }
     Ok(names.to_vec())
 }
 
+/// The same for a table's columns.
+fn column_names(kind: &Kind, names: Option<&Columns>) -> Result<Option<Columns>> {
+    match (kind, names) {
+        (Kind::Tabular { column_count, .. }, Some(names)) if names.features.len() != *column_count => {
+            Err(Error::Source(format!("the data has {} columns, the network {column_count}", names.features.len())))
+        }
+        (Kind::Tabular { .. }, names) => Ok(names.cloned()),
+        _ => Ok(None),
+    }
+}
+
 fn to_bytes(graph: &Graph, card: &ModelCard, options: &Options) -> Vec<u8> {
-    let pixel_format = if card.picture.channels == 1 { "Gray8" } else { "Rgb8" };
-    let mut metadata = vec![
-        ("Image.BitmapPixelFormat".to_string(), pixel_format.to_string()),
-        ("Image.NominalPixelRange".to_string(), "Normalized_0_1".to_string()),
-        ("model_license".to_string(), options.licence.clone()),
-    ];
+    let mut metadata = Vec::new();
+    if let Some(picture) = &card.picture {
+        let pixel_format = if picture.channels == 1 { "Gray8" } else { "Rgb8" };
+        metadata.push(("Image.BitmapPixelFormat".to_string(), pixel_format.to_string()));
+        metadata.push(("Image.NominalPixelRange".to_string(), "Normalized_0_1".to_string()));
+    }
+    metadata.push(("model_license".to_string(), options.licence.clone()));
     metadata.extend(options.author.iter().map(|author| ("model_author".to_string(), author.clone())));
     metadata.push((METADATA_KEY.to_string(), card.to_json()));
     graph.to_model(&card.architecture.name, &metadata)

@@ -2,6 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
+use easel_runtime::card::Columns;
 use easel_train::run::Checkpoint;
 use easel_train::run::checkpoint::{Record, STATE, WEIGHTS};
 use easel_train::{Weights, tensors};
@@ -21,6 +22,8 @@ pub struct Source {
     pub title: Option<String>,
     /// The names of the classes of the data that they were trained on, where the checkpoint tells.
     pub classes: Vec<String>,
+    /// The names of the columns of the table that they were trained on, likewise.
+    pub columns: Option<Columns>,
 }
 
 impl Source {
@@ -37,8 +40,9 @@ impl Source {
             Weights::from_bytes(&bytes, &path)?
         };
         let sha256 = Sha256::digest(&bytes).iter().map(|byte| format!("{byte:02x}")).collect();
-        let (title, classes) = record(&path).map_or_else(Default::default, |record| (record.title, record.classes));
-        Ok(Self { path, weights, sha256, title, classes })
+        let (title, classes, columns) =
+            record(&path).map_or_else(Default::default, |record| (record.title, record.classes, record.columns));
+        Ok(Self { path, weights, sha256, title, classes, columns })
     }
 }
 

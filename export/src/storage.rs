@@ -40,7 +40,7 @@ impl Storage {
     }
 }
 
-/// The largest difference between two networks' outputs on the inputs that an export is verified with.
+/// The largest difference between two networks' outputs on the inputs that an export is verified with, in their unit.
 pub fn distance(one: &dyn Exportable, other: &dyn Exportable) -> Result<f64> {
     let mut largest = 0f64;
     for inputs in one.trials()? {
@@ -49,5 +49,5 @@ pub fn distance(one: &dyn Exportable, other: &dyn Exportable) -> Result<f64> {
             largest = differences.into_iter().map(f64::from).fold(largest, f64::max);
         }
     }
-    Ok(largest)
+    Ok(largest / one.unit()?)
 }

@@ -11,7 +11,7 @@ use easel_train::Weights;
 use crate::models::{self, Exportable};
 use crate::{Error, Result};
 
-/// The largest difference that an export may show, on outputs in `[0, 1]`.
+/// The largest difference that an export may show, as a part of the outputs' unit.
 pub const TOLERANCE: f64 = 1e-4;
 
 /// ONNX Runtime with the model and one thread, so that what it gives repeats.
@@ -28,6 +28,7 @@ pub fn verify(model: &[u8], network: &dyn Exportable, library: Option<&Path>) ->
     let mut engine = engine(model, library)?;
     let mut verification =
         Verification { engine: format!("ONNX Runtime {}", engine.version()), ..Verification::default() };
+    let unit = network.unit()?;
     for inputs in network.trials()? {
         let given = inputs.iter().map(|(name, tensor)| Ok((*name, to_runtime(tensor)?))).collect::<Result<Vec<_>>>()?;
         let found = engine.run_blocking(&given.iter().map(|(name, tensor)| (*name, tensor)).collect::<Vec<_>>())?;
@@ -43,7 +44,7 @@ pub fn verify(model: &[u8], network: &dyn Exportable, library: Option<&Path>) ->
             if name != found_name {
                 return Err(Error::Verification(format!("the output `{name}` is named `{found_name}` in the file")));
             }
-            let difference = compare(name, expected, found)?;
+            let difference = compare(name, expected, found, unit)?;
             verification.max_difference = verification.max_difference.max(difference);
         }
         verification.shapes.extend(given.iter().map(|(_, tensor)| tensor.shape().to_vec()));
@@ -72,7 +73,7 @@ fn to_runtime(tensor: &Tensor) -> Result<easel_runtime::Tensor> {
     })
 }
 
-fn compare(name: &str, expected: &Tensor, found: &easel_runtime::Tensor) -> Result<f64> {
+fn compare(name: &str, expected: &Tensor, found: &easel_runtime::Tensor, unit: f64) -> Result<f64> {
     if expected.dims() != found.shape() {
         return Err(Error::Verification(format!(
             "the output `{name}` has shape {:?} in ONNX Runtime and {:?} in candle",
@@ -84,7 +85,7 @@ fn compare(name: &str, expected: &Tensor, found: &easel_runtime::Tensor) -> Resu
     let found_values = found.as_f32()?;
     let mut worst = (0, 0.0);
     for (at, (expected, found)) in expected.iter().zip(found_values).enumerate() {
-        let difference = f64::from(expected - found).abs();
+        let difference = f64::from(expected - found).abs() / unit;
         if difference > worst.1 || difference.is_nan() {
             worst = (at, difference);
         }
@@ -97,8 +98,9 @@ fn compare(name: &str, expected: &Tensor, found: &easel_runtime::Tensor) -> Resu
     if difference <= TOLERANCE {
         return Ok(difference);
     }
+    let allowed = TOLERANCE * unit;
     Err(Error::Verification(format!(
-        "the file differs from the network: output `{name}`{:?} is {} in candle and {} in ONNX Runtime (at most {TOLERANCE:e} apart is allowed)",
+        "the file differs from the network: output `{name}`{:?} is {} in candle and {} in ONNX Runtime (at most {allowed:e} apart is allowed)",
         index(at, found.shape()),
         expected[at],
         found_values[at]
@@ -124,12 +126,14 @@ mod tests {
     fn the_worst_place_is_named() {
         let expected = Tensor::zeros((1, 1, 2, 3), DType::F32, &CandleDevice::Cpu).unwrap();
         let found = |values: Vec<f32>| easel_runtime::Tensor::new([1, 1, 2, 3], values).unwrap();
-        assert!(compare("image", &expected, &found(vec![9e-5; 6])).unwrap() > 8e-5);
-        let error = compare("image", &expected, &found(vec![0., 1e-3, 0., 0., 0.5, 0.])).unwrap_err().to_string();
+        assert!(compare("image", &expected, &found(vec![9e-5; 6]), 1.0).unwrap() > 8e-5);
+        assert!(compare("prediction", &expected, &found(vec![0.5; 6]), 1e4).unwrap() == 5e-5);
+        let error = compare("image", &expected, &found(vec![0., 1e-3, 0., 0., 0.5, 0.]), 1.0).unwrap_err().to_string();
         assert!(error.contains("`image`[0, 0, 1, 1]") && error.contains("0.5"), "{error}");
-        let error = compare("image", &expected, &found(vec![0., 0., f32::NAN, 0., 0., 0.])).unwrap_err().to_string();
+        let nan = found(vec![0., 0., f32::NAN, 0., 0., 0.]);
+        let error = compare("image", &expected, &nan, 1.0).unwrap_err().to_string();
         assert!(error.contains("[0, 0, 0, 2]"), "{error}");
         let other = easel_runtime::Tensor::new([1, 6], vec![0f32; 6]).unwrap();
-        assert!(compare("image", &expected, &other).unwrap_err().to_string().contains("shape"));
+        assert!(compare("image", &expected, &other, 1.0).unwrap_err().to_string().contains("shape"));
     }
 }

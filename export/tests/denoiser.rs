@@ -39,7 +39,7 @@ fn the_file_predicts_what_was_trained() {
         let file = export(&*model, architecture, Provenance::default(), &options).unwrap();
 
         let size = PictureSize::Fixed { height: 48, width: 48 };
-        assert_eq!(file.card.picture, PictureFormat { channels, size });
+        assert_eq!(file.card.picture, Some(PictureFormat { channels, size }));
         let Kind::Denoiser { class_count, prediction, null_label, .. } = file.card.kind else { panic!("another kind") };
         assert_eq!((class_count, prediction, null_label), (3, Prediction::Velocity, Some(3)));
         assert_eq!(file.card.classes, options.classes);

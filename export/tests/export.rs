@@ -135,7 +135,7 @@ impl Exportable for Inverter {
         Kind::Stylizer
     }
 
-    fn picture(&self) -> PictureFormat {
+    fn picture(&self) -> Option<PictureFormat> {
         small_stylizer().picture()
     }
 

@@ -64,7 +64,7 @@ fn every_stage_computes_what_was_trained() {
             let stage = Stage { step, alpha: expected_alpha };
             let side = stage.resolution();
             let size = PictureSize::Fixed { height: side, width: side };
-            assert_eq!(file.card.picture, PictureFormat { channels, size });
+            assert_eq!(file.card.picture, Some(PictureFormat { channels, size }));
             let latent = Latent { dim: 12, distribution: Distribution::Normal };
             assert_eq!(file.card.kind, Kind::Generator { latent });
             assert!(verify_file(&file.bytes, None).unwrap().max_difference < 1e-5);

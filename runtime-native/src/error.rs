@@ -20,6 +20,9 @@ fn remedy(source: &easel_runtime::Error) -> &'static str {
         easel_runtime::Error::WrongKind { found: "classifier", .. } => "; `classify` runs it",
         easel_runtime::Error::WrongKind { found: "generator" | "denoiser", .. } => "; `sample` runs it",
         easel_runtime::Error::WrongKind { found: "stylizer", .. } => "; `stylize` runs it",
+        easel_runtime::Error::WrongKind { found: "tabular model", .. } => {
+            "; it takes rows of numbers, and any program with ONNX Runtime runs it"
+        }
         _ => "",
     }
 }

@@ -134,5 +134,8 @@ fn what_cannot_be_read_is_named_and_the_rest_is_done() {
     fs::write(folder.path().join("g.onnx"), common::generator()).unwrap();
     let error = failure(&classify(&folder, "-m g.onnx a.png"));
     assert!(error.contains("g.onnx: this model is a generator, not a classifier; `sample` runs it"), "{error}");
+    fs::write(folder.path().join("t.onnx"), common::tabular()).unwrap();
+    let error = failure(&classify(&folder, "-m t.onnx a.png"));
+    assert!(error.contains("t.onnx: this model is a tabular model, not a classifier; it takes rows"), "{error}");
     assert_eq!(classify(&folder, "-m m.onnx").status.code(), Some(2));
 }

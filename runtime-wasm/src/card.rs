@@ -23,10 +23,10 @@ const TYPES: &str = r#"
 export interface ModelCard {
     schema: number;
     title: string;
-    kind: "generator" | "stylizer" | "classifier" | "denoiser";
+    kind: "generator" | "stylizer" | "classifier" | "denoiser" | "tabular";
     /** Generators only. */
     latent?: { dim: number } & ({ distribution: "uniform"; low: number; high: number } | { distribution: "normal" });
-    /** Classifiers and denoisers. */
+    /** Classifiers, denoisers, and tabular models that tell a class. */
     class_count?: number;
     /** Denoisers only. */
     schedule?: { steps: number } & (
@@ -36,12 +36,17 @@ export interface ModelCard {
     prediction?: "noise" | "velocity";
     /** Of a denoiser that was trained for guidance: the label that stands for any class. */
     null_label?: number;
+    /** Tabular models only. */
+    column_count?: number;
+    task?: "regression" | "classification";
     architecture: { name: string; sizes: Record<string, unknown> };
-    picture: {
+    /** All but tabular models. */
+    picture?: {
         channels: 1 | 3;
         size: { fixed: { height: number; width: number } } | { any: { multiple: number; at_least: number } };
     };
     classes?: string[];
+    columns?: { features: string[]; target: string };
     provenance: {
         run?: string;
         data?: string;

@@ -4,6 +4,8 @@
 
 mod evaluation;
 mod noise;
+mod picture;
+mod table;
 
 use std::collections::BTreeMap;
 
@@ -12,6 +14,8 @@ use serde_json::Value;
 
 pub use self::evaluation::{Evaluation, Measured};
 pub use self::noise::{NoiseSchedule, Prediction};
+pub use self::picture::{PictureFormat, PictureSize};
+pub use self::table::{Columns, Task};
 use crate::{Error, Result, onnx};
 
 /// The key of the card in `metadata_props`.
@@ -32,11 +36,15 @@ pub struct ModelCard {
     pub kind: Kind,
     /// The network's name and sizes.
     pub architecture: Architecture,
-    /// The pictures at the model's border.
-    pub picture: PictureFormat,
+    /// The pictures at the model's border. Every kind but [`Kind::Tabular`] has them.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub picture: Option<PictureFormat>,
     /// The classes' names by label, where the model knows classes.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub classes: Vec<String>,
+    /// The names of a table's columns, where the model was trained on one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub columns: Option<Columns>,
     /// Where the weights came from.
     pub provenance: Provenance,
     /// The licence of the weights, an SPDX expression or `unknown`.
@@ -94,6 +102,15 @@ pub enum Kind {
         #[serde(default, skip_serializing_if = "Option::is_none")]
         null_label: Option<usize>,
     },
+    /// `features [batch, column_count] -> logits [batch, class_count]` or, in a regression, `prediction [batch, 1]`: rows of
+    /// a table, in the units of its columns.
+    Tabular {
+        /// The number of columns. The card's names, where it has some, are as many.
+        column_count: usize,
+        /// What is told from them.
+        #[serde(flatten)]
+        task: Task,
+    },
 }
 
 impl Kind {
@@ -104,6 +121,16 @@ impl Kind {
             Kind::Stylizer => "stylizer",
             Kind::Classifier { .. } => "classifier",
             Kind::Denoiser { .. } => "denoiser",
+            Kind::Tabular { .. } => "tabular model",
+        }
+    }
+
+    /// The number of classes that the model knows, where it knows classes.
+    pub fn class_count(&self) -> Option<usize> {
+        match *self {
+            Kind::Classifier { class_count } | Kind::Denoiser { class_count, .. } => Some(class_count),
+            Kind::Tabular { task: Task::Classification { class_count }, .. } => Some(class_count),
+            Kind::Generator { .. } | Kind::Stylizer | Kind::Tabular { task: Task::Regression, .. } => None,
         }
     }
 }
@@ -142,35 +169,6 @@ pub struct Architecture {
     pub sizes: BTreeMap<String, Value>,
 }
 
-/// The pictures that a model takes or gives: float32 in `[0, 1]`.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub struct PictureFormat {
-    /// 1 (grey) or 3 (RGB).
-    pub channels: usize,
-    /// Their size.
-    pub size: PictureSize,
-}
-
-/// A model's picture size.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum PictureSize {
-    /// Always this one.
-    Fixed {
-        /// Rows.
-        height: usize,
-        /// Columns.
-        width: usize,
-    },
-    /// Any; inside, the picture is padded to the next multiple of `multiple` that is at least `at_least`.
-    Any {
-        /// The multiple.
-        multiple: usize,
-        /// The smallest padded size.
-        at_least: usize,
-    },
-}
-
 /// Where weights came from.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
 pub struct Provenance {
@@ -200,7 +198,8 @@ pub struct Provenance {
 pub struct Verification {
     /// What ran the graph: `ONNX Runtime 1.31.1`.
     pub engine: String,
-    /// The largest absolute difference of any output element, pictures in `[0, 1]`.
+    /// The largest absolute difference of any output element, pictures in `[0, 1]`; that of a regression as a part of its
+    /// target's standard deviation or mean, whichever is more.
     pub max_difference: f64,
     /// The shapes of the inputs it was run on.
     pub shapes: Vec<Vec<usize>>,
@@ -246,35 +245,47 @@ impl ModelCard {
         }
     }
 
+    /// The pictures at the model's border. Fails where there are none.
+    pub fn pictures(&self) -> Result<&PictureFormat> {
+        let none = || Error::BadCard(format!("a {} without a picture format", self.kind.name()));
+        self.picture.as_ref().ok_or_else(none)
+    }
+
     fn check(&self) -> Result<()> {
         let bad = |what: String| Err(Error::BadCard(what));
-        if !matches!(self.picture.channels, 1 | 3) {
-            return bad(format!("{} picture channels; 1 and 3 are known", self.picture.channels));
+        if !matches!(self.kind, Kind::Tabular { .. }) {
+            self.pictures()?.check()?;
         }
-        if let PictureSize::Fixed { height, width } = self.picture.size
-            && !((1..=1 << 14).contains(&height) && (1..=1 << 14).contains(&width))
-        {
-            return bad(format!("a picture of {width}x{height}"));
+        if let Some(class_count) = self.kind.class_count() {
+            if !(1..=1 << 20).contains(&class_count) {
+                return bad(format!("a {} of {class_count} classes", self.kind.name()));
+            }
+            if !self.classes.is_empty() && self.classes.len() != class_count {
+                return bad(format!("{} names for {class_count} classes", self.classes.len()));
+            }
         }
         match &self.kind {
             Kind::Generator { latent } if !(1..=1 << 20).contains(&latent.dim) => {
                 bad(format!("a latent vector of {} elements", latent.dim))
-            }
-            &(Kind::Classifier { class_count } | Kind::Denoiser { class_count, .. })
-                if !(1..=1 << 20).contains(&class_count) =>
-            {
-                bad(format!("a {} of {class_count} classes", self.kind.name()))
-            }
-            &(Kind::Classifier { class_count } | Kind::Denoiser { class_count, .. })
-                if !self.classes.is_empty() && self.classes.len() != class_count =>
-            {
-                bad(format!("{} names for {class_count} classes", self.classes.len()))
             }
             &Kind::Denoiser { class_count, null_label: Some(null), .. } if null != class_count => {
                 bad(format!("{null} as the label of any of {class_count} classes; it is the number after theirs"))
             }
             Kind::Denoiser { schedule, .. } => {
                 schedule.schedule().map(drop).or_else(|error| bad(format!("its noise schedule: {error}")))
+            }
+            &Kind::Tabular { column_count, .. } => self.check_columns(column_count),
+            _ => Ok(()),
+        }
+    }
+
+    fn check_columns(&self, count: usize) -> Result<()> {
+        if !(1..=1 << 20).contains(&count) {
+            return Err(Error::BadCard(format!("a table of {count} columns")));
+        }
+        match &self.columns {
+            Some(columns) if columns.features.len() != count => {
+                Err(Error::BadCard(format!("{} names for {count} columns", columns.features.len())))
             }
             _ => Ok(()),
         }
@@ -295,8 +306,9 @@ impl ModelCard {
                 name: "vanilla-gan".into(),
                 sizes: [("z_dim".to_string(), Value::from(100))].into(),
             },
-            picture: PictureFormat { channels: 1, size: PictureSize::Fixed { height: 28, width: 28 } },
+            picture: Some(PictureFormat { channels: 1, size: PictureSize::Fixed { height: 28, width: 28 } }),
             classes: vec![],
+            columns: None,
             provenance: Provenance::default(),
             licence: "MIT".into(),
             verification: Verification::default(),
@@ -334,12 +346,14 @@ mod tests {
 
     #[test]
     fn absurd_sizes_are_refused() {
-        let mut absurd = ModelCard::example();
-        absurd.picture.size = PictureSize::Fixed { height: 1 << 30, width: 28 };
-        assert!(ModelCard::from_json(&absurd.to_json()).is_err());
-        let mut absurd = ModelCard::example();
-        absurd.picture.channels = 4;
-        assert!(ModelCard::from_json(&absurd.to_json()).is_err());
+        let size = PictureSize::Fixed { height: 28, width: 28 };
+        let huge = PictureSize::Fixed { height: 1 << 30, width: 28 };
+        for picture in
+            [None, Some(PictureFormat { channels: 1, size: huge }), Some(PictureFormat { channels: 4, size })]
+        {
+            let absurd = ModelCard { picture, ..ModelCard::example() };
+            assert!(ModelCard::from_json(&absurd.to_json()).is_err());
+        }
     }
 
     #[test]
@@ -354,6 +368,29 @@ mod tests {
         assert!(read(classifier(2, &[])).is_ok());
         assert!(read(classifier(0, &[])).is_err());
         assert!(read(classifier(3, &["cat", "dog"])).unwrap_err().to_string().contains("2 names for 3 classes"));
+    }
+
+    #[test]
+    fn a_tabular_model_has_columns_and_no_pictures() {
+        let table = |task, features: &[&str]| ModelCard {
+            kind: Kind::Tabular { column_count: 2, task },
+            picture: None,
+            columns: Some(Columns {
+                features: features.iter().map(|name| name.to_string()).collect(),
+                target: "kind".into(),
+            }),
+            ..ModelCard::example()
+        };
+        for task in [Task::Regression, Task::Classification { class_count: 3 }] {
+            let card = table(task, &["long", "wide"]);
+            assert_eq!(ModelCard::from_json(&card.to_json()).unwrap(), card);
+            assert!(card.pictures().is_err());
+            let error = ModelCard::from_json(&table(task, &["long"]).to_json()).unwrap_err().to_string();
+            assert!(error.contains("1 names for 2 columns"), "{error}");
+        }
+        let card = table(Task::Classification { class_count: 3 }, &["long", "wide"]);
+        let error = ModelCard::from_json(&ModelCard { classes: vec!["rose".into()], ..card }.to_json()).unwrap_err();
+        assert!(error.to_string().contains("1 names for 3 classes"), "{error}");
     }
 
     #[test]

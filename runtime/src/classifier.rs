@@ -62,7 +62,7 @@ mod tests {
     fn card() -> ModelCard {
         ModelCard {
             kind: Kind::Classifier { class_count: 4 },
-            picture: PictureFormat { channels: 1, size: PictureSize::Fixed { height: 2, width: 2 } },
+            picture: Some(PictureFormat { channels: 1, size: PictureSize::Fixed { height: 2, width: 2 } }),
             classes: ["a", "b", "c", "d"].map(String::from).to_vec(),
             ..ModelCard::example()
         }

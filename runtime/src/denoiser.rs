@@ -3,7 +3,7 @@
 use std::fmt;
 use std::str::FromStr;
 
-use crate::card::{Kind, PictureSize, Prediction};
+use crate::card::{Kind, PictureFormat, PictureSize, Prediction};
 use crate::predictor::OnHost;
 use crate::samplers::{Ddim, Linear, Progress, ancestral, ddim, dpm_solver};
 use crate::{Engine, Error, ModelCard, Predictor, Random, Result, Schedule, Tensor};
@@ -110,10 +110,10 @@ impl Denoiser {
         let &Kind::Denoiser { class_count, schedule, prediction, null_label } = &card.kind else {
             return Err(Error::WrongKind { found: card.kind.name(), wanted: "denoiser" });
         };
-        let PictureSize::Fixed { height, width } = card.picture.size else {
+        let &PictureFormat { channels, size: PictureSize::Fixed { height, width } } = card.pictures()? else {
             return Err(Error::BadCard("a denoiser's pictures need a size".into()));
         };
-        let picture = [card.picture.channels, height, width];
+        let picture = [channels, height, width];
         Ok(Self { classes: class_count, schedule: schedule.schedule()?, prediction, null_label, picture })
     }
 

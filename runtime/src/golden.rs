@@ -1,7 +1,7 @@
 //! Golden output: what a model gives on inputs that every runtime can draw by itself. It stands in the card, so that an
 //! engine that computes wrongly (a GPU's driver, most often) is found out before its pictures are seen.
 
-use crate::card::{Kind, ModelCard, PictureSize};
+use crate::card::{Kind, ModelCard, PictureFormat, PictureSize, Task};
 use crate::{Engine, Error, Random, Result, Tensor, generator};
 
 /// The most elements of the output that are kept, evenly spaced.
@@ -14,22 +14,33 @@ pub const TOLERANCE: f32 = 1e-2;
 /// The picture that a model of any size is given, height and width: small, oblong, and nothing needs padding.
 const ANY_SIZE: [usize; 2] = [48, 64];
 
-/// The inputs by name, batches of one: seed 0's first latent vector, its first noise at the middle time with label 0, or
-/// its first uniform picture. And the output that is looked at.
+/// The inputs by name, batches of one: seed 0's first latent vector, its first noise at the middle time with label 0, its
+/// first uniform picture, or its first row of normal numbers. And the output that is looked at.
 pub fn inputs(card: &ModelCard) -> Result<(Vec<(&'static str, Tensor)>, &'static str)> {
-    let [height, width] = match card.picture.size {
-        PictureSize::Fixed { height, width } => [height, width],
-        PictureSize::Any { .. } => ANY_SIZE,
-    };
-    let shape = [1, card.picture.channels, height, width];
     let mut random = Random::new(0, 0);
-    let mut picture = || Tensor::new(shape, random.uniforms(shape.iter().product(), 0.0, 1.0));
+    let shape = || -> Result<[usize; 4]> {
+        let PictureFormat { channels, size } = *card.pictures()?;
+        let [height, width] = match size {
+            PictureSize::Fixed { height, width } => [height, width],
+            PictureSize::Any { .. } => ANY_SIZE,
+        };
+        Ok([1, channels, height, width])
+    };
+    let mut picture = || {
+        let shape = shape()?;
+        Tensor::new(shape, random.uniforms(shape.iter().product(), 0.0, 1.0))
+    };
     Ok(match &card.kind {
         Kind::Generator { .. } => (vec![("z", generator::latents(card, 0, 0, 1)?)], "image"),
         Kind::Stylizer => (vec![("image", picture()?)], "stylized"),
         Kind::Classifier { .. } => (vec![("image", picture()?)], "logits"),
+        &Kind::Tabular { column_count, task } => {
+            let features = Tensor::new([1, column_count], Random::new(0, 0).normals(column_count))?;
+            let output = if task == Task::Regression { "prediction" } else { "logits" };
+            (vec![("features", features)], output)
+        }
         Kind::Denoiser { schedule, .. } => {
-            let middle = i64::try_from(schedule.schedule()?.steps() / 2).unwrap_or_default();
+            let (shape, middle) = (shape()?, i64::try_from(schedule.schedule()?.steps() / 2).unwrap_or_default());
             let x = Tensor::new(shape, Random::new(0, 0).normals(shape.iter().product()))?;
             (
                 vec![("x", x), ("t", Tensor::new([1], vec![middle])?), ("label", Tensor::new([1], vec![0i64])?)],
@@ -108,8 +119,7 @@ mod tests {
         let mut card = ModelCard::example();
         card.kind = Kind::Stylizer;
         card.golden.clear();
-        card.picture.channels = 3;
-        card.picture.size = PictureSize::Any { multiple: 4, at_least: 8 };
+        card.picture = Some(PictureFormat { channels: 3, size: PictureSize::Any { multiple: 4, at_least: 8 } });
         let check = |scale, card: &ModelCard| pollster::block_on(check(&mut Scale(scale), card));
         assert_eq!(check(1.0, &card).unwrap(), None);
         card.golden = pollster::block_on(output(&mut Scale(1.0), &card)).unwrap();

@@ -224,9 +224,9 @@ function enough(card: ModelCard, count: number): void {
     limit("pictures", count, bytesOfPicture(channels, width, height), budget(deviceMemory));
 }
 
-function pictureSize({ picture: { channels, size } }: ModelCard): PictureSize {
-    if (!("fixed" in size)) throw new Error("the model's card gives its pictures no size");
-    return { channels, ...size.fixed };
+function pictureSize({ picture }: ModelCard): PictureSize {
+    if (!picture || !("fixed" in picture.size)) throw new Error("the model's card gives its pictures no size");
+    return { channels: picture.channels, ...picture.size.fixed };
 }
 
 /** The longest latent vector whose directions are looked for: each of its elements needs pictures of its own. */

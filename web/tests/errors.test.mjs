@@ -39,6 +39,10 @@ const CASES = {
     "other.onnx": [NO_CARD, /the model has no Easel card .*: it was not written by export-onnx$/],
     "newer.onnx": [withCard({ ...card, schema: 99 }), /the model's card has schema 99, .*: update the program$/],
     "stylizer.onnx": [withCard(card), /this model is a stylizer, not a generator$/],
+    "tabular.onnx": [
+        withCard({ ...card, kind: "tabular", column_count: 4, task: "regression", picture: undefined }),
+        /this model is a tabular model, not a generator$/,
+    ],
     // The graph is empty: the card is fine, the engine refuses.
     "hollow.onnx": [
         withCard({ ...card, kind: "generator", latent: { dim: 4, distribution: "normal" } }),

@@ -74,8 +74,8 @@ pub fn build(root: &Path) -> Result<PathBuf> {
     for model in shipped {
         let name = model.file_stem().unwrap_or_default().to_string_lossy().into_owned();
         let (bytes, card) = read_model(&model)?;
-        // Classifiers ship for the programs.
-        if !matches!(card.kind, Kind::Classifier { .. }) {
+        // What makes no pictures ships for the programs.
+        if !matches!(card.kind, Kind::Classifier { .. } | Kind::Tabular { .. }) {
             put_model(&dist, &bytes, card, &name, usize::MAX)?;
         }
     }

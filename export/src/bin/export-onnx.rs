@@ -159,6 +159,7 @@ fn run_export(args: ExportArgs) -> Result<()> {
         licence: args.licence,
         author: args.author,
         classes: source.classes,
+        columns: source.columns,
         evaluations,
         library: args.library.ort_lib,
     };

@@ -18,8 +18,9 @@ impl Exportable for Lenet {
         Kind::Classifier { class_count: self.sizes().classes }
     }
 
-    fn picture(&self) -> PictureFormat {
-        PictureFormat { channels: self.sizes().channels, size: PictureSize::Fixed { height: SIDE, width: SIDE } }
+    fn picture(&self) -> Option<PictureFormat> {
+        let size = PictureSize::Fixed { height: SIDE, width: SIDE };
+        Some(PictureFormat { channels: self.sizes().channels, size })
     }
 
     fn record(&self, graph: &Graph) -> Result<()> {

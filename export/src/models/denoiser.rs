@@ -32,7 +32,7 @@ impl Exportable for Trained {
         self.folded.kind()
     }
 
-    fn picture(&self) -> PictureFormat {
+    fn picture(&self) -> Option<PictureFormat> {
         self.folded.picture()
     }
 
@@ -66,10 +66,10 @@ impl Exportable for Told {
         Kind::Denoiser { class_count: self.task.classes(&self.network.sizes()), schedule, prediction, null_label }
     }
 
-    fn picture(&self) -> PictureFormat {
+    fn picture(&self) -> Option<PictureFormat> {
         let side = self.task.side;
         let size = PictureSize::Fixed { height: side, width: side };
-        PictureFormat { channels: self.network.sizes().channels, size }
+        Some(PictureFormat { channels: self.network.sizes().channels, size })
     }
 
     fn record(&self, graph: &Graph) -> Result<()> {

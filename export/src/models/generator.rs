@@ -18,9 +18,9 @@ impl Exportable for Generator {
         Kind::Generator { latent: self.sizes().latent() }
     }
 
-    fn picture(&self) -> PictureFormat {
+    fn picture(&self) -> Option<PictureFormat> {
         let [channels, height, width] = self.sizes().picture;
-        PictureFormat { channels, size: PictureSize::Fixed { height, width } }
+        Some(PictureFormat { channels, size: PictureSize::Fixed { height, width } })
     }
 
     fn record(&self, graph: &Graph) -> Result<()> {

@@ -23,8 +23,15 @@ pub trait Exportable {
     /// What the card says of the model's input and output.
     fn kind(&self) -> Kind;
 
-    /// The pictures at the model's border.
-    fn picture(&self) -> PictureFormat;
+    /// The pictures at the model's border; none unless told.
+    fn picture(&self) -> Option<PictureFormat> {
+        None
+    }
+
+    /// What a difference of outputs is measured in: 1 unless told, for pictures and logits.
+    fn unit(&self) -> Result<f64> {
+        Ok(1.0)
+    }
 
     /// Records the model, its inputs and its outputs.
     fn record(&self, graph: &Graph) -> Result<()>;

@@ -24,7 +24,7 @@ impl Exportable for Grown {
         kind(self.generator.sizes())
     }
 
-    fn picture(&self) -> PictureFormat {
+    fn picture(&self) -> Option<PictureFormat> {
         picture(self.generator.sizes(), self.stage)
     }
 
@@ -50,7 +50,7 @@ impl Exportable for Folded {
         kind(self.sizes())
     }
 
-    fn picture(&self) -> PictureFormat {
+    fn picture(&self) -> Option<PictureFormat> {
         picture(self.sizes(), self.stage())
     }
 
@@ -77,9 +77,9 @@ fn kind(sizes: Sizes) -> Kind {
     Kind::Generator { latent: sizes.latent() }
 }
 
-fn picture(sizes: Sizes, stage: Stage) -> PictureFormat {
+fn picture(sizes: Sizes, stage: Stage) -> Option<PictureFormat> {
     let side = stage.resolution();
-    PictureFormat { channels: sizes.channels, size: PictureSize::Fixed { height: side, width: side } }
+    Some(PictureFormat { channels: sizes.channels, size: PictureSize::Fixed { height: side, width: side } })
 }
 
 fn trials(sizes: Sizes) -> Result<Vec<Vec<(&'static str, Tensor)>>> {

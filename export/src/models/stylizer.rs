@@ -18,8 +18,8 @@ impl Exportable for Stylizer {
         Kind::Stylizer
     }
 
-    fn picture(&self) -> PictureFormat {
-        PictureFormat { channels: 3, size: PictureSize::Any { multiple: MULTIPLE, at_least: AT_LEAST } }
+    fn picture(&self) -> Option<PictureFormat> {
+        Some(PictureFormat { channels: 3, size: PictureSize::Any { multiple: MULTIPLE, at_least: AT_LEAST } })
     }
 
     fn record(&self, graph: &Graph) -> Result<()> {

@@ -3,7 +3,7 @@
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 
-use easel_runtime::card::PictureSize;
+use easel_runtime::card::{PictureFormat, PictureSize};
 use easel_runtime::classifier::{Answer, class_count, class_name, classify};
 use easel_runtime::{ModelCard, Tensor, fit};
 use image::ImageFormat;
@@ -25,10 +25,11 @@ pub fn run(args: &Args) -> Result<()> {
     let file = ModelFile::read(&path)?;
     let in_model = |source| Error::Model { path: path.clone(), source };
     class_count(&file.card).map_err(in_model)?;
-    let PictureSize::Fixed { height, width } = file.card.picture.size else {
+    let &PictureFormat { channels, size } = file.card.pictures().map_err(in_model)?;
+    let PictureSize::Fixed { height, width } = size else {
         return Err(in_model(easel_runtime::Error::BadCard("a classifier takes pictures of one size".into())));
     };
-    let format = [file.card.picture.channels, height, width];
+    let format = [channels, height, width];
     let pictures = pictures(&args.pictures)?;
     let mut model = file.load(&args.engine.options())?;
     cli::announce(&model.engine);

@@ -25,13 +25,12 @@ const SHARE: usize = 2;
 
 /// As many pictures as half of the free memory is estimated to hold.
 pub fn default_size(card: &ModelCard) -> usize {
-    let width = card.architecture.sizes.get("base").and_then(|base| usize::try_from(base.as_u64()?).ok());
-    let pixels = match card.picture.size {
-        PictureSize::Fixed { height, width } => height * width,
-        PictureSize::Any { .. } => return 1,
+    let base = card.architecture.sizes.get("base").and_then(|base| usize::try_from(base.as_u64()?).ok());
+    let Some(PictureSize::Fixed { height, width }) = card.picture.as_ref().map(|picture| picture.size) else {
+        return 1;
     };
-    let picture =
-        pixels.saturating_mul(BYTES_A_PIXEL_AND_CHANNEL).saturating_mul(width.unwrap_or(CLASSIC_WIDTH).max(1));
+    let pixels = height * width;
+    let picture = pixels.saturating_mul(BYTES_A_PIXEL_AND_CHANNEL).saturating_mul(base.unwrap_or(CLASSIC_WIDTH).max(1));
     (free_bytes() / SHARE / picture).clamp(1, MOST_AT_ONCE)
 }
 

@@ -93,9 +93,9 @@ fn generate(model: &mut Model, z: &Tensor) -> easel_runtime::Result<Vec<Picture>
 }
 
 fn default_batch(card: &ModelCard) -> usize {
-    match card.picture.size {
-        PictureSize::Fixed { height, width } => (PIXELS_AT_ONCE / (height * width)).clamp(1, MOST_AT_ONCE),
-        PictureSize::Any { .. } => 1,
+    match card.picture.as_ref().map(|picture| picture.size) {
+        Some(PictureSize::Fixed { height, width }) => (PIXELS_AT_ONCE / (height * width)).clamp(1, MOST_AT_ONCE),
+        _ => 1,
     }
 }
 

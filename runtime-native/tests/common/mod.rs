@@ -3,7 +3,7 @@
 #![allow(dead_code)]
 
 use easel_runtime::card::{
-    Architecture, Distribution, Kind, Latent, NoiseSchedule, PictureFormat, PictureSize, Prediction, SCHEMA,
+    Architecture, Distribution, Kind, Latent, NoiseSchedule, PictureFormat, PictureSize, Prediction, SCHEMA, Task,
 };
 use easel_runtime::{ModelCard, card};
 
@@ -94,8 +94,9 @@ pub fn generator_card() -> ModelCard {
         title: "Noise".into(),
         kind: Kind::Generator { latent: Latent { dim: 4, distribution: Distribution::Normal } },
         architecture: Architecture { name: "sigmoid".into(), sizes: Default::default() },
-        picture: PictureFormat { channels: 1, size: PictureSize::Fixed { height: 2, width: 2 } },
+        picture: Some(PictureFormat { channels: 1, size: PictureSize::Fixed { height: 2, width: 2 } }),
         classes: vec![],
+        columns: None,
         provenance: Default::default(),
         licence: "MIT".into(),
         verification: Default::default(),
@@ -230,12 +231,22 @@ pub fn negative_with(golden: Vec<f32>) -> Vec<u8> {
     model(&negative_graph("height", "width"), Some(&negative_card(golden).to_json()))
 }
 
+/// A model of the same graph whose card says that it takes rows of a table.
+pub fn tabular() -> Vec<u8> {
+    let card = ModelCard {
+        kind: Kind::Tabular { column_count: 4, task: Task::Regression },
+        picture: None,
+        ..generator_card()
+    };
+    model(&negative_graph("height", "width"), Some(&card.to_json()))
+}
+
 /// Its card.
 pub fn negative_card(golden: Vec<f32>) -> ModelCard {
     ModelCard {
         title: "Negative".into(),
         kind: Kind::Stylizer,
-        picture: PictureFormat { channels: 3, size: PictureSize::Any { multiple: 1, at_least: 1 } },
+        picture: Some(PictureFormat { channels: 3, size: PictureSize::Any { multiple: 1, at_least: 1 } }),
         golden,
         ..generator_card()
     }

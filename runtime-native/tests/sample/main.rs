@@ -235,7 +235,7 @@ fn bad_models_are_named_and_leave_nothing() {
     };
     let picture = Picture::filled(8, 8, 3, 7);
     let png = easel_runtime::files::encode_picture(&picture, image::ImageFormat::Png).unwrap();
-    let cases: [(&str, Vec<u8>, &str); 9] = [
+    let cases: [(&str, Vec<u8>, &str); 10] = [
         ("empty", vec![], "not an ONNX model: the file is empty"),
         ("text", b"no model at all".to_vec(), "not an ONNX model"),
         ("picture", png, "not an ONNX model"),
@@ -244,6 +244,7 @@ fn bad_models_are_named_and_leave_nothing() {
         ("damaged", with_card("{\"schema\": 1}"), "card cannot be read"),
         ("newer", with_card("{\"schema\": 99}"), "schema 99"),
         ("stylizer", with_card(&stylizer.to_json()), "this model is a stylizer, not a generator; `stylize` runs it"),
+        ("tabular", common::tabular(), "this model is a tabular model, not a generator; it takes rows"),
         ("other", with_card(&other_latent.to_json()), "Expected: 4"),
     ];
     let mut expected = vec!["m.onnx".to_string()];

@@ -245,7 +245,9 @@ fn unfit_models_are_named() {
     fs::write(at("g.onnx"), common::generator()).unwrap();
     fs::write(at("c.onnx"), common::classifier(&[])).unwrap();
     fs::write(at("s.onnx"), common::switch()).unwrap();
+    fs::write(at("t.onnx"), common::tabular()).unwrap();
     for (model, wanted) in [
+        ("t.onnx", "t.onnx: this model is a tabular model, not a stylizer; it takes rows of numbers, and any program"),
         ("g.onnx", "g.onnx: this model is a generator, not a stylizer; `sample` runs it"),
         ("c.onnx", "c.onnx: this model is a classifier, not a stylizer; `classify` runs it"),
         (

@@ -11,7 +11,7 @@ use std::path::{Path, PathBuf};
 
 use candle_core::safetensors::Load;
 use candle_core::{Device, Tensor};
-use easel_runtime::card::{Architecture, Provenance};
+use easel_runtime::card::{Architecture, Columns, Provenance};
 use easel_runtime::files::sync_folder;
 use safetensors::SafeTensors;
 use serde::{Deserialize, Serialize};
@@ -57,6 +57,9 @@ pub struct Record {
     pub title: Option<String>,
     /// The names of the data's classes by label.
     pub classes: Vec<String>,
+    /// The names of the data's columns, where it is a table.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub columns: Option<Columns>,
     /// The trainer's random states and place in the data.
     pub trainer: serde_json::Value,
     /// The session's own counts.
@@ -250,6 +253,7 @@ mod tests {
                 provenance: Provenance { data: Some("digits".into()), ..Provenance::default() },
                 title: Some("Digits".into()),
                 classes: vec!["x".into()],
+                columns: None,
                 trainer: serde_json::json!({"words": u64::MAX}),
                 session: serde_json::Value::Null,
             },

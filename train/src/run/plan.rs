@@ -1,6 +1,6 @@
 //! What a run does when.
 
-use easel_runtime::card::Provenance;
+use easel_runtime::card::{Columns, Provenance};
 
 /// What a run does when.
 #[derive(Debug, Clone)]
@@ -25,6 +25,8 @@ pub struct Plan {
     pub title: Option<String>,
     /// The names of the data's classes by label.
     pub classes: Vec<String>,
+    /// The names of the data's columns, where it is a table.
+    pub columns: Option<Columns>,
 }
 
 impl Plan {

@@ -286,8 +286,8 @@ fn checkpoint(
     let Snapshot { architecture, weights, state, trainer } = trainer.snapshot()?;
     let provenance = Provenance { run: Some(folder.name()), steps: Some(step), ..plan.provenance.clone() };
     let session = serde_json::to_value(counts).expect("counts are plain numbers");
-    let (title, classes) = (plan.title.clone(), plan.classes.clone());
-    let record = Record { step, provenance, title, classes, trainer, session };
+    let (title, classes, columns) = (plan.title.clone(), plan.classes.clone(), plan.columns.clone());
+    let record = Record { step, provenance, title, classes, columns, trainer, session };
     Ok(Checkpoint { architecture, weights, state, record })
 }
 
@@ -371,6 +371,7 @@ mod tests {
             provenance: Provenance::default(),
             title: None,
             classes: vec![],
+            columns: None,
         };
         let error = run(&mut Breaking { step: 0, at: 12 }, &folder, &plan, None).unwrap_err().to_string();
         assert!(error.contains("step 15") && error.contains("layer.weight") && error.contains("step 10"), "{error}");

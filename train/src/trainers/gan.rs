@@ -361,6 +361,7 @@ mod tests {
             provenance: Default::default(),
             title: None,
             classes: vec![],
+            columns: None,
             trainer,
             session: serde_json::Value::Null,
         };

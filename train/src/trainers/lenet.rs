@@ -175,6 +175,7 @@ mod tests {
             provenance: Default::default(),
             title: None,
             classes: vec![],
+            columns: None,
             trainer: place,
             session: serde_json::Value::Null,
         };

@@ -10,7 +10,7 @@ export function lines({ card, bytes }: Loaded): [string, string][] {
     const all: [string, string | undefined][] = [
         [says.title, card.title],
         [says.network, `${card.architecture.name}${says.comma}${says.kinds[card.kind]}`],
-        [says.pictures, pictures(card)],
+        [says.pictures, card.picture && pictures(card.picture)],
         [says.data, provenance.data],
         [says.steps, provenance.steps?.toLocaleString("en")],
         [says.run, provenance.run],
@@ -39,7 +39,7 @@ export function fileSize(bytes: number): string {
     return bytes < 1e5 ? `${(bytes / 1e3).toFixed(1)} kB` : `${(bytes / 1e6).toFixed(1)} MB`;
 }
 
-function pictures({ picture: { channels, size } }: ModelCard): string {
+function pictures({ channels, size }: NonNullable<ModelCard["picture"]>): string {
     const { grey, colour, anySize, comma } = words().card;
     const extent = "fixed" in size ? `${size.fixed.width} × ${size.fixed.height}` : anySize;
     return extent + comma + (channels === 1 ? grey : colour);

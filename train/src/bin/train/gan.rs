@@ -156,6 +156,7 @@ pub fn train(args: Args) -> Result<ExitCode> {
         provenance: common::provenance(&pictures.name, config.seed),
         title: None,
         classes: pictures.classes.clone(),
+        columns: None,
     };
     let settings = config::to_text(&config)?;
     let out = (args.run.out.as_path(), pictures.name.as_str());

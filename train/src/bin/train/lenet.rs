@@ -146,6 +146,7 @@ pub fn train(args: Args) -> Result<ExitCode> {
         provenance,
         title: None,
         classes,
+        columns: None,
     };
     let settings = config::to_text(&config)?;
     let out = (args.run.out.as_path(), name.as_str());

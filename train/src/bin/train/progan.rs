@@ -203,6 +203,7 @@ pub fn train(args: Args) -> Result<ExitCode> {
         provenance: common::provenance(&name, config.seed),
         title: None,
         classes,
+        columns: None,
     };
     let settings = config::to_text(&config)?;
     let out = (args.run.out.as_path(), name.as_str());

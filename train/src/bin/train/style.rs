@@ -248,6 +248,7 @@ pub fn train(args: Args) -> Result<ExitCode> {
         provenance,
         title: Some(title),
         classes: vec![],
+        columns: None,
     };
     let settings = config::to_text(&config)?;
     let out = (args.run.out.as_path(), stem.as_str());

@@ -46,6 +46,7 @@ fn checkpoint(trainer: &ProganTrainer) -> Checkpoint {
         provenance: Default::default(),
         title: None,
         classes: vec![],
+        columns: None,
         trainer: progress,
         session: serde_json::Value::Null,
     };

@@ -170,7 +170,7 @@ export const zh: Words = {
         licence: "许可",
         program: "制作程序",
         file: "文件",
-        kinds: { generator: "生成器", denoiser: "去噪模型", stylizer: "风格模型", classifier: "分类器" },
+        kinds: { generator: "生成器", denoiser: "去噪模型", stylizer: "风格模型", classifier: "分类器", tabular: "表格模型" },
         grey: "灰度",
         colour: "彩色",
         anySize: "任意尺寸",

@@ -171,7 +171,7 @@ export const en = {
         licence: "Licence",
         program: "Made by",
         file: "File",
-        kinds: { generator: "a generator", denoiser: "a denoiser", stylizer: "a stylizer", classifier: "a classifier" },
+        kinds: { generator: "a generator", denoiser: "a denoiser", stylizer: "a stylizer", classifier: "a classifier", tabular: "a tabular model" },
         grey: "grey",
         colour: "colour",
         anySize: "any size",
