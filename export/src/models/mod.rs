@@ -3,6 +3,7 @@
 mod classifier;
 mod denoiser;
 mod generator;
+mod mlp;
 mod progan;
 mod stylizer;
 
@@ -51,6 +52,7 @@ pub fn of_network(network: &Network) -> Result<Box<dyn Exportable>> {
         Network::ProganFolded(generator) => Box::new(generator.clone()),
         Network::Style(stylizer) => stylizer.clone(),
         Network::Lenet(lenet) => Box::new(lenet.clone()),
+        Network::Mlp(mlp) => Box::new(mlp.clone()),
         Network::Denoiser { network, task } => Box::new(Trained::new(network, *task)?),
         Network::DenoiserFolded { network, task } => Box::new(Told { network: (**network).clone(), task: *task }),
     })

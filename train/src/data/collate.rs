@@ -4,6 +4,7 @@ use candle_core::{Device, Tensor};
 use easel_runtime::Picture;
 
 use super::staging::Staging;
+use super::table::Row;
 use super::transform::Normalise;
 use super::{PictureFormat, Sample};
 use crate::{Error, Result};
@@ -47,6 +48,29 @@ pub fn stack(device: &Device, normalise: Option<Normalise>) -> impl Fn(Vec<Sampl
         Ok(PictureBatch {
             images: staging.to_device(values, shape, &device)?,
             labels: Tensor::from_vec(labels, samples.len(), &device)?,
+        })
+    }
+}
+
+/// Rows of a table on a device.
+#[derive(Debug, Clone)]
+pub struct RowBatch {
+    /// `[batch, column]`, float32 in the table's own units.
+    pub features: Tensor,
+    /// `[batch]`, float32: the numbers, or the labels of the classes.
+    pub targets: Tensor,
+}
+
+/// Puts rows of one table together on a device.
+pub fn stack_rows(device: &Device) -> impl Fn(Vec<Row>) -> Result<RowBatch> + use<> {
+    let device = device.clone();
+    move |rows| {
+        let (count, targets) = (rows.len(), rows.iter().map(|row| row.target).collect());
+        let features: Vec<f32> = rows.into_iter().flat_map(|row| row.features).collect();
+        let shape = (count, features.len() / count.max(1));
+        Ok(RowBatch {
+            features: Tensor::from_vec(features, shape, &device)?,
+            targets: Tensor::from_vec::<_, f32>(targets, count, &device)?,
         })
     }
 }

@@ -30,7 +30,7 @@ use easel_runtime::Picture;
 use image::{DynamicImage, GrayImage, RgbImage};
 use rayon::prelude::*;
 
-pub use collate::{PictureBatch, stack};
+pub use collate::{PictureBatch, RowBatch, stack, stack_rows};
 pub use content::Content;
 pub use dataset::{Dataset, Sample, Transformed};
 pub use files::{Broken, PictureFiles};
@@ -38,6 +38,7 @@ pub use loader::{DataLoader, Loading, Options, Place};
 pub use sampler::{BatchSampler, Batches, Sampler, Sequential, Shuffle, Subset, Weighted};
 pub use shuffled::{Shuffled, ShuffledState};
 pub use store::Store;
+pub use table::Table;
 pub use transform::Transform;
 
 use crate::{Error, Result};

@@ -1,21 +1,27 @@
 //! Tables: CSV files (RFC 4180), plain or compressed with gzip, of numbers with what they are to tell in the last column.
 
-use std::collections::BTreeMap;
+pub mod synthetic;
+
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs::File;
 use std::io::{BufReader, Read};
 use std::path::Path;
 
 use easel_runtime::Random;
+use easel_runtime::card::Columns;
 use flate2::read::MultiGzDecoder;
+use serde::{Deserialize, Serialize};
 
 use super::Dataset;
+use crate::run::streams;
 use crate::{Error, Result};
 
 /// What a compressed table may unpack to.
 const MOST_BYTES: u64 = 1 << 32;
 
 /// What the last column is taken for.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
 pub enum Task {
     /// Numbers to come near to.
     Regression,
@@ -71,7 +77,8 @@ impl Table {
     /// different lengths; on a table without features or with fewer than two rows; and on a single class.
     pub fn read(path: &Path, header: Option<bool>, task: Option<Task>) -> Result<Self> {
         let bad = |what: String| Error::Data(format!("{}: {what}", path.display()));
-        let bytes = bytes(path).map_err(|error| bad(format!("cannot read: {error}")))?;
+        let bytes =
+            bytes(path).map_err(|error| bad(format!("cannot read: {error}; give a CSV file, plain or gzipped")))?;
         let mut reader = csv::ReaderBuilder::new()
             .has_headers(false)
             .trim(csv::Trim::All)
@@ -92,8 +99,9 @@ impl Table {
         let named = |at: usize, without: String| names.first().map_or(without, |names| names[at].to_string());
         let columns: Vec<String> = (0..width).map(|at| named(at, format!("x{}", at + 1))).collect();
         let target = named(width, "y".into());
-        if let Some(twice) = columns.iter().enumerate().find(|(at, name)| columns[..*at].contains(name)) {
-            return Err(bad(format!("two columns are called `{}`; give each a name of its own", twice.1)));
+        let mut known = BTreeSet::new();
+        if let Some(twice) = columns.iter().find(|name| !known.insert(*name)) {
+            return Err(bad(format!("two columns are called `{twice}`; give each a name of its own")));
         }
 
         let place = |row: &csv::StringRecord, column: &str| {
@@ -132,10 +140,78 @@ impl Table {
         Ok(Self { columns, target, features, targets, name })
     }
 
+    /// The number of rows.
+    pub fn rows(&self) -> usize {
+        match &self.targets {
+            Targets::Numbers(values) => values.len(),
+            Targets::Classes { labels, .. } => labels.len(),
+        }
+    }
+
+    /// The target of a row: the number, or the label of the class.
+    pub fn target(&self, index: usize) -> f32 {
+        match &self.targets {
+            Targets::Numbers(values) => values[index],
+            Targets::Classes { labels, .. } => labels[index] as f32,
+        }
+    }
+
     /// The features of a row.
     pub fn row(&self, index: usize) -> &[f32] {
         let width = self.columns.len();
         &self.features[index * width..][..width]
+    }
+
+    /// The same rows as a network's `columns` and `classes` have them, by name. Fails on a column that is not there, and on a
+    /// class that is none of them.
+    pub fn like(&self, columns: Option<&Columns>, classes: &[String]) -> Result<Self> {
+        let bad = |what: String| Error::Data(format!("{}: {what}", self.name));
+        let mut table = self.clone();
+        if let Some(Columns { features, target }) = columns {
+            let place = |column: &String| {
+                let found = self.columns.iter().position(|name| name == column);
+                found.ok_or_else(|| {
+                    let (wanted, found) = (features.join(", "), self.columns.join(", "));
+                    bad(format!("no column `{column}`: the network takes {wanted}, the table has {found}"))
+                })
+            };
+            let places = features.iter().map(place).collect::<Result<Vec<_>>>()?;
+            let row = |row: usize| places.iter().map(move |&place| self.row(row)[place]);
+            table.features = (0..self.rows()).flat_map(row).collect();
+            (table.columns, table.target) = (features.clone(), target.clone());
+        }
+        if let Targets::Classes { labels, names } = &mut table.targets {
+            let label = |name: &String| {
+                let found = classes.iter().position(|class| class == name);
+                let classes = classes.join(", ");
+                found.ok_or_else(|| bad(format!("its class `{name}` is none of the network's ({classes})")))
+            };
+            let new = names.iter().map(label).collect::<Result<Vec<_>>>()?;
+            labels.iter_mut().for_each(|label| *label = new[*label as usize] as u32);
+            *names = classes.to_vec();
+        }
+        Ok(table)
+    }
+
+    /// The training rows and those that are held out for validation, `part` of all and at least one: the same for the same
+    /// seed, each in the table's order. Fails where fewer than two are left to train on.
+    pub fn split(&self, part: f64, seed: u64) -> Result<(Self, Self)> {
+        let mut order: Vec<usize> = (0..self.rows()).collect();
+        Random::new(seed, streams::HELD_OUT).shuffle(&mut order);
+        let count = ((order.len() as f64 * part).round() as usize).max(1);
+        if count + 2 > order.len() {
+            return Err(Error::Data(format!(
+                "{}: {} rows are too few to hold {count} of them out for validation; add rows",
+                self.name,
+                order.len()
+            )));
+        }
+        let (held_out, rest) = order.split_at_mut(count);
+        let chosen = |rows: &mut [usize]| {
+            rows.sort_unstable();
+            self.subset(rows)
+        };
+        Ok((chosen(rest), chosen(held_out)))
     }
 
     /// Some of the rows, in this order.
@@ -155,18 +231,11 @@ impl Dataset for Table {
     type Item = Row;
 
     fn len(&self) -> usize {
-        match &self.targets {
-            Targets::Numbers(values) => values.len(),
-            Targets::Classes { labels, .. } => labels.len(),
-        }
+        self.rows()
     }
 
     fn item(&self, index: usize, _: &mut Random) -> Result<Row> {
-        let target = match &self.targets {
-            Targets::Numbers(values) => values[index],
-            Targets::Classes { labels, .. } => labels[index] as f32,
-        };
-        Ok(Row { features: self.row(index).to_vec(), target })
+        Ok(Row { features: self.row(index).to_vec(), target: self.target(index) })
     }
 
     fn describe(&self, index: usize) -> String {
@@ -261,6 +330,36 @@ mod tests {
         let digits = read(b"1\t2\t10\n3\t4\t9\n", None, Some(Task::Classes)).unwrap();
         assert_eq!(digits.targets, Targets::Classes { labels: vec![1, 0], names: vec!["9".into(), "10".into()] });
         assert_eq!(read(b"1,2\n3,4\n5,6\n", Some(true), None).unwrap().columns, ["1"]);
+    }
+
+    #[test]
+    fn a_part_is_held_out_for_good() {
+        let all = synthetic::friedman(50, 0);
+        let (training, held_out) = all.split(0.2, 3).unwrap();
+        assert_eq!((training.rows(), held_out.rows()), (40, 10));
+        let sorted = |table: &[&Table]| {
+            let mut values: Vec<f32> = table.iter().flat_map(|table| table.features.clone()).collect();
+            values.sort_by(f32::total_cmp);
+            values
+        };
+        assert_eq!(sorted(&[&training, &held_out]), sorted(&[&all]));
+        assert_eq!(all.split(0.2, 3).unwrap(), (training, held_out.clone()));
+        assert_ne!(all.split(0.2, 4).unwrap().1, held_out);
+        let error = all.subset(&[0, 1]).split(0.2, 3).unwrap_err().to_string();
+        assert!(error.contains("2 rows are too few"), "{error}");
+    }
+
+    #[test]
+    fn another_table_is_read_by_names() {
+        let table = read(b"b,a,kind\n1,2,rose\n3,4,lily\n", None, None).unwrap();
+        let columns = Columns { features: vec!["a".into(), "b".into()], target: "kind".into() };
+        let classes = ["rose", "tulip", "lily"].map(String::from);
+        let like = table.like(Some(&columns), &classes).unwrap();
+        assert_eq!((like.row(0), like.row(1)), (&[2.0, 1.0][..], &[4.0, 3.0][..]));
+        assert_eq!(like.targets, Targets::Classes { labels: vec![0, 2], names: classes.to_vec() });
+        let other = Columns { features: vec!["c".into()], ..columns };
+        assert!(table.like(Some(&other), &classes).unwrap_err().to_string().contains("no column `c`"));
+        assert!(table.like(None, &classes[..2]).unwrap_err().to_string().contains("its class `lily` is none of"));
     }
 
     #[test]

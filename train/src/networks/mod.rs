@@ -7,6 +7,7 @@ pub mod denoiser;
 pub mod features;
 pub mod gan;
 pub mod lenet;
+pub mod mlp;
 pub mod progan;
 pub mod squeezenet;
 pub mod style;
@@ -52,6 +53,8 @@ pub enum Network {
     Style(Box<style::Stylizer>),
     /// The classifier.
     Lenet(lenet::Lenet),
+    /// The network for tables.
+    Mlp(mlp::Mlp),
 }
 
 impl Network {
@@ -86,6 +89,7 @@ impl Network {
                 Self::Style(Box::new(style::Stylizer::new(params.root(), style::Sizes::read(architecture)?)?))
             }
             lenet::ARCHITECTURE => Self::Lenet(lenet::Lenet::new(params.root(), lenet::Sizes::read(architecture)?)?),
+            mlp::ARCHITECTURE => Self::Mlp(mlp::Mlp::new(params.root(), mlp::Sizes::read(architecture)?)?),
             other => {
                 let known = [
                     gan::ARCHITECTURE,
@@ -93,6 +97,7 @@ impl Network {
                     denoiser::ARCHITECTURE,
                     style::ARCHITECTURE,
                     lenet::ARCHITECTURE,
+                    mlp::ARCHITECTURE,
                 ]
                 .join(", ");
                 return Err(Error::Checkpoint(format!("unknown architecture `{other}`: known are {known}")));
@@ -112,6 +117,7 @@ pub fn recognise(shapes: &BTreeMap<String, Vec<usize>>) -> Result<Architecture> 
         .or_else(|| denoiser::Sizes::recognise(shapes).map(|sizes| denoiser::Task::classic().architecture(&sizes)))
         .or_else(|| style::Sizes::recognise(shapes).map(|sizes| sizes.architecture()))
         .or_else(|| lenet::Sizes::recognise(shapes).map(|sizes| sizes.architecture()))
+        .or_else(|| mlp::Sizes::recognise(shapes).map(|sizes| sizes.architecture()))
         .ok_or_else(|| {
             let first: Vec<_> = shapes.keys().take(3).map(String::as_str).collect();
             Error::Checkpoint(format!(

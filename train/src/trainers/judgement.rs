@@ -51,28 +51,55 @@ impl Judgement {
 /// Has a classifier answer every picture of a set, at least one. The pictures have its channels and size; fails on a
 /// label that is none of its classes.
 pub fn judge(network: &Lenet, pictures: &Pictures, device: &Device) -> Result<Judgement> {
-    let classes = network.sizes().classes;
-    let mut confusion = vec![vec![0; classes]; classes];
-    let mut loss = 0.0;
+    let mut tally = Tally::new(network.sizes().classes);
     let all: Vec<u32> = (0..pictures.len() as u32).collect();
     for indices in all.chunks(BATCH) {
         let format = pictures.format;
         let shape = (indices.len(), format.channels, format.height, format.width);
         let images = Tensor::from_vec(pictures.batch(indices), shape, device)?;
         let labels: Vec<u32> = indices.iter().map(|&index| pictures.labels[index as usize]).collect();
+        tally.add(&network.classify(&images)?, &labels).map_err(|error| in_set(&pictures.name, error))?;
+    }
+    Ok(tally.judgement())
+}
+
+/// An error that names the set it was met in.
+pub(super) fn in_set(name: &str, error: Error) -> Error {
+    Error::Data(format!("{name}: {error}"))
+}
+
+/// Answers that are being counted.
+pub(super) struct Tally {
+    loss: f64,
+    confusion: Vec<Vec<u64>>,
+}
+
+impl Tally {
+    pub fn new(classes: usize) -> Self {
+        Self { loss: 0.0, confusion: vec![vec![0; classes]; classes] }
+    }
+
+    /// Counts the answers of logits `[batch, classes]`. Fails on a label that is no class.
+    pub fn add(&mut self, logits: &Tensor, labels: &[u32]) -> Result<()> {
+        let classes = self.confusion.len();
         if let Some(label) = labels.iter().find(|label| **label as usize >= classes) {
-            return Err(Error::Data(format!("{}: label {label}, but there are {classes} classes", pictures.name)));
+            return Err(Error::Data(format!("label {label}, but there are {classes} classes")));
         }
-        let logits = network.classify(&images)?.detach();
+        let logits = logits.detach();
         let answers = logits.argmax(1)?.to_vec1::<u32>()?;
         for (label, answer) in labels.iter().zip(answers) {
-            confusion[*label as usize][answer as usize] += 1;
+            self.confusion[*label as usize][answer as usize] += 1;
         }
-        let labels = Tensor::from_vec(labels, indices.len(), device)?;
+        let labels = Tensor::new(labels, logits.device())?;
         let sum = CrossEntropy { reduction: Reduction::Sum, ..CrossEntropy::default() }.compute(&logits, &labels)?;
-        loss += sum.to_dtype(DType::F64)?.to_scalar::<f64>()?;
+        self.loss += sum.to_dtype(DType::F64)?.to_scalar::<f64>()?;
+        Ok(())
     }
-    Ok(Judgement { loss: loss / pictures.len() as f64, confusion })
+
+    pub fn judgement(self) -> Judgement {
+        let count = self.confusion.iter().flatten().sum::<u64>() as f64;
+        Judgement { loss: self.loss / count, confusion: self.confusion }
+    }
 }
 
 #[cfg(test)]

@@ -5,5 +5,6 @@ pub mod gan;
 pub mod judgement;
 mod learner;
 pub mod lenet;
+pub mod mlp;
 pub mod progan;
 pub mod style;

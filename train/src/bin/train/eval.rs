@@ -6,6 +6,7 @@ mod generator;
 mod judge;
 mod pictures;
 mod report;
+mod table;
 
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
@@ -13,7 +14,7 @@ use std::process::ExitCode;
 use anyhow::{Context, Result, bail};
 use easel_runtime::Device;
 use easel_train::data::{PictureFormat, Pictures, Source};
-use easel_train::networks::Network;
+use easel_train::networks::{Network, lenet, mlp};
 use easel_train::run::checkpoint::{WEIGHTS, steps};
 use easel_train::run::{Checkpoint, device};
 
@@ -26,7 +27,8 @@ use judge::Judge;
 const COUNT: u32 = 2048;
 const COUNT_OF_DENOISER: u32 = 1000;
 
-/// Judge a classifier on labelled pictures, or a generator, a denoiser or a folder of pictures beside real ones
+/// Judge a classifier on labelled pictures, a network on a table, or a generator, a denoiser or a folder of pictures
+/// beside real ones
 ///
 /// A classifier: its accuracy, the accuracy on each class and which classes it takes for which. A folder of MNIST's
 /// files gives its test set (t10k), `synthetic` the digits that `train lenet --data synthetic` validates with, everything
@@ -44,12 +46,16 @@ const COUNT_OF_DENOISER: u32 = 1000;
 /// folder of pictures for each class, named as the class, is judged likewise, whatever made them; a folder of pictures
 /// without classes has the distance alone.
 ///
+/// A network for tables (MLP), on every row of a table with the columns that it was trained on: its accuracy and which
+/// classes it takes for which, or how far its numbers are from the true ones.
+///
 /// All goes to stdout.
 #[derive(clap::Args)]
 #[command(after_help = "Examples:
   train eval runs/00003-lenet-mnist --data mnist/
   train eval runs/00003-lenet-mnist/checkpoints/004690 --data my-digits/ --json
   train eval runs/00004-progan-mnist --data mnist/ -n 4096
+  train eval runs/00009-mlp-flowers --data more-flowers.csv
   train eval runs/00005-progan-clothing --data clothing/ --class dress
   train eval runs/00006-ddpm-mnist --data mnist/ --sampler ddim --steps 50
   train eval runs/00007-ddpm-pets --data pets/ --classifier runs/00008-lenet-pets
@@ -59,7 +65,7 @@ pub struct Args {
     /// A run, of which the newest checkpoint is judged, a checkpoint, or a folder of pictures
     #[arg(value_name = "RUN|CHECKPOINT|PICTURES")]
     run: PathBuf,
-    /// The real pictures: a folder with MNIST's files, a folder of class folders, a text file of `path label` lines,
+    /// The table, or the real pictures: a folder with MNIST's files, a folder of class folders, a text file of `path label` lines,
     /// `synthetic` for drawn digits, `scenes` or `scenes:N` for drawn landscapes
     #[arg(long, value_name = "DIR|FILE|synthetic|scenes")]
     data: String,
@@ -111,8 +117,8 @@ pub fn eval(args: Args) -> Result<ExitCode> {
 impl Args {
     fn checkpoint(&self, path: &Path, source: &Source) -> Result<String> {
         let checkpoint = Checkpoint::load(path)?;
-        let is_classifier = checkpoint.architecture.name == easel_train::networks::lenet::ARCHITECTURE;
-        let all = if is_classifier { 1 } else { std::thread::available_parallelism().map_or(1, usize::from) };
+        let is_small = [lenet::ARCHITECTURE, mlp::ARCHITECTURE].contains(&checkpoint.architecture.name.as_str());
+        let all = if is_small { 1 } else { std::thread::available_parallelism().map_or(1, usize::from) };
         let device = self.start(all)?;
         let seed = self.seed.unwrap_or_default();
         let generator = |generator| {
@@ -125,6 +131,10 @@ impl Args {
             Network::Lenet(network) => {
                 self.allow("a classifier, which is judged on all pictures", &[])?;
                 classifier::eval(path, &checkpoint, &network, source, &device, self.json)
+            }
+            Network::Mlp(network) => {
+                self.allow("a table, all of whose rows are judged", &[])?;
+                table::eval(path, &checkpoint, &network, source, &device, self.json)
             }
             Network::Gan(network) => generator(Generator::Gan(network)),
             Network::Progan { generator: network, stage } => generator(Generator::Progan(network, stage)),

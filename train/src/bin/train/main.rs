@@ -5,6 +5,7 @@ mod ddpm;
 mod eval;
 mod gan;
 mod lenet;
+mod mlp;
 mod progan;
 mod scenes;
 mod style;
@@ -17,7 +18,7 @@ use clap::{Parser, Subcommand};
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
-/// Trains small image generators, and a classifier to judge them with.
+/// Trains small image generators, a classifier to judge them with, and networks for tables.
 #[derive(Parser)]
 #[command(version, after_help = "Exit status: 0 done, 1 failed, 2 misuse, 130 interrupted (a checkpoint was written).")]
 struct Cli {
@@ -30,6 +31,7 @@ enum Command {
     Ddpm(Box<ddpm::Args>),
     Gan(Box<gan::Args>),
     Lenet(Box<lenet::Args>),
+    Mlp(Box<mlp::Args>),
     Progan(Box<progan::Args>),
     Style(Box<style::Args>),
     Eval(eval::Args),
@@ -45,6 +47,7 @@ fn main() -> ExitCode {
         Command::Ddpm(args) => ddpm::train(*args),
         Command::Gan(args) => gan::train(*args),
         Command::Lenet(args) => lenet::train(*args),
+        Command::Mlp(args) => mlp::train(*args),
         Command::Progan(args) => progan::train(*args),
         Command::Style(args) => style::train(*args),
         Command::Eval(args) => eval::eval(args),

@@ -8,8 +8,9 @@ use anyhow::{Context, Result, bail, ensure};
 use candle_core::{DType, Device};
 use clap::ValueEnum;
 use easel_runtime::Random;
+use easel_runtime::card::Task;
 use easel_train::Params;
-use easel_train::networks::{denoiser, gan, lenet, progan, squeezenet, style, vgg};
+use easel_train::networks::{denoiser, gan, lenet, mlp, progan, squeezenet, style, vgg};
 use easel_train::nn::Eval;
 use easel_train::summary::{Summary, Trace};
 
@@ -18,6 +19,7 @@ use easel_train::summary::{Summary, Trace};
 #[command(after_help = "Examples:
   train summary style --input 3x256x256
   train summary lenet --input 3x32x32 --classes 26
+  train summary mlp --input 4 --hidden 64,64 --classes 3
   train summary gan --dot | dot -Tsvg > gan.svg")]
 pub struct Args {
     /// The network
@@ -28,12 +30,12 @@ pub struct Args {
     /// style: channels after the first convolution
     #[arg(long, value_name = "N", default_value_t = 32, value_parser = clap::value_parser!(u16).range(1..))]
     width: u16,
-    /// lenet, denoiser: the number of classes
+    /// lenet, denoiser, mlp: the number of classes
     #[arg(long, value_name = "N", default_value_t = 10, value_parser = clap::value_parser!(u16).range(1..))]
     classes: u16,
-    /// gan: the hidden layer's width
-    #[arg(long, value_name = "N", default_value_t = 256, value_parser = clap::value_parser!(u16).range(1..))]
-    hidden: u16,
+    /// gan: the hidden layer's width, 256 unless told; mlp: that of each hidden layer, 64,64 unless told
+    #[arg(long, value_name = "N,..", value_delimiter = ',', value_parser = clap::value_parser!(u16).range(1..))]
+    hidden: Vec<u16>,
     /// Print the graph of all operations for Graphviz instead
     #[arg(long)]
     dot: bool,
@@ -57,6 +59,8 @@ enum Name {
     Progan,
     /// The conditional denoiser [default input: 1x32x32]
     Denoiser,
+    /// The network for tables [default input: 4]
+    Mlp,
 }
 
 /// An input's size, as in `3x256x256`.
@@ -93,6 +97,7 @@ fn trace(args: &Args) -> Result<Summary> {
         Name::Vgg16 | Name::Squeezenet => &[3, 256, 256],
         Name::Progan => &[128],
         Name::Denoiser => &[1, 32, 32],
+        Name::Mlp => &[4],
     };
     let dims = args.input.as_ref().map_or(default, |size| &size.0);
     ensure!(
@@ -103,7 +108,15 @@ fn trace(args: &Args) -> Result<Summary> {
     let params = Params::new(DType::F32, &Device::Cpu, Random::new(0, 0));
     let (root, trace) = (params.root(), Trace::default());
     let input = |dims: &[usize]| trace.input("x", &[&[1], dims].concat(), DType::F32);
-    let hidden = usize::from(args.hidden);
+    let layers: Vec<usize> = args.hidden.iter().copied().map(usize::from).collect();
+    let hidden = match layers[..] {
+        [] => 256,
+        [hidden] => hidden,
+        _ => {
+            ensure!(matches!(args.network, Name::Mlp), "--hidden: only an mlp has several hidden layers");
+            0
+        }
+    };
     match args.network {
         Name::Gan => {
             let sizes = gan::Sizes { z_dim: dims[0], hidden, ..Default::default() };
@@ -142,6 +155,11 @@ fn trace(args: &Args) -> Result<Summary> {
         Name::Style => {
             let network = style::Stylizer::new(root, style::Sizes { width: args.width.into() })?;
             network.forward(&input(dims)?).context("--input")?;
+        }
+        Name::Mlp => {
+            let task = Task::Classification { class_count: args.classes.into() };
+            let hidden = if layers.is_empty() { vec![64, 64] } else { layers };
+            mlp::Mlp::new(root, mlp::Sizes { columns: dims[0], hidden, task })?.predict(&input(dims)?)?;
         }
         Name::Lenet => {
             let sizes = lenet::Sizes { channels: dims[0], classes: args.classes.into() };

@@ -7,7 +7,7 @@ use easel_train::data::Source;
 use easel_train::metrics::features;
 use easel_train::networks::lenet::Lenet;
 use easel_train::run::Checkpoint;
-use easel_train::trainers::judgement::judge;
+use easel_train::trainers::judgement::{Judgement, judge};
 use easel_train::trainers::lenet::load_test;
 
 use super::report;
@@ -26,6 +26,11 @@ pub fn eval(
     pictures.warning().into_iter().for_each(|line| eprintln!("warning: {line}"));
     let judgement = judge(network, &pictures, device)?;
     eprintln!("{} on {} pictures from {}", path.display(), pictures.len(), pictures.name);
+    Ok(text(&judgement, classes, as_json))
+}
+
+/// What is to be printed of a judgement.
+pub fn text(judgement: &Judgement, classes: &[String], as_json: bool) -> String {
     let (right, count) = (judgement.right(), judgement.count());
     if as_json {
         let object = serde_json::json!({
@@ -36,9 +41,9 @@ pub fn eval(
             "classes": classes,
             "confusion": judgement.confusion,
         });
-        return Ok(format!("{object}\n"));
+        return format!("{object}\n");
     }
     let accuracy = report::percent(right, count);
-    let tables = report::classes(&judgement, None, classes);
-    Ok(format!("accuracy {accuracy} ({right} of {count}), loss {:.4}\n\n{tables}", judgement.loss))
+    let tables = report::classes(judgement, None, classes);
+    format!("accuracy {accuracy} ({right} of {count}), loss {:.4}\n\n{tables}", judgement.loss)
 }

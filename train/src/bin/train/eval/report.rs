@@ -40,7 +40,8 @@ pub fn measures_json(measures: &[Measure]) -> Value {
     Value::Object(measures.iter().map(entry).collect::<Map<_, _>>())
 }
 
-fn figure(value: f64) -> String {
+/// A number in four digits after the point, a large one in two.
+pub fn figure(value: f64) -> String {
     format!("{value:.*}", if value < 2.0 { 4 } else { 2 })
 }
 
