@@ -1,7 +1,7 @@
-"""Checks a model with other people's programs: onnx, onnxruntime in Python, and the lines that the README shows.
+"""Checks models with other people's programs: onnx, onnxruntime in Python, and the lines that documents show.
 
-Runs in the folder that holds gan.onnx; takes the path of the README. One line a check, `ok NAME` or `not ok NAME`;
-the status is 1 where any failed.
+Runs in the folder that holds gan.onnx and flowers.onnx; takes the paths of the documents. One line a check, `ok NAME` or
+`not ok NAME`; the status is 1 where any failed.
 """
 
 import json
@@ -15,10 +15,12 @@ import onnx
 import onnxruntime
 
 MODEL = "gan.onnx"
+TABULAR = "flowers.onnx"
 
 
 def is_valid():
-    onnx.checker.check_model(onnx.load(MODEL), full_check=True)
+    for model in (MODEL, TABULAR):
+        onnx.checker.check_model(onnx.load(model), full_check=True)
 
 
 def carries_its_card():
@@ -38,15 +40,23 @@ def draws_pictures_in_range():
     assert abs(pictures[0] - pictures[1]).max() > 0.05, "two latent vectors give one picture"
 
 
-def runs_the_lines_of_the_readme():
-    blocks = re.findall(r"```python\n(.*?)```", pathlib.Path(sys.argv[1]).read_text("utf-8"), re.DOTALL)
-    assert blocks, "the README shows no Python"
-    for block in blocks:
-        exec(compile(block, "README.md", "exec"), {})
+def tells_flowers_apart():
+    session = onnxruntime.InferenceSession(TABULAR, providers=["CPUExecutionProvider"])
+    rows = numpy.array([[6.5, 4.7], [5.2, 1.5]], numpy.float32)
+    (logits,) = session.run(None, {"features": rows})
+    assert logits.argmax(1).tolist() == [0, 1], logits  # marsh, meadow
+
+
+def runs_the_lines_of_the_documents():
+    for document in map(pathlib.Path, sys.argv[1:]):
+        blocks = re.findall(r"```python\n(.*?)```", document.read_text("utf-8"), re.DOTALL)
+        assert blocks, f"{document.name} shows no Python"
+        for block in blocks:
+            exec(compile(block, document.name, "exec"), {})
 
 
 failed = 0
-for check in (is_valid, carries_its_card, draws_pictures_in_range, runs_the_lines_of_the_readme):
+for check in (is_valid, carries_its_card, draws_pictures_in_range, tells_flowers_apart, runs_the_lines_of_the_documents):
     try:
         check()
         print("ok", check.__name__, flush=True)

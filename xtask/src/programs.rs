@@ -56,6 +56,19 @@ pub fn export(house: &House, run: &Path, model: &Path) -> Result<()> {
     process::run(house.program("export-onnx").arg(run).arg("-o").arg(model))
 }
 
+/// Trains and exports the model of flowers that the documentation shows, as it does it.
+pub fn flowers(house: &House, folder: &Path) -> Result<()> {
+    let document = house.root.join("docs/your-own-network.md");
+    let text = std::fs::read_to_string(&document).with_context(|| document.display().to_string())?;
+    let table = text.split_once("<<'END'\n").and_then(|(_, rest)| rest.split_once("END\n"));
+    let (table, _) = table.with_context(|| format!("{}: it shows no table", document.display()))?;
+    std::fs::write(folder.join("flowers.csv"), table)?;
+    let mut train = house.program("train");
+    train.args(["mlp", "--data", "flowers.csv", "--validation", "0.34", "--out", "tables"]).current_dir(folder);
+    process::capture(&mut train)?;
+    export(house, &folder.join("tables/00000-mlp-flowers"), &folder.join("flowers.onnx"))
+}
+
 /// Draws a grid of pictures.
 pub fn sample(house: &House, model: &Path, count: usize, seed: u64, picture: &Path) -> Result<()> {
     let mut sample = house.program("sample");

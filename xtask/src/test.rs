@@ -38,7 +38,7 @@ const STEPS: [Step; 11] = [
     Step { name: "rust", about: "Rust's tests, goldens and parity among them", needs: &["build"], run: rust },
     Step { name: "xtask", about: "the chores' own tests", needs: &[], run: xtask },
     Step { name: "model", about: "a GAN is trained and exported, twice to the same bytes", needs: &["build"], run: model },
-    Step { name: "python", about: "ONNX's checker, and the README's lines of Python", needs: &["model"], run: in_python },
+    Step { name: "python", about: "ONNX's checker, and the documentation's lines of Python", needs: &["model"], run: in_python },
     Step { name: "web", about: "the page and the npm package are built", needs: &[], run: page },
     Step { name: "browser", about: "the page in Chromium", needs: &["model", "web"], run: in_browser },
     Step { name: "fmt", about: "formatting", needs: &[], run: |plan, counts| check::fmt(plan.house, counts) },
@@ -150,9 +150,11 @@ fn model(plan: &Plan, counts: &mut Counts) -> Result<()> {
 fn in_python(plan: &Plan, counts: &mut Counts) -> Result<()> {
     Part::Python.install(plan.house)?;
     let python = python::installed(plan.house).context("the Python environment is not there")?;
+    programs::flowers(plan.house, &plan.folder)?;
     let mut checks = plan.house.command(python);
-    checks.arg(plan.house.root.join("xtask/python/check_model.py")).arg(plan.house.root.join("README.md"));
-    // The lines in the README name the model as the demo leaves it, and run beside it.
+    checks.arg(plan.house.root.join("xtask/python/check_model.py"));
+    checks.args(["README.md", "docs/your-own-network.md"].map(|document| plan.house.root.join(document)));
+    // The lines in the documents name their models as the commands there leave them, and run beside them.
     checks.current_dir(&plan.folder).env("PYTHONDONTWRITEBYTECODE", "1");
     let status = process::watch(&mut checks, |line| {
         counts.passed += usize::from(line.starts_with("ok "));
