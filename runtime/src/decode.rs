@@ -124,7 +124,7 @@ mod tests {
     }
 
     fn encoded(format: ImageFormat) -> Vec<u8> {
-        let mut bytes = io::Cursor::new(vec![]);
+        let mut bytes = Cursor::new(vec![]);
         photo().write_to(&mut bytes, format).unwrap();
         bytes.into_inner()
     }

@@ -116,11 +116,11 @@ mod tests {
     fn a_failed_write_leaves_nothing() {
         let folder = tempfile::tempdir().unwrap();
         let target = folder.path().join("taken");
-        std::fs::create_dir(&target).unwrap();
-        std::fs::write(target.join("inside"), "x").unwrap();
+        fs::create_dir(&target).unwrap();
+        fs::write(target.join("inside"), "x").unwrap();
         let error = write_atomically(&target, b"bytes").unwrap_err();
         assert!(error.to_string().contains("taken"), "{error}");
-        assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 1);
+        assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 1);
     }
 
     #[test]
