@@ -1,7 +1,7 @@
 //! Stylizing as JavaScript asks for it.
 
 use easel_runtime::onnx::plain_statistics;
-use easel_runtime::stylizer::statistics::{STATISTICS, USE_STATISTICS, thumbnail};
+use easel_runtime::stylizer::statistics::{STATISTICS, USE_STATISTICS, thumbnail, thumbnail_pixels};
 use easel_runtime::stylizer::tiles::{self, HALO};
 use easel_runtime::stylizer::{Border, Look, statistics_of, stylize as stylize_tiles};
 use easel_runtime::{Engine, Error, Picture, Result, Tensor};
@@ -11,9 +11,6 @@ use wasm_bindgen::prelude::*;
 use crate::error::{JsResult, to_js};
 use crate::listener::{AbortSignal, Heard, Listener};
 use crate::session::Session;
-
-/// Tiles take their statistics from a thumbnail, which has at most one pixel for so many of the picture, as natively.
-const PIXELS_FOR_ONE: usize = 4;
 
 /// The fewest pixels that a tile is allowed to see: four halos each way.
 const SMALLEST: usize = (4 * HALO) * (4 * HALO);
@@ -94,7 +91,7 @@ pub async fn stylize(
     let stylized = async {
         let border = Border::easel();
         let statistics = if of > 1 {
-            let pixels = most.min(picture.width * picture.height / PIXELS_FOR_ONE).max(SMALLEST);
+            let pixels = thumbnail_pixels(picture.width, picture.height, most);
             Some(statistics_of(&mut engine, &border, &thumbnail(picture, pixels)).await?)
         } else {
             None

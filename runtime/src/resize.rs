@@ -8,23 +8,27 @@ pub fn shrink(picture: &Picture, width: usize, height: usize) -> Picture {
     let (width, height) = (width.clamp(1, picture.width), height.clamp(1, picture.height));
     let channels = picture.channels;
     let columns = areas(picture.width, width);
-    let mut rows = vec![0f32; picture.height * width * channels];
-    for (row, to) in picture.pixels.chunks_exact(picture.width * channels).zip(rows.chunks_exact_mut(width * channels))
-    {
+    let narrow = |row: usize, to: &mut [f32]| {
+        let row = &picture.pixels[row * picture.width * channels..][..picture.width * channels];
         for (area, to) in columns.iter().zip(to.chunks_exact_mut(channels)) {
+            to.fill(0.0);
             for (weight, pixel) in area.weights.iter().zip(row[area.start * channels..].chunks_exact(channels)) {
                 to.iter_mut().zip(pixel).for_each(|(sum, &value)| *sum += weight * f32::from(value));
             }
         }
-    }
+    };
     let mut pixels = Vec::with_capacity(width * height * channels);
     let mut sums = vec![0f32; width * channels];
+    // One row at a time: all of them as floats would take more memory than the picture.
+    let (mut narrowed, mut at) = (vec![0f32; width * channels], usize::MAX);
     for area in areas(picture.height, height) {
         sums.fill(0.0);
-        for (weight, row) in
-            area.weights.iter().zip(rows[area.start * width * channels..].chunks_exact(width * channels))
-        {
-            sums.iter_mut().zip(row).for_each(|(sum, value)| *sum += weight * value);
+        for (row, weight) in (area.start..).zip(&area.weights) {
+            if at != row {
+                narrow(row, &mut narrowed);
+                at = row;
+            }
+            sums.iter_mut().zip(&narrowed).for_each(|(sum, value)| *sum += weight * value);
         }
         pixels.extend(sums.iter().map(|sum| (sum + 0.5) as u8));
     }

@@ -42,6 +42,18 @@ pub fn gather(outputs: &[(String, Tensor)]) -> Result<Tensor> {
     Tensor::new([2, values.len() / 2], values)
 }
 
+/// A thumbnail has at most one pixel for so many of the picture, and so adds at most a quarter to the work. Statistics of
+/// the half size leave a result that is off by some 3 levels of 255 from that of the whole picture, without edges.
+const PIXELS_FOR_ONE: usize = 4;
+
+/// The smallest picture that statistics are taken from where there is memory for it.
+const SMALLEST_THUMBNAIL: usize = 512 * 512;
+
+/// How many pixels the thumbnail of a picture has at most, where `most` can be computed at once.
+pub fn thumbnail_pixels(width: usize, height: usize, most: usize) -> usize {
+    (width * height / PIXELS_FOR_ONE).max(SMALLEST_THUMBNAIL).min(most)
+}
+
 /// A picture of the same proportions with at most `most_pixels`, to take statistics from; the picture itself where it
 /// is no larger.
 pub fn thumbnail(picture: &Picture, most_pixels: usize) -> Picture {

@@ -37,20 +37,18 @@ pub struct Tile {
 }
 
 /// Tiles whose cores cover a picture exactly once, row by row. A core is at most `tile_width` x `tile_height`, both
-/// rounded down to a multiple of [`ALIGNMENT`] (but not to 0).
+/// rounded down to a multiple of [`ALIGNMENT`] (but not to 0), and longer by the halo at the picture's edges.
+///
+/// All tiles see as many columns and rows, rounded up to a multiple of [`ALIGNMENT`], so that an engine's memory for one
+/// serves the next: the last one begins earlier, rather than be smaller.
 pub fn plan(width: usize, height: usize, tile_width: usize, tile_height: usize, halo: usize) -> Vec<Tile> {
-    let (columns, rows) = (spans(width, tile_width, halo), spans(height, tile_height, halo));
-    let rectangle = |(left, width): (usize, usize), (top, height)| Rectangle { left, top, width, height };
-    let tile = |column: &Span, row: &Span| Tile {
-        core: rectangle(column.core, row.core),
-        seen: rectangle(column.seen, row.seen),
-    };
-    rows.iter().flat_map(|row| columns.iter().map(move |column| tile(column, row))).collect()
+    let seen = |tile: usize| (tile / ALIGNMENT * ALIGNMENT).max(ALIGNMENT) + 2 * halo;
+    plan_seen(width, height, seen(tile_width), seen(tile_height), halo)
 }
 
 /// The picture as one tile.
 pub fn whole(width: usize, height: usize) -> Vec<Tile> {
-    plan(width, height, width.next_multiple_of(ALIGNMENT), height.next_multiple_of(ALIGNMENT), 0)
+    plan_seen(width, height, width, height, 0)
 }
 
 /// The plan that computes the fewest pixels of those whose tiles see at most `most_pixels` each. One tile, where the
@@ -59,9 +57,11 @@ pub fn plan_within(width: usize, height: usize, most_pixels: usize, halo: usize)
     if width * height <= most_pixels {
         return whole(width, height);
     }
-    // The core of a tile in a row of so many, and what it sees where there are neighbours on both sides.
-    let core = |size: usize, count: usize| size.div_ceil(count).next_multiple_of(ALIGNMENT);
-    let seen = |size: usize, count: usize| size.min(core(size, count) + halo * (count - 1).min(2));
+    // What each of so many tiles in a row sees: between two there is a halo of each.
+    let seen = |size: usize, count: usize| {
+        let all = size + 2 * halo * (count - 1);
+        all.div_ceil(count).next_multiple_of(ALIGNMENT).min(size)
+    };
     let most = |size: usize| size.div_ceil(SMALLEST);
     let computed = |columns, rows| seen(width, columns) * columns * seen(height, rows) * rows;
     let mut best: Option<(usize, usize)> = None;
@@ -75,7 +75,17 @@ pub fn plan_within(width: usize, height: usize, most_pixels: usize, halo: usize)
         }
     }
     let (columns, rows) = best.unwrap_or((most(width), most(height)));
-    plan(width, height, core(width, columns), core(height, rows), halo)
+    plan_seen(width, height, seen(width, columns), seen(height, rows), halo)
+}
+
+fn plan_seen(width: usize, height: usize, seen_width: usize, seen_height: usize, halo: usize) -> Vec<Tile> {
+    let (columns, rows) = (spans(width, seen_width, halo), spans(height, seen_height, halo));
+    let rectangle = |(left, width): (usize, usize), (top, height)| Rectangle { left, top, width, height };
+    let tile = |column: &Span, row: &Span| Tile {
+        core: rectangle(column.core, row.core),
+        seen: rectangle(column.seen, row.seen),
+    };
+    rows.iter().flat_map(|row| columns.iter().map(move |column| tile(column, row))).collect()
 }
 
 /// Along one axis: start and length of a core and of what is seen around it.
@@ -84,14 +94,23 @@ struct Span {
     seen: (usize, usize),
 }
 
-fn spans(size: usize, tile: usize, halo: usize) -> Vec<Span> {
-    let step = (tile / ALIGNMENT * ALIGNMENT).max(ALIGNMENT);
-    let halo = halo.next_multiple_of(ALIGNMENT);
-    let span = |start: usize| {
-        let (end, first) = (size.min(start + step), start.saturating_sub(halo));
-        Span { core: (start, end - start), seen: (first, size.min(end + halo) - first) }
+/// Spans that each see so much. That and the halo are multiples of [`ALIGNMENT`] where there are several.
+fn spans(size: usize, seen: usize, halo: usize) -> Vec<Span> {
+    if seen >= size {
+        return vec![Span { core: (0, size), seen: (0, size) }];
+    }
+    let step = seen - 2 * halo;
+    let count = (size - 2 * halo).div_ceil(step);
+    let span = |index: usize| {
+        let start = if index == 0 { 0 } else { index * step + halo };
+        if index + 1 < count {
+            Span { core: (start, (index + 1) * step + halo - start), seen: (index * step, seen) }
+        } else {
+            let first = (size - seen).next_multiple_of(ALIGNMENT);
+            Span { core: (start, size - start), seen: (first, size - first) }
+        }
     };
-    (0..size).step_by(step).map(span).collect()
+    (0..count).map(span).collect()
 }
 
 #[cfg(test)]
@@ -113,16 +132,18 @@ mod tests {
                 let (end, seen_end) = (start + length, seen_start + seen_length);
                 assert!(start % ALIGNMENT == 0 && seen_start % ALIGNMENT == 0);
                 assert!((end % ALIGNMENT == 0 || end == size) && (seen_end % ALIGNMENT == 0 || seen_end == size));
-                assert!(seen_start == 0 || start - seen_start == halo);
+                assert!(seen_start == 0 || start - seen_start >= halo);
                 assert!(seen_end == size || seen_end - end == halo);
             }
+            let shape = |tile: &Tile| [tile.seen.width, tile.seen.height].map(|size| size.next_multiple_of(ALIGNMENT));
+            assert_eq!(shape(&Tile { core: *core, seen: *seen }), shape(&plan[0]));
         }
         assert!(covered.iter().all(|&count| count == 1));
     }
 
     proptest! {
         #[test]
-        fn every_pixel_once(width in 1usize..300, height in 1usize..300, w in 1usize..200, h in 1usize..200) {
+        fn every_pixel_once(width in 1usize..600, height in 1usize..600, w in 1usize..200, h in 1usize..200) {
             check(width, height, &plan(width, height, w, h, HALO), HALO);
         }
 
