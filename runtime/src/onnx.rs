@@ -2,11 +2,13 @@
 //!
 //! onnxruntime-web does not hand metadata out, so the few fields needed here are read by walking the top level of
 //! ModelProto (onnx.proto3: `ir_version` = 1, `graph` = 7, `metadata_props` = 14). Of the graph only the weights and the
-//! names of what its nodes give are looked at.
+//! names of what its nodes take and give are looked at.
 
+mod cut;
 mod initializers;
 mod statistics;
 
+pub use cut::before_norm;
 pub use initializers::{Element, Initializer, initializers};
 pub use statistics::{plain_statistics, statistics_outputs};
 
@@ -64,6 +66,17 @@ fn message(number: u64, bytes: &[u8]) -> Vec<u8> {
     }
     out.extend_from_slice(bytes);
     out
+}
+
+/// A message's field that is a text; empty where it has none.
+fn text(bytes: &[u8], wanted: u64) -> Result<&[u8]> {
+    let mut fields = Fields::new(bytes);
+    while let Some((number, value)) = fields.next_field(true)? {
+        if let (true, Field::Bytes(text)) = (number == wanted, value) {
+            return Ok(text);
+        }
+    }
+    Ok(&[])
 }
 
 fn string_entry(entry: &[u8]) -> Result<(String, String)> {
@@ -227,6 +240,7 @@ mod tests {
             let _ = metadata(&bytes);
             let _ = statistics_outputs(&bytes);
             let _ = plain_statistics(&bytes);
+            let _ = before_norm(&bytes, 0);
         }
     }
 }

@@ -1,14 +1,14 @@
 //! The statistics of a stylizer's norms at the border of its graph: as outputs, and as inputs that must be fed.
 
 use super::initializers::{INITIALIZER, NAME};
-use super::{Field, Fields, GRAPH, message};
+use super::{Field, Fields, GRAPH, message, text};
 use crate::Result;
 use crate::stylizer::statistics::{self, STATISTICS, USE_STATISTICS};
 
-const GRAPH_NODE: u64 = 1;
-const NODE_OUTPUT: u64 = 2;
-const GRAPH_OUTPUT: u64 = 12;
-const VALUE_NAME: u64 = 1;
+pub(super) const GRAPH_NODE: u64 = 1;
+pub(super) const NODE_OUTPUT: u64 = 2;
+pub(super) const GRAPH_OUTPUT: u64 = 12;
+pub(super) const VALUE_NAME: u64 = 1;
 const VALUE_TYPE: u64 = 2;
 const TYPE_TENSOR: u64 = 1;
 const TENSOR_ELEMENT: u64 = 1;
@@ -50,7 +50,7 @@ fn node_outputs<'a>(graph: &'a [u8], names: &mut Vec<&'a [u8]>) -> Result<()> {
 }
 
 /// A ModelProto whose graph has float32 outputs of unknown shape, and nothing else.
-fn outputs(names: &[String]) -> Vec<u8> {
+pub(super) fn outputs(names: &[String]) -> Vec<u8> {
     let element = [(TENSOR_ELEMENT << 3) as u8, FLOAT];
     let kind = message(VALUE_TYPE, &message(TYPE_TENSOR, &element));
     let output = |name: &String| message(GRAPH_OUTPUT, &[message(VALUE_NAME, name.as_bytes()), kind.clone()].concat());
@@ -90,13 +90,7 @@ pub fn plain_statistics(model: &[u8]) -> Result<Option<(Vec<u8>, usize)>> {
 }
 
 fn is_named(tensor: &[u8], wanted: &str) -> Result<bool> {
-    let mut fields = Fields::new(tensor);
-    while let Some((number, value)) = fields.next_field(true)? {
-        if let (NAME, Field::Bytes(name)) = (number, value) {
-            return Ok(name == wanted.as_bytes());
-        }
-    }
-    Ok(false)
+    Ok(text(tensor, NAME)? == wanted.as_bytes())
 }
 
 #[cfg(test)]

@@ -122,6 +122,23 @@ impl Border {
         part: Rectangle,
         statistics: Option<&Tensor>,
     ) -> Result<(Tensor, Vec<(String, Tensor)>)> {
+        let (fed, mut outputs) = self.feed(engine, picture, part, statistics).await?;
+        let place = outputs
+            .iter()
+            .position(|(name, _)| *name == self.output)
+            .ok_or_else(|| Error::Engine(format!("the model has no output named `{}`", self.output)))?;
+        let stylized = outputs.remove(place).1;
+        Ok((self.stylized(stylized, fed, part)?, outputs))
+    }
+
+    /// What the model gives for a part of an RGB picture, and the height and width that it was fed.
+    pub(super) async fn feed<E: Engine>(
+        &self,
+        engine: &mut E,
+        picture: &Picture,
+        part: Rectangle,
+        statistics: Option<&Tensor>,
+    ) -> Result<([usize; 2], Vec<(String, Tensor)>)> {
         let image = self.image(picture, part)?;
         let switch = Tensor::new([], vec![true])?;
         let mut inputs = vec![(self.input.as_str(), &image)];
@@ -129,14 +146,7 @@ impl Border {
             inputs.push((USE_STATISTICS, &switch));
             inputs.push((STATISTICS, statistics));
         }
-        let mut outputs = engine.run(&inputs).await?;
-        let place = outputs
-            .iter()
-            .position(|(name, _)| *name == self.output)
-            .ok_or_else(|| Error::Engine(format!("the model has no output named `{}`", self.output)))?;
-        let stylized = outputs.remove(place).1;
-        let fed = [image.shape()[2], image.shape()[3]];
-        Ok((self.stylized(stylized, fed, part)?, outputs))
+        Ok(([image.shape()[2], image.shape()[3]], engine.run(&inputs).await?))
     }
 
     fn padded(&self, size: usize) -> usize {

@@ -1,15 +1,18 @@
 //! Stylized pictures: whole, or in tiles that share the statistics of a thumbnail (Chen et al. 2021, "Towards
-//! Ultra-Resolution Neural Style Transfer via Thumbnail Instance Normalization", arXiv 2103.11784).
+//! Ultra-Resolution Neural Style Transfer via Thumbnail Instance Normalization", arXiv 2103.11784), or exactly those of
+//! the whole picture.
 //!
 //! A stylizer's instance norms see the whole picture, so tiles that each compute their own statistics differ in tone.
 //! Given the same statistics, tiles of a plan of [`tiles`] equal the whole picture.
 
 pub mod border;
+pub mod exact;
 pub mod look;
 pub mod statistics;
 pub mod tiles;
 
 pub use border::{Border, Range};
+pub use exact::exact_statistics;
 pub use look::Look;
 pub use tiles::{Rectangle, Tile};
 
