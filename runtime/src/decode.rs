@@ -1,11 +1,15 @@
 //! Reading picture files. Feature `files`.
 
+mod header;
+
 use std::fs;
 use std::io::{self, Cursor};
 use std::path::Path;
 
 use image::metadata::Orientation;
 use image::{DynamicImage, ImageDecoder, ImageError, ImageFormat, ImageReader, Limits};
+
+pub use header::{Header, header};
 
 /// The widest and the highest picture that is read.
 pub const MOST_PIXELS_A_SIDE: u32 = 1 << 14;
@@ -36,16 +40,25 @@ pub fn decode(path: &Path) -> Result<Decoded, String> {
     decode_bytes(&fs::read(path).map_err(|error| error.to_string())?)
 }
 
-/// The width and height that a picture file says it has, before an orientation is applied.
-pub fn dimensions(bytes: &[u8]) -> Option<(u32, u32)> {
-    ImageReader::new(Cursor::new(bytes)).with_guessed_format().ok()?.into_dimensions().ok()
-}
-
 /// Reads a picture file's bytes, told by content, the right way up: the orientation that a camera stored is applied.
 ///
 /// Fails on more than [`MOST_PIXELS_A_SIDE`] before anything is decoded, and on files that stop early. The error says
 /// what is wrong without the path.
 pub fn decode_bytes(bytes: &[u8]) -> Result<Decoded, String> {
+    let (mut decoder, format) = opened(bytes)?;
+    let icc_profile = decoder.icc_profile().ok().flatten();
+    let orientation = decoder.orientation().unwrap_or(Orientation::NoTransforms);
+    let mut picture = DynamicImage::from_decoder(decoder).map_err(|error| in_words(&error))?;
+    // The decoder fills up what is missing with grey and says nothing.
+    if format == ImageFormat::Jpeg && !jpeg_ends(bytes) {
+        return Err(ENDLESS.into());
+    }
+    picture.apply_orientation(orientation);
+    Ok(Decoded { picture, format, icc_profile })
+}
+
+/// A picture file whose header was read and found within the limits.
+fn opened(bytes: &[u8]) -> Result<(impl ImageDecoder, ImageFormat), String> {
     let mut reader = ImageReader::new(Cursor::new(bytes)).with_guessed_format().map_err(|error| error.to_string())?;
     let format = reader
         .format()
@@ -54,7 +67,7 @@ pub fn decode_bytes(bytes: &[u8]) -> Result<Decoded, String> {
     let mut limits = Limits::no_limits();
     limits.max_alloc = Some(MOST_DECODED_BYTES);
     reader.limits(limits);
-    let mut decoder = reader.into_decoder().map_err(|error| in_words(&error))?;
+    let decoder = reader.into_decoder().map_err(|error| in_words(&error))?;
     let (width, height) = decoder.dimensions();
     if width == 0 || height == 0 {
         return Err("a picture without pixels".into());
@@ -65,15 +78,7 @@ pub fn decode_bytes(bytes: &[u8]) -> Result<Decoded, String> {
             MOST_DECODED_BYTES >> 20
         ));
     }
-    let icc_profile = decoder.icc_profile().ok().flatten();
-    let orientation = decoder.orientation().unwrap_or(Orientation::NoTransforms);
-    let mut picture = DynamicImage::from_decoder(decoder).map_err(|error| in_words(&error))?;
-    // The decoder fills up what is missing with grey and says nothing.
-    if format == ImageFormat::Jpeg && !jpeg_ends(bytes) {
-        return Err(ENDLESS.into());
-    }
-    picture.apply_orientation(orientation);
-    Ok(Decoded { picture, format, icc_profile })
+    Ok((decoder, format))
 }
 
 /// An error of the decoder's in one line.

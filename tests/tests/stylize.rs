@@ -3,11 +3,12 @@
 use std::collections::BTreeMap;
 use std::fs;
 use std::io::Read;
+use std::path::Path;
 
 use easel_export::NormForm;
 use easel_export::export::{Options, export};
 use easel_native::Options as EngineOptions;
-use easel_native::stylize::{Numbers, Stylizer};
+use easel_native::stylize::{Numbers, Statistics, Stylizer, Tiling};
 use easel_runtime::card::Provenance;
 use easel_runtime::stylizer::tiles::{self, HALO};
 use easel_runtime::stylizer::{Look, Range, statistics_of, stylize};
@@ -52,7 +53,7 @@ fn tiles_with_the_same_statistics_are_the_whole_picture() {
         [(333, 250, &[(57, 101), (201, 999)][..]), (2048, 2048, &[(501, 333), (1023, 1999)][..])]
     {
         let picture = scene(width, height);
-        let whole = stylizer.run(&picture, &tiles::whole(width, height), 0, Look::default(), |_| {}).unwrap();
+        let whole = stylizer.run(&picture, &Tiling::whole(width, height), Look::default(), |_| {}).unwrap();
         let engine = &mut stylizer.engine;
         let statistics = pollster::block_on(statistics_of(engine, &stylizer.border, &picture)).unwrap();
         assert_eq!(statistics.shape(), [2, 80]);
@@ -82,14 +83,43 @@ fn a_thumbnails_statistics_are_close() {
         sum as f64 / a.pixels.len() as f64
     };
     let mut stylizer = stylizer(NormForm::Statistics);
-    let mut run = |plan: &[_], thumbnail| stylizer.run(&picture, plan, thumbnail, Look::default(), |_| {}).unwrap();
-    let whole = run(&tiles::whole(width, height), 0);
-    let shared = mean(&run(&plan, width * height / 4), &whole);
-    assert_eq!(worst(&run(&plan, width * height), &whole), 0);
+    let mut run = |tiling: &Tiling| stylizer.run(&picture, tiling, Look::default(), |_| {}).unwrap();
+    let tiling = |statistics| Tiling::new(plan.clone(), statistics);
+    let whole = run(&Tiling::whole(width, height));
+    let shared = mean(&run(&tiling(Statistics::Thumbnail(width * height / 4))), &whole);
+    assert_eq!(worst(&run(&tiling(Statistics::Thumbnail(width * height))), &whole), 0);
     let mut plain = self::stylizer(NormForm::Operator);
     assert!(!plain.border.statistics);
-    let alone = mean(&plain.run(&picture, &plan, 0, Look::default(), |_| {}).unwrap(), &whole);
+    let alone = mean(&plain.run(&picture, &tiling(Statistics::Own), Look::default(), |_| {}).unwrap(), &whole);
     assert!(shared < 4.0 && alone > 2.0 * shared, "shared {shared}, alone {alone}");
+}
+
+/// Exact statistics of a shipped model's norms, at sizes that the network pads, and in tiles of odd shapes.
+#[test]
+fn exact_statistics_are_those_of_the_whole_picture() {
+    exact(&[(599, 502, 200), (300, 61, 40), (1, 700, 99)], 1);
+}
+
+#[test]
+#[ignore = "takes minutes"]
+fn exact_statistics_are_those_of_a_large_picture() {
+    exact(&[(2048, 2048, 640)], 2);
+}
+
+/// Pictures of sizes, each whole and in tiles of a side, which must be no more than so many levels apart.
+fn exact(sizes: &[(usize, usize, usize)], most: u8) {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../models/wave.onnx");
+    let mut stylizer = Stylizer::open(&path, Numbers::default(), &EngineOptions::default()).unwrap();
+    for &(width, height, side) in sizes {
+        let picture = scene(width, height);
+        let whole = stylizer.run(&picture, &Tiling::whole(width, height), Look::default(), |_| {}).unwrap();
+        let tiling = Tiling::new(tiles::plan(width, height, side, side, HALO), Statistics::Exact);
+        let (steps, mut told) = (stylizer.steps(&tiling), vec![]);
+        let tiled = stylizer.run(&picture, &tiling, Look::default(), |done| told.push(done)).unwrap();
+        assert!(steps == 6 * tiling.tiles.len() && told.into_iter().eq(1..=steps));
+        let worst = worst(&tiled, &whole);
+        assert!(worst <= most, "{width}x{height} in {} tiles: {worst}", tiling.tiles.len());
+    }
 }
 
 #[test]
@@ -100,10 +130,11 @@ fn every_size_comes_out() {
         let row = |y: usize| &picture.pixels[3 * 640 * (y % 640)..];
         let pixels = (0..height).flat_map(|y| row(y).iter().cycle().take(3 * width).copied().collect::<Vec<_>>());
         let picture = Picture { width, height, channels: 3, pixels: pixels.collect() };
-        let whole = stylizer.run(&picture, &tiles::whole(width, height), 0, Look::default(), |_| {}).unwrap();
+        let whole = stylizer.run(&picture, &Tiling::whole(width, height), Look::default(), |_| {}).unwrap();
         assert_eq!((whole.width, whole.height, whole.pixels.len()), (width, height, 3 * width * height));
         let plan = tiles::plan(width, height, 301, 301, HALO);
-        let tiled = stylizer.run(&picture, &plan, usize::MAX, Look::default(), |_| {}).unwrap();
+        let tiling = Tiling::new(plan, Statistics::Thumbnail(usize::MAX));
+        let tiled = stylizer.run(&picture, &tiling, Look::default(), |_| {}).unwrap();
         assert!(worst(&tiled, &whole) <= 1, "{width}x{height}");
     }
 }
@@ -119,7 +150,7 @@ fn another_programs_stylizer_gives_its_own_result() {
     assert_eq!((stylizer.fit.width, stylizer.fit.height, stylizer.guessed_range), (Some(128), Some(128), false));
     let picture = easel_runtime::decode::decode(&folder.join("amber_128.png")).unwrap().picture.into_rgb8();
     let picture = Picture { width: 128, height: 128, channels: 3, pixels: picture.into_raw() };
-    let stylized = stylizer.run(&picture, &tiles::whole(128, 128), 0, Look::default(), |_| {}).unwrap();
+    let stylized = stylizer.run(&picture, &Tiling::whole(128, 128), Look::default(), |_| {}).unwrap();
     let plane = 128 * 128;
     let expected = arrays["y"].chunks_exact(4).map(|bytes| f32::from_le_bytes(bytes.try_into().unwrap()));
     let expected: Vec<f32> = expected.collect();

@@ -6,7 +6,8 @@ use clap::Parser;
 use easel_runtime::files::picture_format;
 use easel_runtime::stylizer::Range;
 
-use super::plan::{Shard, TileSize};
+use super::memory;
+use super::plan::{Shard, StatisticsOf, TileSize};
 use crate::cli::EngineArgs;
 
 const USAGE: &str = "stylize INPUT... -m MODEL... -o OUT [OPTIONS]\n       stylize --doctor [-m MODEL]";
@@ -29,8 +30,9 @@ Results have 8 bits a channel, and are RGB. A result keeps its picture's name, s
 transparency (jpg has none: white) and colour profile (bmp has none). Other metadata
 is dropped; a camera's orientation is applied.
 
-A picture that would take more than 1.7 GB of memory is computed in tiles that
-share the statistics of a smaller copy, so no edges show.
+A picture that would take more than 2 GB of memory (or --memory) is computed in
+tiles that share the statistics of a smaller copy, so no edges show. With --memory
+the program takes no more, and small pictures take up to an eighth longer.
 
 Pictures are read, computed and written at the same time, each by a thread of its
 own. A result has its name once it is whole, so after an interruption the same
@@ -38,9 +40,11 @@ command with --skip-existing goes on. A full disk ends the program; one bad file
 does not.
 
 --json prints an object a line on stdout, one for each result, in the inputs' order:
-  input, output, status (done, skipped, failed), width, height, tiles, ms, error
-where width to ms are there when it is done (ms: what the model took), and error
-when it failed; then
+  input, output, status (done, skipped, failed), width, height, tiles, memory, ms,
+  error
+where width to ms are there when it is done (memory: what it was expected to take
+at most, in bytes, the program included; ms: what the model took), and error when
+it failed; then
   {\"summary\": {done, skipped, failed, ms, idle_ms, models, engine}}
 where idle_ms is how long no model ran between the first and the last picture; or,
 where an error stops all before the first, {\"summary\": {done, ms, error}}
@@ -106,6 +110,16 @@ pub struct Args {
     /// Compute in tiles: auto (where the whole picture would take too much memory), off, or the tiles' side in pixels
     #[arg(long, value_name = "auto|N|off", default_value = "auto")]
     pub tile: TileSize,
+
+    /// What tiles share the statistics of: thumbnail (a smaller copy; some levels of 255 off), or exact (the picture
+    /// itself: as if it were computed whole, in two to three times the time)
+    #[arg(long, value_name = "thumbnail|exact", default_value = "thumbnail")]
+    pub statistics: StatisticsOf,
+
+    /// The memory that the program may take, as 2GB or 1500MB; a picture that needs more is an error [default: 2 GB for a
+    /// picture alone, more where it has no smaller tiles; half of what is free for several]
+    #[arg(long, value_name = "SIZE", value_parser = memory::size)]
+    pub memory: Option<usize>,
 
     /// The numbers that a model without a card takes and gives: 0..1, 0..255, -1..1, or imagenet (0..1 less its channel
     /// means, by its deviations) [default: what its metadata says, or 0..1]

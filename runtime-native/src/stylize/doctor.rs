@@ -7,8 +7,7 @@ use std::time::Instant;
 use easel_runtime::stylizer::Look;
 use easel_runtime::{Device, Engine, ModelCard, Picture, Tensor, golden};
 
-use super::model::whole;
-use super::{Numbers, Stylizer};
+use super::{Numbers, Stylizer, Tiling};
 use crate::cli::EngineArgs;
 use crate::model::shipped_models;
 use crate::{AnyModelFile, Error, Options, OrtEngine, Result, find_model, library};
@@ -135,7 +134,7 @@ fn try_model(path: &Path, options: &Options) -> Result<Tried> {
     let picture = drawing();
     let mut once = || -> Result<u128> {
         let began = Instant::now();
-        stylizer.run(&picture, &whole(&picture), 0, Look::default(), |_| {})?;
+        stylizer.run(&picture, &Tiling::whole(SIDE, SIDE), Look::default(), |_| {})?;
         Ok(began.elapsed().as_millis())
     };
     // The first run also makes the engine ready.

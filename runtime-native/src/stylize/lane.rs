@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use easel_runtime::Picture;
 
 use super::gate::Gate;
-use super::memory::tiling;
+use super::memory::Tiling;
 use super::model::Stylizer;
 use super::plan::Plan;
 use crate::{Options, Result};
@@ -15,6 +15,8 @@ use crate::{Options, Result};
 pub(super) struct Told {
     /// How many there were.
     pub tiles: usize,
+    /// What the program was expected to take, in bytes.
+    pub memory: usize,
     /// What is said of the picture.
     pub warning: Option<String>,
     /// Whether the model takes another size than the picture's.
@@ -56,35 +58,37 @@ impl<'a> Lane<'a> {
         Ok(())
     }
 
-    /// Stylizes an RGB picture with what is open, once the gate lets it in. `progress` is told how many tiles are done,
+    /// Stylizes an RGB picture with what is open, in the tiles planned for each, once the gate lets it in. `progress` is told how many tiles are done,
     /// and of how many. The error says what is wrong without the picture's path.
     pub fn stylize(
         &mut self,
         picture: &Picture,
+        work: &[Tiling],
         gate: &Gate,
         progress: impl Fn(usize, usize),
     ) -> Result<(Picture, Told), String> {
         let (width, height) = (picture.width, picture.height);
         let mut told = Told::default();
-        let mut work = Vec::new();
-        for (_, stylizer) in &self.open {
-            let tiling = tiling(stylizer, width, height, self.plan.tile);
+        let mut steps = 0;
+        for ((_, stylizer), tiling) in self.open.iter().zip(work) {
             told.resized |= !stylizer.fit.fits(width, height);
             told.tiles += tiling.tiles.len();
+            told.memory = told.memory.max(tiling.peak);
             told.warning = told.warning.take().or_else(|| tiling.warning.clone());
-            work.push(tiling);
+            steps += stylizer.steps(tiling);
         }
         // Each model keeps what it took for the next picture.
         let _pass = gate.enter(work.iter().map(|tiling| tiling.bytes).sum());
         let mut blend = self.plan.blend.as_ref().map(|shares| (shares, Blend::new(picture)));
         let mut result = None;
         let mut done = 0;
-        for ((style, stylizer), tiling) in self.open.iter_mut().zip(&work) {
-            let advance = |tile| progress(done + tile, told.tiles);
-            let made = stylizer
-                .run(picture, &tiling.tiles, tiling.thumbnail, self.plan.look, advance)
-                .map_err(|error| error.to_string())?;
-            done += tiling.tiles.len();
+        for ((style, stylizer), tiling) in self.open.iter_mut().zip(work) {
+            let advance = |step| progress(done + step, steps);
+            let made = stylizer.run(picture, tiling, self.plan.look, advance).map_err(|error| error.to_string())?;
+            done += stylizer.steps(tiling);
+            if self.plan.tiles.memory.is_some() {
+                stylizer.release().map_err(|error| error.to_string())?;
+            }
             match &mut blend {
                 Some((shares, blend)) => blend.add(&made, shares[*style]),
                 None => result = Some(made),

@@ -18,6 +18,7 @@ mod run;
 
 pub use args::Args;
 pub use doctor::doctor;
+pub use memory::{Facts, Footprint, Settings, Statistics, Tiling, tiling};
 pub use model::{Fit, Numbers, Stylizer};
-pub use plan::{Existing, Plan, Shard, Style, Target, TileSize};
+pub use plan::{Existing, Plan, Shard, StatisticsOf, Style, Target, TileSize};
 pub use run::run;

@@ -3,11 +3,12 @@
 use std::path::{Path, PathBuf};
 
 use easel_runtime::stylizer::statistics::{STATISTICS, USE_STATISTICS, thumbnail};
-use easel_runtime::stylizer::tiles::{self, Tile};
-use easel_runtime::stylizer::{Border, Look, Range, Rectangle, statistics_of, stylize};
-use easel_runtime::{Picture, onnx};
+use easel_runtime::stylizer::{Border, Look, Range, Rectangle, exact_statistics, statistics_of, stylize};
+use easel_runtime::{Picture, Tensor, onnx};
 
+use super::memory::{Facts, Statistics, Tiling};
 use super::photo::resize;
+use crate::memory::give_back;
 use crate::{AnyModelFile, Dimension, Error, Options, OrtEngine, Result, ValueInfo};
 
 /// What pictures for other people's models are padded to: networks that halve them twice, and reflect.
@@ -29,6 +30,11 @@ pub struct Stylizer {
     pub fit: Fit,
     /// Whether its numbers' range was neither said by the file nor by the user.
     pub guessed_range: bool,
+    /// The file, to cut it before its norms.
+    file: Vec<u8>,
+    options: Options,
+    /// Whether the engine keeps memory of the pictures so far.
+    holds: bool,
 }
 
 /// What the user says of a model that has no card.
@@ -84,8 +90,10 @@ impl Stylizer {
         }
         let suffix = onnx::statistics_outputs(&file.bytes).map_err(|source| in_file(path, source))?;
         let tells_statistics = suffix.is_some();
+        let length = file.bytes.len();
         file.bytes.extend(suffix.unwrap_or_default());
         let engine = OrtEngine::load(&file.bytes, options).map_err(|error| error.in_file(path))?;
+        file.bytes.truncate(length);
         let takes = |name: &str| engine.inputs().iter().any(|input| input.optional && input.name == name);
         let statistics = tells_statistics && takes(STATISTICS) && takes(USE_STATISTICS);
         let (input, output) = match borders(&engine) {
@@ -121,32 +129,106 @@ impl Stylizer {
             fit,
             guessed_range: !own && range.is_none(),
             engine,
+            file: file.bytes,
+            options: options.clone(),
+            holds: false,
         })
     }
 
-    /// Stylizes an RGB picture in tiles, which take the statistics of a thumbnail of at most so many pixels where the
-    /// model can. A model of one size gets the picture at that size, and its result is brought back to the picture's.
+    /// What memory and tiles depend on.
+    pub fn facts(&self) -> Facts {
+        Facts { width: self.width, shares: self.border.statistics, fit: self.fit }
+    }
+
+    /// Stylizes an RGB picture in the tiles planned for it. A model of one size gets the picture at that size, and its
+    /// result is brought back to the picture's. `progress` is told how many of its [`Self::steps`] are done.
     pub fn run(
         &mut self,
         picture: &Picture,
-        tiles: &[Tile],
-        thumbnail_pixels: usize,
+        tiling: &Tiling,
         look: Look,
-        progress: impl FnMut(usize),
+        mut progress: impl FnMut(usize),
     ) -> Result<Picture> {
-        if !self.fit.is_free() {
-            return self.run_at_its_size(picture, look);
+        if tiling.statistics == Statistics::Exact {
+            // The parts of the model that tell them take their own memory.
+            self.release()?;
         }
-        let Self { engine, border, .. } = self;
-        let statistics = match border.statistics && tiles.len() > 1 {
-            true => {
-                let small = thumbnail(picture, thumbnail_pixels);
-                Some(pollster::block_on(statistics_of(engine, border, &small))?)
-            }
-            false => None,
+        self.holds = true;
+        let made = if self.fit.is_free() {
+            let statistics = self.statistics(picture, tiling, &mut progress)?;
+            let before = self.steps(tiling) - tiling.tiles.len();
+            let Self { engine, border, .. } = &mut *self;
+            let progress = |done| progress(before + done);
+            let stylized = stylize(engine, border, picture, &tiling.tiles, statistics.as_ref(), look, progress);
+            pollster::block_on(stylized)?
+        } else {
+            self.run_at_its_size(picture, look)?
         };
-        let stylized = stylize(engine, border, picture, tiles, statistics.as_ref(), look, progress);
-        Ok(pollster::block_on(stylized)?)
+        if tiling.tiles.len() > 1 {
+            self.release()?;
+        }
+        Ok(made)
+    }
+
+    /// How many tiles are computed for a picture, those for exact statistics included.
+    pub fn steps(&self, tiling: &Tiling) -> usize {
+        let norms = (0..).take_while(|&norm| matches!(onnx::before_norm(&self.file, norm), Ok(Some(_))));
+        let passes = if tiling.statistics == Statistics::Exact { norms.count() } else { 0 };
+        tiling.tiles.len() * (1 + passes)
+    }
+
+    /// Makes the engine give back the memory that it keeps of the pictures so far. After tiles it has.
+    pub fn release(&mut self) -> Result<()> {
+        if self.holds {
+            self.engine.keep_memory(false);
+            let Fit { width, height } = self.fit;
+            let small = Picture::filled(width.unwrap_or(1), height.unwrap_or(1), 3, 0);
+            let all = Rectangle { left: 0, top: 0, width: small.width, height: small.height };
+            let run = pollster::block_on(self.border.run(&mut self.engine, &small, all, None));
+            self.engine.keep_memory(true);
+            run?;
+            give_back();
+            self.holds = false;
+        }
+        Ok(())
+    }
+
+    fn statistics(
+        &mut self,
+        picture: &Picture,
+        tiling: &Tiling,
+        progress: &mut impl FnMut(usize),
+    ) -> Result<Option<Tensor>> {
+        let Self { engine, border, file, options, .. } = self;
+        match tiling.statistics {
+            _ if tiling.tiles.len() == 1 || !border.statistics => Ok(None),
+            Statistics::Own => Ok(None),
+            Statistics::Thumbnail(pixels) => {
+                let small = thumbnail(picture, pixels);
+                Ok(Some(pollster::block_on(statistics_of(engine, border, &small))?))
+            }
+            Statistics::Exact => {
+                let channels = onnx::initializers(file)?
+                    .iter()
+                    .find(|found| found.name == STATISTICS)
+                    .and_then(|found| found.dims.get(1).copied())
+                    .unwrap_or(0);
+                let open = async |norm| {
+                    // The part before is closed by now.
+                    give_back();
+                    let cut = onnx::before_norm(file, norm)?;
+                    let load = |cut: Vec<u8>| OrtEngine::load(&cut, options);
+                    cut.map(load).transpose().map_err(|error| easel_runtime::Error::Engine(error.to_string()))
+                };
+                let mut done = 0;
+                let count = || {
+                    done += 1;
+                    progress(done);
+                };
+                let exact = exact_statistics(border, picture, &tiling.tiles, channels, open, count);
+                Ok(Some(pollster::block_on(exact)?))
+            }
+        }
     }
 
     fn run_at_its_size(&mut self, picture: &Picture, look: Look) -> Result<Picture> {
@@ -208,9 +290,4 @@ fn borders(engine: &OrtEngine) -> Result<(&ValueInfo, &ValueInfo), String> {
             "stylize needs a model that makes float32 [1, 3, height, width] of the same; this one takes {input} and gives {output}"
         )),
     }
-}
-
-/// A picture as one tile.
-pub(super) fn whole(picture: &Picture) -> Vec<Tile> {
-    tiles::whole(picture.width, picture.height)
 }

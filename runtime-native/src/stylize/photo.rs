@@ -3,7 +3,7 @@
 use std::io;
 
 use easel_runtime::Picture;
-use easel_runtime::decode::{decode_bytes, dimensions};
+use easel_runtime::decode::decode_bytes;
 use fast_image_resize::images::{Image, ImageRef};
 use fast_image_resize::{FilterType, PixelType, ResizeAlg, ResizeOptions, Resizer};
 use image::codecs::bmp::BmpEncoder;
@@ -26,25 +26,20 @@ pub(super) struct Photo {
 }
 
 impl Photo {
-    /// What the pixels of a file's bytes will take; 0 where it is none.
-    pub fn decoded_bytes(bytes: &[u8]) -> usize {
-        dimensions(bytes).map_or(0, |(width, height)| 4 * width as usize * height as usize)
-    }
-
     /// Reads a picture file's bytes, and makes it smaller where its longer side has more than `max_size` pixels.
     ///
     /// The error says what is wrong without the path.
     pub fn decode(bytes: Vec<u8>, max_size: Option<u32>) -> Result<Self, String> {
         let decoded = decode_bytes(&bytes)?;
+        drop(bytes);
         let icc_profile = decoded.icc_profile.filter(|profile| is_rgb(profile));
         let (width, height) = (decoded.picture.width() as usize, decoded.picture.height() as usize);
-        let longest = max_size.map_or(usize::MAX, |size| size as usize);
         let (rgb, mut alpha) = if decoded.picture.color().has_alpha() {
             let all = into_picture(width, height, 4, decoded.picture.into_rgba8().into_raw());
-            split(&shrink(all, longest)?)
+            split(&shrink(all, max_size)?)
         } else {
             let rgb = into_picture(width, height, 3, decoded.picture.into_rgb8().into_raw());
-            (shrink(rgb, longest)?, None)
+            (shrink(rgb, max_size)?, None)
         };
         // Every GIF is read with transparency, whether it has some or not.
         if decoded.format == ImageFormat::Gif {
@@ -120,14 +115,17 @@ fn split(rgba: &Picture) -> (Picture, Option<Vec<u8>>) {
     (into_picture(rgba.width, rgba.height, 3, rgb), Some(alpha))
 }
 
-fn shrink(picture: Picture, longest: usize) -> Result<Picture, String> {
-    let Picture { width, height, .. } = picture;
+fn shrink(picture: Picture, longest: Option<u32>) -> Result<Picture, String> {
+    let (width, height) = fitted(picture.width, picture.height, longest);
+    if (width, height) == (picture.width, picture.height) { Ok(picture) } else { resize(&picture, width, height) }
+}
+
+/// A picture's size once its longer side has at most `longest` pixels.
+pub(super) fn fitted(width: usize, height: usize, longest: Option<u32>) -> (usize, usize) {
     let long = width.max(height);
-    if long <= longest {
-        return Ok(picture);
-    }
+    let longest = longest.map_or(long, |longest| long.min(longest as usize));
     let side = |size: usize| ((size * longest + long / 2) / long).max(1);
-    resize(&picture, side(width), side(height))
+    (side(width), side(height))
 }
 
 /// Resizes RGB or RGBA (colours weighted by their alpha) with Lanczos' window of three lobes.

@@ -6,17 +6,18 @@ use std::sync::{Mutex, PoisonError};
 use std::thread;
 use std::time::{Duration, Instant};
 
+use easel_runtime::decode::{Header, header};
+use image::ImageFormat;
+
 use super::gate::{Gate, Pass};
 use super::guard::Guard;
 use super::jobs::Job;
 use super::lane::Lane;
+use super::memory::{Facts, Footprint, PROGRAM, Tiling, tiling};
 use super::photo::Photo;
 use super::plan::Plan;
 use super::reading::read;
 use super::report::{Done, Failure, Report};
-
-/// What is held beside a picture's pixels: the same again for the result.
-const COPIES: usize = 2;
 
 /// How much memory the two kinds of work may take.
 #[derive(Debug)]
@@ -25,12 +26,15 @@ pub(super) struct Gates {
     pub pictures: Gate,
     /// What the models take.
     pub models: Gate,
+    /// What that depends on in each model.
+    pub facts: Vec<Facts>,
 }
 
 /// A picture that was read.
 struct Read<'a> {
     index: usize,
     photo: Photo,
+    work: Vec<Tiling>,
     pass: Pass<'a>,
 }
 
@@ -112,8 +116,9 @@ impl<'a> Stages<'a> {
             let index = self.next.fetch_add(1, Ordering::Relaxed);
             let Some(job) = self.jobs.get(index) else { return };
             let read = read(&job.input).and_then(|bytes| {
-                let pass = self.gates.pictures.enter(COPIES * Photo::decoded_bytes(&bytes) + bytes.len());
-                Ok(Read { index, photo: Photo::decode(bytes, self.plan.max_size)?, pass })
+                let (work, held) = self.tilings(job, &header(&bytes)?)?;
+                let pass = self.gates.pictures.enter(held);
+                Ok(Read { index, photo: Photo::decode(bytes, self.plan.max_size)?, work, pass })
             });
             let sent = match read {
                 Ok(read) => sender.send(read).is_ok(),
@@ -125,6 +130,21 @@ impl<'a> Stages<'a> {
         }
     }
 
+    /// The tiles of a picture for each model that computes it, and what is held from reading to writing.
+    fn tilings(&self, job: &Job, header: &Header) -> Result<(Vec<Tiling>, usize), String> {
+        let plan = self.plan;
+        let format = job.format.unwrap_or(ImageFormat::Png);
+        let footprint = Footprint::new(header, plan.max_size, format, plan.blend.is_some());
+        let facts = &self.gates.facts;
+        let facts = job.style.map_or(&facts[..], |style| &facts[style..=style]);
+        let work: Vec<_> =
+            facts.iter().map(|facts| tiling(facts, &footprint, &plan.tiles)).collect::<Result<_, _>>()?;
+        let peak = work.iter().map(|tiling| tiling.peak).max().unwrap_or(0);
+        // Held to a limit, a picture has all of its own before it begins; otherwise models have a gate of their own.
+        let held = if plan.tiles.memory.is_some() { peak - PROGRAM } else { footprint.most() };
+        Ok((work, held))
+    }
+
     fn stylize(
         &self,
         mut lane: Lane,
@@ -133,7 +153,7 @@ impl<'a> Stages<'a> {
         sender: &SyncSender<Made<'a>>,
         events: &Sender<Event>,
     ) {
-        while let Some(Read { index, mut photo, pass }) = receiver.next() {
+        while let Some(Read { index, mut photo, work, pass }) = receiver.next() {
             if self.stop.load(Ordering::Relaxed) {
                 continue;
             }
@@ -141,7 +161,7 @@ impl<'a> Stages<'a> {
             let progress = |done, of| drop(events.send(Event::Tiles(done, of)));
             let told = lane.ready(self.jobs[index].style).map_err(|error| error.to_string()).and_then(|()| {
                 let _running = clock.start();
-                let (made, told) = lane.stylize(&photo.rgb, &self.gates.models, progress)?;
+                let (made, told) = lane.stylize(&photo.rgb, &work, &self.gates.models, progress)?;
                 photo.rgb = made;
                 Ok(told)
             });

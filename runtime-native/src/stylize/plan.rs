@@ -8,7 +8,7 @@ use easel_runtime::stylizer::Look;
 use easel_runtime::stylizer::tiles::SMALLEST;
 use image::ImageFormat;
 
-use super::{Args, Numbers};
+use super::{Args, Numbers, Settings};
 use crate::Options;
 use crate::output::Output;
 
@@ -44,6 +44,27 @@ impl FromStr for TileSize {
                 .filter(|size| (SMALLEST..=1 << 20).contains(size))
                 .map(Self::Pixels)
                 .ok_or_else(|| format!("expected auto, off or a number of pixels from {SMALLEST}")),
+        }
+    }
+}
+
+/// Where the statistics of tiles come from.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum StatisticsOf {
+    /// A smaller copy of the picture.
+    Thumbnail,
+    /// The picture itself.
+    Picture,
+}
+
+impl FromStr for StatisticsOf {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        match text {
+            "thumbnail" => Ok(Self::Thumbnail),
+            "exact" => Ok(Self::Picture),
+            _ => Err("expected thumbnail or exact".into()),
         }
     }
 }
@@ -143,8 +164,8 @@ pub struct Plan {
     pub existing: Existing,
     /// The share of the pictures.
     pub shard: Option<Shard>,
-    /// How large the tiles are.
-    pub tile: TileSize,
+    /// How pictures are tiled.
+    pub tiles: Settings,
     /// The numbers of a model that does not tell.
     pub numbers: Numbers,
     /// Whether to report on stdout.
@@ -180,7 +201,7 @@ impl Plan {
                 _ => Existing::Refuse,
             },
             shard: args.shard,
-            tile: args.tile,
+            tiles: Settings { tile: args.tile, statistics: args.statistics, memory: args.memory },
             numbers: Numbers { range: args.range, output_range: args.output_range, bgr: args.bgr },
             json: args.json,
             options: args.engine.options(),
@@ -251,9 +272,12 @@ mod tests {
     #[test]
     fn flags_are_settled() {
         let settled = plan("a.jpg -o b.png").unwrap();
-        assert_eq!((settled.tile, settled.existing, settled.look), (TileSize::Auto, Existing::Refuse, Look::default()));
+        assert_eq!(
+            (settled.tiles.tile, settled.existing, settled.look),
+            (TileSize::Auto, Existing::Refuse, Look::default())
+        );
         let settled = plan("a.jpg b.jpg -o out --tile 101 --range -1..1 --skip-existing --format JPEG").unwrap();
-        assert_eq!((settled.tile, settled.numbers.range), (TileSize::Pixels(101), Some(Range::Signed)));
+        assert_eq!((settled.tiles.tile, settled.numbers.range), (TileSize::Pixels(101), Some(Range::Signed)));
         assert_eq!((settled.existing, settled.format.as_deref()), (Existing::Skip, Some("jpeg")));
         assert!(plan("a.png -o b.jpg --format jpeg").is_ok());
         assert_eq!(plan("- -o -").unwrap().target, Target::Standard);
@@ -282,6 +306,8 @@ mod tests {
             "a.jpg -o b.png --strength nan",
             "a.jpg -o b.png --tile 15",
             "a.jpg -o b.png --tile on",
+            "a.jpg -o b.png --memory 0",
+            "a.jpg -o b.png --statistics none",
             "a.jpg -o b.png --range 0..2",
             "a.jpg -o b.png --quality 0",
             "a.jpg -o b.png --max-size 0",

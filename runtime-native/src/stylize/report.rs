@@ -138,6 +138,7 @@ impl<'a> Report<'a> {
             line["frames"] = json!(frames);
         }
         line["tiles"] = json!(told.tiles);
+        line["memory"] = json!(told.memory);
         line["ms"] = json!(took.as_millis() as u64);
         self.print(&line);
     }

@@ -11,8 +11,9 @@ use super::gate::Gate;
 use super::guard::Guard;
 use super::jobs::{self, Jobs};
 use super::lane::Lane;
+use super::memory::{Facts, PROGRAM};
 use super::pipeline::{self, Gates};
-use super::plan::{Plan, Target, TileSize};
+use super::plan::{Plan, StatisticsOf, Target, TileSize};
 use super::report::Report;
 use crate::engine::cores;
 use crate::memory::free_bytes;
@@ -70,8 +71,12 @@ impl Ready {
         report.begin(&jobs);
         let mut lanes = vec![first];
         lanes.extend((1..count).map(|_| Lane::new(plan, &paths, all / count)));
-        let budget = free_bytes() / 2;
-        let gates = Gates { pictures: Gate::new(budget / 4), models: Gate::new(budget / 4 * 3) };
+        let (pictures, models) = match plan.tiles.memory {
+            Some(limit) => (limit.saturating_sub(PROGRAM), usize::MAX),
+            None => (free_bytes() / 8, free_bytes() / 8 * 3),
+        };
+        let (pictures, models) = (Gate::new(pictures), Gate::new(models));
+        let gates = Gates { pictures, models, facts: opened.facts.clone() };
         let idle = pipeline::run(plan, &jobs.to_do, lanes, all.div_ceil(2), &gates, &guard, &mut report);
         report.finish(&jobs, &opened, idle)
     }
@@ -81,6 +86,8 @@ impl Ready {
 pub(super) struct Opened {
     /// Their titles.
     pub titles: Vec<String>,
+    /// What memory and tiles depend on in each.
+    pub facts: Vec<Facts>,
     /// What runs them.
     pub engine: String,
     /// Whether that is a device with memory of its own.
@@ -91,12 +98,20 @@ pub(super) struct Opened {
 fn open_all(plan: &Plan, lane: &mut Lane) -> Result<Opened> {
     let last_first = (0..plan.styles.len()).rev().map(Some);
     let wanted = if plan.is_separate() { last_first.collect() } else { vec![None] };
-    let mut opened = Opened { titles: vec![], engine: String::new(), on_device: false };
+    let mut opened = Opened { titles: vec![], facts: vec![], engine: String::new(), on_device: false };
     for style in wanted {
         lane.ready(style)?;
-        let mut titles = vec![];
+        let (mut titles, mut facts) = (vec![], vec![]);
         for stylizer in lane.stylizers() {
             titles.push(stylizer.title.clone());
+            facts.push(stylizer.facts());
+            if plan.tiles.statistics == StatisticsOf::Picture && !stylizer.border.statistics {
+                return Err(Error::Impossible(format!(
+                    "{}: it takes no statistics, which --statistics exact needs; export it without --plain-norm, or \
+                     leave the flag away",
+                    stylizer.title
+                )));
+            }
             opened.on_device = stylizer.engine.is_on_device();
             let note = stylizer.engine.note().map(|note| format!(" ({note})")).unwrap_or_default();
             opened.engine = format!("{}{note}", stylizer.engine.describe());
@@ -106,11 +121,12 @@ fn open_all(plan: &Plan, lane: &mut Lane) -> Result<Opened> {
                     stylizer.title
                 );
             }
-            if let (false, TileSize::Pixels(_)) = (stylizer.fit.is_free(), plan.tile) {
+            if let (false, TileSize::Pixels(_)) = (stylizer.fit.is_free(), plan.tiles.tile) {
                 eprintln!("note: --tile does not apply: {} takes pictures of one size only", stylizer.title);
             }
         }
         opened.titles.splice(0..0, titles);
+        opened.facts.splice(0..0, facts);
     }
     Ok(opened)
 }

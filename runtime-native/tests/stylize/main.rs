@@ -283,10 +283,12 @@ fn other_peoples_models_run() {
     // Its tiles cannot share statistics, which is said.
     let output = succeeds(&folder, "a.png -m n.onnx -o c.png --tile 16");
     assert!(!stderr(&output).contains("warning"), "{}", stderr(&output));
-    photo(70, 20).save(folder.path().join("wide.png")).unwrap();
+    photo(200, 20).save(folder.path().join("wide.png")).unwrap();
     let output = succeeds(&folder, "wide.png -m n.onnx -o d.png --tile 16");
     assert!(stderr(&output).contains("tiles may differ in tone"), "{}", stderr(&output));
-    assert_eq!(open(&folder, "d.png").to_rgb8(), negative(&photo(70, 20)));
+    assert_eq!(open(&folder, "d.png").to_rgb8(), negative(&photo(200, 20)));
+    let errors = failure(&stylize(&folder, "wide.png -m n.onnx -o e.png --statistics exact"));
+    assert!(errors[0].starts_with("error: n: it takes no statistics, which --statistics exact needs"), "{errors:?}");
 }
 
 #[test]

@@ -7,7 +7,7 @@ use base64::Engine as _;
 use base64::prelude::BASE64_STANDARD;
 use candle_core::{Device, Tensor};
 use easel_export::models;
-use easel_native::stylize::{Numbers, Stylizer};
+use easel_native::stylize::{Numbers, Statistics, Stylizer, Tiling};
 use easel_native::{Model, Options};
 use easel_runtime::card::Kind;
 use easel_runtime::denoiser::{Denoiser, Draw, Request, Sampler};
@@ -55,13 +55,14 @@ fn stylized(mut stylizer: Stylizer) -> Result<serde_json::Value> {
     {
         let (picture, _) = scenes::scene(0, 1, height, width);
         let plan = tiles::plan_within(width, height, most, HALO);
-        let made = stylizer.run(&picture, &plan, TILED, look, |_| {})?;
+        let tiling = Tiling::new(plan, Statistics::Thumbnail(TILED));
+        let made = stylizer.run(&picture, &tiling, look, |_| {})?;
         results.push(json!({
             "width": width,
             "height": height,
             "rgba": BASE64_STANDARD.encode(picture.to_rgba()),
             "options": { "mostPixels": most, "strength": look.strength, "keepColor": look.keep_color },
-            "tiles": plan.len(),
+            "tiles": tiling.tiles.len(),
             "stylized": BASE64_STANDARD.encode(made.to_rgba()),
         }));
     }
