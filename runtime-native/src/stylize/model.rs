@@ -7,7 +7,7 @@ use easel_runtime::stylizer::tiles::{self, Tile};
 use easel_runtime::stylizer::{Border, Look, Range, Rectangle, statistics_of, stylize};
 use easel_runtime::{Picture, onnx};
 
-use super::photo::resize;
+use super::content::resize;
 use crate::{AnyModelFile, Dimension, Error, Options, OrtEngine, Result, ValueInfo};
 
 /// What pictures for other people's models are padded to: networks that halve them twice, and reflect.

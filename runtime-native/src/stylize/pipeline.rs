@@ -3,14 +3,16 @@
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::mpsc::{Receiver, Sender, SyncSender, channel, sync_channel};
 use std::sync::{Mutex, PoisonError};
-use std::thread;
 use std::time::{Duration, Instant};
+use std::{io, thread};
 
+use image::ImageFormat;
+
+use super::content::Content;
 use super::gate::{Gate, Pass};
 use super::guard::Guard;
 use super::jobs::Job;
-use super::lane::Lane;
-use super::photo::Photo;
+use super::lane::{Lane, Told};
 use super::plan::Plan;
 use super::reading::read;
 use super::report::{Done, Failure, Report};
@@ -30,14 +32,14 @@ pub(super) struct Gates {
 /// A picture that was read.
 struct Read<'a> {
     index: usize,
-    photo: Photo,
+    content: Content,
     pass: Pass<'a>,
 }
 
 /// A picture that was stylized.
 struct Made<'a> {
     index: usize,
-    photo: Photo,
+    content: Content,
     done: Done,
     pass: Pass<'a>,
 }
@@ -111,13 +113,15 @@ impl<'a> Stages<'a> {
         while !self.stop.load(Ordering::Relaxed) {
             let index = self.next.fetch_add(1, Ordering::Relaxed);
             let Some(job) = self.jobs.get(index) else { return };
-            let read = read(&job.input).and_then(|bytes| {
-                let pass = self.gates.pictures.enter(COPIES * Photo::decoded_bytes(&bytes) + bytes.len());
-                Ok(Read { index, photo: Photo::decode(bytes, self.plan.max_size)?, pass })
+            let read = read(&job.input).map_err(Failure::Input).and_then(|bytes| {
+                let pass = self.gates.pictures.enter(COPIES * Content::decoded_bytes(&bytes) + bytes.len());
+                let content = Content::decode(bytes, self.plan.max_size).map_err(Failure::Input)?;
+                content.check(format_of(job, &content)).map_err(|error| unwritten(job, &error))?;
+                Ok(Read { index, content, pass })
             });
             let sent = match read {
                 Ok(read) => sender.send(read).is_ok(),
-                Err(why) => events.send(Event::End(index, Err(Failure::Input(why)))).is_ok(),
+                Err(failure) => events.send(Event::End(index, Err(failure))).is_ok(),
             };
             if !sent {
                 return;
@@ -133,23 +137,26 @@ impl<'a> Stages<'a> {
         sender: &SyncSender<Made<'a>>,
         events: &Sender<Event>,
     ) {
-        while let Some(Read { index, mut photo, pass }) = receiver.next() {
+        while let Some(Read { index, mut content, pass }) = receiver.next() {
             if self.stop.load(Ordering::Relaxed) {
                 continue;
             }
             let began = Instant::now();
-            let progress = |done, of| drop(events.send(Event::Tiles(done, of)));
+            let frames = content.pictures().len();
             let told = lane.ready(self.jobs[index].style).map_err(|error| error.to_string()).and_then(|()| {
                 let _running = clock.start();
-                let (made, told) = lane.stylize(&photo.rgb, &self.gates.models, progress)?;
-                photo.rgb = made;
+                let mut told = Told::default();
+                for (frame, picture) in content.pictures_mut().iter_mut().enumerate() {
+                    let progress = |done, of| drop(events.send(Event::Tiles(frame * of + done, frames * of)));
+                    (*picture, told) = lane.stylize(picture, &self.gates.models, progress)?;
+                }
                 Ok(told)
             });
             let sent = match told {
                 Ok(told) => {
-                    let (width, height) = (photo.rgb.width, photo.rgb.height);
-                    let done = Done { width, height, frames: 1, told, took: began.elapsed() };
-                    sender.send(Made { index, photo, done, pass }).is_ok()
+                    let (width, height) = content.size();
+                    let done = Done { width, height, frames, told, took: began.elapsed() };
+                    sender.send(Made { index, content, done, pass }).is_ok()
                 }
                 Err(why) => events.send(Event::End(index, Err(Failure::Input(why)))).is_ok(),
             };
@@ -160,28 +167,38 @@ impl<'a> Stages<'a> {
     }
 
     fn write(&self, receiver: &Shared<Made<'a>>, events: &Sender<Event>) {
-        while let Some(Made { index, photo, done, pass }) = receiver.next() {
+        while let Some(Made { index, mut content, done, pass }) = receiver.next() {
             if self.stop.load(Ordering::Relaxed) {
                 continue;
             }
-            let written = self.write_one(&self.jobs[index], &photo);
-            drop((photo, pass));
+            if self.plan.strip {
+                content.strip();
+            }
+            let written = self.write_one(&self.jobs[index], &content);
+            drop((content, pass));
             if events.send(Event::End(index, written.map(|()| done))).is_err() {
                 return;
             }
         }
     }
 
-    fn write_one(&self, job: &Job, photo: &Photo) -> Result<(), Failure> {
-        let cannot = |why: String| format!("{}: cannot write: {why}", job.output.display());
-        let bytes = photo
-            .encode(job.format.unwrap_or(photo.format), self.plan.quality)
-            .map_err(|error| Failure::Output(cannot(error.to_string())))?;
+    fn write_one(&self, job: &Job, content: &Content) -> Result<(), Failure> {
+        let bytes =
+            content.encode(format_of(job, content), self.plan.quality).map_err(|error| unwritten(job, &error))?;
         self.guard.write(&job.output, &bytes).map_err(|error| match error.is_full() {
             true => Failure::Full(error.to_string()),
             false => Failure::Output(error.to_string()),
         })
     }
+}
+
+/// The format of a result.
+fn format_of(job: &Job, content: &Content) -> ImageFormat {
+    job.format.unwrap_or(content.format())
+}
+
+fn unwritten(job: &Job, error: &io::Error) -> Failure {
+    Failure::Output(format!("{}: cannot write: {error}", job.output.display()))
 }
 
 /// A queue that several threads take from.
