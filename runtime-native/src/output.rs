@@ -140,7 +140,7 @@ mod tests {
         for folder in ["digits", "a/digits", "v1.2", "png", ".png"] {
             assert_eq!(output(folder), Ok(Output::Folder(folder.into())));
         }
-        for other in ["a.gif", "a.avif", "a.exr"] {
+        for other in ["a.ico", "a.avif", "a.exr"] {
             assert!(output(other).unwrap_err().contains("png, jpg, webp"), "{other}");
         }
     }

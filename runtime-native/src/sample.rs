@@ -1,6 +1,5 @@
 //! `sample`: pictures from a generator, and walks from one to the next; pictures of a class from a denoiser.
 
-mod animation;
 mod args;
 mod batches;
 mod classes;

@@ -80,26 +80,24 @@ pub fn picture_format(path: &Path) -> io::Result<ImageFormat> {
         "webp" => Ok(ImageFormat::WebP),
         "bmp" => Ok(ImageFormat::Bmp),
         "tif" | "tiff" => Ok(ImageFormat::Tiff),
+        "gif" => Ok(ImageFormat::Gif),
         _ => Err(io::Error::new(
             io::ErrorKind::InvalidInput,
-            format!("{}: pictures are written as png, jpg, webp, bmp or tiff", path.display()),
+            format!("{}: pictures are written as png, jpg, webp, bmp, tiff or gif", path.display()),
         )),
     }
 }
 
 /// A picture's bytes in a file format.
 pub fn encode_picture(picture: &Picture, format: ImageFormat) -> io::Result<Vec<u8>> {
-    let colour = if picture.channels == 1 { ExtendedColorType::L8 } else { ExtendedColorType::Rgb8 };
+    let (pixels, colour) = match (format, picture.channels) {
+        (ImageFormat::Gif, _) => (&picture.to_rgba(), ExtendedColorType::Rgba8),
+        (_, 1) => (&picture.pixels, ExtendedColorType::L8),
+        _ => (&picture.pixels, ExtendedColorType::Rgb8),
+    };
     let mut bytes = io::Cursor::new(Vec::new());
-    image::write_buffer_with_format(
-        &mut bytes,
-        &picture.pixels,
-        picture.width as u32,
-        picture.height as u32,
-        colour,
-        format,
-    )
-    .map_err(io::Error::other)?;
+    image::write_buffer_with_format(&mut bytes, pixels, picture.width as u32, picture.height as u32, colour, format)
+        .map_err(io::Error::other)?;
     Ok(bytes.into_inner())
 }
 
@@ -147,7 +145,7 @@ mod tests {
     fn pictures_come_back() {
         let folder = tempfile::tempdir().unwrap();
         let picture = Picture { width: 3, height: 2, channels: 3, pixels: (0..18).collect() };
-        for name in ["a.png", "b.webp", "c.bmp", "d.tiff"] {
+        for name in ["a.png", "b.webp", "c.bmp", "d.tiff", "e.gif"] {
             let path = folder.path().join(name);
             save_picture(&path, &picture).unwrap();
             assert_eq!(image::open(&path).unwrap().to_rgb8().into_raw(), picture.pixels, "{name}");

@@ -1,11 +1,12 @@
 //! An animation as it is written.
 
 use std::path::Path;
+use std::time::Duration;
 
 use easel_runtime::{Picture, files};
 
-use super::animation::{Animation, AnimationFormat};
 use super::sheet::MAX_BYTES;
+use crate::animation::{Animation, AnimationFormat, Frame, Settings};
 use crate::{Error, Result};
 
 /// How long an animation's longer side is at least, unless told: viewers blur what they enlarge themselves.
@@ -20,16 +21,22 @@ pub fn default_scale([width, height]: [u128; 2]) -> usize {
 pub struct Film<'a> {
     output: &'a Path,
     animation: Animation,
+    fps: u32,
+    /// How many frames long it is so far.
+    frames: u64,
 }
 
 impl<'a> Film<'a> {
+    /// An animation that repeats for ever, to be shown at `fps` frames in a second.
     pub fn new(output: &'a Path, format: AnimationFormat, fps: u32) -> Self {
-        Self { output, animation: Animation::new(format, fps) }
+        Self { output, animation: Animation::new(format, Settings::default()), fps, frames: 0 }
     }
 
     /// Adds a frame that is shown as long as so many. Fails where the file becomes too long.
     pub fn add(&mut self, frame: &Picture, frames: u16) -> Result<()> {
-        if self.animation.push(frame, frames)? as u128 > MAX_BYTES {
+        self.frames += u64::from(frames);
+        let until = Duration::from_nanos(self.frames * 1_000_000_000 / u64::from(self.fps));
+        if self.animation.push(Frame::opaque(frame), until)? as u128 > MAX_BYTES {
             return Err(Error::Impossible(format!(
                 "{}: the animation would be longer than 1 GiB; ask for fewer frames, a smaller --scale, or a folder",
                 self.output.display()

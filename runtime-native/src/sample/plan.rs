@@ -8,8 +8,8 @@ use easel_runtime::grid::GridShape;
 use image::ImageFormat;
 
 use super::Args;
-use super::animation::AnimationFormat;
 use crate::Options;
+use crate::animation::AnimationFormat;
 use crate::output::Output;
 
 /// The frames of the longest walk: an hour at 25 a second.

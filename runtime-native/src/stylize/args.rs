@@ -6,6 +6,7 @@ use clap::Parser;
 use easel_runtime::files::picture_format;
 use easel_runtime::stylizer::Range;
 
+use super::content::Compression;
 use super::memory;
 use super::plan::{Shard, StatisticsOf, TileSize};
 use crate::cli::EngineArgs;
@@ -27,8 +28,12 @@ Examples:
   stylize --doctor                                       what works on this machine
 
 Results have 8 bits a channel, and are RGB. A result keeps its picture's name, size,
-transparency (jpg has none: white) and colour profile (bmp has none). Other metadata
-is dropped; a camera's orientation is applied.
+transparency (jpg has none: white), colour profile (bmp and gif have none: sRGB) and
+EXIF (jpg, png, webp, tiff), but for thumbnails and makers' notes. XMP and IPTC are
+dropped. A camera's orientation is applied. CMYK, and grey with a profile, become sRGB.
+
+Animations (gif, webp, png) stay animations, with their times and loops. A gif has 256
+colours, the same in all frames. webp results are lossless.
 
 A picture that would take more than 2 GB of memory (or --memory) is computed in
 tiles that share the statistics of a smaller copy, so no edges show. With --memory
@@ -40,11 +45,11 @@ command with --skip-existing goes on. A full disk ends the program; one bad file
 does not.
 
 --json prints an object a line on stdout, one for each result, in the inputs' order:
-  input, output, status (done, skipped, failed), width, height, tiles, memory, ms,
-  error
-where width to ms are there when it is done (memory: what it was expected to take
-at most, in bytes, the program included; ms: what the model took), and error when
-it failed; then
+  input, output, status (done, skipped, failed), width, height, frames, tiles,
+  memory, ms, error
+where width to ms are there when it is done (frames: of an animation; tiles: of each
+frame; memory: what it was expected to take at most, in bytes, the program included;
+ms: what the model took), and error when it failed; then
   {\"summary\": {done, skipped, failed, ms, idle_ms, models, engine}}
 where idle_ms is how long no model ran between the first and the last picture; or,
 where an error stops all before the first, {\"summary\": {done, ms, error}}
@@ -70,7 +75,7 @@ pub struct Args {
     #[arg(long, value_name = "SHARES", value_delimiter = ',', value_parser = blend_share)]
     pub blend: Option<Vec<f32>>,
 
-    /// Where the results go: for one input a picture (jpg, png, webp, bmp, tiff), or else a folder; what lies in folders
+    /// Where the results go: for one input a picture (jpg, png, webp, gif, bmp, tiff), or else a folder; what lies in folders
     /// goes into folders of the same names there; - for standard output
     #[arg(short, long, required_unless_present = "doctor", value_name = "OUT")]
     pub output: Option<PathBuf>,
@@ -87,13 +92,21 @@ pub struct Args {
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
     pub max_size: Option<u32>,
 
-    /// The format of the results in a folder or on standard output: jpg, png, webp, bmp, tiff [default: each input's own]
+    /// The format of the results in a folder or on standard output: jpg, png, webp, gif, bmp, tiff [default: each input's own]
     #[arg(long, value_name = "FORMAT", value_parser = extension)]
     pub format: Option<String>,
 
     /// The quality of jpg results, 1 to 100
     #[arg(long, value_name = "N", default_value_t = 92, value_parser = clap::value_parser!(u8).range(1..=100))]
     pub quality: u8,
+
+    /// How hard png results are packed
+    #[arg(long, value_name = "HOW", default_value = "fast", value_enum)]
+    pub compression: Compression,
+
+    /// Keep no metadata (EXIF: camera, time, place) but the colour profile
+    #[arg(long)]
+    pub strip: bool,
 
     /// Replace results that are there already; without this or --skip-existing they are an error
     #[arg(long, conflicts_with = "skip_existing")]
@@ -160,7 +173,7 @@ fn blend_share(text: &str) -> Result<f32, String> {
 fn extension(text: &str) -> Result<String, String> {
     let name = text.trim_start_matches('.').to_ascii_lowercase();
     let known = picture_format(&PathBuf::from(format!("a.{name}"))).is_ok();
-    known.then_some(name).ok_or_else(|| "expected jpg, png, webp, bmp or tiff".to_string())
+    known.then_some(name).ok_or_else(|| "expected jpg, png, webp, gif, bmp or tiff".to_string())
 }
 
 #[cfg(test)]

@@ -147,6 +147,7 @@ fn result_name(input: &Path, name: &Path, format: Option<&str>) -> PathBuf {
             Some(ImageFormat::WebP) => "webp",
             Some(ImageFormat::Bmp) => "bmp",
             Some(ImageFormat::Tiff) => "tiff",
+            Some(ImageFormat::Gif) => "gif",
             _ => "png",
         }
     });
@@ -188,7 +189,7 @@ mod tests {
     fn results_keep_their_names() {
         let name = |name: &str, format| result_name(Path::new("/nowhere"), Path::new(name), format);
         assert_eq!(name("a/b.jpeg", None), Path::new("a/b.jpeg"));
-        assert_eq!(name("a/b.GIF", None), Path::new("a/b.png"));
+        assert_eq!(name("a/b.GIF", None), Path::new("a/b.GIF"));
         assert_eq!(name("b.tiff", Some("webp")), Path::new("b.webp"));
         assert_eq!(name("scan 1.5", None), Path::new("scan 1.5.png"));
         assert_eq!(name("scan", Some("jpg")), Path::new("scan.jpg"));

@@ -5,8 +5,8 @@ use easel_runtime::stylizer::statistics::thumbnail_pixels;
 use easel_runtime::stylizer::tiles::{self, HALO, Tile};
 use image::ImageFormat;
 
+use super::content::fitted;
 use super::model::Fit;
-use super::photo::fitted;
 use super::plan::{StatisticsOf, TileSize};
 use crate::memory::free_bytes;
 
@@ -86,6 +86,12 @@ impl Footprint {
             computing: (3 + 3 + alpha + if blended { 3 + 3 * size_of::<f32>() } else { 0 }) * made,
             encoding: (3 + alpha) * made + merged + encoded,
         }
+    }
+
+    /// That of an animation of so many such pictures, which are all in memory at once.
+    pub fn of_frames(self, count: usize) -> Self {
+        let all = |bytes: usize| bytes.saturating_mul(count);
+        Self { decoding: all(self.decoding), computing: all(self.computing), encoding: all(self.encoding), ..self }
     }
 
     /// At its peak.

@@ -1,6 +1,7 @@
 //! `stylize`: pictures in a style.
 
 mod args;
+mod content;
 mod doctor;
 mod gate;
 mod guard;
@@ -9,7 +10,6 @@ mod jobs;
 mod lane;
 mod memory;
 mod model;
-mod photo;
 mod pipeline;
 mod plan;
 mod reading;
@@ -17,6 +17,7 @@ mod report;
 mod run;
 
 pub use args::Args;
+pub use content::{Compression, Quality};
 pub use doctor::doctor;
 pub use memory::{Facts, Footprint, Settings, Statistics, Tiling, tiling};
 pub use model::{Fit, Numbers, Stylizer};

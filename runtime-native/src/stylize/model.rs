@@ -6,8 +6,8 @@ use easel_runtime::stylizer::statistics::{STATISTICS, USE_STATISTICS, thumbnail}
 use easel_runtime::stylizer::{Border, Look, Range, Rectangle, exact_statistics, statistics_of, stylize};
 use easel_runtime::{Picture, Tensor, onnx};
 
+use super::content::resize;
 use super::memory::{Facts, Statistics, Tiling};
-use super::photo::resize;
 use crate::memory::give_back;
 use crate::{AnyModelFile, Dimension, Error, Options, OrtEngine, Result, ValueInfo};
 

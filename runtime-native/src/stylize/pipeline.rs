@@ -3,18 +3,18 @@
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::mpsc::{Receiver, Sender, SyncSender, channel, sync_channel};
 use std::sync::{Mutex, PoisonError};
-use std::thread;
 use std::time::{Duration, Instant};
+use std::{io, thread};
 
-use easel_runtime::decode::{Header, header};
+use easel_runtime::decode::header;
 use image::ImageFormat;
 
+use super::content::Content;
 use super::gate::{Gate, Pass};
 use super::guard::Guard;
 use super::jobs::Job;
-use super::lane::Lane;
+use super::lane::{Lane, Told};
 use super::memory::{Facts, Footprint, PROGRAM, Tiling, tiling};
-use super::photo::Photo;
 use super::plan::Plan;
 use super::reading::read;
 use super::report::{Done, Failure, Report};
@@ -33,7 +33,7 @@ pub(super) struct Gates {
 /// A picture that was read.
 struct Read<'a> {
     index: usize,
-    photo: Photo,
+    content: Content,
     work: Vec<Tiling>,
     pass: Pass<'a>,
 }
@@ -41,7 +41,7 @@ struct Read<'a> {
 /// A picture that was stylized.
 struct Made<'a> {
     index: usize,
-    photo: Photo,
+    content: Content,
     done: Done,
     pass: Pass<'a>,
 }
@@ -115,14 +115,16 @@ impl<'a> Stages<'a> {
         while !self.stop.load(Ordering::Relaxed) {
             let index = self.next.fetch_add(1, Ordering::Relaxed);
             let Some(job) = self.jobs.get(index) else { return };
-            let read = read(&job.input).and_then(|bytes| {
-                let (work, held) = self.tilings(job, &header(&bytes)?)?;
+            let read = read(&job.input).map_err(Failure::Input).and_then(|bytes| {
+                let (work, held) = self.tilings(job, &bytes).map_err(Failure::Input)?;
                 let pass = self.gates.pictures.enter(held);
-                Ok(Read { index, photo: Photo::decode(bytes, self.plan.max_size)?, work, pass })
+                let content = Content::decode(bytes, self.plan.max_size).map_err(Failure::Input)?;
+                content.check(format_of(job, &content)).map_err(|error| unwritten(job, &error))?;
+                Ok(Read { index, content, work, pass })
             });
             let sent = match read {
                 Ok(read) => sender.send(read).is_ok(),
-                Err(why) => events.send(Event::End(index, Err(Failure::Input(why)))).is_ok(),
+                Err(failure) => events.send(Event::End(index, Err(failure))).is_ok(),
             };
             if !sent {
                 return;
@@ -131,10 +133,11 @@ impl<'a> Stages<'a> {
     }
 
     /// The tiles of a picture for each model that computes it, and what is held from reading to writing.
-    fn tilings(&self, job: &Job, header: &Header) -> Result<(Vec<Tiling>, usize), String> {
+    fn tilings(&self, job: &Job, bytes: &[u8]) -> Result<(Vec<Tiling>, usize), String> {
         let plan = self.plan;
         let format = job.format.unwrap_or(ImageFormat::Png);
-        let footprint = Footprint::new(header, plan.max_size, format, plan.blend.is_some());
+        let footprint = Footprint::new(&header(bytes)?, plan.max_size, format, plan.blend.is_some())
+            .of_frames(Content::frames_in(bytes));
         let facts = &self.gates.facts;
         let facts = job.style.map_or(&facts[..], |style| &facts[style..=style]);
         let work: Vec<_> =
@@ -153,23 +156,26 @@ impl<'a> Stages<'a> {
         sender: &SyncSender<Made<'a>>,
         events: &Sender<Event>,
     ) {
-        while let Some(Read { index, mut photo, work, pass }) = receiver.next() {
+        while let Some(Read { index, mut content, work, pass }) = receiver.next() {
             if self.stop.load(Ordering::Relaxed) {
                 continue;
             }
             let began = Instant::now();
-            let progress = |done, of| drop(events.send(Event::Tiles(done, of)));
+            let frames = content.pictures().len();
             let told = lane.ready(self.jobs[index].style).map_err(|error| error.to_string()).and_then(|()| {
                 let _running = clock.start();
-                let (made, told) = lane.stylize(&photo.rgb, &work, &self.gates.models, progress)?;
-                photo.rgb = made;
+                let mut told = Told::default();
+                for (frame, picture) in content.pictures_mut().iter_mut().enumerate() {
+                    let progress = |done, of| drop(events.send(Event::Tiles(frame * of + done, frames * of)));
+                    (*picture, told) = lane.stylize(picture, &work, &self.gates.models, progress)?;
+                }
                 Ok(told)
             });
             let sent = match told {
                 Ok(told) => {
-                    let (width, height) = (photo.rgb.width, photo.rgb.height);
-                    let done = Done { width, height, frames: 1, told, took: began.elapsed() };
-                    sender.send(Made { index, photo, done, pass }).is_ok()
+                    let (width, height) = content.size();
+                    let done = Done { width, height, frames, told, took: began.elapsed() };
+                    sender.send(Made { index, content, done, pass }).is_ok()
                 }
                 Err(why) => events.send(Event::End(index, Err(Failure::Input(why)))).is_ok(),
             };
@@ -180,28 +186,38 @@ impl<'a> Stages<'a> {
     }
 
     fn write(&self, receiver: &Shared<Made<'a>>, events: &Sender<Event>) {
-        while let Some(Made { index, photo, done, pass }) = receiver.next() {
+        while let Some(Made { index, mut content, done, pass }) = receiver.next() {
             if self.stop.load(Ordering::Relaxed) {
                 continue;
             }
-            let written = self.write_one(&self.jobs[index], &photo);
-            drop((photo, pass));
+            if self.plan.strip {
+                content.strip();
+            }
+            let written = self.write_one(&self.jobs[index], &content);
+            drop((content, pass));
             if events.send(Event::End(index, written.map(|()| done))).is_err() {
                 return;
             }
         }
     }
 
-    fn write_one(&self, job: &Job, photo: &Photo) -> Result<(), Failure> {
-        let cannot = |why: String| format!("{}: cannot write: {why}", job.output.display());
-        let bytes = photo
-            .encode(job.format.unwrap_or(photo.format), self.plan.quality)
-            .map_err(|error| Failure::Output(cannot(error.to_string())))?;
+    fn write_one(&self, job: &Job, content: &Content) -> Result<(), Failure> {
+        let bytes =
+            content.encode(format_of(job, content), self.plan.quality).map_err(|error| unwritten(job, &error))?;
         self.guard.write(&job.output, &bytes).map_err(|error| match error.is_full() {
             true => Failure::Full(error.to_string()),
             false => Failure::Output(error.to_string()),
         })
     }
+}
+
+/// The format of a result.
+fn format_of(job: &Job, content: &Content) -> ImageFormat {
+    job.format.unwrap_or(content.format())
+}
+
+fn unwritten(job: &Job, error: &io::Error) -> Failure {
+    Failure::Output(format!("{}: cannot write: {error}", job.output.display()))
 }
 
 /// A queue that several threads take from.

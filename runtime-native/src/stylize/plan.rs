@@ -8,7 +8,7 @@ use easel_runtime::stylizer::Look;
 use easel_runtime::stylizer::tiles::SMALLEST;
 use image::ImageFormat;
 
-use super::{Args, Numbers, Settings};
+use super::{Args, Numbers, Quality, Settings};
 use crate::Options;
 use crate::output::Output;
 
@@ -158,8 +158,10 @@ pub struct Plan {
     pub max_size: Option<u32>,
     /// The format of all results without a name of their own, by its extension.
     pub format: Option<String>,
-    /// Of jpg results.
-    pub quality: u8,
+    /// How results are stored.
+    pub quality: Quality,
+    /// Whether results have no metadata but the colour profile.
+    pub strip: bool,
     /// What happens to results that are there already.
     pub existing: Existing,
     /// The share of the pictures.
@@ -194,7 +196,8 @@ impl Plan {
             look: Look { strength: args.strength, keep_color: args.keep_color },
             max_size: args.max_size,
             format: args.format.clone(),
-            quality: args.quality,
+            quality: Quality { jpeg: args.quality, png: args.compression },
+            strip: args.strip,
             existing: match (args.overwrite, args.skip_existing) {
                 (true, _) => Existing::Overwrite,
                 (_, true) => Existing::Skip,
@@ -299,9 +302,10 @@ mod tests {
             "-o b.png",
             "a.jpg",
             "a.jpg b.jpg -o c.png",
-            "a.jpg -o b.gif",
+            "a.jpg -o b.ico",
             "a.jpg -o b.png --format jpg",
-            "a.jpg -o out --format gif",
+            "a.jpg -o out --format ico",
+            "a.jpg -o b.png --compression none",
             "a.jpg -o b.png --strength 1.1",
             "a.jpg -o b.png --strength nan",
             "a.jpg -o b.png --tile 15",

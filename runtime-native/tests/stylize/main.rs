@@ -9,7 +9,9 @@ use std::path::Path;
 use std::process::{Command, Output};
 
 use easel_runtime::golden;
-use image::{DynamicImage, GrayImage, Luma, Rgb, RgbImage, Rgba, RgbaImage};
+use image::codecs::gif::{GifDecoder, GifEncoder, Repeat};
+use image::codecs::webp::WebPDecoder;
+use image::{AnimationDecoder, Delay, DynamicImage, Frame, GrayImage, Luma, Rgb, RgbImage, Rgba, RgbaImage};
 use serde_json::Value;
 use tempfile::TempDir;
 
@@ -120,6 +122,47 @@ fn every_format_keeps_what_it_can() {
 }
 
 #[test]
+fn animations_stay_animations() {
+    let folder = folder();
+    let at = |name: &str| folder.path().join(name);
+    let colours = [Rgba([255, 0, 90, 255]), Rgba([20, 40, 60, 255])];
+    let mut gif = vec![];
+    let mut encoder = GifEncoder::new(&mut gif);
+    encoder.set_repeat(Repeat::Finite(2)).unwrap();
+    for (colour, hundredths) in colours.iter().zip([5, 40]) {
+        let picture = RgbaImage::from_pixel(7, 5, *colour);
+        let delay = Delay::from_numer_denom_ms(hundredths * 10, 1);
+        encoder.encode_frame(Frame::from_parts(picture, 0, 0, delay)).unwrap();
+    }
+    drop(encoder);
+    fs::write(at("in.gif"), &gif).unwrap();
+    succeeds(&folder, "in.gif a.png -m m.onnx -o out");
+    assert_eq!(names(&at("out")), ["a.png", "in.gif"]);
+    succeeds(&folder, "in.gif -m m.onnx -o out.webp");
+    let bytes = |name| std::io::Cursor::new(fs::read(at(name)).unwrap());
+    let frames = [
+        GifDecoder::new(bytes("out/in.gif")).unwrap().into_frames(),
+        WebPDecoder::new(bytes("out.webp")).unwrap().into_frames(),
+    ];
+    for frames in frames {
+        let found: Vec<_> = frames.map(Result::unwrap).collect();
+        assert_eq!(found.iter().map(|frame| frame.delay().numer_denom_ms().0).collect::<Vec<_>>(), [50, 400]);
+        for (frame, colour) in found.iter().zip(colours) {
+            let [r, g, b, a] = colour.0;
+            assert!(frame.buffer().pixels().all(|pixel| pixel.0 == [255 - r, 255 - g, 255 - b, a]));
+        }
+    }
+    // It is said before anything is computed, and nothing is left.
+    let errors = failure(&stylize(&folder, "in.gif -m m.onnx -o out.jpg"));
+    let wanted = "out.jpg: cannot write: the format has one picture, and an animation has 2; write gif, webp or png";
+    assert_eq!(errors[0], format!("error: {wanted}"));
+    assert!(!at("out.jpg").exists());
+    fs::write(at("cut.gif"), &gif[..gif.len() - 1]).unwrap();
+    let errors = failure(&stylize(&folder, "cut.gif -m m.onnx -o cut.webp"));
+    assert_eq!(errors[0], "error: cut.gif: the file is truncated; get another copy");
+}
+
+#[test]
 fn folders_keep_their_shape() {
     let folder = folder();
     let at = |name: &str| folder.path().join(name);
@@ -131,7 +174,7 @@ fn folders_keep_their_shape() {
         }
     }
     let output = succeeds(&folder, "in -m m.onnx -o in/styled --json");
-    assert_eq!(names(&at("in/styled")), ["a.png", "c.png", "deep"]);
+    assert_eq!(names(&at("in/styled")), ["a.png", "c.gif", "deep"]);
     assert_eq!(open(&folder, "in/styled/deep/er/b.bmp").to_rgb8(), negative(&photo(5, 5)));
     let lines: Vec<Value> =
         String::from_utf8(output.stdout).unwrap().lines().map(|line| serde_json::from_str(line).unwrap()).collect();
@@ -142,7 +185,7 @@ fn folders_keep_their_shape() {
     // Results are no inputs, and are not replaced unless told.
     let errors = failure(&stylize(&folder, "in -m m.onnx -o in/styled"));
     assert!(errors[0].contains("in/styled/a.png: it is there already (and 2 more); --overwrite"), "{errors:?}");
-    fs::remove_file(at("in/styled/c.png")).unwrap();
+    fs::remove_file(at("in/styled/c.gif")).unwrap();
     let output = succeeds(&folder, "in -m m.onnx -o in/styled --skip-existing");
     assert!(stderr(&output).contains("wrote 1 picture to in/styled, 2 skipped"), "{}", stderr(&output));
     let output = succeeds(&folder, "in -m m.onnx -o in/styled --overwrite");
@@ -181,13 +224,13 @@ fn results_of_one_name_do_not_stop_a_folder() {
     let folder = folder();
     let at = |name: &str| folder.path().join(name);
     fs::create_dir(at("in")).unwrap();
-    for (name, side) in [("a.gif", 3), ("a.png", 4), ("b.bmp", 5)] {
+    for (name, side) in [("a.apng", 3), ("a.png", 4), ("b.bmp", 5)] {
         photo(side, side).save(at("in").join(name)).unwrap();
     }
     for (flags, way_out) in [("-o out", "give it another -o"), ("-o out2 --format png", "leave --format away")] {
         let errors = failure(&stylize(&folder, &format!("in -m m.onnx {flags}")));
         let out = flags.split(' ').nth(1).unwrap();
-        let wanted = format!("{out}/a.png would be the result of in/a.gif too; rename one, or {way_out}");
+        let wanted = format!("{out}/a.png would be the result of in/a.apng too; rename one, or {way_out}");
         assert_eq!(errors[0], format!("error: in/a.png: {wanted}"));
         assert!(errors[1].contains("1 of 3 pictures failed, see above; wrote 2 pictures"), "{errors:?}");
         assert_eq!((open(&folder, &format!("{out}/a.png")).width(), names(&at(out)).len()), (3, 2));

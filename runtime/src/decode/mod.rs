@@ -1,35 +1,45 @@
 //! Reading picture files. Feature `files`.
 
+mod colour;
+mod exif;
 mod header;
+mod jpeg;
+mod tiff;
 
 use std::fs;
 use std::io::{self, Cursor};
 use std::path::Path;
 
 use image::metadata::Orientation;
-use image::{DynamicImage, ImageDecoder, ImageError, ImageFormat, ImageReader, Limits};
+use image::{DynamicImage, ImageDecoder, ImageError, ImageFormat, ImageReader, Limits, RgbImage};
 
+pub use colour::{is_rgb, rgb_to_srgb};
+pub use exif::Exif;
 pub use header::{Header, header};
 
 /// The widest and the highest picture that is read.
 pub const MOST_PIXELS_A_SIDE: u32 = 1 << 14;
 
-/// The most memory that decoding one picture may take.
-const MOST_DECODED_BYTES: u64 = 1 << 30;
+/// The most memory that decoding one picture may take, in bytes.
+pub const MOST_DECODED_BYTES: u64 = 1 << 30;
 
-const DAMAGED: &str = "the file is damaged or truncated; get another copy";
-const TRUNCATED: &str = "the file is truncated; get another copy";
+/// What is said of a file that cannot be decoded.
+pub const DAMAGED: &str = "the file is damaged or truncated; get another copy";
+/// What is said of a file that stops early.
+pub const TRUNCATED: &str = "the file is truncated; get another copy";
 const ENDLESS: &str = "the file stops before its end marker: it is truncated; get another copy";
 
 /// A picture as it was read.
 #[derive(Debug, Clone)]
 pub struct Decoded {
-    /// The pixels, at least one, the right way up.
+    /// The pixels, at least one, the right way up. Those of a CMYK file, and of a grey one with a profile, are sRGB.
     pub picture: DynamicImage,
     /// The file's format.
     pub format: ImageFormat,
-    /// The ICC profile that says what colours the pixels mean, where the file has one.
+    /// The ICC profile that says what colours the pixels mean, where the file has one for RGB.
     pub icc_profile: Option<Vec<u8>>,
+    /// What else the file says about the picture.
+    pub exif: Option<Exif>,
 }
 
 /// Reads a picture file; see [`decode_bytes`].
@@ -40,49 +50,79 @@ pub fn decode(path: &Path) -> Result<Decoded, String> {
     decode_bytes(&fs::read(path).map_err(|error| error.to_string())?)
 }
 
-/// Reads a picture file's bytes, told by content, the right way up: the orientation that a camera stored is applied.
+/// The format of a picture file's bytes, told by content.
+pub fn format_of(bytes: &[u8]) -> Result<ImageFormat, String> {
+    let format = image::guess_format(bytes).ok().filter(ImageFormat::reading_enabled);
+    format.ok_or_else(|| "not a picture of a known kind (png, jpg, webp, bmp, gif, tiff)".into())
+}
+
+/// Reads a picture file's bytes, told by content, the right way up: the orientation that a camera stored is applied. Of
+/// an animation it is the first picture.
 ///
 /// Fails on more than [`MOST_PIXELS_A_SIDE`] before anything is decoded, and on files that stop early. The error says
 /// what is wrong without the path.
 pub fn decode_bytes(bytes: &[u8]) -> Result<Decoded, String> {
     let (mut decoder, format) = opened(bytes)?;
-    let icc_profile = decoder.icc_profile().ok().flatten();
+    let (width, height) = decoder.dimensions();
     let orientation = decoder.orientation().unwrap_or(Orientation::NoTransforms);
-    let mut picture = DynamicImage::from_decoder(decoder).map_err(|error| in_words(&error))?;
+    let (profile, exif) = match format {
+        ImageFormat::Tiff => (tiff::icc_profile(bytes), Exif::from_bytes(bytes)),
+        _ => {
+            let exif = decoder.exif_metadata().ok().flatten();
+            (decoder.icc_profile().ok().flatten(), exif.and_then(|exif| Exif::from_bytes(&exif)))
+        }
+    };
+    let inks = match format {
+        ImageFormat::Jpeg => jpeg::cmyk(bytes)?,
+        ImageFormat::Tiff => tiff::cmyk(bytes)?,
+        _ => None,
+    };
+    let mut picture = match inks {
+        Some(inks) => RgbImage::from_raw(width, height, colour::cmyk_to_srgb(&inks, profile.as_deref()))
+            .map(DynamicImage::from)
+            .ok_or(DAMAGED)?,
+        None => DynamicImage::from_decoder(decoder).map_err(|error| in_words(&error))?,
+    };
     // The decoder fills up what is missing with grey and says nothing.
-    if format == ImageFormat::Jpeg && !jpeg_ends(bytes) {
+    if format == ImageFormat::Jpeg && !jpeg::ends(bytes) {
         return Err(ENDLESS.into());
     }
+    if let Some(profile) = profile.as_ref().filter(|_| !picture.color().has_color()) {
+        picture = colour::grey_to_srgb(picture, profile);
+    }
     picture.apply_orientation(orientation);
-    Ok(Decoded { picture, format, icc_profile })
+    Ok(Decoded { picture, format, icc_profile: profile.filter(|profile| is_rgb(profile)), exif })
 }
 
 /// A picture file whose header was read and found within the limits.
 fn opened(bytes: &[u8]) -> Result<(impl ImageDecoder, ImageFormat), String> {
-    let mut reader = ImageReader::new(Cursor::new(bytes)).with_guessed_format().map_err(|error| error.to_string())?;
-    let format = reader
-        .format()
-        .filter(ImageFormat::reading_enabled)
-        .ok_or("not a picture of a known kind (png, jpg, webp, bmp, gif, tiff)")?;
+    let format = format_of(bytes)?;
+    let mut reader = ImageReader::with_format(Cursor::new(bytes), format);
     let mut limits = Limits::no_limits();
     limits.max_alloc = Some(MOST_DECODED_BYTES);
     reader.limits(limits);
     let decoder = reader.into_decoder().map_err(|error| in_words(&error))?;
     let (width, height) = decoder.dimensions();
+    check_size(width, height, decoder.total_bytes())?;
+    Ok((decoder, format))
+}
+
+/// Fails on a picture without pixels, and on one that is larger than any that is read.
+pub fn check_size(width: u32, height: u32, bytes: u64) -> Result<(), String> {
     if width == 0 || height == 0 {
         return Err("a picture without pixels".into());
     }
-    if width.max(height) > MOST_PIXELS_A_SIDE || decoder.total_bytes() > MOST_DECODED_BYTES {
+    if width.max(height) > MOST_PIXELS_A_SIDE || bytes > MOST_DECODED_BYTES {
         return Err(format!(
             "a picture of {width}x{height}; at most {MOST_PIXELS_A_SIDE} pixels a side and {} MiB are read; make it smaller first",
             MOST_DECODED_BYTES >> 20
         ));
     }
-    Ok((decoder, format))
+    Ok(())
 }
 
-/// An error of the decoder's in one line.
-fn in_words(error: &ImageError) -> String {
+/// An error of a decoder's in one line.
+pub fn in_words(error: &ImageError) -> String {
     match error {
         ImageError::IoError(error) if error.kind() == io::ErrorKind::UnexpectedEof => TRUNCATED.into(),
         // Whose words name the decoder's own types.
@@ -91,38 +131,10 @@ fn in_words(error: &ImageError) -> String {
     }
 }
 
-/// Whether a JPEG goes on to its end marker (ITU T.81, annex B): its segments have lengths, and in a scan a marker is
-/// an FF that neither 00 nor a restart follows.
-fn jpeg_ends(bytes: &[u8]) -> bool {
-    const END: u8 = 0xd9;
-    const SCAN: u8 = 0xda;
-    let mut position = 0;
-    let mut in_scan = false;
-    while let Some(&[first, marker]) = bytes.get(position..position + 2) {
-        match (first, marker) {
-            (0xff, END) => return true,
-            (0xff, 0xff) => position += 1,
-            (0xff, 0x00 | 0x01 | 0xd0..=0xd8) => position += 2,
-            (0xff, _) => {
-                let Some(&[high, low]) = bytes.get(position + 2..position + 4) else { return false };
-                position += 2 + usize::from(u16::from_be_bytes([high, low]));
-                in_scan = marker == SCAN;
-            }
-            // Between segments nothing should be; decoders look for the next marker, and so does this.
-            _ if in_scan => {
-                position += bytes[position..].iter().position(|&byte| byte == 0xff).unwrap_or(usize::MAX / 2)
-            }
-            _ => position += 1,
-        }
-    }
-    false
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-    use image::codecs::jpeg::JpegEncoder;
-    use image::{GrayImage, Luma, Rgb, RgbImage};
+    use image::Rgb;
 
     fn photo() -> RgbImage {
         RgbImage::from_fn(64, 48, |x, y| Rgb([(x * 4) as u8, (y * 5) as u8, ((x * y) % 251) as u8]))
@@ -172,20 +184,6 @@ mod tests {
         bytes[20] ^= 1;
         fs::write(&path, bytes).unwrap();
         assert_eq!(decode(&path).unwrap_err(), DAMAGED);
-    }
-
-    #[test]
-    fn the_end_of_a_jpeg_is_found() {
-        // Large flat and noisy parts, restarts and stuffed bytes among them; another picture in front does not count.
-        let mut bytes = vec![];
-        let noise = GrayImage::from_fn(400, 300, |x, y| Luma([(x * x * 7 + y * y * 13 + x * y) as u8]));
-        JpegEncoder::new_with_quality(&mut bytes, 100).encode_image(&noise).unwrap();
-        assert!(jpeg_ends(&bytes));
-        assert!((0..bytes.len()).step_by(97).all(|length| !jpeg_ends(&bytes[..length])));
-        let thumbnail = [&[0xff, 0xe1, 0, 8][..], &[0xff, 0xd8, 1, 2, 0xff, 0xd9]].concat();
-        let with_thumbnail = [&bytes[..2], &thumbnail, &bytes[2..]].concat();
-        assert!(jpeg_ends(&with_thumbnail));
-        assert!(!jpeg_ends(&with_thumbnail[..with_thumbnail.len() - 2]));
     }
 
     #[test]

@@ -1,19 +1,24 @@
-//! Moving pictures that repeat for ever.
+//! Moving pictures, read and written.
 
 mod gif;
+pub mod palette;
+pub mod png;
+pub mod read;
 mod webp;
 
 use std::ffi::OsStr;
 use std::io;
 use std::path::Path;
+use std::time::Duration;
 
 use easel_runtime::Picture;
 use image::ImageFormat;
 
 use gif::GifWriter;
+use palette::Palette;
 use webp::WebPWriter;
 
-/// The formats of moving pictures.
+/// The formats of moving pictures that are written as they come.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum AnimationFormat {
     /// At most 256 colours in a frame, times in hundredths of a second.
@@ -49,11 +54,47 @@ impl AnimationFormat {
     }
 }
 
+/// A picture of an animation.
+#[derive(Debug, Clone, Copy)]
+pub struct Frame<'a> {
+    pub picture: &'a Picture,
+    /// How opaque each pixel is, where not all are.
+    pub alpha: Option<&'a [u8]>,
+}
+
+impl<'a> Frame<'a> {
+    /// A frame without transparency.
+    pub fn opaque(picture: &'a Picture) -> Self {
+        Self { picture, alpha: None }
+    }
+
+    /// Four bytes a pixel.
+    pub fn rgba(&self) -> Vec<u8> {
+        let mut rgba = self.picture.to_rgba();
+        let alpha = self.alpha.into_iter().flatten();
+        rgba.as_chunks_mut::<4>().0.iter_mut().zip(alpha).for_each(|(pixel, &alpha)| pixel[3] = alpha);
+        rgba
+    }
+}
+
+/// What is true of an animation as a whole.
+#[derive(Default)]
+pub struct Settings {
+    /// How often it is shown; 0 without an end.
+    pub plays: u32,
+    /// What colours the pixels mean. A GIF has no place for it.
+    pub icc_profile: Option<Vec<u8>>,
+    /// An EXIF block. A GIF has no place for it.
+    pub exif: Option<Vec<u8>>,
+    /// The colours of a GIF.
+    pub palette: Option<Palette>,
+}
+
 /// An animation in the making. The first frame decides on its size.
 pub struct Animation {
     format: AnimationFormat,
-    fps: u64,
-    frames: u64,
+    settings: Settings,
+    ticks: u64,
     writer: Option<Writer>,
 }
 
@@ -63,29 +104,29 @@ enum Writer {
 }
 
 impl Animation {
-    /// An animation without frames yet, to be shown at `fps` frames in a second.
-    pub fn new(format: AnimationFormat, fps: u32) -> Self {
-        Self { format, fps: fps.into(), frames: 0, writer: None }
+    /// An animation without frames yet.
+    pub fn new(format: AnimationFormat, settings: Settings) -> Self {
+        Self { format, settings, ticks: 0, writer: None }
     }
 
-    /// Adds a frame that is shown as long as so many, and gives the bytes that all take so far.
-    pub fn push(&mut self, frame: &Picture, frames: u16) -> io::Result<usize> {
-        // Rounded from the beginning, so that the frames' roundings do not add up.
-        let begins = |frame: u64| (frame * self.format.ticks() + self.fps / 2) / self.fps;
-        let after = self.frames + u64::from(frames);
-        let ticks = u16::try_from(begins(after) - begins(self.frames)).unwrap_or(u16::MAX);
-        self.frames = after;
+    /// Adds a frame that is shown until so long after the beginning, and gives the bytes that all take so far.
+    pub fn push(&mut self, frame: Frame, until: Duration) -> io::Result<usize> {
+        let length = ticks(&mut self.ticks, until, self.format.ticks());
         let mut writer = match (self.writer.take(), self.format) {
             (Some(writer), _) => writer,
-            (None, AnimationFormat::Gif) => Writer::Gif(GifWriter::new(frame)?),
-            (None, AnimationFormat::WebP) => Writer::WebP(WebPWriter::new(frame)),
+            (None, AnimationFormat::Gif) => {
+                Writer::Gif(GifWriter::new(frame.picture, std::mem::take(&mut self.settings))?)
+            }
+            (None, AnimationFormat::WebP) => {
+                Writer::WebP(WebPWriter::new(frame.picture, std::mem::take(&mut self.settings)))
+            }
         };
-        let length = match &mut writer {
-            Writer::Gif(gif) => gif.push(frame, ticks),
-            Writer::WebP(webp) => webp.push(frame, ticks),
+        let bytes = match &mut writer {
+            Writer::Gif(gif) => gif.push(frame, length),
+            Writer::WebP(webp) => webp.push(frame, length),
         };
         self.writer = Some(writer);
-        length
+        bytes
     }
 
     /// The file. Fails where there are no frames.
@@ -96,6 +137,16 @@ impl Animation {
             None => Err(io::Error::other("an animation needs a frame")),
         }
     }
+}
+
+/// How many ticks pass from those before, which become those until then. Rounded from the beginning, so that the frames'
+/// roundings do not add up.
+pub fn ticks(before: &mut u64, until: Duration, in_a_second: u64) -> u32 {
+    const SECOND: u128 = 1_000_000_000;
+    let after = ((until.as_nanos() * u128::from(in_a_second) + SECOND / 2) / SECOND) as u64;
+    let passed = after.saturating_sub(*before);
+    *before = after;
+    u32::try_from(passed).unwrap_or(u32::MAX)
 }
 
 #[cfg(test)]
@@ -121,10 +172,14 @@ mod tests {
         frames.unwrap().into_iter().map(rgb).collect()
     }
 
+    fn seconds(frames: u64, fps: u32) -> Duration {
+        Duration::from_nanos(frames * 1_000_000_000 / u64::from(fps))
+    }
+
     fn animation(format: AnimationFormat, fps: u32, frames: &[Picture]) -> Vec<u8> {
-        let mut animation = Animation::new(format, fps);
-        for frame in frames {
-            animation.push(frame, 1).unwrap();
+        let mut animation = Animation::new(format, Settings::default());
+        for (index, frame) in frames.iter().enumerate() {
+            animation.push(Frame::opaque(frame), seconds(index as u64 + 1, fps)).unwrap();
         }
         let bytes = animation.finish().unwrap();
         assert!(bytes.starts_with(if format == AnimationFormat::Gif { b"GIF89a" } else { b"RIFF" }));
@@ -180,9 +235,9 @@ mod tests {
             assert_eq!(times[..3], first, "{format:?}");
             assert_eq!(times.iter().sum::<u32>(), 60_000 / fps, "{format:?}");
         }
-        let mut held = Animation::new(AnimationFormat::Gif, 25);
-        held.push(&frame, 1).unwrap();
-        held.push(&frame, 38).unwrap();
+        let mut held = Animation::new(AnimationFormat::Gif, Settings::default());
+        held.push(Frame::opaque(&frame), seconds(1, 25)).unwrap();
+        held.push(Frame::opaque(&frame), seconds(39, 25)).unwrap();
         let times = decoded(AnimationFormat::Gif, &held.finish().unwrap()).into_iter().map(|(_, time)| time);
         assert_eq!(times.collect::<Vec<_>>(), [40, 1520]);
     }
