@@ -1,7 +1,8 @@
-//! Where weights come from: a run, a checkpoint, or a weights file.
+//! Where weights come from: a run, a checkpoint, a weights file, or a model file.
 
 use std::path::{Path, PathBuf};
 
+use easel_runtime::ModelCard;
 use easel_train::run::Checkpoint;
 use easel_train::run::checkpoint::{Record, STATE, WEIGHTS};
 use easel_train::{Weights, tensors};
@@ -21,25 +22,41 @@ pub struct Source {
     pub title: Option<String>,
     /// The names of the classes of the data that they were trained on, where the checkpoint tells.
     pub classes: Vec<String>,
+    /// Their licence, where a model file tells.
+    pub licence: Option<String>,
 }
 
 impl Source {
-    /// Opens a weights file of ours or of PyTorch's, the one of a checkpoint folder, or that of a run's latest
-    /// checkpoint.
+    /// Opens a weights file of ours or of PyTorch's, the one of a checkpoint folder, that of a run's latest checkpoint, or
+    /// the weights in a model file of ours.
     pub fn open(path: &Path) -> Result<Self> {
         let path = locate(path)?;
         let bytes =
             std::fs::read(&path).map_err(|error| Error::Source(format!("{}: cannot read: {error}", path.display())))?;
+        let sha256 = Sha256::digest(&bytes).iter().map(|byte| format!("{byte:02x}")).collect();
+        if let Ok(card) = ModelCard::from_model(&bytes) {
+            return of_model(path, &bytes, card, sha256);
+        }
         let weights = if tensors::is_pytorch(&bytes) {
             recognised(tensors::read_all(&path)?)
                 .map_err(|error| Error::Source(format!("{}: {error}", path.display())))?
         } else {
             Weights::from_bytes(&bytes, &path)?
         };
-        let sha256 = Sha256::digest(&bytes).iter().map(|byte| format!("{byte:02x}")).collect();
         let (title, classes) = record(&path).map_or_else(Default::default, |record| (record.title, record.classes));
-        Ok(Self { path, weights, sha256, title, classes })
+        Ok(Self { path, weights, sha256, title, classes, licence: None })
     }
+}
+
+fn of_model(path: PathBuf, model: &[u8], card: ModelCard, sha256: String) -> Result<Source> {
+    if card.verification.int8.is_some() {
+        return Err(Error::Source(format!(
+            "{}: an int8 model does not hold the weights of its network; give the run or the model that it was made of",
+            path.display()
+        )));
+    }
+    let weights = Weights::from_model(model, &card)?;
+    Ok(Source { path, weights, sha256, title: Some(card.title), classes: card.classes, licence: Some(card.licence) })
 }
 
 /// The first of a file's dictionaries that are a known network's weights.
