@@ -3,11 +3,15 @@
 use std::path::{Path, PathBuf};
 
 use candle_onnx::onnx;
-use easel_runtime::card::{Architecture, Columns, Evaluation, Kind, METADATA_KEY, Provenance, SCHEMA, Verification};
+use easel_runtime::card::{
+    Architecture, Columns, Evaluation, Int8, Kind, METADATA_KEY, Provenance, SCHEMA, Verification,
+};
 use easel_runtime::{ModelCard, golden};
+use easel_train::networks::style::Stylizer;
 use prost::Message;
 
 use crate::models::Exportable;
+use crate::quantise::{Pictures, quantise};
 use crate::sample::sample;
 use crate::verify::{self, verify};
 use crate::{Error, Graph, NormForm, Result, Storage};
@@ -72,7 +76,53 @@ pub fn export(
 ) -> Result<Exported> {
     let graph = Graph::new(options.norms, options.storage);
     network.record(&graph)?;
-    let mut card = ModelCard {
+    let mut card = unverified(network, architecture, provenance, options)?;
+    let found = verify(&to_bytes(&graph, &card, options), network, options.library.as_deref())?;
+    card.verification = Verification { rounding: options.rounding.map(two_digits), ..rounded(found) };
+    finish(&graph, card, options)
+}
+
+/// Records a stylizer in eight bits, with ranges taken from some pictures, and judges it on others. How norms and
+/// weights are written is not for the options to say here. Nothing is written.
+///
+/// Fails below `least` decibels.
+pub fn export_int8(
+    network: &Stylizer,
+    architecture: Architecture,
+    provenance: Provenance,
+    pictures: &Pictures,
+    least: f64,
+    options: &Options,
+) -> Result<Exported> {
+    let graph = Graph::new(NormForm::Statistics, Storage::Float32);
+    network.record(&graph)?;
+    let mut card = unverified(network, architecture, provenance, options)?;
+    let whole = to_bytes(&graph, &card, options);
+    verify(&whole, network, options.library.as_deref())?;
+    let (graph, found) = quantise(network, &whole, pictures, options.library.as_deref())?;
+    let decibels = |value: f64| (value * 100.0).round() / 100.0;
+    let int8 = found.int8.map(|int8| Int8 { psnr: decibels(int8.psnr), worst_psnr: decibels(int8.worst_psnr), ..int8 });
+    card.verification = Verification { int8, ..rounded(found) };
+    match int8 {
+        // Written so that NaN fails.
+        Some(int8) if int8.psnr >= least => finish(&graph, card, options),
+        _ => Err(Error::Verification(format!(
+            "in eight bits it is {:.2} dB from float32 on {} pictures that it was not calibrated on (at least {least} is \
+             wanted); calibrate it on more pictures of the kind it is for, or write it all the same with --force",
+            int8.map_or(f64::NAN, |int8| int8.psnr),
+            pictures.judged.len()
+        ))),
+    }
+}
+
+/// The card of a network whose file was not looked at yet.
+fn unverified(
+    network: &dyn Exportable,
+    architecture: Architecture,
+    provenance: Provenance,
+    options: &Options,
+) -> Result<ModelCard> {
+    Ok(ModelCard {
         schema: SCHEMA,
         title: options.title.clone().unwrap_or_else(|| network.title()),
         kind: network.kind(),
@@ -86,14 +136,15 @@ pub fn export(
         evaluations: options.evaluations.clone(),
         golden: Vec::new(),
         sample: None,
-    };
-    let library = options.library.as_deref();
-    let unverified = to_bytes(&graph, &card, options);
-    let found = verify(&unverified, network, library)?;
-    card.verification = Verification { rounding: options.rounding.map(two_digits), ..rounded(found) };
-    card.golden = golden_of(&unverified, &card, library)?;
-    card.sample = sample(&unverified, &card.kind, library)?;
-    Ok(Exported { bytes: to_bytes(&graph, &card, options), card })
+    })
+}
+
+/// The file, with what a verified model makes in its card.
+fn finish(graph: &Graph, mut card: ModelCard, options: &Options) -> Result<Exported> {
+    let (bytes, library) = (to_bytes(graph, &card, options), options.library.as_deref());
+    card.golden = golden_of(&bytes, &card, library)?;
+    card.sample = sample(&bytes, &card.kind, library)?;
+    Ok(Exported { bytes: to_bytes(graph, &card, options), card })
 }
 
 /// A finished file, verified anew, with a card that says what was found; all else in it stays.

@@ -204,6 +204,13 @@ impl Graph {
         unique
     }
 
+    /// A constant of 8-bit or 32-bit integers under a name of the caller's, which says what it holds.
+    pub(crate) fn integers<T: Integer>(&self, name: &str, dims: &[usize], values: &[T]) -> String {
+        let bytes = values.iter().flat_map(|&value| value.bytes()).collect();
+        self.initializer(name, || raw_tensor(T::ELEMENT, dims, bytes));
+        name.to_string()
+    }
+
     fn float_initializer(&self, name: &str, tensor: &Tensor) -> Result<()> {
         let values = tensor.to_dtype(DType::F32)?.flatten_all()?.to_vec1::<f32>()?;
         let bytes = values.iter().flat_map(|value| value.to_le_bytes()).collect();
@@ -294,6 +301,26 @@ impl Recording {
         nodes
     }
 }
+
+/// The integers that quantised values are stored as.
+pub(crate) trait Integer: Copy {
+    const ELEMENT: DataType;
+    /// Little-endian.
+    fn bytes(self) -> Vec<u8>;
+}
+
+macro_rules! integers {
+    ($($integer:ty: $element:ident),*) => {
+        $(impl Integer for $integer {
+            const ELEMENT: DataType = DataType::$element;
+            fn bytes(self) -> Vec<u8> {
+                self.to_le_bytes().to_vec()
+            }
+        })*
+    };
+}
+
+integers!(u8: Uint8, i8: Int8, i32: Int32);
 
 /// A node's attribute.
 #[derive(Debug, Clone)]

@@ -11,7 +11,7 @@ use candle_onnx::onnx::tensor_shape_proto::dimension::Value as DimValue;
 use candle_onnx::onnx::type_proto::Value as TypeValue;
 use candle_onnx::onnx::{GraphProto, ModelProto, TensorProto, ValueInfoProto};
 use easel_runtime::ModelCard;
-use easel_runtime::card::{Evaluation, Measured};
+use easel_runtime::card::{Evaluation, Int8, Measured, Verification};
 use easel_runtime::onnx::metadata;
 use easel_train::{Weights, tensors};
 use prost::Message;
@@ -84,16 +84,17 @@ fn describe_card(card: &ModelCard) -> String {
         ("licence", card.licence.clone()),
         (
             "stored",
-            check
-                .rounding
-                .map(|by| format!("in half precision, which moved outputs by at most {by:e}"))
-                .unwrap_or_default(),
+            match (check.rounding, check.int8) {
+                (_, Some(_)) => "in eight bits, and computed so".into(),
+                (Some(by), None) => format!("in half precision, which moved outputs by at most {by:e}"),
+                (None, None) => String::new(),
+            },
         ),
         (
             "sample",
             card.sample.as_ref().map(|sample| format!("{}, {}", sample.about, sample.media_type)).unwrap_or_default(),
         ),
-        ("verified", format!("{:e} from candle in {}", check.max_difference, check.engine)),
+        ("verified", describe_check(check)),
         (
             "golden",
             match card.golden.len() {
@@ -105,6 +106,17 @@ fn describe_card(card: &ModelCard) -> String {
     rows.extend(card.evaluations.iter().map(|evaluation| ("evaluation", describe_evaluation(evaluation))));
     rows.retain(|(_, value)| !value.is_empty());
     rows.iter().map(|(name, value)| format!("{name:<12} {value}\n")).collect()
+}
+
+fn describe_check(check: &Verification) -> String {
+    let Verification { engine, max_difference, .. } = check;
+    match check.int8 {
+        Some(Int8 { calibrated_on, judged_on, psnr, worst_psnr }) => format!(
+            "{psnr:.2} dB PSNR from float32 (the worst {worst_psnr:.2}) on {judged_on} pictures in {engine}, calibrated on \
+             {calibrated_on} others"
+        ),
+        None => format!("{max_difference:e} from candle in {engine}"),
+    }
 }
 
 fn describe_evaluation(evaluation: &Evaluation) -> String {

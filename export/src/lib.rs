@@ -13,6 +13,7 @@ pub mod graph;
 pub mod growth;
 pub mod inspect;
 pub mod models;
+pub mod quantise;
 mod sample;
 pub mod source;
 pub mod storage;

@@ -1,7 +1,8 @@
-//! Where weights come from: a run, a checkpoint, or a weights file.
+//! Where weights come from: a run, a checkpoint, a weights file, or a model file.
 
 use std::path::{Path, PathBuf};
 
+use easel_runtime::ModelCard;
 use easel_runtime::card::Columns;
 use easel_train::run::Checkpoint;
 use easel_train::run::checkpoint::{Record, STATE, WEIGHTS};
@@ -24,26 +25,43 @@ pub struct Source {
     pub classes: Vec<String>,
     /// The names of the columns of the table that they were trained on, likewise.
     pub columns: Option<Columns>,
+    /// Their licence, where a model file tells.
+    pub licence: Option<String>,
 }
 
 impl Source {
-    /// Opens a weights file of ours or of PyTorch's, the one of a checkpoint folder, or that of a run's latest
-    /// checkpoint.
+    /// Opens a weights file of ours or of PyTorch's, the one of a checkpoint folder, that of a run's latest checkpoint, or
+    /// the weights in a model file of ours.
     pub fn open(path: &Path) -> Result<Self> {
         let path = locate(path)?;
         let bytes =
             std::fs::read(&path).map_err(|error| Error::Source(format!("{}: cannot read: {error}", path.display())))?;
+        let sha256 = Sha256::digest(&bytes).iter().map(|byte| format!("{byte:02x}")).collect();
+        if let Ok(card) = ModelCard::from_model(&bytes) {
+            return of_model(path, &bytes, card, sha256);
+        }
         let weights = if tensors::is_pytorch(&bytes) {
             recognised(tensors::read_all(&path)?)
                 .map_err(|error| Error::Source(format!("{}: {error}", path.display())))?
         } else {
             Weights::from_bytes(&bytes, &path)?
         };
-        let sha256 = Sha256::digest(&bytes).iter().map(|byte| format!("{byte:02x}")).collect();
         let (title, classes, columns) =
             record(&path).map_or_else(Default::default, |record| (record.title, record.classes, record.columns));
-        Ok(Self { path, weights, sha256, title, classes, columns })
+        Ok(Self { path, weights, sha256, title, classes, columns, licence: None })
     }
+}
+
+fn of_model(path: PathBuf, model: &[u8], card: ModelCard, sha256: String) -> Result<Source> {
+    if card.verification.int8.is_some() {
+        return Err(Error::Source(format!(
+            "{}: an int8 model does not hold the weights of its network; give the run or the model that it was made of",
+            path.display()
+        )));
+    }
+    let weights = Weights::from_model(model, &card)?;
+    let ModelCard { title, classes, columns, licence, .. } = card;
+    Ok(Source { path, weights, sha256, title: Some(title), classes, columns, licence: Some(licence) })
 }
 
 /// The first of a file's dictionaries that are a known network's weights.

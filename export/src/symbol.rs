@@ -24,7 +24,7 @@ impl Symbol {
     }
 
     /// A node that takes this value first.
-    fn node(&self, operator: &'static str, others: &[&str], attributes: &[(&str, Attribute)]) -> Self {
+    pub(crate) fn node(&self, operator: &'static str, others: &[&str], attributes: &[(&str, Attribute)]) -> Self {
         let inputs: Vec<_> = std::iter::once(self.name.as_str()).chain(others.iter().copied()).collect();
         self.graph.node(operator, &inputs, attributes)
     }
@@ -83,13 +83,13 @@ impl Symbol {
         self.node("Shape", &[], &[]).node("Slice", &[&ints(&[2]), &ints(&[4])], &[])
     }
 
-    fn mean_of_picture(&self) -> Self {
+    pub(crate) fn mean_of_picture(&self) -> Self {
         self.node("ReduceMean", &[], &[("axes", Attribute::Ints(vec![2, 3])), ("keepdims", Attribute::Int(1))])
     }
 
     /// `Where(use_statistics, statistics[row, start .. start + channels], self)`, for `self [batch, channel, 1, 1]`,
     /// under a name by which a runtime can ask for it.
-    fn unless_given(&self, row: i64, place: StatisticsPlace, name: &str) -> Self {
+    pub(crate) fn unless_given(&self, row: i64, place: StatisticsPlace, name: &str) -> Self {
         let graph = &self.graph;
         let (start, end) = (place.start as i64, (place.start + place.channels) as i64);
         let from = graph.ints(&[row, start]);
@@ -101,12 +101,12 @@ impl Symbol {
     }
 
     /// A vector `[channel]` seen as `[1, channel, 1, 1]`.
-    fn per_channel(&self, name: &str) -> Self {
+    pub(crate) fn per_channel(&self, name: &str) -> Self {
         self.graph.node("Reshape", &[name, &self.graph.ints(&[1, -1, 1, 1])], &[])
     }
 
     /// The initializers of a normalisation's weight and bias: the given ones, or ones and zeros.
-    fn weight_and_bias(&self, channels: usize, affine: Option<Affine>) -> Result<[String; 2]> {
+    pub(crate) fn weight_and_bias(&self, channels: usize, affine: Option<Affine>) -> Result<[String; 2]> {
         match affine {
             Some(Affine { weight, bias }) => Ok([self.graph.param(weight)?, self.graph.param(bias)?]),
             None => {
@@ -117,7 +117,7 @@ impl Symbol {
     }
 
     /// This value and a number, element by element.
-    fn with_number(&self, operator: &'static str, name: &str, number: f64) -> Self {
+    pub(crate) fn with_number(&self, operator: &'static str, name: &str, number: f64) -> Self {
         self.node(operator, &[&self.graph.floats(name, &[], &[number as f32])], &[])
     }
 
@@ -148,11 +148,11 @@ impl Symbol {
     }
 }
 
-fn int(value: usize) -> Attribute {
+pub(crate) fn int(value: usize) -> Attribute {
     Attribute::Int(value as i64)
 }
 
-fn ints<const N: usize>(value: usize) -> Attribute {
+pub(crate) fn ints<const N: usize>(value: usize) -> Attribute {
     Attribute::Ints(vec![value as i64; N])
 }
 

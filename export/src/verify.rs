@@ -5,7 +5,7 @@ use std::path::Path;
 use candle_core::{DType, Tensor};
 use easel_native::{Options, OrtEngine};
 use easel_runtime::card::Verification;
-use easel_runtime::{Device, ModelCard};
+use easel_runtime::{Device, ModelCard, golden};
 use easel_train::Weights;
 
 use crate::models::{self, Exportable};
@@ -53,15 +53,26 @@ pub fn verify(model: &[u8], network: &dyn Exportable, library: Option<&Path>) ->
 }
 
 /// Verifies a finished file against candle with the weights that the file itself holds. Fails, too, where the card says
-/// other things of the model than these.
+/// other things of the model than these, and for an int8 model, which does not hold the network's weights.
 pub fn verify_file(model: &[u8], library: Option<&Path>) -> Result<Verification> {
     let card = ModelCard::from_model(model)?;
+    if card.verification.int8.is_some() {
+        return Err(Error::Verification("an int8 model does not hold the weights of its network".into()));
+    }
     let weights = Weights::from_model(model, &card)?;
     let network = models::of_network(&weights.network()?)?;
     if (network.kind(), network.picture()) != (card.kind, card.picture) {
         return Err(Error::Verification("the card describes another model than the file's own weights make".into()));
     }
     verify(model, &*network, library)
+}
+
+/// What can be told of an int8 model without the network that it was made of: how far what it computes is from the
+/// golden output in its card. Fails where that is too far, and where the card has none.
+pub fn golden_of_int8(model: &[u8], library: Option<&Path>) -> Result<f32> {
+    let card = ModelCard::from_model(model)?;
+    let apart = pollster::block_on(golden::check(&mut engine(model, library)?, &card))?;
+    apart.ok_or_else(|| Error::Verification("its card has no golden output; export it again".into()))
 }
 
 fn to_runtime(tensor: &Tensor) -> Result<easel_runtime::Tensor> {

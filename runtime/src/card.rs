@@ -206,6 +206,23 @@ pub struct Verification {
     /// Where weights are stored in half precision: the largest difference that their rounding made to an output element.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub rounding: Option<f64>,
+    /// Where the model computes in eight bits: how far it was found from itself in float32. The largest difference and
+    /// the shapes are those of the pictures that it was judged on, then.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub int8: Option<Int8>,
+}
+
+/// What eight bits cost, on pictures that the ranges of numbers were not taken from.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+pub struct Int8 {
+    /// The number of pictures that ranges were taken from.
+    pub calibrated_on: usize,
+    /// The number of other pictures that it was judged on.
+    pub judged_on: usize,
+    /// The peak signal-to-noise ratio over all of these, in decibels.
+    pub psnr: f64,
+    /// That of the picture that came out worst.
+    pub worst_psnr: f64,
 }
 
 impl ModelCard {
