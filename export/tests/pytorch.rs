@@ -37,11 +37,12 @@ fn pickled(tensors: &Tensors, keys: &[&str]) -> Vec<u8> {
             _ => "ctorch\nFloatStorage\n",
         };
         let (dims, count) = (tensor.dims(), tensor.elem_count());
-        let strides: Vec<_> = (0..dims.len()).map(|axis| dims[axis + 1..].iter().product()).collect();
+        let strides: Vec<usize> = (0..dims.len()).map(|axis| dims[axis + 1..].iter().product()).collect();
         let key = text(&number.to_string());
         let storage = [&b"("[..], &text("storage"), kind.as_bytes(), &key, &text("cpu"), &int(count), b"NtQ"].concat();
-        let made = [&b"ctorch._utils\n_rebuild_tensor_v2\n("[..], &storage, &int(0), &sizes(dims), &sizes(&strides)];
-        [text(name), made.concat(), b"\x89ccollections\nOrderedDict\n)RtR".to_vec()].concat()
+        let function = b"ctorch._utils\n_rebuild_tensor_v2\n(";
+        let made = [&function[..], &storage, &int(0), &sizes(dims), &sizes(&strides)].concat();
+        [text(name), made, b"\x89ccollections\nOrderedDict\n)RtR".to_vec()].concat()
     };
     let items: Vec<u8> = tensors.iter().enumerate().flat_map(tensor).collect();
     let network = [&b"ccollections\nOrderedDict\n)R("[..], &items, b"u"].concat();
@@ -93,7 +94,7 @@ fn rounded<T>(make: impl FnOnce(Scope) -> Result<T>) -> Tensors {
     let half = |(name, tensor): (String, Tensor)| (name, tensor.to_dtype(DType::F16).unwrap());
     let mut tensors: Tensors = params.to_tensors().into_iter().map(half).collect();
     let norms: Vec<_> = tensors.keys().filter_map(|name| name.strip_suffix("running_mean").map(String::from)).collect();
-    let count = |norm| (format!("{norm}num_batches_tracked"), Tensor::new(3i64, &Device::Cpu).unwrap());
+    let count = |norm: String| (format!("{norm}num_batches_tracked"), Tensor::new(3i64, &Device::Cpu).unwrap());
     tensors.extend(norms.into_iter().map(count));
     tensors
 }

@@ -181,7 +181,7 @@ fn small_files_take_little_memory() {
     let made = b"ccollections\nOrderedDict\nh\x00\x85R0".repeat(100_000);
     assert!(refused(&archive(&[&pairs[..], &made].concat(), &[])).contains("objects"));
     for many in [&b")"[..], b"(", b"0h\x00h\x00"] {
-        assert!(refused(&archive(&[b")q\x00", &many.repeat(3 << 20)[..]].concat(), &[])).contains("objects"));
+        assert!(refused(&archive(&[&b")q\x00"[..], &many.repeat(3 << 20)].concat(), &[])).contains("objects"));
     }
     assert!(refused(&archive(b"\x8d\xff\xff\xff\xff\xff\xff\xff\x7f", &[])).contains("ends too early"));
 

@@ -42,8 +42,8 @@ pub fn write(
         let chosen = closest(of.answers(), found, rows * COLUMNS);
         let shown = |picture: Picture| enlarge(&picture, LEAST.div_ceil(picture.width));
         let row = |chosen: &[usize]| {
-            let above = chosen.iter().map(|&at| shown(pictures.picture(indices[at] as usize))).collect();
-            let below = chosen.iter().map(|&at| shown(training.picture(found[at].index))).collect();
+            let above: Vec<_> = chosen.iter().map(|&at| shown(pictures.picture(indices[at] as usize))).collect();
+            let below: Vec<_> = chosen.iter().map(|&at| shown(training.picture(found[at].index))).collect();
             [(name.to_string(), above), ("training".to_string(), below)]
         };
         chosen.chunks(COLUMNS).flat_map(row).collect::<Vec<_>>()
