@@ -1,7 +1,9 @@
 //! Where weights come from: a run, a checkpoint, a weights file, or a model file.
 
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
+use candle_core::Tensor;
 use easel_runtime::ModelCard;
 use easel_runtime::card::Columns;
 use easel_train::run::Checkpoint;
@@ -64,12 +66,24 @@ fn of_model(path: PathBuf, model: &[u8], card: ModelCard, sha256: String) -> Res
     Ok(Source { path, weights, sha256, title: Some(title), classes, columns, licence: Some(licence) })
 }
 
+/// What `DataParallel` and `torch.compile` put before all names.
+const WRAPPERS: [&str; 2] = ["module.", "_orig_mod."];
+
+fn unwrapped(mut tensors: BTreeMap<String, Tensor>) -> BTreeMap<String, Tensor> {
+    for wrapper in WRAPPERS {
+        if tensors.keys().all(|name| name.starts_with(wrapper)) {
+            tensors = tensors.into_iter().map(|(name, tensor)| (name[wrapper.len()..].to_string(), tensor)).collect();
+        }
+    }
+    tensors
+}
+
 /// The first of a file's dictionaries that are a known network's weights.
 fn recognised(found: Vec<tensors::Named>) -> std::result::Result<Weights, String> {
     let names: Vec<_> = found.iter().map(|(name, _)| name.clone()).collect();
     let mut reasons = Vec::new();
     for (_, tensors) in found {
-        match Weights::recognise(tensors) {
+        match Weights::recognise(unwrapped(tensors)) {
             Ok(weights) => return Ok(weights),
             Err(error) => reasons.push(error.to_string()),
         }

@@ -52,7 +52,7 @@ fn json(output: &Output) -> serde_json::Value {
 fn an_untrained_generator_is_far_from_the_data() {
     let folder = tempfile::tempdir().unwrap();
     let (run, data) = (untrained_gan(&folder.path().join("run")), folder.path().join("digits"));
-    digits(&data, 60, 10);
+    digits(&data, 60, 40);
     let (said, table) = success(&eval(&run, &data, &["-n", "20"]));
     assert!(said.contains("20 pictures of 28x28 beside real ones from digits") && !said.contains("note"), "{said}");
     let names: Vec<_> = table.lines().take(4).map(|line| line.split_whitespace().next().unwrap()).collect();
@@ -61,8 +61,51 @@ fn an_untrained_generator_is_far_from_the_data() {
     assert_eq!(found, json(&eval(&run, &data, &["-n", "20", "--json", "--threads", "3"])));
     assert_ne!(found, json(&eval(&run, &data, &["-n", "20", "--json", "--seed", "1"])));
     assert_eq!((found["count"].as_u64(), found["width"].as_u64()), (Some(20), Some(28)));
-    let swd = &found["metrics"]["swd"];
-    assert!(swd["value"].as_f64().unwrap() > 3.0 * swd["floor"].as_f64().unwrap(), "{found}");
+    for name in ["swd", "frechet"] {
+        let number = |of: &str| found["metrics"][name][of].as_f64().unwrap();
+        assert!(number("value") > 3.0 * number("floor") && number("ceiling") > 3.0 * number("floor"), "{found}");
+    }
+    // Nobody asked for a class, but all are taken for one.
+    assert!(found["metrics"].get("accuracy").is_none() && found["metrics"]["balance"]["value"].as_f64() > Some(0.0));
+    for set in ["made", "real"] {
+        let counts = found["answers"][set].as_array().unwrap();
+        assert_eq!((counts.len(), counts.iter().map(|count| count.as_u64().unwrap()).sum::<u64>()), (10, 20));
+    }
+    assert!(table.contains("\nfrechet ") && table.contains("\ntaken for      made  real ones\n0 "), "{table}");
+}
+
+#[test]
+fn a_classifier_judges_what_it_knows() {
+    let folder = tempfile::tempdir().unwrap();
+    let sizes = progan::Sizes { z_dim: 4, width: 8, channels: 3, resolution: 16 };
+    let stage = Stage::grown(2);
+    let run = folder.path().join("run");
+    let run = checkpoint(&run, sizes.architecture(stage), |scope| progan::Generator::new(scope, sizes));
+    let judged = |more: &[&str]| train(&[&["eval", utf8(&run), "--data", "scenes:30", "-n", "10"], more].concat());
+    let (said, table) = success(&judged(&[]));
+    assert!(said.contains("note: no Fréchet distance") && said.contains("--classifier"), "{said}");
+    assert!(!table.contains("frechet"), "{table}");
+    let error = failure(&judged(&["--training", "scenes:30"]));
+    assert!(error.contains("scenes:30: the classifier that is built in knows 0, 1, 2"), "{error}");
+    let shipped = Path::new(env!("CARGO_MANIFEST_DIR")).join("../models/lenet-mnist.onnx");
+    let found = json(&judged(&["--json", "--classifier", utf8(&shipped)]));
+    assert!(found["metrics"]["frechet"]["value"].as_f64().unwrap() > 0.0, "{found}");
+}
+
+#[test]
+fn model_files_are_judged_as_they_draw() {
+    let folder = tempfile::tempdir().unwrap();
+    let (data, models) = (folder.path().join("digits"), Path::new(env!("CARGO_MANIFEST_DIR")).join("../models"));
+    digits(&data, 60, 40);
+    let found = json(&eval(&models.join("gan-mnist.onnx"), &data, &["-n", "20", "--json"]));
+    let frechet = |of: &str| found["metrics"]["frechet"][of].as_f64().unwrap();
+    assert!(2.0 * frechet("value") < frechet("ceiling"), "{found}");
+    let scenes = train(&["eval", utf8(&models.join("progan-scenes.onnx")), "--data", "scenes:20", "--json"]);
+    assert_eq!(json(&scenes)["width"], 32);
+    let error = failure(&eval(&models.join("ddpm-mnist.onnx"), &data, &[]));
+    assert!(error.contains("`sample -m ") && error.contains("judge that folder"), "{error}");
+    let (_, table) = success(&eval(&models.join("lenet-mnist.onnx"), &data, &[]));
+    assert!(table.starts_with("accuracy "), "{table}");
 }
 
 #[test]
@@ -185,10 +228,18 @@ fn pictures_are_judged_whatever_made_them() {
     // What was copied from the training data is found out, and real pictures that are in it themselves.
     let copied = folder.path().join("copied");
     pictures(&copied, &data, false);
-    let near = |training: &Path| eval(&copied, &data, &["--json", "--training", utf8(training)]);
+    let sheet = folder.path().join("nearest.png");
+    let near =
+        |training: &Path| eval(&copied, &data, &["--json", "--training", utf8(training), "--sheet", utf8(&sheet)]);
     let found = &json(&near(&data))["metrics"]["near"];
     assert!(found["value"] == 1.0 && found["floor"].as_f64() < Some(0.5), "{found}");
-    assert!(failure(&near(&made)).contains("never saw"));
+    // Ten are compared, in a row above the pictures that they are copies of, and below real ones above others.
+    let drawn = image::open(&sheet).unwrap().to_luma8();
+    assert_eq!(drawn.dimensions(), (2 + 8 * 16 + 2 + 10 * 86, 2 + 4 * 86));
+    let row = |row: u32| image::imageops::crop_imm(&drawn, 2 + 8 * 16, 2 + row * 86, 10 * 86, 84).to_image();
+    assert!(row(0) == row(1) && row(2) != row(3));
+    fs::remove_file(&sheet).unwrap();
+    assert!(failure(&near(&made)).contains("never saw") && !sheet.exists());
     // Without classes there is no accuracy.
     let loose = json(&eval(&made.join("3"), &data, &["--json"]));
     assert_eq!(
@@ -213,6 +264,8 @@ fn what_nobody_can_judge_is_named() {
         (&["-n", "1", "--steps", "1"], "too few"),
         (&["--classifier", utf8(&run)], "a denoiser, but a classifier is needed"),
         (&["--classifier", utf8(&at("digits"))], "cannot read"),
+        (&["--training", "synthetic", "--sheet", "no/where.png"], "no/where.png: there is no folder no"),
+        (&["--training", "synthetic", "--sheet", "sheet.txt"], "pictures are written as png"),
     ] {
         let error = error(&run, more);
         assert!(error.contains(wanted), "{error}");

@@ -158,6 +158,15 @@ impl Pictures {
         values
     }
 
+    /// The same, brought to a format as [`Pictures::fitted`] does.
+    pub fn batch_as(&self, indices: &[u32], format: PictureFormat) -> Vec<f32> {
+        if self.format == format {
+            return self.batch(indices);
+        }
+        let fitted = self.subset(indices).fitted(format);
+        fitted.batch(&(0..indices.len() as u32).collect::<Vec<_>>())
+    }
+
     /// A line that says how many files were skipped and names the first of them, where any were.
     pub fn warning(&self) -> Option<String> {
         (self.skipped > 0).then(|| {

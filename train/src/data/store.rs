@@ -47,15 +47,7 @@ impl Store {
                 "{source}: {count} pictures of {side}x{side} do not fit in memory; take scenes:{most} or fewer"
             )));
         }
-        let mut pictures = super::load(source, square(channels, held))?;
-        if !only.is_empty() {
-            let labels = chosen(&pictures.name, &pictures.classes, only)?;
-            let is_chosen = |at: &usize| labels[pictures.labels[*at] as usize].is_some();
-            let kept: Vec<usize> = (0..pictures.len()).filter(is_chosen).collect();
-            pictures.pixels = kept.iter().flat_map(|&at| pictures.pixels_of(at)).copied().collect();
-            pictures.labels = kept.iter().filter_map(|&at| labels[pictures.labels[at] as usize]).collect();
-            pictures.classes.retain(|class| only.contains(class));
-        }
+        let pictures = super::load(source, square(channels, held))?.of_classes(only)?;
         Ok(Self { held: Arc::new(pictures), files: None })
     }
 
@@ -108,6 +100,23 @@ impl Store {
             Some(files) => Arc::new(Transformed { dataset: files.clone(), transform: (CentreSquare, exactly) }),
             None => Arc::new(Transformed { dataset: self.held.clone(), transform: exactly }),
         }
+    }
+}
+
+impl Pictures {
+    /// The pictures of some classes, in the order of the set; of all where none is named. Fails on a class that the set
+    /// does not have.
+    pub fn of_classes(mut self, only: &[String]) -> Result<Self> {
+        if only.is_empty() {
+            return Ok(self);
+        }
+        let labels = chosen(&self.name, &self.classes, only)?;
+        let is_chosen = |at: &usize| labels[self.labels[*at] as usize].is_some();
+        let kept: Vec<usize> = (0..self.len()).filter(is_chosen).collect();
+        self.pixels = kept.iter().flat_map(|&at| self.pixels_of(at)).copied().collect();
+        self.labels = kept.iter().filter_map(|&at| labels[self.labels[at] as usize]).collect();
+        self.classes.retain(|class| only.contains(class));
+        Ok(self)
     }
 }
 

@@ -1,10 +1,14 @@
 //! Binary cross-entropy from probabilities.
+//!
+//! PyTorch's `BCELoss`. Its golden cases are `loss/bce_[mnsw]*`.
 
-use candle_core::Tensor;
+use candle_core::{DType, Tensor};
 
 use super::Reduction;
-use super::pieces::{check_shape, constant_like};
-use crate::Result;
+use super::pieces::{check_shape, constant_like, place, weights_like};
+use crate::{Error, Result};
+
+const NAME: &str = "bce";
 
 /// What PyTorch takes as the smallest `x (1 - x)` in the derivative.
 const SMALLEST: f64 = 1e-12;
@@ -13,6 +17,7 @@ const SMALLEST: f64 = 1e-12;
 /// shape. The derivative is `w (x - target) / max(x (1 - x), 1e-12)`.
 ///
 /// [`BceWithLogits`](super::BceWithLogits) is the better choice where there are logits.
+#[doc(alias = "BCELoss")]
 #[derive(Debug, Clone, Default)]
 pub struct Bce {
     /// The weights w, of a shape that can be broadcast to the input's; 1 by default.
@@ -22,9 +27,10 @@ pub struct Bce {
 }
 
 impl Bce {
-    /// The loss.
+    /// The loss. Fails on an input that is no probability.
     pub fn compute(&self, input: &Tensor, target: &Tensor) -> Result<Tensor> {
-        check_shape("bce", "target", input, target)?;
+        check_shape(NAME, "target", input, target)?;
+        check_probabilities(input)?;
         let target = constant_like(target, input)?;
         let rest = (1.0 - &target)?;
         let fixed = input.detach();
@@ -38,10 +44,22 @@ impl Bce {
         let end = (value + ((input - &fixed)? * slope)?)?;
         let mut values = inside.where_cond(&smooth, &end)?;
         if let Some(weight) = &self.weight {
-            values = values.broadcast_mul(&constant_like(weight, input)?)?;
+            values = (values * weights_like(NAME, "weight", weight, input)?)?;
         }
         self.reduction.of(values)
     }
+}
+
+/// Fails where an element is outside of [0, 1] or not a number.
+fn check_probabilities(input: &Tensor) -> Result<()> {
+    let input = input.detach();
+    let wrong = (input.ge(0f64)? * input.le(1f64)?)?.eq(0u8)?.flatten_all()?.to_vec1::<u8>()?;
+    let Some(bad) = wrong.iter().position(|wrong| *wrong == 1) else { return Ok(()) };
+    let value = input.flatten_all()?.get(bad)?.to_dtype(DType::F64)?.to_scalar::<f64>()?;
+    Err(Error::Data(format!(
+        "{NAME}: the input at {:?} is {value}, which is no probability from 0 to 1; BceWithLogits takes any number",
+        place(bad, input.dims())
+    )))
 }
 
 /// `max(ln x, -100)`.

@@ -1,10 +1,12 @@
-//! Binary cross-entropy from logits.
+//! Binary cross-entropy from logits: PyTorch's `BCEWithLogitsLoss`. Its golden cases are `loss/bce_logits_*`.
 
 use candle_core::Tensor;
 
 use super::Reduction;
-use super::pieces::{check_shape, constant_like, softplus};
+use super::pieces::{check_shape, constant_like, softplus, weights_like};
 use crate::Result;
+
+const NAME: &str = "bce_with_logits";
 
 /// The mean over all elements of `softplus(x) - x * target`, which is `-target ln s(x) - (1 - target) ln(1 - s(x))`
 /// for the logistic function s. No logit overflows, and the gradient is `s(x) - target` everywhere.
@@ -14,6 +16,7 @@ pub fn bce_with_logits(logits: &Tensor, target: f64) -> Result<Tensor> {
 
 /// `-w (p target ln s(x) + (1 - target) ln(1 - s(x)))` for the logistic function s, where every element of x has a
 /// target in [0, 1] of its own.
+#[doc(alias = "BCEWithLogitsLoss")]
 #[derive(Debug, Clone, Default)]
 pub struct BceWithLogits {
     /// The weights w, of a shape that can be broadcast to the logits'; 1 by default.
@@ -27,18 +30,18 @@ pub struct BceWithLogits {
 impl BceWithLogits {
     /// The loss.
     pub fn compute(&self, logits: &Tensor, target: &Tensor) -> Result<Tensor> {
-        check_shape("bce_with_logits", "target", logits, target)?;
+        check_shape(NAME, "target", logits, target)?;
         let target = constant_like(target, logits)?;
         let mut values = match &self.pos_weight {
             None => (softplus(logits)? - (logits * &target)?)?,
             Some(positive) => {
-                let positive = constant_like(positive, logits)?;
-                let slope = (target.broadcast_mul(&(positive - 1.0)?)? + 1.0)?;
+                let positive = weights_like(NAME, "pos_weight", positive, logits)?;
+                let slope = ((&target * (positive - 1.0)?)? + 1.0)?;
                 ((logits * (1.0 - &target)?)? + (softplus(&logits.neg()?)? * slope)?)?
             }
         };
         if let Some(weight) = &self.weight {
-            values = values.broadcast_mul(&constant_like(weight, logits)?)?;
+            values = (values * weights_like(NAME, "weight", weight, logits)?)?;
         }
         self.reduction.of(values)
     }

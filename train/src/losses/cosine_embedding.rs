@@ -1,4 +1,4 @@
-//! The cosine embedding loss.
+//! The cosine embedding loss: PyTorch's `CosineEmbeddingLoss`. Its golden cases are `loss/cosine_embedding_*`.
 
 use candle_core::{D, Tensor};
 
@@ -11,6 +11,7 @@ const EPSILON: f64 = 1e-12;
 
 /// `1 - cos(a, b)` where the target is 1, `max(0, cos(a, b) - margin)` where it is -1, for vectors along the last
 /// dimension of a and b; the target has the dimensions before it. a and b have gradients.
+#[doc(alias = "CosineEmbeddingLoss")]
 #[derive(Debug, Clone, Copy, PartialEq, Default)]
 pub struct CosineEmbedding {
     /// The cosine that unlike vectors may have, in [-1, 1]; 0 by default.

@@ -1,4 +1,4 @@
-//! Cross-entropy from logits.
+//! Cross-entropy from logits: PyTorch's `CrossEntropyLoss`. Its golden cases are `loss/cross_entropy_*`.
 
 use candle_core::Tensor;
 
@@ -8,8 +8,14 @@ use super::nll::reduce_weighted;
 use super::pieces::{check_shape, constant_like, keep};
 use crate::{Error, Result};
 
-/// `x - ln(sum of exp(x))` along a dimension, without overflow.
+/// `x - ln(sum of exp(x))` along a dimension, without overflow. Fails where the dimension has no elements.
 pub fn log_softmax(x: &Tensor, dim: usize) -> Result<Tensor> {
+    if x.dim(dim)? == 0 {
+        return Err(Error::Data(format!("log_softmax: the input has shape {:?}, with nothing along {dim}", x.dims())));
+    }
+    if x.elem_count() == 0 {
+        return Ok(x.clone());
+    }
     // The derivative does not depend on what is subtracted.
     let shifted = x.broadcast_sub(&x.detach().max_keepdim(dim)?)?;
     Ok(shifted.broadcast_sub(&shifted.exp()?.sum_keepdim(dim)?.log()?)?)
@@ -25,6 +31,7 @@ pub fn cross_entropy(logits: &Tensor, labels: &Tensor) -> Result<Tensor> {
 ///
 /// q is `1 - label_smoothing` at the label's class plus `label_smoothing / classes` at every class (Szegedy et al.
 /// 2015, arXiv 1512.00567), or probabilities that are given, smoothed likewise.
+#[doc(alias = "CrossEntropyLoss")]
 #[derive(Debug, Clone, Default)]
 pub struct CrossEntropy {
     /// The weights w of the classes; 1 by default.
@@ -124,7 +131,7 @@ mod tests {
         let logits = normal(&[2, 3], 1);
         for bad in [3i64, -1, -100] {
             let error = cross_entropy(&logits, &Tensor::new(&[0, bad], &Device::Cpu).unwrap()).unwrap_err().to_string();
-            assert!(error.contains(&format!("a label is {bad}, but there are 3 classes")), "{error}");
+            assert!(error.contains(&format!("the label at [1] is {bad}, but there are 3 classes")), "{error}");
         }
         let error = cross_entropy(&logits, &Tensor::new(&[0i64], &Device::Cpu).unwrap()).unwrap_err().to_string();
         assert!(error.contains("it has to be [2]"), "{error}");

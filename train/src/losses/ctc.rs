@@ -1,4 +1,6 @@
 //! Connectionist temporal classification (Graves et al. 2006).
+//!
+//! PyTorch's `CTCLoss`. Its golden cases are `loss/ctc_*`.
 
 use candle_core::{DType, Tensor};
 
@@ -11,12 +13,13 @@ const NAME: &str = "ctc";
 /// Minus the logarithm of the probability of a label sequence, added up over all its alignments with the steps.
 ///
 /// Computed on the CPU in float64 for any device; the gradient cannot be differentiated again.
+#[doc(alias = "CTCLoss")]
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Ctc {
     /// The class that stands between labels; 0 by default.
     pub blank: usize,
-    /// Whether the loss of a sequence that no alignment gives is 0, with no gradient, in place of infinity; false by
-    /// default.
+    /// Whether the loss of a sequence that no alignment gives is 0 in place of infinity; false by default. Its gradient
+    /// is 0 in both cases, where PyTorch's of infinity is not a number.
     pub zero_infinity: bool,
     /// The reduction. In a mean every example's loss is first divided by its number of labels (at least 1).
     pub reduction: Reduction,
@@ -37,8 +40,11 @@ impl Ctc {
     /// The loss of log-probabilities `[steps, batch, classes]`. Fails on a length that is out of range, and on a label
     /// that is no class or the blank.
     pub fn compute(&self, log_probabilities: &Tensor, targets: CtcTargets) -> Result<Tensor> {
-        let (steps, batch, classes) = log_probabilities.dims3()?;
         let bad = |what: String| Error::Data(format!("{NAME}: {what}"));
+        let &[steps, batch, classes] = log_probabilities.dims() else {
+            let dims = log_probabilities.dims();
+            return Err(bad(format!("the log-probabilities have shape {dims:?}, not [steps, batch, classes]")));
+        };
         if self.blank >= classes {
             return Err(bad(format!("the blank is {}, but there are {classes} classes", self.blank)));
         }
@@ -47,14 +53,16 @@ impl Ctc {
                 return Err(bad(format!("the {what} have shape {:?}, the batch has {batch} examples", tensor.dims())));
             }
             let fits = |length: i64| usize::try_from(length).ok().filter(|length| *length <= most);
-            let check =
-                |length| fits(length).ok_or_else(|| bad(format!("one of the {what} is {length}, above {most}")));
-            integers(NAME, what, tensor)?.into_iter().map(check).collect()
+            let check = |(example, length)| {
+                let wrong = || bad(format!("of the {what} the one at [{example}] is {length}, not from 0 to {most}"));
+                fits(length).ok_or_else(wrong)
+            };
+            integers(NAME, what, tensor)?.into_iter().enumerate().map(check).collect()
         };
-        let (rows, longest) = targets.labels.dims2()?;
-        if rows != batch {
-            return Err(bad(format!("there are {rows} label sequences for {batch} examples")));
-        }
+        let longest = match *targets.labels.dims() {
+            [rows, longest] if rows == batch => longest,
+            ref dims => return Err(bad(format!("the labels have shape {dims:?}, not [{batch}, longest]"))),
+        };
         let input_lengths = lengths("input lengths", targets.input_lengths, steps)?;
         let label_lengths = lengths("label lengths", targets.label_lengths, longest)?;
         let labels = integers(NAME, "labels", targets.labels)?;
@@ -63,25 +71,24 @@ impl Ctc {
         let mut losses = Vec::with_capacity(batch);
         let mut gradient = vec![0.0; all.len()];
         for example in 0..batch {
-            let sequence = labels[example * longest..][..label_lengths[example]]
-                .iter()
-                .map(|label| {
-                    usize::try_from(*label).ok().filter(|label| *label < classes && *label != self.blank).ok_or_else(
-                        || {
-                            bad(format!(
-                                "a label is {label}; there are {classes} classes, of which {} is the blank",
-                                self.blank
-                            ))
-                        },
-                    )
+            let check = |(at, label): (usize, &i64)| {
+                let known = usize::try_from(*label).ok().filter(|label| *label < classes && *label != self.blank);
+                known.ok_or_else(|| {
+                    let blank = self.blank;
+                    bad(format!(
+                        "the label at [{example}, {at}] is {label}; labels go from 0 to {}, and {blank} is the blank",
+                        classes - 1
+                    ))
                 })
-                .collect::<Result<Vec<_>>>()?;
+            };
+            let sequence = &labels[example * longest..][..label_lengths[example]];
+            let sequence = sequence.iter().enumerate().map(check).collect::<Result<Vec<_>>>()?;
             let rows: Vec<_> =
                 (0..input_lengths[example]).map(|step| &all[(step * batch + example) * classes..][..classes]).collect();
             let (loss, posteriors) = align(&rows, &sequence, self.blank);
-            let dropped = loss == f64::INFINITY && self.zero_infinity;
-            losses.push(if dropped { 0.0 } else { loss });
-            if !dropped {
+            let impossible = loss == f64::INFINITY;
+            losses.push(if impossible && self.zero_infinity { 0.0 } else { loss });
+            if !impossible {
                 for (step, posteriors) in posteriors.chunks(classes).enumerate() {
                     let to = &mut gradient[(step * batch + example) * classes..][..classes];
                     to.iter_mut().zip(posteriors).for_each(|(to, posterior)| *to = -posterior);
@@ -160,7 +167,7 @@ fn align(rows: &[&[f64]], sequence: &[usize], blank: usize) -> (f64, Vec<f64>) {
 /// `ln(exp(a) + exp(b))`.
 fn log_add(a: f64, b: f64) -> f64 {
     let (high, low) = if a > b { (a, b) } else { (b, a) };
-    if high == f64::NEG_INFINITY { high } else { high + (low - high).exp().ln_1p() }
+    if low == f64::NEG_INFINITY { high } else { high + (low - high).exp().ln_1p() }
 }
 
 #[cfg(test)]
@@ -232,6 +239,24 @@ mod tests {
     }
 
     #[test]
+    fn the_impossible_is_infinite_and_moves_nothing() {
+        let [labels, steps, count] = [vec![1i64, 1], vec![2], vec![2]].map(|values| {
+            let dims = if values.len() == 2 { vec![1, 2] } else { vec![1] };
+            Tensor::from_vec(values, dims, &Device::Cpu).unwrap()
+        });
+        // Twice the same label needs a blank between, so three steps.
+        let targets = CtcTargets { labels: &labels, input_lengths: &steps, label_lengths: &count };
+        for (zero_infinity, expected) in [(false, f64::INFINITY), (true, 0.0)] {
+            let x = Var::from_tensor(&normal(&[2, 1, 3], 1)).unwrap();
+            let loss = Ctc { zero_infinity, ..Default::default() }.compute(&log_softmax(&x, 2).unwrap(), targets);
+            let loss = loss.unwrap();
+            assert_eq!(loss.to_scalar::<f64>().unwrap(), expected);
+            let gradient = loss.backward().unwrap().get(&x).unwrap().flatten_all().unwrap().to_vec1::<f64>().unwrap();
+            assert_eq!(gradient, [0.0; 6]);
+        }
+    }
+
+    #[test]
     fn bad_targets_are_errors() {
         let x = normal(&[4, 1, 3], 1);
         let error = |label: i64, steps: i64, count: i64| {
@@ -240,9 +265,9 @@ mod tests {
             let targets = CtcTargets { labels: &labels, input_lengths: &steps, label_lengths: &count };
             Ctc::default().compute(&x, targets).unwrap_err().to_string()
         };
-        assert!(error(3, 4, 1).contains("a label is 3"));
+        assert!(error(3, 4, 1).contains("the label at [0, 0] is 3; labels go from 0 to 2"));
         assert!(error(0, 4, 1).contains("0 is the blank"));
-        assert!(error(1, 5, 1).contains("input lengths is 5"));
-        assert!(error(1, 4, 3).contains("label lengths is 3"));
+        assert!(error(1, 5, 1).contains("input lengths the one at [0] is 5, not from 0 to 4"));
+        assert!(error(1, 4, -1).contains("label lengths the one at [0] is -1, not from 0 to 2"));
     }
 }

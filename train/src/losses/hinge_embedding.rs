@@ -1,4 +1,4 @@
-//! The hinge embedding loss.
+//! The hinge embedding loss: PyTorch's `HingeEmbeddingLoss`. Its golden cases are `loss/hinge_embedding_*`.
 
 use candle_core::Tensor;
 
@@ -7,6 +7,7 @@ use super::pieces::{check_shape, clamp_at_0, constant_like, keep};
 use crate::Result;
 
 /// `x` where the target is 1, `max(0, margin - x)` where it is -1, for distances x. One shape.
+#[doc(alias = "HingeEmbeddingLoss")]
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct HingeEmbedding {
     /// How far apart unlike things are to be; 1 by default.

@@ -1,4 +1,4 @@
-//! Huber's error (Huber 1964).
+//! Huber's error (Huber 1964): PyTorch's `HuberLoss`. Its golden cases are `loss/huber_*`.
 
 use candle_core::Tensor;
 
@@ -8,6 +8,7 @@ use crate::{Error, Result};
 
 /// For `d = |input - target|`: `d^2 / 2` where d is below delta, else `delta (d - delta / 2)`. Any shape; both
 /// arguments have gradients.
+#[doc(alias = "HuberLoss")]
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Huber {
     /// Where the parabola ends, above 0. 1 by default.
@@ -26,8 +27,8 @@ impl Huber {
     /// The loss.
     pub fn compute(&self, input: &Tensor, target: &Tensor) -> Result<Tensor> {
         let Self { delta, reduction } = *self;
-        if delta <= 0.0 || delta.is_nan() {
-            return Err(Error::Config(format!("huber: delta is {delta}; give a number above 0")));
+        if !(delta > 0.0 && delta.is_finite()) {
+            return Err(Error::Config(format!("huber: delta is {delta}; give a finite number above 0")));
         }
         check_shape("huber", "target", input, target)?;
         let error = (input - target)?;

@@ -1,4 +1,4 @@
-//! The Kullback-Leibler divergence.
+//! The Kullback-Leibler divergence: PyTorch's `KLDivLoss`. Its golden cases are `loss/kl_div_*`.
 
 use candle_core::Tensor;
 
@@ -9,6 +9,7 @@ use crate::Result;
 /// `t (ln t - x)` for log-probabilities x and probabilities t of one shape; 0 where t is 0.
 ///
 /// [`Reduction::BatchMean`] gives the divergence of its definition, the default mean is over all elements.
+#[doc(alias = "KLDivLoss")]
 #[derive(Debug, Clone, Copy, PartialEq, Default)]
 pub struct KlDiv {
     /// Whether the target is `ln t`; false by default.

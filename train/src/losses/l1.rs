@@ -1,4 +1,4 @@
-//! The absolute error.
+//! The absolute error: PyTorch's `L1Loss`. Its golden cases are `loss/l1_*`.
 
 use candle_core::Tensor;
 
@@ -7,6 +7,7 @@ use super::pieces::{abs, check_shape};
 use crate::Result;
 
 /// `|input - target|`, of any shape; the derivative is 0 where they are equal. Both arguments have gradients.
+#[doc(alias = "L1Loss")]
 pub fn l1(input: &Tensor, target: &Tensor, reduction: Reduction) -> Result<Tensor> {
     check_shape("l1", "target", input, target)?;
     reduction.of(abs(&(input - target)?)?)

@@ -2,7 +2,7 @@
 
 use candle_core::{Device, Tensor};
 
-use super::pieces::{constant, constant_like, integers, keep};
+use super::pieces::{constant, constant_like, integers, keep, place};
 use crate::{Error, Result};
 
 /// Labels that were checked, of the shape of the labels given.
@@ -33,9 +33,12 @@ impl Labels {
             )));
         }
         let values = integers(loss, "labels", labels)?;
-        if let Some(bad) = values.iter().find(|label| Some(**label) != ignored && !class(**label, *classes)) {
+        let fits = |label: &i64| Some(*label) == ignored || class(*label, *classes);
+        if let Some(bad) = values.iter().position(|label| !fits(label)) {
             return Err(Error::Data(format!(
-                "{loss}: a label is {bad}, but there are {classes} classes; labels go from 0 to {}",
+                "{loss}: the label at {:?} is {}, but there are {classes} classes; labels go from 0 to {}",
+                place(bad, &dims),
+                values[bad],
                 classes.saturating_sub(1)
             )));
         }

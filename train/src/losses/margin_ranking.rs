@@ -1,4 +1,4 @@
-//! The margin ranking loss.
+//! The margin ranking loss: PyTorch's `MarginRankingLoss`. Its golden cases are `loss/margin_ranking_*`.
 
 use candle_core::Tensor;
 
@@ -8,6 +8,7 @@ use crate::Result;
 
 /// `max(0, margin - y (a - b))` for a y of 1 where a is to be the larger one, -1 where b is. One shape; a and b have
 /// gradients.
+#[doc(alias = "MarginRankingLoss")]
 #[derive(Debug, Clone, Copy, PartialEq, Default)]
 pub struct MarginRanking {
     /// How much larger it is to be; 0 by default.

@@ -1,5 +1,30 @@
 //! Losses, one a file, with PyTorch's formulas, options and defaults, and its derivatives at their kinks.
 //!
+//! | PyTorch | here | of |
+//! |---|---|---|
+//! | `BCELoss` | [`Bce`] | probabilities and targets in [0, 1] |
+//! | `BCEWithLogitsLoss` | [`BceWithLogits`], [`bce_with_logits`] | logits and targets in [0, 1] |
+//! | `CosineEmbeddingLoss` | [`CosineEmbedding`] | two vectors, alike or not |
+//! | `CrossEntropyLoss` | [`CrossEntropy`], [`cross_entropy`] | logits and labels, or probabilities |
+//! | `CTCLoss` | [`Ctc`] | log-probabilities at every step and shorter sequences of labels |
+//! | `HingeEmbeddingLoss` | [`HingeEmbedding`] | distances of what is alike or not |
+//! | `HuberLoss` | [`Huber`] | numbers |
+//! | `KLDivLoss` | [`KlDiv`] | log-probabilities and probabilities |
+//! | `L1Loss` | [`l1`] | numbers |
+//! | `MarginRankingLoss` | [`MarginRanking`] | two scores, and which is to be larger |
+//! | `MSELoss` | [`mse`] | numbers |
+//! | `MultiLabelMarginLoss` | [`multi_label_margin`] | scores and several labels |
+//! | `MultiMarginLoss` | [`MultiMargin`] | scores and a label |
+//! | `NLLLoss` | [`Nll`] | log-probabilities and labels |
+//! | `PoissonNLLLoss` | [`PoissonNll`] | rates or their logarithms, and counts |
+//! | `SmoothL1Loss` | [`SmoothL1`] | numbers |
+//! | `SoftMarginLoss` | [`soft_margin`] | scores and signs |
+//! | `TripletMarginLoss` | [`TripletMargin`] | an anchor, one like it and one unlike it |
+//!
+//! All take every [`Reduction`]. What is not a number makes the loss not a number. A batch of nothing has no single
+//! values: their sum is 0 and their mean, as that of labels which are all ignored, not a number. Shapes that do not fit,
+//! labels that are no class and options that make no sense are errors.
+//!
 //! A target is a constant: no gradient goes into it, but for the losses of two or three like arguments, where the text
 //! says so.
 
@@ -79,3 +104,6 @@ impl Reduction {
         })
     }
 }
+
+#[cfg(test)]
+mod tests;

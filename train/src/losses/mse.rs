@@ -1,4 +1,4 @@
-//! The squared error.
+//! The squared error: PyTorch's `MSELoss`. Its golden cases are `loss/mse_*`.
 
 use candle_core::Tensor;
 
@@ -7,6 +7,7 @@ use super::pieces::check_shape;
 use crate::Result;
 
 /// `(input - target)^2`, of any shape. Both arguments have gradients.
+#[doc(alias = "MSELoss")]
 pub fn mse(input: &Tensor, target: &Tensor, reduction: Reduction) -> Result<Tensor> {
     check_shape("mse", "target", input, target)?;
     reduction.of((input - target)?.sqr()?)

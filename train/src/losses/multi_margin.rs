@@ -1,4 +1,6 @@
 //! The multi-class margin loss (Crammer and Singer 2001).
+//!
+//! PyTorch's `MultiMarginLoss`. Its golden cases are `loss/multi_margin_*`.
 
 use candle_core::Tensor;
 
@@ -9,6 +11,7 @@ use crate::{Error, Result};
 
 /// `w[y] / classes * sum of max(0, margin - x[y] + x[c])^p` over the classes c other than y, for scores x of
 /// `[batch, classes]` and labels y of `[batch]`. The derivative at the kink is 0.
+#[doc(alias = "MultiMarginLoss")]
 #[derive(Debug, Clone)]
 pub struct MultiMargin {
     /// The degree, 1 or 2; 1 by default.

@@ -1,4 +1,4 @@
-//! The negative log-likelihood of class labels.
+//! The negative log-likelihood of class labels: PyTorch's `NLLLoss`. Its golden cases are `loss/nll_*`.
 
 use candle_core::Tensor;
 
@@ -9,6 +9,7 @@ use crate::Result;
 
 /// `-w[y] x[y]` for log-probabilities x of `[batch, classes, ...]` and labels y of `[batch, ...]`. The mean is
 /// weighted: the sum over the sum of `w[y]`.
+#[doc(alias = "NLLLoss")]
 #[derive(Debug, Clone, Default)]
 pub struct Nll {
     /// The weights w of the classes; 1 by default.

@@ -9,9 +9,9 @@ pub(super) fn abs(x: &Tensor) -> Result<Tensor> {
     Ok((x * x.detach().sign()?)?)
 }
 
-/// `max(x, 0)`; the derivative at 0 is 1, as that of PyTorch's `clamp_min`.
+/// `max(x, 0)`, and not a number where x is none; the derivative at 0 is 1, as that of PyTorch's `clamp_min`.
 pub(super) fn clamp_at_0(x: &Tensor) -> Result<Tensor> {
-    keep(&x.detach().ge(0f64)?, x)
+    Ok(x.detach().lt(0f64)?.where_cond(&x.zeros_like()?, x)?)
 }
 
 /// The values where the mask is not 0; 0 elsewhere, whatever the values are there.
@@ -33,6 +33,23 @@ pub(super) fn check_shape(loss: &str, argument: &str, first: &Tensor, other: &Te
         return Ok(());
     }
     Err(Error::Data(format!("{loss}: the {argument} has shape {:?}, the input {:?}", other.dims(), first.dims())))
+}
+
+/// Weights that are stretched to an input's shape.
+pub(super) fn weights_like(loss: &str, argument: &str, weights: &Tensor, input: &Tensor) -> Result<Tensor> {
+    constant_like(weights, input)?.broadcast_as(input.shape()).map_err(|_| {
+        Error::Data(format!(
+            "{loss}: the {argument} has shape {:?}, which cannot be stretched to the input's {:?}",
+            weights.dims(),
+            input.dims()
+        ))
+    })
+}
+
+/// Where an element of a tensor is, by its number.
+pub(super) fn place(number: usize, dims: &[usize]) -> Vec<usize> {
+    let below = |axis: usize| dims[axis + 1..].iter().product::<usize>();
+    dims.iter().enumerate().map(|(axis, dim)| number / below(axis) % dim).collect()
 }
 
 /// A constant's values in the type and on the device of another tensor.
@@ -70,5 +87,10 @@ pub(super) mod tests {
         assert_eq!([-2.0, 0.0, 2.0].map(|at| slope(at, abs)), [-1.0, 0.0, 1.0]);
         assert_eq!([-2.0, 0.0, 2.0].map(|at| slope(at, clamp_at_0)), [0.0, 1.0, 1.0]);
         assert_eq!([-1e4, 0.0, 1e4].map(|at| slope(at, softplus)), [0.0, 0.5, 1.0]);
+    }
+
+    #[test]
+    fn places_are_row_by_row() {
+        assert_eq!((place(7, &[2, 2, 3]), place(4, &[5]), place(0, &[])), (vec![1, 0, 1], vec![4], vec![]));
     }
 }

@@ -1,4 +1,6 @@
 //! The negative log-likelihood of counts from Poisson distributions.
+//!
+//! PyTorch's `PoissonNLLLoss`. Its golden cases are `loss/poisson_nll_*`.
 
 use std::f64::consts::PI;
 
@@ -8,8 +10,9 @@ use super::Reduction;
 use super::pieces::{check_shape, constant_like, keep};
 use crate::Result;
 
-/// `exp(x) - target x` for an input x that is the logarithm of the rate, `x - target ln(x + eps)` for the rate itself.
-/// Any shape.
+/// `exp(x) - target x` for an input x that is the logarithm of the rate, `x - target ln(x + eps)` for the rate itself; as
+/// in PyTorch, a rate is infinite in float32 where its logarithm is above 88. Any shape.
+#[doc(alias = "PoissonNLLLoss")]
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct PoissonNll {
     /// Whether the input is the logarithm of the rate; true by default.

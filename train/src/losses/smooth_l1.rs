@@ -1,4 +1,6 @@
 //! The smooth absolute error (Girshick 2015, arXiv 1504.08083).
+//!
+//! PyTorch's `SmoothL1Loss`. Its golden cases are `loss/smooth_l1_*`.
 
 use candle_core::Tensor;
 
@@ -8,6 +10,7 @@ use crate::{Error, Result};
 
 /// For `d = |input - target|`: `d^2 / (2 beta)` where d is below beta, else `d - beta / 2`. Any shape; both arguments
 /// have gradients.
+#[doc(alias = "SmoothL1Loss")]
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct SmoothL1 {
     /// Where the parabola ends, at least 0: the absolute error itself at 0. 1 by default.
@@ -29,8 +32,8 @@ impl SmoothL1 {
         if beta == 0.0 {
             return l1(input, target, reduction);
         }
-        if beta < 0.0 || beta.is_nan() {
-            return Err(Error::Config(format!("smooth_l1: beta is {beta}; give a number of at least 0")));
+        if !(beta > 0.0 && beta.is_finite()) {
+            return Err(Error::Config(format!("smooth_l1: beta is {beta}; give a finite number of at least 0")));
         }
         check_shape("smooth_l1", "target", input, target)?;
         let error = (input - target)?;

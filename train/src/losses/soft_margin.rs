@@ -1,4 +1,4 @@
-//! The soft margin loss.
+//! The soft margin loss: PyTorch's `SoftMarginLoss`. Its golden cases are `loss/soft_margin_*`.
 
 use candle_core::Tensor;
 
@@ -7,6 +7,7 @@ use super::pieces::{check_shape, constant_like, softplus};
 use crate::Result;
 
 /// `ln(1 + exp(-y x))` for targets y of 1 and -1 and the shape of x; nothing overflows.
+#[doc(alias = "SoftMarginLoss")]
 pub fn soft_margin(input: &Tensor, target: &Tensor, reduction: Reduction) -> Result<Tensor> {
     check_shape("soft_margin", "target", input, target)?;
     reduction.of(softplus(&(input * constant_like(target, input)?)?.neg()?)?)

@@ -1,4 +1,6 @@
 //! The triplet margin loss (Balntas et al. 2016, "Learning local feature descriptors with triplets").
+//!
+//! PyTorch's `TripletMarginLoss`. Its golden cases are `loss/triplet_margin_*`.
 
 use candle_core::{D, Tensor};
 
@@ -8,6 +10,7 @@ use crate::{Error, Result};
 
 /// `max(0, margin + d(anchor, positive) - d(anchor, negative))` for vectors along the last dimension. All three
 /// arguments have one shape and gradients. `d(x, y)` is the p-norm of `x - y + eps`; its derivative is 0 where it is 0.
+#[doc(alias = "TripletMarginLoss")]
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct TripletMargin {
     /// How much farther the negative is to be; 1 by default.
@@ -53,7 +56,7 @@ impl TripletMargin {
         };
         let sum = powers.sum(D::Minus1)?;
         // A root's derivative is infinite at 0: there the root is taken of 1 and dropped.
-        let some = sum.detach().gt(0f64)?;
+        let some = sum.detach().ne(0f64)?;
         let safe = some.where_cond(&sum, &sum.ones_like()?)?;
         keep(&some, &if self.p == 2.0 { safe.sqrt()? } else { safe.powf(1.0 / self.p)? })
     }

@@ -5,6 +5,7 @@ use candle_core::{Device, Tensor};
 use easel_runtime::Random;
 
 use super::manifold::covered;
+use super::nearest::Neighbours;
 use super::{Measure, balance, frechet, kernel, nearest};
 use crate::data::{PictureFormat, Pictures};
 use crate::networks::lenet::{self, Lenet, WIDTH};
@@ -17,6 +18,13 @@ const BATCH: usize = 250;
 /// What a classifier's pictures are like.
 pub fn format(classifier: &Lenet) -> PictureFormat {
     PictureFormat { channels: classifier.sizes().channels, height: lenet::SIDE, width: lenet::SIDE }
+}
+
+/// Some of the pictures as a classifier, which is on the device, takes them: `[batch, channels, 32, 32]` in [0, 1].
+pub fn images(pictures: &Pictures, indices: &[u32], classifier: &Lenet, device: &Device) -> Result<Tensor> {
+    let format = format(classifier);
+    let shape = (indices.len(), format.channels, format.height, format.width);
+    Ok(Tensor::from_vec(pictures.batch_as(indices, format), shape, device)?)
 }
 
 /// The features of pictures, at least two. All are finite.
@@ -41,16 +49,13 @@ impl Features {
         Ok(Self { values, width, answers: Vec::new() })
     }
 
-    /// Those that a classifier, which is on the device, has of pictures of its [`format()`].
+    /// Those that a classifier, which is on the device, has of pictures, which are brought to its [`format()`].
     pub fn of(pictures: &Pictures, classifier: &Lenet, device: &Device) -> Result<Self> {
-        let PictureFormat { channels, height, width } = pictures.format;
         let all: Vec<u32> = (0..pictures.len() as u32).collect();
         let mut values = Vec::with_capacity(all.len() * WIDTH);
         let mut answers = Vec::with_capacity(all.len());
         for indices in all.chunks(BATCH) {
-            let shape = (indices.len(), channels, height, width);
-            let images = Tensor::from_vec(pictures.batch(indices), shape, device)?;
-            let features = classifier.features(&images)?.detach();
+            let features = classifier.features(&images(pictures, indices, classifier, device)?)?.detach();
             answers.extend(classifier.decide(&features)?.argmax(1)?.to_vec1::<u32>()?);
             values.extend(features.flatten_all()?.to_vec1::<f32>()?);
         }
@@ -100,11 +105,15 @@ pub struct Samples {
     pub other: Features,
     /// Noise: each value of each pixel by itself, all equally likely.
     pub noise: Features,
+    /// Which of the pictures the judged ones are.
+    pub judged_indices: Vec<u32>,
+    /// Which of the real pictures the other ones are.
+    pub other_indices: Vec<u32>,
 }
 
 impl Samples {
-    /// Draws as many as possible, at most half of the real pictures, at random. Both sets are of the classifier's
-    /// [`format()`]; the same ones and seed give the same samples. Fails where two of each cannot be drawn.
+    /// Draws as many as possible, at most half of the real pictures, at random. The same pictures and seed give the same
+    /// samples. Fails where two of each cannot be drawn.
     pub fn draw(judged: &Pictures, real: &Pictures, classifier: &Lenet, device: &Device, seed: u64) -> Result<Self> {
         let count = judged.len().min(real.len() / 2);
         if count < 2 {
@@ -121,15 +130,19 @@ impl Samples {
             random.shuffle(&mut order);
             order
         };
-        let (chosen, reals) = (shuffled(judged), shuffled(real));
-        let mut noise = real.subset(&reals[..count]);
+        let (mut judged_indices, reals) = (shuffled(judged), shuffled(real));
+        judged_indices.truncate(count);
+        let other_indices = reals[count..2 * count].to_vec();
+        let mut noise = real.subset(&reals[..count]).fitted(format(classifier));
         noise.pixels.fill_with(|| random.below(256) as u8);
         let features = |pictures: &Pictures| Features::of(pictures, classifier, device);
         Ok(Self {
-            judged: features(&judged.subset(&chosen[..count]))?,
+            judged: features(&judged.subset(&judged_indices))?,
             real: features(&real.subset(&reals[..count]))?,
-            other: features(&real.subset(&reals[count..2 * count]))?,
+            other: features(&real.subset(&other_indices))?,
             noise: features(&noise)?,
+            judged_indices,
+            other_indices,
         })
     }
 
@@ -153,10 +166,10 @@ impl Samples {
         ])
     }
 
-    /// How many pictures are suspiciously near to those that a model was trained on. Fails where the real pictures are
-    /// among these themselves.
-    pub fn near(&self, training: &Features) -> Result<Measure> {
-        let limit = nearest::threshold(&nearest::nearest(&self.real, training));
+    /// The training picture that is nearest to each. Fails where the real pictures are among these themselves.
+    pub fn neighbours(&self, training: &Features) -> Result<Neighbours> {
+        let of = |sample: &Features| nearest::nearest(sample, training);
+        let limit = nearest::threshold(&of(&self.real));
         if limit == 0.0 {
             return Err(Error::Data(
                 "the real pictures are among those of the training data, so they cannot tell what is a copy: give real \
@@ -164,14 +177,7 @@ impl Samples {
                     .into(),
             ));
         }
-        let share = |sample: &Features| nearest::near(&nearest::nearest(sample, training), limit);
-        Ok(Measure {
-            name: "near".into(),
-            value: share(&self.judged),
-            floor: Some(share(&self.other)),
-            ceiling: Some(share(&self.noise)),
-            spread: None,
-        })
+        Ok(Neighbours { judged: of(&self.judged), other: of(&self.other), noise: of(&self.noise), limit })
     }
 
     /// A distance from the real pictures: that of the judged ones, of other real ones (the floor) and of noise (the

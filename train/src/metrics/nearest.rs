@@ -2,6 +2,7 @@
 
 use rayon::prelude::*;
 
+use super::Measure;
 use super::features::Features;
 
 /// The share of real pictures that count as near: what is as near to a training picture as the nearest hundredth of
@@ -15,6 +16,33 @@ pub struct Nearest {
     pub index: usize,
     /// The squared distance of the features.
     pub squared: f32,
+}
+
+/// The nearest training pictures of [samples](super::features::Samples), in their order.
+#[derive(Debug, Clone)]
+pub struct Neighbours {
+    /// Those of the judged pictures.
+    pub judged: Vec<Nearest>,
+    /// Those of real ones that the model never saw.
+    pub other: Vec<Nearest>,
+    /// Those of noise.
+    pub noise: Vec<Nearest>,
+    /// The [`threshold`] of other real ones that it never saw.
+    pub limit: f32,
+}
+
+impl Neighbours {
+    /// How many pictures are suspiciously near to a training picture.
+    pub fn near(&self) -> Measure {
+        let share = |pictures: &[Nearest]| near(pictures, self.limit);
+        Measure {
+            name: "near".into(),
+            value: share(&self.judged),
+            floor: Some(share(&self.other)),
+            ceiling: Some(share(&self.noise)),
+            spread: None,
+        }
+    }
 }
 
 /// The squared distance of two pictures' features.

@@ -48,6 +48,7 @@ impl AdamConfig {
 /// The optimiser, with the moments `mean`, `square` and, for AMSGrad, `largest_square`:
 /// `m = beta1 m + (1 - beta1) g`, `v = beta2 v + (1 - beta2) g^2`,
 /// `p = p - lr (m / (1 - beta1^t)) / (sqrt(v / (1 - beta2^t)) + eps)`.
+#[doc(alias = "AdamW")]
 pub type Adam = Grouped<AdamConfig>;
 
 impl Rule for AdamConfig {

@@ -338,6 +338,26 @@ mod tests {
     }
 
     #[test]
+    fn a_late_group_leaves_the_state_of_the_others() {
+        let params = params();
+        let [a, b, _] = &params.all()[..] else { panic!("three parameters were made") };
+        let mut adam = Adam::new(vec![a.clone()], AdamConfig::new(0.1)).unwrap();
+        adam.step(&gradients(&params)).unwrap();
+        let before = copied(adam.state().unwrap());
+        adam.add_group(vec![b.clone()], AdamConfig::new(0.01)).unwrap();
+        let after = adam.state().unwrap();
+        let moments = |state: &Tensor| state.to_vec1::<f64>().unwrap();
+        assert_eq!(moments(&after["a.mean"]), moments(&before["a.mean"]));
+        assert_eq!((moments(&after["b.mean"]), after["a.steps"].to_scalar::<i64>().unwrap()), (vec![0.0; 4], 1));
+        // The state of before knows nothing of it, and that of now more than an optimiser of one group.
+        let missing = adam.load_state(&before).unwrap_err().to_string();
+        assert!(missing.contains("has no `b.mean`"), "{missing}");
+        let mut one = Adam::new(vec![a.clone()], AdamConfig::new(0.1)).unwrap();
+        let extra = one.load_state(&copied(after)).unwrap_err().to_string();
+        assert!(extra.contains("has `b.mean`, which the optimiser does not"), "{extra}");
+    }
+
+    #[test]
     fn a_state_that_does_not_fit_changes_nothing() {
         let params = params();
         let mut adam = Adam::new(params.trained(), AdamConfig::new(0.01)).unwrap();
@@ -369,11 +389,21 @@ mod tests {
 
     #[test]
     fn nonsense_is_named() {
-        let refused = |config: SgdConfig| Sgd::new(vec![], config).err().expect("it is refused").to_string();
-        assert!(refused(SgdConfig::new(-1.0)).contains("lr is -1"));
-        assert!(refused(SgdConfig { weight_decay: f64::NAN, ..SgdConfig::new(0.1) }).contains("weight_decay"));
-        assert!(refused(SgdConfig { nesterov: true, ..SgdConfig::new(0.1) }).contains("nesterov"));
-        let config = AdamConfig { beta2: 1.0, ..AdamConfig::new(0.1) };
-        assert!(Adam::new(vec![], config).err().expect("it is refused").to_string().contains("beta2 is 1"));
+        fn refused<R: Rule>(config: R, wanted: &str) {
+            let error = Grouped::new(vec![], config).err().expect("it is refused").to_string();
+            assert!(error.contains(wanted), "{error}");
+        }
+        refused(SgdConfig::new(-1.0), "lr is -1");
+        refused(SgdConfig { weight_decay: f64::NAN, ..SgdConfig::new(0.1) }, "weight_decay is NaN");
+        refused(SgdConfig { dampening: f64::INFINITY, ..SgdConfig::new(0.1) }, "dampening is inf");
+        refused(SgdConfig { nesterov: true, ..SgdConfig::new(0.1) }, "nesterov");
+        refused(AdamConfig { beta2: 1.0, ..AdamConfig::new(0.1) }, "beta2 is 1");
+        refused(AdamConfig { beta1: -0.1, ..AdamConfig::new(0.1) }, "beta1 is -0.1");
+        refused(AdamConfig { eps: -1.0, ..AdamConfig::new(0.1) }, "eps is -1");
+        refused(AdamConfig::decoupled(0.1, f64::INFINITY), "weight_decay is inf");
+        refused(RmsPropConfig { alpha: 1.0, ..RmsPropConfig::new(0.1) }, "alpha is 1");
+        refused(RmsPropConfig { momentum: -0.5, ..RmsPropConfig::new(0.1) }, "momentum is -0.5");
+        refused(AdagradConfig { lr_decay: -1.0, ..AdagradConfig::new(0.1) }, "lr_decay is -1");
+        refused(AdagradConfig { initial_accumulator_value: f64::NAN, ..AdagradConfig::new(0.1) }, "value is NaN");
     }
 }

@@ -39,6 +39,7 @@ impl RmsPropConfig {
 /// The optimiser, with the moments `square`, where there is momentum `velocity` and where it is centred `mean`:
 /// `s = alpha s + (1 - alpha) g^2`, `d = g / (sqrt(s - m^2) + eps)` with m = 0 unless centred,
 /// `v = momentum v + d`, `p = p - lr v`.
+#[doc(alias = "RMSprop")]
 pub type RmsProp = Grouped<RmsPropConfig>;
 
 impl Rule for RmsPropConfig {
@@ -69,7 +70,8 @@ impl Rule for RmsPropConfig {
         if self.centered {
             let mean = next();
             MovingMean { decay: self.alpha }.run(mean, &gradient)?;
-            variance = (variance - mean.as_detached_tensor().sqr()?)?;
+            // Rounding takes it below 0 where gradients are all alike, and the root would be no number.
+            variance = (variance - mean.as_detached_tensor().sqr()?)?.relu()?;
         }
         let mut direction = (gradient / (variance.sqrt()? + self.eps)?)?;
         if self.momentum != 0.0 {
@@ -78,5 +80,28 @@ impl Rule for RmsPropConfig {
             direction = velocity.as_detached_tensor();
         }
         Ok(param.set(&(param.as_detached_tensor() - (direction * step.lr)?)?)?)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::Params;
+    use crate::param::Init;
+    use candle_core::{DType, Device};
+    use easel_runtime::Random;
+
+    #[test]
+    fn gradients_that_never_change_have_no_negative_variance() {
+        let params = Params::new(DType::F32, &Device::Cpu, Random::new(1, 0));
+        let param = params.root().trained("a", &[64], Init::Normal { std: 1.0 }).unwrap();
+        let slopes = Tensor::from_vec(Random::new(2, 0).normals(64), 64, &Device::Cpu).unwrap();
+        let config = RmsPropConfig { centered: true, alpha: 0.5, ..RmsPropConfig::new(1e-9) };
+        let mut optimizer = RmsProp::new(params.trained(), config).unwrap();
+        for _ in 0..40 {
+            let gradients = (param.tensor() * &slopes).unwrap().sum_all().unwrap().backward().unwrap();
+            optimizer.step(&gradients).unwrap();
+        }
+        assert!(param.var().to_vec1::<f32>().unwrap().iter().all(|value| value.is_finite()));
     }
 }

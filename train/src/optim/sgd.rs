@@ -39,6 +39,7 @@ impl SgdConfig {
 /// The optimiser, with the moment `velocity` where there is momentum: `g = g + weight_decay p`,
 /// `v = momentum v + (1 - dampening) g` (at first `v = g`), `p = p - lr v` or, by Nesterov,
 /// `p = p - lr (g + momentum v)`.
+#[doc(alias = "SGD")]
 pub type Sgd = Grouped<SgdConfig>;
 
 impl Rule for SgdConfig {

@@ -8,7 +8,7 @@ use std::collections::HashMap;
 /// An object's place in [`Objects`].
 pub type Id = usize;
 
-/// How many objects a pickle may have, and how many that one call is made of in all; a state dictionary has a few dozen
+/// How many objects a pickle may have, also at once on its stack, and how many that calls are made of in all; a state dictionary has a few dozen
 /// a tensor. Objects take up to a hundred times what they take in the file.
 const MOST_OBJECTS: usize = 1 << 20;
 
@@ -115,7 +115,7 @@ impl Objects {
             b'j' => return take(bytes).and_then(|at| self.again(u32::from_le_bytes(at))),
             b'(' => {
                 self.marks.push(self.stack.len());
-                return Ok(());
+                return limited(self.marks.len());
             }
             b'0' => return self.pop().map(drop),
             0x94 => return self.put(u32::try_from(self.memo.len()).unwrap_or(u32::MAX)),
@@ -183,12 +183,9 @@ impl Objects {
     }
 
     fn push(&mut self, object: Object) -> Result<()> {
-        if self.objects.len() == MOST_OBJECTS {
-            return Err(format!("it has more than {MOST_OBJECTS} objects"));
-        }
         self.stack.push(self.objects.len());
         self.objects.push(object);
-        Ok(())
+        limited(self.objects.len())
     }
 
     fn pop(&mut self) -> Result<Id> {
@@ -214,7 +211,7 @@ impl Objects {
     fn again(&mut self, at: u32) -> Result<()> {
         let id = *self.memo.get(&at).ok_or("it refers to an object that is not there")?;
         self.stack.push(id);
-        Ok(())
+        limited(self.stack.len())
     }
 
     fn append(&mut self, many: bool) -> Result<()> {
@@ -252,15 +249,18 @@ impl Objects {
                 };
                 let items: Vec<_> = items.unwrap_or_default().iter().filter_map(pair).collect();
                 self.called += items.len();
-                if self.called > MOST_OBJECTS {
-                    return Err(format!("it has more than {MOST_OBJECTS} objects"));
-                }
+                limited(self.called)?;
                 Object::Dict(items)
             }
             _ => Object::Call(function, arguments),
         };
         self.push(object)
     }
+}
+
+/// Fails where there are more than [`MOST_OBJECTS`].
+fn limited(objects: usize) -> Result<()> {
+    if objects > MOST_OBJECTS { Err(format!("it has more than {MOST_OBJECTS} objects")) } else { Ok(()) }
 }
 
 fn text(bytes: &[u8]) -> Object {

@@ -115,7 +115,12 @@ fn nothing(objects: &Objects, outermost: Id) -> String {
 /// The name of what makes an object, where it is no plain one.
 fn class(objects: &Objects, id: Id) -> Option<String> {
     let Object::Call(function, _) = objects.get(id) else { return None };
-    match objects.get(*function) {
+    let class = match objects.get(*function) {
+        // The older format has a class together with its source: `("module", class, file, source)`.
+        Object::Outside(description) => objects.get(*objects.elements(*description)?.get(1)?),
+        other => other,
+    };
+    match class {
         Object::Global(name) if !name.starts_with("torch._utils ") => Some(name.replace(' ', ".")),
         _ => None,
     }

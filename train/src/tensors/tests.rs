@@ -104,7 +104,8 @@ fn whole_objects_are_refused_and_nothing_in_them_is_run() {
     let error = refused(&archive(&command, &[]));
     assert!(error.contains("whole object, of `posix.system`") && error.contains("state_dict()"), "{error}");
     let network = b"cmodels\nNet\n)\x81}b".to_vec();
-    for object in [network.clone(), dict(&[("epoch", int(1)), ("model", network)])] {
+    let with_source = [&b"("[..], &text("module"), b"cmodels\nNet\n", &text("net.py"), &text("class"), b"tQ)\x81}b"];
+    for object in [network.clone(), dict(&[("epoch", int(1)), ("model", network)]), with_source.concat()] {
         assert!(refused(&archive(&object, &[])).contains("`models.Net`"));
     }
     assert!(!marker.exists());
@@ -179,7 +180,9 @@ fn small_files_take_little_memory() {
     let pairs = [&b"]("[..], &b"K\x01K\x02\x86".repeat(1000), b"eq\x00"].concat();
     let made = b"ccollections\nOrderedDict\nh\x00\x85R0".repeat(100_000);
     assert!(refused(&archive(&[&pairs[..], &made].concat(), &[])).contains("objects"));
-    assert!(refused(&archive(&b")".repeat(3 << 20), &[])).contains("objects"));
+    for many in [&b")"[..], b"(", b"0h\x00h\x00"] {
+        assert!(refused(&archive(&[&b")q\x00"[..], &many.repeat(3 << 20)].concat(), &[])).contains("objects"));
+    }
     assert!(refused(&archive(b"\x8d\xff\xff\xff\xff\xff\xff\xff\x7f", &[])).contains("ends too early"));
 
     // Dictionaries that hold themselves, and many in one another.

@@ -4,6 +4,7 @@ use candle_core::{DType, Device, Tensor};
 
 use crate::data::Pictures;
 use crate::losses::{CrossEntropy, Reduction};
+use crate::metrics::features::images;
 use crate::networks::lenet::Lenet;
 use crate::{Error, Result};
 
@@ -48,15 +49,13 @@ impl Judgement {
     }
 }
 
-/// Has a classifier answer every picture of a set, at least one. The pictures have its channels and size; fails on a
-/// label that is none of its classes.
+/// Has a classifier answer every picture of a set, at least one, brought to what it takes. Fails on a label that is none
+/// of its classes.
 pub fn judge(network: &Lenet, pictures: &Pictures, device: &Device) -> Result<Judgement> {
     let mut tally = Tally::new(network.sizes().classes);
     let all: Vec<u32> = (0..pictures.len() as u32).collect();
     for indices in all.chunks(BATCH) {
-        let format = pictures.format;
-        let shape = (indices.len(), format.channels, format.height, format.width);
-        let images = Tensor::from_vec(pictures.batch(indices), shape, device)?;
+        let images = images(pictures, indices, network, device)?;
         let labels: Vec<u32> = indices.iter().map(|&index| pictures.labels[index as usize]).collect();
         tally.add(&network.classify(&images)?, &labels).map_err(|error| in_set(&pictures.name, error))?;
     }

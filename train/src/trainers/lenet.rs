@@ -12,7 +12,7 @@ use candle_core::{DType, Device, Tensor};
 use easel_runtime::Random;
 
 pub use config::LenetConfig;
-pub use sets::{Sets, load_test, relabelled};
+pub use sets::{Sets, load_test, load_unseen, relabelled};
 pub use shift::RandomShift;
 
 use super::judgement::judge;

@@ -60,14 +60,14 @@ impl Sets {
     }
 }
 
-/// The pictures to judge a classifier with: a source's test set where it has one, else all of it; labelled by
-/// [`relabelled`].
+/// The pictures to judge with: a source's test set where it has one, else all of it.
+pub fn load_unseen(source: &Source, format: PictureFormat) -> Result<Pictures> {
+    test_set(source, format)?.map_or_else(|| data::load(source, format), Ok)
+}
+
+/// [`load_unseen`], labelled by [`relabelled`].
 pub fn load_test(source: &Source, format: PictureFormat, classes: &[String]) -> Result<Pictures> {
-    let pictures = match test_set(source, format)? {
-        Some(pictures) => pictures,
-        None => data::load(source, format)?,
-    };
-    relabelled(pictures, &source.to_string(), classes)
+    relabelled(load_unseen(source, format)?, &source.to_string(), classes)
 }
 
 /// Pictures whose labels are those of a classifier's `classes`, by the classes' names. Fails on a name that is not among

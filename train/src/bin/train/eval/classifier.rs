@@ -6,22 +6,20 @@ use anyhow::Result;
 use easel_train::data::Source;
 use easel_train::metrics::features;
 use easel_train::networks::lenet::Lenet;
-use easel_train::run::Checkpoint;
 use easel_train::trainers::judgement::{Judgement, judge};
 use easel_train::trainers::lenet::load_test;
 
 use super::report;
 
-/// Judges a checkpoint's network, which is on the device, and gives what is to be printed.
+/// Judges a classifier, which is on the device, and gives what is to be printed.
 pub fn eval(
     path: &Path,
-    checkpoint: &Checkpoint,
     network: &Lenet,
+    classes: &[String],
     source: &Source,
     device: &candle_core::Device,
     as_json: bool,
 ) -> Result<String> {
-    let classes = &checkpoint.record.classes;
     let pictures = load_test(source, features::format(network), classes)?;
     pictures.warning().into_iter().for_each(|line| eprintln!("warning: {line}"));
     let judgement = judge(network, &pictures, device)?;

@@ -2,21 +2,20 @@
 
 use std::path::Path;
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Result, bail};
 use candle_core::Device;
-use easel_runtime::{Error, ModelCard};
-use easel_train::Weights;
+use easel_runtime::ModelCard;
 use easel_train::data::{self, PictureFormat, Pictures, Source};
 use easel_train::metrics::Measure;
-use easel_train::metrics::features::{self, Features, Samples};
+use easel_train::metrics::features::{Features, Samples};
 use easel_train::networks::Network;
 use easel_train::networks::lenet::{Lenet, WIDTH};
-use easel_train::run::Checkpoint;
-use easel_train::trainers::judgement;
-use easel_train::trainers::lenet::load_test;
+use easel_train::trainers::judgement::{self, Judgement};
+use easel_train::trainers::lenet::{load_unseen, relabelled};
 use serde_json::{Value, json};
 
-use super::{checkpoint_of, report};
+use super::subject::Subject;
+use super::{report, sheet};
 
 /// The classifier that is there without a file: of MNIST's digits.
 const SHIPPED: &[u8] = include_bytes!(concat!(env!("CARGO_MANIFEST_DIR"), "/../models/lenet-mnist.onnx"));
@@ -44,16 +43,46 @@ pub struct Made {
     pub facts: Value,
 }
 
+/// What made pictures are compared with.
+pub struct Beside<'a> {
+    /// Real pictures, of the made ones' format.
+    pub real: Pictures,
+    /// The pictures that the model was trained on, of the same.
+    pub training: Option<Pictures>,
+    /// Where a sheet of the pictures that are nearest to those is drawn.
+    pub sheet: Option<&'a Path>,
+    /// The seed of what is drawn from all of them.
+    pub seed: u64,
+}
+
+/// What was found.
+pub struct Verdict {
+    /// The numbers.
+    pub measures: Vec<Measure>,
+    /// How many of the pictures the distances are of.
+    pub compared: usize,
+    /// What the classifier takes them for.
+    pub answers: Answers,
+    classes: Vec<String>,
+}
+
+/// What the classifier takes pictures for, and real ones.
+pub enum Answers {
+    /// Of pictures whose classes are known.
+    Judged([Judgement; 2]),
+    /// How many of each class, of as many pictures whose classes are not.
+    Counted([Vec<u64>; 2]),
+}
+
 impl<'a> Judge<'a> {
     /// Takes the shipped classifier or the one of a run, a checkpoint, a model file or a weights file.
     pub fn open(from: Option<&Path>, device: &'a Device) -> Result<Self> {
-        let (weights, classes) = match from {
-            None => of_model(SHIPPED, &ModelCard::from_model(SHIPPED)?)?,
-            Some(path) => read(path)?,
+        let Subject { path, weights, classes, .. } = match from {
+            None => Subject::of_model(Path::new(""), SHIPPED, ModelCard::from_model(SHIPPED)?)?,
+            Some(path) => Subject::open(path)?,
         };
         let Network::Lenet(network) = Network::on(&weights.architecture, &weights.tensors, device)? else {
-            let found = &weights.architecture.name;
-            bail!("{}: a {found}, but a classifier is needed", from.unwrap_or(Path::new("")).display());
+            bail!("{}: a {}, but a classifier is needed", path.display(), weights.architecture.name);
         };
         Ok(Self { classes: named(&classes, network.sizes().classes), network, device })
     }
@@ -68,48 +97,51 @@ impl<'a> Judge<'a> {
         self.network.sizes().channels
     }
 
-    /// The real pictures to compare with, after they were like the judged ones, of this format.
+    /// Real pictures to compare with those of a format: of the source's test set where it has one.
     pub fn reals(&self, source: &Source, format: PictureFormat) -> Result<Pictures> {
-        let real = load_test(source, limited(format), &self.classes)?;
+        let real = relabelled(load_unseen(source, limited(format))?, &source.to_string(), &self.classes)?;
         real.warning().into_iter().for_each(|line| eprintln!("warning: {line}"));
-        Ok(real.fitted(features::format(&self.network)))
+        Ok(real)
     }
 
-    /// The pictures that a model was trained on, after they were like the judged ones, of this format.
+    /// The same of some classes, or of all where none is named, whether the classifier knows them or not.
+    pub fn any_reals(&self, source: &Source, format: PictureFormat, only: &[String]) -> Result<Pictures> {
+        Ok(load_unseen(source, limited(format))?.of_classes(only)?)
+    }
+
+    /// The pictures that a model was trained on, for those of a format.
     pub fn trained_on(&self, source: &Source, format: PictureFormat) -> Result<Pictures> {
         let training = data::load(source, limited(format))?;
         training.warning().into_iter().for_each(|line| eprintln!("warning: {line}"));
-        Ok(training.fitted(features::format(&self.network)))
+        Ok(training)
     }
 
-    /// Judges pictures and gives what is to be printed. The seed is of what is drawn from them and the real ones.
-    pub fn eval(
-        &self,
-        made: Made,
-        real: &Pictures,
-        training: Option<&Pictures>,
-        seed: u64,
-        as_json: bool,
-    ) -> Result<String> {
-        let Made { pictures, labelled, about, facts } = made;
-        let size = limited(pictures.format);
-        let pictures = pictures.fitted(size).fitted(features::format(&self.network));
-        let samples = Samples::draw(&pictures, real, &self.network, self.device, seed)?;
+    /// Judges pictures, and draws the sheet.
+    pub fn judge(&self, made: Made, beside: &Beside) -> Result<Verdict> {
+        let Made { pictures, labelled, .. } = made;
+        let (format, real) = (limited(pictures.format), &beside.real);
+        let pictures = pictures.fitted(format);
+        let samples = Samples::draw(&pictures, real, &self.network, self.device, beside.seed)?;
         let mut measures = vec![];
-        let judge = |pictures| judgement::judge(&self.network, pictures, self.device);
-        let judged = if labelled { Some((judge(&pictures)?, judge(real)?)) } else { None };
-        if let Some((made, real)) = &judged {
+        let answers = if labelled {
+            let judge = |pictures| judgement::judge(&self.network, pictures, self.device);
+            let [made, real] = [judge(&pictures)?, judge(real)?];
             let (value, floor) = (made.accuracy(), Some(real.accuracy()));
             measures.push(Measure { name: "accuracy".into(), value, floor, ceiling: None, spread: None });
-        }
+            Answers::Judged([made, real])
+        } else {
+            Answers::Counted([&samples.judged, &samples.real].map(|sample| self.count(sample)))
+        };
         measures.extend(samples.measures()?);
-        if let Some(training) = training {
-            measures.push(samples.near(&Features::of(training, &self.network, self.device)?)?);
+        if let Some(training) = &beside.training {
+            let neighbours = samples.neighbours(&Features::of(training, &self.network, self.device)?)?;
+            measures.push(neighbours.near());
+            if let Some(path) = beside.sheet {
+                sheet::write(path, [&pictures, real, training], &samples, &neighbours)?;
+            }
         }
-
-        let (count, compared) = (pictures.len(), samples.count());
-        eprintln!("{about}: {count} pictures beside {} real ones from {}", real.len(), real.name);
-        if compared < count {
+        let compared = samples.count();
+        if compared < pictures.len() {
             eprintln!("note: the distances are those of {compared} of them: it takes twice as many real ones");
         }
         if compared <= WIDTH {
@@ -118,25 +150,53 @@ impl<'a> Judge<'a> {
                  thousands are best"
             );
         }
+        Ok(Verdict { measures, compared, answers, classes: self.classes.clone() })
+    }
+
+    /// How many pictures are taken for each class.
+    fn count(&self, sample: &Features) -> Vec<u64> {
+        let mut counts = vec![0; self.classes.len()];
+        sample.answers().iter().for_each(|answer| counts[*answer as usize] += 1);
+        counts
+    }
+
+    /// Judges pictures and gives what is to be printed.
+    pub fn eval(&self, made: Made, beside: &Beside, as_json: bool) -> Result<String> {
+        let (about, facts, count) = (made.about.clone(), made.facts.clone(), made.pictures.len());
+        let real = &beside.real;
+        eprintln!("{about}: {count} pictures beside {} real ones from {}", real.len(), real.name);
+        let verdict = self.judge(made, beside)?;
         if as_json {
-            let metrics = report::measures_json(&measures);
+            let metrics = report::measures_json(&verdict.measures);
             let mut object =
                 json!({ "about": about, "data": real.name, "count": count, "metrics": metrics, "made": facts });
-            if compared < count {
-                object["compared"] = json!(compared);
-            }
-            if let Some((made, _)) = &judged {
-                object["classes"] = json!(self.classes);
-                object["confusion"] = json!(made.confusion);
-            }
+            verdict.add_to(&mut object, count);
             return Ok(format!("{object}\n"));
         }
-        let mut text = report::measures(&measures, meaning) + LEGEND;
-        if let Some((made, real)) = &judged {
-            text.push('\n');
-            text += &report::classes(made, Some(real), &self.classes);
+        Ok(report::measures(&verdict.measures, meaning) + LEGEND + &verdict.tables())
+    }
+}
+
+impl Verdict {
+    /// What there is by class, for people.
+    pub fn tables(&self) -> String {
+        let tables = match &self.answers {
+            Answers::Judged([made, real]) => report::classes(made, Some(real), &self.classes),
+            Answers::Counted(counts) => report::shares(counts, &self.classes),
+        };
+        format!("\n{tables}")
+    }
+
+    /// The same for programs, and how many of `count` pictures were compared where these were not all.
+    pub fn add_to(&self, object: &mut Value, count: usize) {
+        if self.compared < count {
+            object["compared"] = json!(self.compared);
         }
-        Ok(text)
+        object["classes"] = json!(self.classes);
+        match &self.answers {
+            Answers::Judged([made, _]) => object["confusion"] = json!(made.confusion),
+            Answers::Counted([made, real]) => object["answers"] = json!({ "made": made, "real": real }),
+        }
     }
 }
 
@@ -151,12 +211,14 @@ pub fn limited(format: PictureFormat) -> PictureFormat {
     PictureFormat { channels, height: height.min(LARGEST), width: width.min(LARGEST) }
 }
 
-const LEGEND: &str = "
+/// What the numbers are read by.
+pub const LEGEND: &str = "
 The floor is what real pictures get in place of these, the ceiling what noise gets. Distances of other numbers of
 pictures, or by another classifier, cannot be compared.
 ";
 
-fn meaning(name: &str) -> String {
+/// What a number is.
+pub fn meaning(name: &str) -> String {
     match name {
         "accuracy" => "the part that the classifier takes for what it should be".into(),
         "frechet" => format!("Fr\u{e9}chet distance of the classifier's {WIDTH} features"),
@@ -166,24 +228,4 @@ fn meaning(name: &str) -> String {
         "balance" => "the part that would have to be of another class to be as real ones are".into(),
         _ => "the part as near to a picture of the training data as 1 % of real ones: copies".into(),
     }
-}
-
-/// A classifier's weights, and its classes' names as far as they are known.
-fn read(path: &Path) -> Result<(Weights, Vec<String>)> {
-    if let Some(folder) = checkpoint_of(path)? {
-        let Checkpoint { architecture, weights, record, .. } = Checkpoint::load(&folder)?;
-        return Ok((Weights { architecture, provenance: record.provenance, tensors: weights }, record.classes));
-    }
-    let at = || path.display().to_string();
-    let bytes = std::fs::read(path)
-        .with_context(|| format!("{}: cannot read; give a run, a checkpoint, an .onnx or a .safetensors", at()))?;
-    match ModelCard::from_model(&bytes) {
-        Ok(card) => of_model(&bytes, &card).with_context(at),
-        Err(Error::NotOnnx(_)) => Ok((Weights::from_bytes(&bytes, path)?, vec![])),
-        Err(error) => Err(error).with_context(at),
-    }
-}
-
-fn of_model(bytes: &[u8], card: &ModelCard) -> Result<(Weights, Vec<String>)> {
-    Ok((Weights::from_model(bytes, card)?, card.classes.clone()))
 }

@@ -83,3 +83,15 @@ pub fn classes(judgement: &Judgement, real: Option<&Judgement>, classes: &[Strin
     }
     text
 }
+
+/// How many of made pictures and of as many real ones are taken for each class.
+pub fn shares([made, real]: &[Vec<u64>; 2], classes: &[String]) -> String {
+    let wide = classes.iter().map(|name| name.chars().count()).max().unwrap_or(0).clamp(8, 24);
+    let share = |counts: &[u64], class: usize| percent(counts[class], counts.iter().sum());
+    let mut text = format!("{:<wide$}  {:>8}  real ones\n", "taken for", "made");
+    for (class, name) in classes.iter().enumerate() {
+        writeln!(text, "{name:<wide$}  {:>8}  {:>9}", share(made, class), share(real, class))
+            .expect("strings take all");
+    }
+    text
+}

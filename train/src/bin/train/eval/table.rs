@@ -3,19 +3,19 @@
 use std::path::Path;
 
 use anyhow::Result;
-use easel_runtime::card::Task;
+use easel_runtime::card::{Columns, Task};
 use easel_train::data::{Source, table};
 use easel_train::networks::mlp::Mlp;
-use easel_train::run::Checkpoint;
 use easel_train::trainers::mlp::{Errors, Judged, judge, load};
 
 use super::{classifier, report};
 
-/// Judges a checkpoint's network, which is on the device, and gives what is to be printed.
+/// Judges a network, which is on the device, and gives what is to be printed.
 pub fn eval(
     path: &Path,
-    checkpoint: &Checkpoint,
     network: &Mlp,
+    classes: &[String],
+    columns: Option<&Columns>,
     source: &Source,
     device: &candle_core::Device,
     as_json: bool,
@@ -24,8 +24,7 @@ pub fn eval(
         Task::Regression => table::Task::Regression,
         Task::Classification { .. } => table::Task::Classes,
     };
-    let classes = &checkpoint.record.classes;
-    let table = load(source, None, Some(task))?.like(checkpoint.record.columns.as_ref(), classes)?;
+    let table = load(source, None, Some(task))?.like(columns, classes)?;
     let judged = judge(network, &table, device)?;
     eprintln!("{} on {} rows from {}", path.display(), table.rows(), table.name);
     Ok(match judged {
