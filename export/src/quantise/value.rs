@@ -256,6 +256,7 @@ impl Value for Quantised {
         pixel_shuffle2x()
         concat(&Self)
         lookup(&Param)
+        param(&Param)
         flatten()
         unflatten([usize; 3])
     }

@@ -1,5 +1,6 @@
 //! Which pictures the inputs name: files, folders, patterns, standard input.
 
+use std::collections::HashSet;
 use std::fs;
 use std::io::{IsTerminal, stdin};
 use std::path::{Component, Path, PathBuf};
@@ -7,6 +8,7 @@ use std::path::{Component, Path, PathBuf};
 use image::ImageFormat;
 use walkdir::WalkDir;
 
+use super::identity::identity;
 use super::plan::is_standard;
 
 /// How deep pictures may lie below a folder.
@@ -32,7 +34,7 @@ pub(super) struct Inputs {
     pub pictures: Vec<Input>,
     /// Those that are none, and why.
     pub failed: Vec<(PathBuf, String)>,
-    /// Links that lead back to a folder above them.
+    /// Links that lead to a folder which was looked through already.
     pub loops: Vec<PathBuf>,
 }
 
@@ -66,13 +68,22 @@ impl Inputs {
     }
 
     fn add_folder(&mut self, folder: &Path, results: Option<&Path>) {
-        let results = results.and_then(|results| results.canonicalize().ok());
         let before = self.pictures.len() + self.failed.len();
-        let is_results = |path: &Path| results.is_some() && path.canonicalize().ok() == results;
+        let results = results.and_then(identity);
+        let (mut seen, mut loops) = (HashSet::new(), vec![]);
         let entries = WalkDir::new(folder).follow_links(true).max_depth(DEEPEST).sort_by_file_name().into_iter();
-        for entry in
-            entries.filter_entry(|entry| entry.depth() == 0 || !entry.file_type().is_dir() || !is_results(entry.path()))
-        {
+        let entries = entries.filter_entry(|entry| {
+            if !entry.file_type().is_dir() {
+                return true;
+            }
+            let is = identity(entry.path());
+            let new = is.is_none() || seen.insert(is);
+            if !new {
+                loops.push(entry.path().to_owned());
+            }
+            new && (entry.depth() == 0 || is.is_none() || is != results)
+        });
+        for entry in entries {
             match entry {
                 Err(error) => {
                     let place = error.path().unwrap_or(folder).to_owned();
@@ -90,6 +101,7 @@ impl Inputs {
                 Ok(_) => {}
             }
         }
+        self.loops.append(&mut loops);
         if self.pictures.len() + self.failed.len() == before {
             let why = "no pictures in this folder (jpg, png, webp, bmp, tiff, gif)";
             self.failed.push((folder.to_owned(), why.into()));
@@ -185,9 +197,13 @@ mod tests {
         fs::create_dir(root.path().join("in")).unwrap();
         fs::write(root.path().join("in/a.png"), "").unwrap();
         std::os::unix::fs::symlink("..", root.path().join("in/back")).unwrap();
-        let inputs = Inputs::find(&[root.path().to_owned()], None);
-        assert_eq!((inputs.pictures.len(), inputs.failed.len()), (1, 0));
-        assert_eq!(inputs.loops, [root.path().join("in/back")]);
+        fs::write(root.path().join("b.png"), "").unwrap();
+        for named in [root.path().to_owned(), root.path().join("in")] {
+            let inputs = Inputs::find(&[named.clone()], None);
+            // The folder above the one that was named has pictures of its own.
+            assert_eq!((inputs.pictures.len(), inputs.failed.len()), (2, 0), "{}", named.display());
+            assert_eq!(inputs.loops.len(), 1, "{:?}", inputs.loops);
+        }
         assert!(found(&root.path().join("**/*.png"), None).0.contains(&"in/a.png".to_string()));
     }
 }

@@ -1,12 +1,12 @@
 //! Which pictures are to be done, and where each result goes.
 
 use std::collections::{BTreeSet, HashMap};
-use std::fs;
 use std::path::{Path, PathBuf};
 
 use easel_runtime::files::picture_format;
 use image::{ImageFormat, ImageReader};
 
+use super::identity::{Identity, identity};
 use super::inputs::{Input, Inputs};
 use super::plan::{Existing, Plan, Target, is_standard};
 use crate::output::Output;
@@ -34,7 +34,7 @@ pub(super) struct Jobs {
     pub skipped: Vec<Job>,
     /// Inputs that are none, and why.
     pub failed: Vec<(PathBuf, String)>,
-    /// Links that lead back to a folder above them.
+    /// Links that lead to a folder which was looked through already.
     pub loops: Vec<PathBuf>,
 }
 
@@ -161,24 +161,6 @@ fn result_name(input: &Path, name: &Path, format: Option<&str>) -> PathBuf {
             name.into()
         }
     }
-}
-
-#[cfg(unix)]
-type Identity = (u64, u64);
-
-/// What two names of one file have in common, links of both kinds included. `None` for what is not there.
-#[cfg(unix)]
-fn identity(path: &Path) -> Option<Identity> {
-    use std::os::unix::fs::MetadataExt;
-    fs::metadata(path).ok().map(|found| (found.dev(), found.ino()))
-}
-
-#[cfg(not(unix))]
-type Identity = PathBuf;
-
-#[cfg(not(unix))]
-fn identity(path: &Path) -> Option<Identity> {
-    path.canonicalize().ok()
 }
 
 #[cfg(test)]

@@ -5,6 +5,7 @@ mod content;
 mod doctor;
 mod gate;
 mod guard;
+mod identity;
 mod inputs;
 mod jobs;
 mod lane;

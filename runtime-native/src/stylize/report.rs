@@ -79,7 +79,10 @@ impl<'a> Report<'a> {
     /// Tells what is not worked on, and begins to count the rest.
     pub fn begin(&mut self, jobs: &Jobs) {
         for link in &jobs.loops {
-            self.progress.say(&format!("note: {}: a link back to a folder above it; left out", link.display()));
+            self.progress.say(&format!(
+                "note: {}: a link to a folder that was looked through already; left out",
+                link.display()
+            ));
         }
         for (path, why) in &jobs.failed {
             self.fail(path, None, &Failure::Input(why.clone()));

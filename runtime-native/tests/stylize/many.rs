@@ -31,9 +31,11 @@ fn pictures(folder: &Path, count: u32) {
 /// All files below a folder, and when they were written.
 fn files(folder: &Path) -> BTreeMap<PathBuf, SystemTime> {
     let entries = fs::read_dir(folder).into_iter().flatten().map(|entry| entry.unwrap().path());
-    let all = entries.flat_map(|path| match path.is_dir() {
-        true => files(&path).into_iter().collect::<Vec<_>>(),
-        false => vec![(path.clone(), path.metadata().unwrap().modified().unwrap())],
+    // What is being written may have another name by now.
+    let all = entries.flat_map(|path| match path.metadata() {
+        Ok(is) if is.is_dir() => files(&path).into_iter().collect(),
+        Ok(is) => vec![(path, is.modified().unwrap())],
+        Err(_) => vec![],
     });
     all.collect()
 }
@@ -86,13 +88,17 @@ fn results_are_told_in_order() {
     pictures(folder.path(), 60);
     fs::write(folder.path().join("in/3/003.png"), "broken").unwrap();
     #[cfg(unix)]
-    std::os::unix::fs::symlink("../..", folder.path().join("in/5/back")).unwrap();
+    std::os::unix::fs::symlink("..", folder.path().join("in/5/back")).unwrap();
     let output = stylize(&folder, "in -m m.onnx -o out --json --threads 4");
     let errors = failure(&output);
     assert!(errors[0].starts_with("error: in/3/003.png: not a picture") && errors.len() == 2, "{errors:?}");
     assert!(stderr(&output).contains("4 pictures at a time"), "{}", stderr(&output));
     #[cfg(unix)]
-    assert!(stderr(&output).contains("note: in/5/back: a link back to a folder above it"), "{}", stderr(&output));
+    assert!(
+        stderr(&output).contains("a link to a folder that was looked through already; left out"),
+        "{}",
+        stderr(&output)
+    );
     let inputs: Vec<String> =
         lines(output.stdout).iter().filter_map(|line| Some(line["input"].as_str()?.to_string())).collect();
     assert!(inputs.is_sorted() && inputs.len() == 60, "{inputs:?}");
