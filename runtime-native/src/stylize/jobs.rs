@@ -123,6 +123,7 @@ pub(super) fn collect(plan: &Plan) -> Result<Jobs> {
 
 fn job(input: &Input, style: Option<usize>, plan: &Plan) -> Job {
     let (output, format) = match &plan.target {
+        Target::Film(path) => (path.clone(), None),
         Target::Standard => (PathBuf::from("-"), plan.format.as_ref().and_then(ImageFormat::from_extension)),
         Target::Place(Output::Picture(path, format)) => (path.clone(), Some(*format)),
         Target::Place(Output::Folder(folder)) => {
@@ -164,20 +165,20 @@ fn result_name(input: &Path, name: &Path, format: Option<&str>) -> PathBuf {
 }
 
 #[cfg(unix)]
-type Identity = (u64, u64);
+pub(super) type Identity = (u64, u64);
 
 /// What two names of one file have in common, links of both kinds included. `None` for what is not there.
 #[cfg(unix)]
-fn identity(path: &Path) -> Option<Identity> {
+pub(super) fn identity(path: &Path) -> Option<Identity> {
     use std::os::unix::fs::MetadataExt;
     fs::metadata(path).ok().map(|found| (found.dev(), found.ino()))
 }
 
 #[cfg(not(unix))]
-type Identity = PathBuf;
+pub(super) type Identity = PathBuf;
 
 #[cfg(not(unix))]
-fn identity(path: &Path) -> Option<Identity> {
+pub(super) fn identity(path: &Path) -> Option<Identity> {
     path.canonicalize().ok()
 }
 
