@@ -3,10 +3,11 @@
 use std::ffi::OsStr;
 use std::fs::{self, File};
 use std::io::{self, Write};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use image::{ExtendedColorType, ImageFormat};
+use tempfile::NamedTempFile;
 
 use crate::Picture;
 
@@ -44,26 +45,56 @@ pub fn remove_abandoned(folder: &Path) {
 /// Writes the bytes under a temporary name beside `path`, syncs and renames. On failure nothing is left and a file
 /// that was there before is untouched. The error names the path.
 pub fn write_atomically(path: &Path, bytes: &[u8]) -> io::Result<()> {
-    let write = || {
-        let mut temporary = tempfile::Builder::new().prefix(TEMPORARY).tempfile_in(folder(path))?;
+    let mut file = Unfinished::beside(path)?;
+    file.temporary.write_all(bytes).map_err(|error| cannot_write(path, &error))?;
+    file.finish()
+}
+
+/// A file under a temporary name, which goes again unless it is finished: for one that is written piece by piece, or by
+/// another program. The errors name the path that it is to have.
+#[derive(Debug)]
+pub struct Unfinished {
+    temporary: NamedTempFile,
+    path: PathBuf,
+}
+
+impl Unfinished {
+    /// An empty one in the folder of `path`.
+    pub fn beside(path: &Path) -> io::Result<Self> {
+        let temporary = tempfile::Builder::new().prefix(TEMPORARY).tempfile_in(folder(path));
+        let temporary = temporary.map_err(|error| cannot_write(path, &error))?;
         // Where a file system knows no locks, an old one may be taken for nobody's.
         let _ = temporary.as_file().lock_shared();
-        temporary.write_all(bytes)?;
-        #[cfg(unix)]
-        {
-            use std::os::unix::fs::PermissionsExt;
-            temporary.as_file().set_permissions(fs::Permissions::from_mode(0o644))?;
-        }
-        temporary.as_file().sync_all()?;
-        temporary.persist(path).map_err(|error| error.error)?;
-        sync_folder(folder(path))
-    };
-    write().map_err(|error| {
-        // Without the temporary file's name, which says nothing to anybody.
-        let text = error.to_string();
-        let what = text.split(" at path ").next().unwrap_or(&text);
-        io::Error::new(error.kind(), format!("{}: cannot write: {what}", path.display()))
-    })
+        Ok(Self { temporary, path: path.to_owned() })
+    }
+
+    /// Where it is now.
+    pub fn place(&self) -> &Path {
+        self.temporary.path()
+    }
+
+    /// Syncs it and gives it its name, in place of a file that has it.
+    pub fn finish(self) -> io::Result<()> {
+        let Self { temporary, path } = self;
+        let finish = || {
+            #[cfg(unix)]
+            {
+                use std::os::unix::fs::PermissionsExt;
+                temporary.as_file().set_permissions(fs::Permissions::from_mode(0o644))?;
+            }
+            temporary.as_file().sync_all()?;
+            temporary.persist(&path).map_err(|error| error.error)?;
+            sync_folder(folder(&path))
+        };
+        finish().map_err(|error| cannot_write(&path, &error))
+    }
+}
+
+/// The error without the temporary file's name, which says nothing to anybody.
+fn cannot_write(path: &Path, error: &io::Error) -> io::Error {
+    let text = error.to_string();
+    let what = text.split(" at path ").next().unwrap_or(&text);
+    io::Error::new(error.kind(), format!("{}: cannot write: {what}", path.display()))
 }
 
 /// Makes a rename in this folder last through a power cut.

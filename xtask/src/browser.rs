@@ -2,11 +2,10 @@
 
 use std::env;
 use std::path::PathBuf;
-use std::process::Command;
 
 use anyhow::{Result, bail};
 
-use crate::process;
+use crate::{debian, process};
 
 const NAMES: [&str; 4] = ["chromium", "chromium-browser", "google-chrome", "google-chrome-stable"];
 const ON_MAC: &str = "/Applications/Google Chrome.app/Contents/MacOS/Google Chrome";
@@ -29,30 +28,10 @@ pub fn install() -> Result<()> {
     if installed()?.is_some() {
         return Ok(());
     }
-    let install = ["install", "-y", "--no-install-recommends", "chromium"];
-    let (Some(apt), true) = (process::on_path("apt-get"), is_root()) else {
-        let advice = match env::consts::OS {
-            "macos" => "brew install --cask google-chrome",
-            _ => "sudo apt-get install chromium",
-        };
-        bail!("no Chromium for the page's tests: run '{advice}', or set CHROME to the program");
-    };
-    eprintln!("setup: Chromium: installing Debian's package");
-    let apt = |arguments: &[&str]| {
-        let mut command = Command::new(&apt);
-        process::capture(command.env("DEBIAN_FRONTEND", "noninteractive").args(arguments))
-    };
-    // The lists on the machine may be missing or may name versions that are gone.
-    if apt(&install).is_err() {
-        apt(&["update"])?;
-        apt(&install)?;
-    }
+    let needs = "no Chromium for the page's tests (CHROME names one that is there)";
+    debian::install("chromium", needs, "brew install --cask google-chrome")?;
     if installed()?.is_none() {
         bail!("the package chromium brought no program of that name: set CHROME to a Chromium or Chrome");
     }
     Ok(())
-}
-
-fn is_root() -> bool {
-    process::capture(Command::new("id").arg("-u")).is_ok_and(|id| id.trim() == "0")
 }

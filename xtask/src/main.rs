@@ -5,6 +5,7 @@ mod bench;
 mod browser;
 mod check;
 mod counting;
+mod debian;
 mod demo;
 mod deny;
 mod files;
@@ -67,7 +68,7 @@ enum Chore {
         #[arg(long, value_name = "N", default_value_t = 8000)]
         port: u16,
     },
-    /// Fetch what Cargo does not bring by itself: ONNX Runtime, Rust's browser target, Chromium
+    /// Fetch what Cargo does not bring by itself: ONNX Runtime, Rust's browser target, Chromium, ffmpeg
     Setup {
         /// ONNX Runtime for NVIDIA GPUs (CUDA 13), 256 MB
         #[arg(long)]

@@ -7,7 +7,7 @@ use std::path::Path;
 use anyhow::{Context, Result, bail};
 
 use crate::house::House;
-use crate::{browser, onnxruntime, process, python};
+use crate::{browser, debian, onnxruntime, process, python};
 
 const WASM: &str = "wasm32-unknown-unknown";
 const NODE: u32 = 20;
@@ -26,6 +26,8 @@ pub enum Part {
     Node,
     /// A Chromium to test the page with.
     Browser,
+    /// ffmpeg, for the tests of films.
+    Ffmpeg,
     /// The Python environment of the tests.
     Python,
 }
@@ -42,6 +44,7 @@ impl Part {
             Part::WasmTarget => wasm_target(house),
             Part::Node => node(house),
             Part::Browser => browser::install(),
+            Part::Ffmpeg => ffmpeg(),
             Part::Python => python::install(house),
         }
     }
@@ -49,7 +52,7 @@ impl Part {
 
 /// `cargo xtask setup`. Every part is tried, whatever became of those before it.
 pub fn run(house: &House, gpu: bool) -> Result<()> {
-    let parts = [Part::OnnxRuntime { gpu }, Part::WasmTarget, Part::Node, Part::Browser];
+    let parts = [Part::OnnxRuntime { gpu }, Part::WasmTarget, Part::Node, Part::Browser, Part::Ffmpeg];
     let mut failed = 0;
     for part in parts {
         if let Err(error) = part.install(house) {
@@ -90,4 +93,11 @@ fn node(house: &House) -> Result<()> {
     }
     process::on_path("npm").context(advice)?;
     Ok(())
+}
+
+fn ffmpeg() -> Result<()> {
+    if ["ffmpeg", "ffprobe"].iter().all(|program| process::on_path(program).is_some()) {
+        return Ok(());
+    }
+    debian::install("ffmpeg", "no ffmpeg for films and their tests", "brew install ffmpeg")
 }

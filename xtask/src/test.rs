@@ -107,6 +107,9 @@ fn build(plan: &Plan, _counts: &mut Counts) -> Result<()> {
 
 fn rust(plan: &Plan, counts: &mut Counts) -> Result<()> {
     Part::OnnxRuntime { gpu: false }.install(plan.house)?;
+    if let Err(error) = Part::Ffmpeg.install(plan.house) {
+        eprintln!("note: {error:#}; the tests of films are skipped");
+    }
     cargo_test(plan, counts, &[&check::NATIVE[..], &["--exclude", "xtask"]].concat())
 }
 

@@ -7,7 +7,7 @@ use std::time::Instant;
 use easel_runtime::stylizer::Look;
 use easel_runtime::{Device, Engine, ModelCard, Picture, Tensor, golden};
 
-use super::{Numbers, Stylizer, Tiling};
+use super::{Numbers, Stylizer, Tiling, film};
 use crate::cli::EngineArgs;
 use crate::model::shipped_models;
 use crate::{AnyModelFile, Error, Options, OrtEngine, Result, find_model, library};
@@ -50,6 +50,10 @@ pub fn doctor(named: &[PathBuf], engine: &EngineArgs) -> Result<()> {
                 }
             }
         }
+    }
+    match film::version() {
+        Some(version) => line("ffmpeg", "ok", &version),
+        None => line("ffmpeg", "none", &format!("films need it; {}", film::GET)),
     }
     let mut models = shipped_models();
     for named in named {

@@ -70,7 +70,7 @@ fn lock(state: &Mutex<State>) -> MutexGuard<'_, State> {
 }
 
 /// Ends the process without the libraries' clean-up, which must not run beside a model that still computes.
-fn exit() -> ! {
+pub(super) fn exit() -> ! {
     #[cfg(unix)]
     // SAFETY: it takes any number and does not return.
     unsafe {

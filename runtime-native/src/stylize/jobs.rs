@@ -123,6 +123,7 @@ pub(super) fn collect(plan: &Plan) -> Result<Jobs> {
 
 fn job(input: &Input, style: Option<usize>, plan: &Plan) -> Job {
     let (output, format) = match &plan.target {
+        Target::Film(path) => (path.clone(), None),
         Target::Standard => (PathBuf::from("-"), plan.format.as_ref().and_then(ImageFormat::from_extension)),
         Target::Place(Output::Picture(path, format)) => (path.clone(), Some(*format)),
         Target::Place(Output::Folder(folder)) => {

@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use easel_runtime::Picture;
+use easel_runtime::{Picture, Tensor};
 
 use super::gate::Gate;
 use super::memory::Tiling;
@@ -56,6 +56,17 @@ impl<'a> Lane<'a> {
             self.open.push((style, Stylizer::open(&self.paths[style], self.plan.numbers, &self.options)?));
         }
         Ok(())
+    }
+
+    /// The statistics of each open model on a picture, where it takes any.
+    pub fn statistics(&mut self, picture: &Picture) -> Result<Vec<Option<Tensor>>, String> {
+        let own = |stylizer: &mut Stylizer| stylizer.own_statistics(picture).map_err(|error| error.to_string());
+        self.stylizers().map(own).collect()
+    }
+
+    /// Takes statistics, one for each open model, in place of each picture's own from now on.
+    pub fn hold(&mut self, statistics: Vec<Option<Tensor>>) {
+        self.stylizers().zip(statistics).for_each(|(stylizer, statistics)| stylizer.held = statistics);
     }
 
     /// Stylizes an RGB picture with what is open, in the tiles planned for each, once the gate lets it in. `progress` is told how many tiles are done,

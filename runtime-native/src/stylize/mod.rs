@@ -3,6 +3,7 @@
 mod args;
 mod content;
 mod doctor;
+mod film;
 mod gate;
 mod guard;
 mod identity;

@@ -28,6 +28,8 @@ pub struct Stylizer {
     pub width: Option<usize>,
     /// The only size that it takes, where there is one.
     pub fit: Fit,
+    /// Statistics that it takes in place of each picture's own.
+    pub held: Option<Tensor>,
     /// Whether its numbers' range was neither said by the file nor by the user.
     pub guessed_range: bool,
     /// The file, to cut it before its norms.
@@ -127,6 +129,7 @@ impl Stylizer {
             border,
             width,
             fit,
+            held: None,
             guessed_range: !own && range.is_none(),
             engine,
             file: file.bytes,
@@ -199,8 +202,9 @@ impl Stylizer {
         tiling: &Tiling,
         progress: &mut impl FnMut(usize),
     ) -> Result<Option<Tensor>> {
-        let Self { engine, border, file, options, .. } = self;
+        let Self { engine, border, file, options, held, .. } = self;
         match tiling.statistics {
+            _ if held.is_some() => Ok(held.clone()),
             _ if tiling.tiles.len() == 1 || !border.statistics => Ok(None),
             Statistics::Own => Ok(None),
             Statistics::Thumbnail(pixels) => {
@@ -229,6 +233,14 @@ impl Stylizer {
                 Ok(Some(pollster::block_on(exact)?))
             }
         }
+    }
+
+    /// The statistics that it uses on a picture; none where it takes none.
+    pub fn own_statistics(&mut self, picture: &Picture) -> Result<Option<Tensor>> {
+        if !self.border.statistics || !self.fit.is_free() {
+            return Ok(None);
+        }
+        Ok(Some(pollster::block_on(statistics_of(&mut self.engine, &self.border, picture))?))
     }
 
     fn run_at_its_size(&mut self, picture: &Picture, look: Look) -> Result<Picture> {

@@ -8,6 +8,7 @@ use easel_runtime::stylizer::Look;
 use easel_runtime::stylizer::tiles::SMALLEST;
 use image::ImageFormat;
 
+use super::film::{self, Container};
 use super::{Args, Numbers, Quality, Settings};
 use crate::Options;
 use crate::output::Output;
@@ -108,6 +109,8 @@ pub enum Target {
     Standard,
     /// A picture or a folder.
     Place(Output),
+    /// The one input is a film, and this is its result.
+    Film(PathBuf),
 }
 
 impl Target {
@@ -116,6 +119,7 @@ impl Target {
         match self {
             Self::Standard => "standard output".into(),
             Self::Place(output) => output.path().display().to_string(),
+            Self::Film(path) => path.display().to_string(),
         }
     }
 }
@@ -154,6 +158,8 @@ pub struct Plan {
     pub target: Target,
     /// How much of the style, and whose colours.
     pub look: Look,
+    /// Whether a film's result is made to hold still where the film does.
+    pub steady: bool,
     /// The longest side.
     pub max_size: Option<u32>,
     /// The format of all results without a name of their own, by its extension.
@@ -194,6 +200,7 @@ impl Plan {
             styles,
             blend,
             look: Look { strength: args.strength, keep_color: args.keep_color },
+            steady: args.steady,
             max_size: args.max_size,
             format: args.format.clone(),
             quality: Quality { jpeg: args.quality, png: args.compression },
@@ -237,6 +244,9 @@ fn target(path: &Path, args: &Args, separate: Option<&Vec<Style>>) -> Result<Tar
         let name = styles[twice].name.display();
         return Err(format!("two models are called {name}, and so would be their folders; rename one"));
     }
+    if let Some(film) = film_target(path, args, separate.is_some())? {
+        return Ok(film);
+    }
     if is_standard(path) {
         return match (separate, &args.inputs[..], args.json) {
             (None, [input], false) if !input.is_dir() => Ok(Target::Standard),
@@ -259,6 +269,34 @@ fn target(path: &Path, args: &Args, separate: Option<&Vec<Style>>) -> Result<Tar
         }
     }
     Ok(Target::Place(output))
+}
+
+/// Where a film's result goes; none where no film is named.
+fn film_target(path: &Path, args: &Args, separate: bool) -> Result<Option<Target>, String> {
+    let is_film = |path: &Path| Container::of(path).is_some() && !path.is_dir();
+    let Some(film) = args.inputs.iter().find(|input| is_film(input)) else {
+        return match (is_film(path), args.steady) {
+            (true, _) => Err(format!("{} names a film, and what goes in is none ({})", path.display(), film::NAMES)),
+            (_, true) => Err("--steady is for films; leave it away".into()),
+            _ => Ok(None),
+        };
+    };
+    let film = film.display();
+    if args.inputs.len() > 1 {
+        return Err(format!("{film} is a film; films go one by one, without other inputs"));
+    }
+    if !is_film(path) {
+        return Err(format!("{film} is a film, and so is its result; end the name of -o in {}", film::NAMES));
+    }
+    if separate {
+        return Err(format!("{film}: a film has one result; run it for each model, or --blend them"));
+    }
+    for (given, flag) in [(args.format.is_some(), "--format"), (args.shard.is_some(), "--shard")] {
+        if given {
+            return Err(format!("{flag} is for pictures, and {film} is a film; leave it away"));
+        }
+    }
+    Ok(Some(Target::Film(path.to_owned())))
 }
 
 #[cfg(test)]
@@ -284,6 +322,7 @@ mod tests {
         assert_eq!((settled.existing, settled.format.as_deref()), (Existing::Skip, Some("jpeg")));
         assert!(plan("a.png -o b.jpg --format jpeg").is_ok());
         assert_eq!(plan("- -o -").unwrap().target, Target::Standard);
+        assert_eq!(plan("a.mp4 -o b.MKV --steady").unwrap().target, Target::Film("b.MKV".into()));
         assert_eq!(plan("a -o b --shard 3/8").unwrap().shard, Some(Shard { index: 2, of: 8 }));
     }
 
@@ -330,6 +369,15 @@ mod tests {
             "a.jpg -o out --shard 0/3",
             "a.jpg -o out --shard 4/3",
             "a.jpg -o out --shard 3",
+            "a.jpg -o b.mp4",
+            "a.mp4 -o b.jpg",
+            "a.mp4 -o out",
+            "a.mp4 -o -",
+            "a.mp4 b.mp4 -o c.mp4",
+            "a.mp4 -m n.onnx -o b.mp4",
+            "a.mp4 -o b.mp4 --shard 1/2",
+            "a.mp4 -o b.mp4 --format png",
+            "a.jpg -o b.png --steady",
         ] {
             assert!(plan(flags).is_err(), "{flags}");
         }

@@ -14,6 +14,10 @@ use super::run::Opened;
 use crate::cli::Progress;
 use crate::{Error, Result};
 
+/// What is said once of a model that takes another size than the picture's.
+pub(super) const RESIZED: &str =
+    "note: the model takes pictures of one size only: others are brought to it and back, and lose detail";
+
 /// Why there is no result.
 #[derive(Debug)]
 pub(super) enum Failure {
@@ -130,8 +134,7 @@ impl<'a> Report<'a> {
             self.progress.say(&format!("warning: {}: {warning}", job.input.display()));
         }
         if told.resized && !self.noted {
-            let text = "the model takes pictures of one size only: others are brought to it and back, and lose detail";
-            self.progress.say(&format!("note: {text}"));
+            self.progress.say(RESIZED);
             self.noted = true;
         }
         let mut line = about(job, "done");

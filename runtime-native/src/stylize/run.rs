@@ -7,6 +7,7 @@ use std::time::Instant;
 use easel_runtime::Engine;
 use easel_runtime::files::remove_abandoned;
 
+use super::film;
 use super::gate::Gate;
 use super::guard::Guard;
 use super::jobs::{self, Jobs};
@@ -22,6 +23,9 @@ use crate::{Error, Result, find_model};
 
 /// Stylizes the pictures, several at a time. One that fails is reported in its place and fails the whole at the end.
 pub fn run(plan: &Plan) -> Result<()> {
+    if let Target::Film(output) = &plan.target {
+        return film::run(plan, output);
+    }
     let mut report = Report::new(plan, Instant::now());
     match prepare(plan) {
         Ok(ready) => ready.run(plan, report),
@@ -48,7 +52,7 @@ fn prepare(plan: &Plan) -> Result<Ready> {
         return Err(Error::Impossible(what.into()));
     }
     let prepared = match &plan.target {
-        Target::Standard => Prepared::default(),
+        Target::Standard | Target::Film(_) => Prepared::default(),
         Target::Place(output) => output.prepare()?,
     };
     Ok(Ready { jobs, paths, guard: Guard::new(prepared) })
@@ -95,7 +99,7 @@ pub(super) struct Opened {
 }
 
 /// Tries all models, says what is notable of them, and leaves those open that are used first.
-fn open_all(plan: &Plan, lane: &mut Lane) -> Result<Opened> {
+pub(super) fn open_all(plan: &Plan, lane: &mut Lane) -> Result<Opened> {
     let last_first = (0..plan.styles.len()).rev().map(Some);
     let wanted = if plan.is_separate() { last_first.collect() } else { vec![None] };
     let mut opened = Opened { titles: vec![], facts: vec![], engine: String::new(), on_device: false };
