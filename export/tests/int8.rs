@@ -13,7 +13,7 @@ use easel_runtime::stylizer::statistics::gather;
 use easel_runtime::{ModelCard, Random, Tensor};
 use easel_train::data::scenes;
 use easel_train::networks::style::{Sizes, Stylizer};
-use easel_train::networks::{gan, style};
+use easel_train::networks::gan;
 use easel_train::{Params, Weights};
 
 fn params() -> Params {
@@ -157,7 +157,7 @@ fn folder() -> Folder {
         let name = if at < 7 { format!("photos/{at}.png") } else { format!("photos/more/{at}.png") };
         image::save_buffer(folder.at(&name), &picture.pixels, 48, 40, image::ColorType::Rgb8).unwrap();
     }
-    let (sizes, params) = (style::Sizes { width: 4 }, params());
+    let (sizes, params) = (Sizes { width: 4 }, params());
     Stylizer::new(params.root(), sizes).unwrap();
     save(&folder.at("style.safetensors"), sizes.architecture(), &params, None);
     save(&folder.at("odd.safetensors"), sizes.architecture(), &params, Some(3.0));

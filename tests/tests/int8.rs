@@ -37,7 +37,7 @@ fn ratio(models: &[Exported; 2]) -> f64 {
     let options = EngineOptions { threads: Some(1), ..Default::default() };
     let mut engines = [0, 1].map(|at| OrtEngine::load(&models[at].bytes, &options).unwrap());
     let image = scenes::scene(0, 7, 512, 512).0.to_tensor();
-    let mut time = |engine: &mut OrtEngine, image: &Tensor| {
+    let time = |engine: &mut OrtEngine, image: &Tensor| {
         let clock = Clock::start();
         engine.run_blocking(&[("image", image)]).unwrap();
         clock.passed().0
