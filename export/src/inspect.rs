@@ -175,5 +175,6 @@ pub fn describe_tensors(path: &Path) -> Result<String> {
 }
 
 fn describe_tensor((name, tensor): (&String, &Tensor)) -> String {
-    format!("  {name} {:?} {:?}\n", tensor.dims(), tensor.dtype())
+    // Other people's names may hold what a terminal obeys.
+    format!("  {} {:?} {:?}\n", name.escape_debug(), tensor.dims(), tensor.dtype())
 }

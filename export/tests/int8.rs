@@ -12,8 +12,8 @@ use easel_runtime::onnx::statistics_outputs;
 use easel_runtime::stylizer::statistics::gather;
 use easel_runtime::{ModelCard, Random, Tensor};
 use easel_train::data::scenes;
-use easel_train::networks::style::{Sizes, Stylizer};
 use easel_train::networks::gan;
+use easel_train::networks::style::{Sizes, Stylizer};
 use easel_train::{Params, Weights};
 
 fn params() -> Params {

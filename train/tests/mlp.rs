@@ -138,7 +138,7 @@ fn bad_tables_are_named_in_one_line() {
         ("one.csv", b"a,b\n1,red\n2,red\n3,red\n", "every row is of the class `red`"),
         ("flat.csv", b"a,b\n1,5\n2,5\n3,5\n4,5\n", "`b` is 5 in every training row"),
         ("empty.csv", b"", "an empty table"),
-        ("row.csv", b"a,b\n1,2\n", "1 rows; give two at least"),
+        ("row.csv", b"a,b\n1,2\n", "1 rows are too few to hold 1 of them out"),
         ("two.csv", b"a,b\n1,2\n2,3\n", "2 rows are too few"),
         ("ragged.csv", b"a,b\n1,2\n2,3,4\n", "line: 3"),
         ("cut.csv.gz", &packed[..packed.len() / 2], "cannot read: "),
@@ -154,6 +154,37 @@ fn bad_tables_are_named_in_one_line() {
     let error = failure(&place.train(&place.at("nowhere.csv"), &[]));
     assert!(error.contains("nowhere.csv: cannot read: "), "{error}");
     assert!(!place.at("runs").exists());
+}
+
+#[test]
+fn a_run_goes_on_with_its_own_columns_and_classes() {
+    let place = Place::new();
+    let table = place.write("flowers.csv", flowers(true));
+    let (_, run) = success(&place.train(&table, &["--steps", "5"]));
+    let run = run.trim_end();
+    let settings = Path::new(run).join("config.toml");
+    fs::write(&settings, fs::read_to_string(&settings).unwrap().replace("steps = 5", "steps = 6")).unwrap();
+    for (from, to, wanted) in
+        [("long mm;wide um", "wide um;long mm", "columns long mm, wide um"), ("marsh", "bog", "classes")]
+    {
+        fs::write(&table, flowers(true).replace(from, to)).unwrap();
+        let error = failure(&train(&["mlp", "--resume", run]));
+        assert!(error.contains("the run was trained on the ") && error.contains(wanted), "{error}");
+    }
+    fs::write(&table, flowers(true)).unwrap();
+    success(&train(&["mlp", "--resume", run]));
+}
+
+#[test]
+fn what_was_read_another_way_than_meant_is_said() {
+    let place = Place::new();
+    let numbers: String = (0..40).map(|row| format!("{row},{}\n", 3 * row)).collect();
+    let table = place.write("hole.csv", format!("{numbers}7,NA\n"));
+    let (said, _) = success(&place.train(&table, &["--dry-run"]));
+    assert!(said.contains("warning: `y` was taken for 41 classes, of which 40 are numbers"), "{said}");
+    let far: String = (0..40).map(|row| format!("{},{}\n", 1_700_000_000 + 100 * row, row % 7)).collect();
+    let (said, _) = success(&place.train(&place.write("far.csv", far), &["--dry-run"]));
+    assert!(said.contains("finer than float32 tells well"), "{said}");
 }
 
 #[test]

@@ -87,8 +87,7 @@ pub struct Args {
     pub blend: Option<Vec<f32>>,
 
     /// Where the results go: for one input a picture (jpg, png, webp, gif, bmp, tiff), for a film a film, or else a
-    /// folder; what lies in folders
-    /// goes into folders of the same names there; - for standard output
+    /// folder; what lies in folders goes into folders of the same names there; - for standard output
     #[arg(short, long, required_unless_present = "doctor", value_name = "OUT")]
     pub output: Option<PathBuf>,
 

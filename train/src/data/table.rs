@@ -91,10 +91,17 @@ impl Table {
             Some(_) => return Err(bad("one column only; give features and, as the last column, their target".into())),
             None => return Err(bad("an empty table".into())),
         };
-        let has_header = header.unwrap_or_else(|| first.iter().take(width).any(is_name));
+        // A name over numbers is a header; over names it may be a class.
+        let over_numbers = || {
+            let mut targets = records.iter().skip(1).map(|row| &row[width]).peekable();
+            targets.peek().is_some() && targets.all(|cell| number(cell).is_some())
+        };
+        let has_header = header.unwrap_or_else(|| {
+            first.iter().take(width).any(is_name) || (first.get(width).is_some_and(is_name) && over_numbers())
+        });
         let (names, rows) = records.split_at(usize::from(has_header));
-        if rows.len() < 2 {
-            return Err(bad(format!("{} rows; give two at least", rows.len())));
+        if rows.is_empty() {
+            return Err(bad("no rows below the header".into()));
         }
         let named = |at: usize, without: String| names.first().map_or(without, |names| names[at].to_string());
         let columns: Vec<String> = (0..width).map(|at| named(at, format!("x{}", at + 1))).collect();
@@ -130,11 +137,6 @@ impl Table {
                 None => classes(cells()),
             },
         };
-        if let Targets::Classes { names, .. } = &targets
-            && names.len() == 1
-        {
-            return Err(bad(format!("every row is of the class `{}`; there is nothing to tell apart", names[0])));
-        }
         let name = path.file_name().unwrap_or_default().to_string_lossy();
         let name = name.split('.').next().unwrap_or_default().to_string();
         Ok(Self { columns, target, features, targets, name })
@@ -176,9 +178,15 @@ impl Table {
                 })
             };
             let places = features.iter().map(place).collect::<Result<Vec<_>>>()?;
+            if self.target != *target {
+                let last = &self.target;
+                return Err(bad(format!(
+                    "its last column is `{last}`, and the network tells `{target}`; put that last"
+                )));
+            }
             let row = |row: usize| places.iter().map(move |&place| self.row(row)[place]);
             table.features = (0..self.rows()).flat_map(row).collect();
-            (table.columns, table.target) = (features.clone(), target.clone());
+            table.columns = features.clone();
         }
         if let Targets::Classes { labels, names } = &mut table.targets {
             let label = |name: &String| {
@@ -357,9 +365,20 @@ mod tests {
         let like = table.like(Some(&columns), &classes).unwrap();
         assert_eq!((like.row(0), like.row(1)), (&[2.0, 1.0][..], &[4.0, 3.0][..]));
         assert_eq!(like.targets, Targets::Classes { labels: vec![0, 2], names: classes.to_vec() });
-        let other = Columns { features: vec!["c".into()], ..columns };
+        let other = Columns { features: vec!["c".into()], ..columns.clone() };
+        let last = read(b"b,a,age\n1,2,7\n", None, None).unwrap();
+        let error = last.like(Some(&columns), &classes).unwrap_err().to_string();
+        assert!(error.contains("its last column is `age`, and the network tells `kind`"), "{error}");
         assert!(table.like(Some(&other), &classes).unwrap_err().to_string().contains("no column `c`"));
         assert!(table.like(None, &classes[..2]).unwrap_err().to_string().contains("its class `lily` is none of"));
+    }
+
+    #[test]
+    fn a_name_over_numbers_is_a_header() {
+        let years = read(b"2019,2020,sales\n1,2,3\n4,5,6\n", None, None).unwrap();
+        assert_eq!((years.columns.join(" "), years.target.as_str(), years.rows()), ("2019 2020".into(), "sales", 2));
+        let classes = read(b"1,2,red\n3,4,blue\n", None, None).unwrap();
+        assert_eq!((classes.target.as_str(), classes.rows()), ("y", 2));
     }
 
     #[test]
@@ -374,7 +393,7 @@ mod tests {
 
     #[test]
     fn what_is_wrong_is_named_by_line_and_column() {
-        let cases: [(&str, Option<Task>, &str); 12] = [
+        let cases: [(&str, Option<Task>, &str); 11] = [
             ("a,a,b\n1,2,3\n4,5,6\n", None, "two columns are called `a`"),
             (",2\n1,2\n3,4\n", None, "line 1, column `x1`: an empty cell"),
             ("nan,2\n1,2\n3,4\n", None, "line 1, column `x1`: `nan` is no number"),
@@ -384,9 +403,8 @@ mod tests {
             ("1,a\n2,\n", None, "line 2, column `y`: an empty cell"),
             ("1,2\n3,4,5\n", None, "3 fields"),
             ("1\n2\n", None, "one column only"),
-            ("a,b\n1,2\n", None, "1 rows"),
+            ("a,b\n", None, "no rows below the header"),
             ("", None, "an empty table"),
-            ("1,red\n2,red\n", None, "every row is of the class `red`"),
         ];
         for (text, task, expected) in cases {
             let error = read(text.as_bytes(), None, task).unwrap_err().to_string();

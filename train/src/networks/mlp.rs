@@ -73,7 +73,7 @@ impl Sizes {
         }
         let task = match (hidden.pop()?, shapes.contains_key("target.mean")) {
             (1, true) => Task::Regression,
-            (class_count, false) => Task::Classification { class_count },
+            (class_count @ 2.., false) => Task::Classification { class_count },
             _ => return None,
         };
         Some(Self { columns, hidden, task })

@@ -2,6 +2,16 @@
 //!
 //! An optimiser is [`Grouped`] over a [`Rule`]: the groups, the state and what happens to a parameter without a
 //! gradient are the same for all of them, the rule is one optimiser's formula and constants.
+//!
+//! | PyTorch | here |
+//! |---|---|
+//! | `Adagrad` | [`Adagrad`] |
+//! | `Adam`, with `amsgrad` | [`Adam`] with an [`AdamConfig`] |
+//! | `AdamW` | [`Adam`] with [`AdamConfig::decoupled`] |
+//! | `RMSprop`, centred and with momentum | [`RmsProp`] |
+//! | `SGD`, with momentum, dampening, Nesterov | [`Sgd`] |
+//! | `param_groups`, `add_param_group` | [`Group`], [`Grouped::add_group`] |
+//! | `clip_grad_norm_` | [`clip`] |
 
 mod adagrad;
 mod adam;

@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 
 use candle_core::{DType, Tensor};
 use easel_runtime::Picture;
-use easel_runtime::card::{Architecture, Provenance};
+use easel_runtime::card::{Architecture, Columns, Provenance};
 use easel_runtime::files::write_atomically;
 
 use super::card::card;
@@ -128,7 +128,11 @@ pub enum Outcome {
 pub fn run(trainer: &mut dyn Trainer, folder: &RunFolder, plan: &Plan, from: Option<&Checkpoint>) -> Result<Outcome> {
     let mut counts = Counts::default();
     let mut step = 0;
+    if plan.steps == 0 {
+        return Err(Error::Config("there is no step to do; give steps or epochs of at least 1".into()));
+    }
     if let Some(checkpoint) = from {
+        same_data(&checkpoint.record, plan)?;
         trainer.restore(checkpoint)?;
         step = checkpoint.record.step;
         counts = serde_json::from_value(checkpoint.record.session.clone())
@@ -142,6 +146,28 @@ pub fn run(trainer: &mut dyn Trainer, folder: &RunFolder, plan: &Plan, from: Opt
     let result = steps(trainer, folder, plan, step, &mut counts, &mut records, &mut progress);
     progress.finish();
     result
+}
+
+/// Fails where the data knows other classes or columns, or the same in another order: labels and weights would no longer
+/// mean the same.
+fn same_data(record: &Record, plan: &Plan) -> Result<()> {
+    let differ = |what: &str, before: &[String], now: &[String]| {
+        Err(Error::Checkpoint(format!(
+            "the run was trained on the {what} {}, and the data has {}; give the data that it was trained on",
+            before.join(", "),
+            now.join(", ")
+        )))
+    };
+    if record.classes != plan.classes {
+        return differ("classes", &record.classes, &plan.classes);
+    }
+    let all = |columns: &Option<Columns>| -> Vec<String> {
+        columns.iter().flat_map(|Columns { features, target }| features.iter().chain([target])).cloned().collect()
+    };
+    if record.columns != plan.columns {
+        return differ("columns", &all(&record.columns), &all(&plan.columns));
+    }
+    Ok(())
 }
 
 fn steps(

@@ -35,8 +35,8 @@ type Found<'a> = (Vec<&'a str>, Vec<(&'a str, Option<Place<'a>>)>);
 /// The dictionaries that hold tensors, the likeliest first: the outermost, those under the usual keys, then the others in
 /// the order of the file. `storage` gives a storage's bytes, `length` is the file's.
 ///
-/// Fails where there is none, where a tensor of the likeliest is not in the file whole or of an unknown type, and where the tensors share storages so much that
-/// they would take several times the file's length.
+/// Fails where there is none, where a tensor of the likeliest is not in the file whole or of an unknown type, and where the
+/// tensors share storages so much that they would take several times the file's length.
 pub fn read<'a>(
     objects: &Objects,
     outermost: Id,
@@ -214,10 +214,11 @@ fn tensor(place: &Place, storage: &[u8]) -> Option<Tensor> {
     if count > storage.len() / size {
         return None;
     }
-    let mut expected = 1;
+    let mut expected = 1usize;
     let contiguous = dims.iter().zip(strides).rev().all(|(dim, stride)| {
         let as_expected = *dim == 1 || *stride == expected;
-        expected *= dim;
+        // Beside a dimension of 0 the others may be anything.
+        expected = expected.wrapping_mul(*dim);
         as_expected
     });
     if contiguous {

@@ -163,11 +163,13 @@ fn make(plan: &Plan, input: &Path, output: &Path) -> Result<Made> {
     let container = Container::of(output).expect("the plan's film is one");
     let file = Unfinished::beside(output)?;
     output.parent().into_iter().for_each(remove_abandoned);
-    let place = ffmpeg::file(file.place());
+    let place = file.place().to_owned();
     let work = Work::new(file);
     let mut decoder = work.start(input, &mut ffmpeg::decoder(input, &film, (width, height)))?;
-    let mut encoder =
-        work.start(input, &mut ffmpeg::encoder(input, &film, (width, height), &place, container, plan.quality.jpeg))?;
+    let mut encoder = work.start(
+        input,
+        &mut ffmpeg::encoder(input, &film, (width, height), &ffmpeg::file(&place), container, plan.quality.jpeg),
+    )?;
     let source = decoder.stdout.take().expect("it is piped");
     let mut sink = encoder.stdin.take().expect("it is piped");
 
@@ -204,7 +206,7 @@ fn make(plan: &Plan, input: &Path, output: &Path) -> Result<Made> {
     let cannot = |why: &str| Error::Impossible(format!("{}: cannot write: {why}", output.display()));
     let frames = match ran {
         // Why the encoder reads no more is what it said.
-        Err(_) if broken => return Err(cannot(&ffmpeg::reason(&work.wait(encoder)?.1, output))),
+        Err(_) if broken => return Err(cannot(&ffmpeg::reason(&work.wait(encoder)?.1, &place))),
         Err(error) => return Err(decoded(&error.to_string())),
         Ok(frames) => frames,
     };
@@ -221,7 +223,7 @@ fn make(plan: &Plan, input: &Path, output: &Path) -> Result<Made> {
     }
     let (status, said) = work.wait(encoder)?;
     if !status.success() {
-        return Err(cannot(&ffmpeg::reason(&said, output)));
+        return Err(cannot(&ffmpeg::reason(&said, &place)));
     }
     work.finish()?;
     Ok(Made { width, height, frames, tiles, fps: film.rate.per_second(), flicker: steady.flicker, opened })

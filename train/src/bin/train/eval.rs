@@ -45,9 +45,8 @@ const COUNT_OF_DENOISER: u32 = 1000;
 /// of them are what they should be, how far they are from real ones (the Fréchet and the kernel distance of its features),
 /// how many lie where real ones do and the other way round (precision, recall), whether classes come up as often, and how
 /// many are nearly copies (--training). Each number stands beside what real pictures get, of the data's test set where
-/// it has one, and noise. A folder with one
-/// folder of pictures for each class, named as the class, is judged likewise, whatever made them; a folder of pictures
-/// without classes has no accuracy.
+/// it has one, and noise. A folder with one folder of pictures for each class, named as the class, is judged likewise,
+/// whatever made them; a folder of pictures without classes has no accuracy.
 ///
 /// A network for tables (MLP), on every row of a table with the columns that it was trained on: its accuracy and which
 /// classes it takes for which, or how far its numbers are from the true ones.
@@ -180,7 +179,10 @@ impl Args {
             }
             Network::Style(_) => {
                 let found = &weights.architecture.name;
-                bail!("{}: a {found}; only classifiers, generators and denoisers can be judged", self.run.display());
+                bail!(
+                    "{}: a {found}; only classifiers, generators, denoisers and networks for tables can be judged",
+                    self.run.display()
+                );
             }
         }
     }

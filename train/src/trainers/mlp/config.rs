@@ -118,7 +118,7 @@ impl MlpConfig {
 
     /// The number of steps over so many training rows.
     pub fn total_steps(&self, rows: usize) -> u64 {
-        self.epochs.map_or(self.steps.unwrap_or_default(), |epochs| epochs * self.epoch_steps(rows))
+        self.epochs.map_or(self.steps.unwrap_or_default(), |epochs| epochs.saturating_mul(self.epoch_steps(rows)))
     }
 
     /// The learning rate's way through a run of so many steps.

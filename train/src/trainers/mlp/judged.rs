@@ -61,6 +61,11 @@ pub fn judge(network: &Mlp, table: &Table, device: &Device) -> Result<Judged> {
             for answer in answers {
                 predictions.extend(answer?.2.flatten_all()?.to_vec1::<f32>()?);
             }
+            if let Some(row) = predictions.iter().position(|prediction| !prediction.is_finite()) {
+                let what =
+                    "the network's prediction is not a finite number; the row is far beyond what it was trained on";
+                return Err(Error::Data(format!("{}: row {}: {what}", table.name, row + 1)));
+            }
             Ok(Judged::Numbers(Errors::of(&predictions, truth)))
         }
     }

@@ -12,6 +12,9 @@ const SYNTHETIC: usize = 1_000;
 /// A target of no more different whole numbers than these may be meant as classes.
 const FEW: usize = 12;
 
+/// A column whose standard deviation is a smaller part of its mean than this has lost digits as float32.
+const FINEST: f64 = 1e-5;
+
 /// What a run trains on and what it is judged by: rows of one table.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Sets {
@@ -48,6 +51,10 @@ impl Sets {
             beyond(column, moments)?;
         }
         match (self.target(), targets) {
+            (_, Targets::Classes { names, .. }) if names.len() == 1 => Err(Error::Data(format!(
+                "{name}: every row is of the class `{}`; there is nothing to tell apart",
+                names[0]
+            ))),
             (Some(moments), Targets::Numbers(values)) if moments.std == 0.0 => Err(Error::Data(format!(
                 "{name}: `{target}` is {} in every training row; there is nothing to learn",
                 values[0]
@@ -72,7 +79,8 @@ impl Sets {
         }
     }
 
-    /// What may not be as it was meant: a column that says nothing, and a target that looks like classes.
+    /// What may not be as it was meant: a column that says nothing, one that float32 cannot hold, a target that looks like
+    /// classes, and classes that look like numbers.
     pub fn warnings(&self) -> Vec<String> {
         let Table { columns, target, targets, .. } = &self.training;
         let constant = columns.iter().zip(self.features()).filter(|(_, moments)| moments.std == 0.0);
@@ -81,6 +89,24 @@ impl Sets {
                 format!("column `{column}` is {} in every training row and tells nothing", moments.mean as f32)
             })
             .collect();
+        let target_moments = self.target().into_iter().map(|moments| (target, moments));
+        for (column, Moments { mean, std }) in columns.iter().zip(self.features()).chain(target_moments) {
+            if std > 0.0 && std < FINEST * mean.abs() {
+                warnings.push(format!(
+                    "`{column}` varies by {std:.3} around {mean:.0}, finer than float32 tells well; take {mean:.0} off first"
+                ));
+            }
+        }
+        if let Targets::Classes { names, .. } = targets {
+            let numbers = names.iter().filter(|name| name.parse::<f32>().is_ok()).count();
+            if numbers < names.len() && 2 * numbers > names.len() {
+                warnings.push(format!(
+                    "`{target}` was taken for {} classes, of which {numbers} are numbers; if it is a number, mend the other \
+                     cells and give --task regression",
+                    names.len()
+                ));
+            }
+        }
         if let Targets::Numbers(values) = targets {
             let mut different: Vec<f32> = values.clone();
             different.sort_by(f32::total_cmp);

@@ -214,7 +214,8 @@ pub fn limited(format: PictureFormat) -> PictureFormat {
 /// What the numbers are read by.
 pub const LEGEND: &str = "
 The floor is what real pictures get in place of these, the ceiling what noise gets. Distances of other numbers of
-pictures, or by another classifier, cannot be compared.
+pictures, or by another classifier, cannot be compared. Noise may lie among a classifier's features of real pictures, so
+precision is to be read with recall and the distances.
 ";
 
 /// What a number is.
