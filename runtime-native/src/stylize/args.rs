@@ -53,8 +53,9 @@ own. A result has its name once it is whole, so after an interruption the same
 command with --skip-existing goes on. A full disk ends the program; one bad file
 does not.
 
---json prints an object a line on stdout, one for each result, in the inputs' order:
-  input, output, status (done, skipped, failed), width, height, frames, tiles,
+--json prints an object a line on stdout, one for each result: those that cannot be
+made and those that are there already, then the others in the inputs' order:
+  input, output, status (done, skipped, failed, left), width, height, frames, tiles,
   memory, ms, error
 where width to ms are there when it is done (frames: of an animation; tiles: of each
 frame; memory: what it was expected to take at most, in bytes, the program included;

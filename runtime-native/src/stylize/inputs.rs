@@ -5,8 +5,9 @@ use std::fs;
 use std::io::{IsTerminal, stdin};
 use std::path::{Component, Path, PathBuf};
 
+use glob::{MatchOptions, Pattern};
 use image::ImageFormat;
-use walkdir::WalkDir;
+use walkdir::{DirEntry, WalkDir};
 
 use super::identity::identity;
 use super::plan::is_standard;
@@ -69,76 +70,91 @@ impl Inputs {
 
     fn add_folder(&mut self, folder: &Path, results: Option<&Path>) {
         let before = self.pictures.len() + self.failed.len();
-        let results = results.and_then(identity);
-        let (mut seen, mut loops) = (HashSet::new(), vec![]);
-        let entries = WalkDir::new(folder).follow_links(true).max_depth(DEEPEST).sort_by_file_name().into_iter();
-        let entries = entries.filter_entry(|entry| {
-            if !entry.file_type().is_dir() {
-                return true;
-            }
-            let is = identity(entry.path());
-            let new = is.is_none() || seen.insert(is);
-            if !new {
-                loops.push(entry.path().to_owned());
-            }
-            new && (entry.depth() == 0 || is.is_none() || is != results)
-        });
-        for entry in entries {
-            match entry {
-                Err(error) => {
-                    let place = error.path().unwrap_or(folder).to_owned();
-                    if error.loop_ancestor().is_some() {
-                        self.loops.push(place);
-                        continue;
-                    }
-                    let why = error.io_error().map_or_else(|| error.to_string(), std::io::Error::to_string);
-                    self.failed.push((place, format!("cannot read: {why}")));
-                }
-                Ok(entry) if entry.file_type().is_file() && is_picture(entry.path()) => {
-                    let below = entry.path().strip_prefix(folder).unwrap_or(entry.path()).to_owned();
-                    self.pictures.push(Input { path: entry.into_path(), below });
-                }
-                Ok(_) => {}
-            }
-        }
-        self.loops.append(&mut loops);
+        self.add_pictures(folder, folder, results);
         if self.pictures.len() + self.failed.len() == before {
             let why = "no pictures in this folder (jpg, png, webp, bmp, tiff, gif)";
             self.failed.push((folder.to_owned(), why.into()));
         }
     }
 
+    /// Adds the pictures in a folder, with their paths below another.
+    fn add_pictures(&mut self, folder: &Path, root: &Path, results: Option<&Path>) {
+        for entry in self.walk(folder, results, DEEPEST) {
+            if entry.file_type().is_file() && is_picture(entry.path()) {
+                let below = entry.path().strip_prefix(root).unwrap_or(entry.path()).to_owned();
+                self.pictures.push(Input { path: entry.into_path(), below });
+            }
+        }
+    }
+
     /// Adds the files that a pattern matches, and the pictures in the folders that it matches.
     fn add_pattern(&mut self, pattern: &Path, results: Option<&Path>) {
-        let matches = match glob::glob_with(&pattern.to_string_lossy(), MATCHING) {
-            Ok(matches) => matches,
-            Err(error) => {
-                self.failed.push((pattern.to_owned(), format!("not a pattern: {}", error.msg)));
-                return;
-            }
+        let text = pattern.to_string_lossy();
+        let matching = match Pattern::new(&text) {
+            Ok(matching) => matching,
+            Err(error) => return self.failed.push((pattern.to_owned(), format!("not a pattern: {}", error.msg))),
         };
         let fixed = fixed_part(pattern);
-        let results = results.and_then(|results| results.canonicalize().ok());
-        let is_result = |path: &Path| match (&results, path.canonicalize()) {
-            (Some(results), Ok(path)) => path.starts_with(results),
-            _ => false,
-        };
+        let root = if fixed == Path::new("") { Path::new(".") } else { &fixed };
+        let parts = pattern.components().count() - fixed.components().count();
+        let deepest = if text.contains("**") { DEEPEST } else { parts };
         let before = self.pictures.len() + self.failed.len();
-        for path in matches {
-            match path {
-                Err(error) => {
-                    self.failed.push((error.path().to_owned(), format!("cannot read: {}", error.error())));
-                }
-                Ok(path) if path.is_file() && !is_result(&path) => {
-                    let below = path.strip_prefix(&fixed).unwrap_or(&path).to_owned();
-                    self.pictures.push(Input { path, below });
-                }
-                Ok(_) => {}
+        for entry in self.walk(root, results, deepest) {
+            let below = entry.path().strip_prefix(root).unwrap_or(entry.path()).to_owned();
+            if !matching.matches_path_with(&fixed.join(&below), MATCHING) {
+                continue;
+            }
+            let path = fixed.join(&below);
+            if entry.file_type().is_dir() {
+                self.add_pictures(&path, &fixed, results);
+            } else if entry.file_type().is_file() {
+                self.pictures.push(Input { path, below });
             }
         }
         if self.pictures.len() + self.failed.len() == before {
             self.failed.push((pattern.to_owned(), "no file matches this pattern".into()));
         }
+    }
+
+    /// All that is in a folder and below it by name, each folder once, but for what is hidden and the folder where the
+    /// results go. Links are followed unless they lead to a folder that is there anyway.
+    fn walk(&mut self, folder: &Path, results: Option<&Path>, deepest: usize) -> Vec<DirEntry> {
+        let folders = WalkDir::new(folder).max_depth(deepest).into_iter().flatten();
+        let own: HashSet<_> =
+            folders.filter(|entry| entry.file_type().is_dir()).map(|entry| identity(entry.path())).collect();
+        let results = results.and_then(identity);
+        let (mut seen, mut loops) = (HashSet::new(), vec![]);
+        let entries = WalkDir::new(folder).follow_links(true).max_depth(deepest).sort_by_file_name().into_iter();
+        let entries = entries.filter_entry(|entry| {
+            if entry.depth() == 0 {
+                return true;
+            }
+            let hidden = entry.file_name().as_encoded_bytes().starts_with(b".");
+            if hidden || !entry.file_type().is_dir() {
+                return !hidden;
+            }
+            let is = identity(entry.path());
+            let again = entry.path_is_symlink() && own.contains(&is) || !seen.insert(is);
+            if again {
+                loops.push(entry.path().to_owned());
+            }
+            !again && (is.is_none() || is != results)
+        });
+        let mut found = vec![];
+        for entry in entries {
+            match entry {
+                Ok(entry) => found.push(entry),
+                Err(error) if error.loop_ancestor().is_some() => {
+                    self.loops.push(error.path().unwrap_or(folder).to_owned());
+                }
+                Err(error) => {
+                    let why = error.io_error().map_or_else(|| error.to_string(), std::io::Error::to_string);
+                    self.failed.push((error.path().unwrap_or(folder).to_owned(), format!("cannot read: {why}")));
+                }
+            }
+        }
+        self.loops.append(&mut loops);
+        found
     }
 }
 
@@ -154,8 +170,7 @@ fn fixed_part(pattern: &Path) -> PathBuf {
 }
 
 fn is_picture(path: &Path) -> bool {
-    let hidden = path.file_name().is_some_and(|name| name.to_string_lossy().starts_with('.'));
-    !hidden && ImageFormat::from_path(path).is_ok_and(|format| format.reading_enabled())
+    ImageFormat::from_path(path).is_ok_and(|format| format.reading_enabled())
 }
 
 #[cfg(test)]
@@ -172,7 +187,9 @@ mod tests {
     #[test]
     fn patterns_and_folders() {
         let root = tempfile::tempdir().unwrap();
-        for name in ["a.png", "b.jpg", "deep/c.png", "deep/er/d.png", "deep/.e.png", "out/a.png", "notes.txt"] {
+        let hidden = ["deep/.e.png", ".hidden/f.png"];
+        let others = ["out/a.png", "notes.txt"];
+        for name in [&["a.png", "b.jpg", "deep/c.png", "deep/er/d.png"][..], &hidden, &others].concat() {
             let path = root.path().join(name);
             fs::create_dir_all(path.parent().unwrap()).unwrap();
             fs::write(path, "").unwrap();
@@ -182,6 +199,7 @@ mod tests {
         assert_eq!(at("*.png"), (vec!["a.png".to_string()], 0));
         assert_eq!(at("**/*.png").0, ["a.png", "deep/c.png", "deep/er/d.png"]);
         assert_eq!(at("deep/*/[d-f].png").0, ["er/d.png"]);
+        assert_eq!(at("de*").0, ["deep/c.png", "deep/er/d.png"]);
         assert_eq!(at("*.tiff"), (vec![], 1));
         assert_eq!(at("[.png"), (vec![], 1));
         assert_eq!(at("").0, ["a.png", "b.jpg", "deep/c.png", "deep/er/d.png"]);
@@ -204,6 +222,21 @@ mod tests {
             assert_eq!((inputs.pictures.len(), inputs.failed.len()), (2, 0), "{}", named.display());
             assert_eq!(inputs.loops.len(), 1, "{:?}", inputs.loops);
         }
-        assert!(found(&root.path().join("**/*.png"), None).0.contains(&"in/a.png".to_string()));
+        assert_eq!(found(&root.path().join("**/*.png"), None).0, ["b.png", "in/a.png"]);
+        // What is there keeps its own place, whichever comes first.
+        std::os::unix::fs::symlink("in", root.path().join("also")).unwrap();
+        assert_eq!(found(root.path(), None).0, ["b.png", "in/a.png"]);
+    }
+
+    #[cfg(target_os = "linux")]
+    #[test]
+    fn names_may_be_any_bytes() {
+        use std::os::unix::ffi::OsStrExt;
+        let root = tempfile::tempdir().unwrap();
+        for name in [&b"\xff.png"[..], b"a.png"] {
+            fs::write(root.path().join(std::ffi::OsStr::from_bytes(name)), "").unwrap();
+        }
+        assert_eq!(found(&root.path().join("*.png"), None).0, ["a.png"]);
+        assert_eq!(found(root.path(), None).0.len(), 2);
     }
 }

@@ -58,7 +58,7 @@ pub(super) fn collect(plan: &Plan) -> Result<Jobs> {
         Target::Place(Output::Folder(folder)) => Some(folder.as_path()),
         _ => None,
     };
-    let Inputs { mut pictures, failed, loops } = Inputs::find(&plan.inputs, results);
+    let Inputs { pictures, failed, loops } = Inputs::find(&plan.inputs, results);
     if results.is_none() && pictures.len() + failed.len() > 1 {
         let target = plan.target.describe();
         return Err(Error::Impossible(format!("{target}: it takes one result, and there are several; give a folder")));
@@ -66,20 +66,18 @@ pub(super) fn collect(plan: &Plan) -> Result<Jobs> {
     let mut jobs = Jobs { failed, loops, ..Jobs::default() };
     let inputs: HashMap<Identity, PathBuf> =
         pictures.iter().filter_map(|input| Some((identity(&input.path)?, input.path.clone()))).collect();
-    if let Some(shard) = plan.shard {
-        let mut at = 0..;
-        pictures.retain(|_| at.next().is_some_and(|at: usize| at % shard.of == shard.index));
-        // Else each share would report them.
-        if shard.index > 0 {
-            jobs.failed.clear();
-        }
-    }
     let styles = if plan.is_separate() { (0..plan.styles.len()).map(Some).collect() } else { vec![None] };
     let mut outputs: HashMap<PathBuf, PathBuf> = HashMap::new();
-    let mut there = vec![];
+    let mut all = vec![];
     for (style, input) in styles.iter().flat_map(|style| pictures.iter().map(move |input| (*style, input))) {
         let job = job(input, style, plan);
-        if let Some(same) = identity(&job.output).and_then(|identity| inputs.get(&identity)) {
+        let skips = plan.existing == Existing::Skip && is_there(&job);
+        // A result of an earlier run beside its picture.
+        if skips && identity(&job.output) == identity(&job.input) {
+            all.push(job);
+            continue;
+        }
+        if let Some(same) = identity(&job.output).filter(|_| !skips).and_then(|identity| inputs.get(&identity)) {
             let (result, same) = (job.output.display(), same.display());
             if results.is_none() {
                 return Err(Error::Impossible(format!(
@@ -101,24 +99,32 @@ pub(super) fn collect(plan: &Plan) -> Result<Jobs> {
             continue;
         }
         outputs.insert(job.output.clone(), job.input.clone());
-        let is_there = !is_standard(&job.output) && job.output.symlink_metadata().is_ok();
-        if plan.existing != Existing::Overwrite && is_there {
-            there.push(job);
-        } else {
-            jobs.to_do.push(job);
+        all.push(job);
+    }
+    if let Some(shard) = plan.shard {
+        let mut at = 0..;
+        all.retain(|_| at.next().is_some_and(|at: usize| at % shard.of == shard.index));
+        // Else each share would report them.
+        if shard.index > 0 {
+            jobs.failed.clear();
         }
     }
+    (jobs.skipped, jobs.to_do) = all.into_iter().partition(|job| plan.existing != Existing::Overwrite && is_there(job));
     if plan.existing == Existing::Refuse
-        && let Some(first) = there.first()
+        && let Some(first) = jobs.skipped.first()
     {
-        let more = if there.len() > 1 { format!(" (and {} more)", there.len() - 1) } else { String::new() };
+        let more = jobs.skipped.len() - 1;
+        let more = if more > 0 { format!(" (and {more} more)") } else { String::new() };
         return Err(Error::Impossible(format!(
             "{}: it is there already{more}; --overwrite replaces it, --skip-existing leaves it",
             first.output.display()
         )));
     }
-    jobs.skipped = there;
     Ok(jobs)
+}
+
+fn is_there(job: &Job) -> bool {
+    !is_standard(&job.output) && job.output.symlink_metadata().is_ok()
 }
 
 fn job(input: &Input, style: Option<usize>, plan: &Plan) -> Job {

@@ -35,6 +35,8 @@ pub struct Stylizer {
     /// The file, to cut it before its norms.
     file: Vec<u8>,
     options: Options,
+    /// The norms that the file can be cut before.
+    norms: usize,
     /// Whether the engine keeps memory of the pictures so far.
     holds: bool,
 }
@@ -96,6 +98,7 @@ impl Stylizer {
         file.bytes.extend(suffix.unwrap_or_default());
         let engine = OrtEngine::load(&file.bytes, options).map_err(|error| error.in_file(path))?;
         file.bytes.truncate(length);
+        let norms = (0..).take_while(|&norm| matches!(onnx::before_norm(&file.bytes, norm), Ok(Some(_)))).count();
         let takes = |name: &str| engine.inputs().iter().any(|input| input.optional && input.name == name);
         let statistics = tells_statistics && takes(STATISTICS) && takes(USE_STATISTICS);
         let (input, output) = match borders(&engine) {
@@ -133,9 +136,16 @@ impl Stylizer {
             guessed_range: !own && range.is_none(),
             engine,
             file: file.bytes,
+            norms,
             options: options.clone(),
             holds: false,
         })
+    }
+
+    /// Whether what its norms take in can be told, so that their statistics can be exact: not in eight bits, where sums are
+    /// of whole numbers.
+    pub fn tells_norms(&self) -> bool {
+        self.norms > 0
     }
 
     /// What memory and tiles depend on.
@@ -175,8 +185,7 @@ impl Stylizer {
 
     /// How many tiles are computed for a picture, those for exact statistics included.
     pub fn steps(&self, tiling: &Tiling) -> usize {
-        let norms = (0..).take_while(|&norm| matches!(onnx::before_norm(&self.file, norm), Ok(Some(_))));
-        let passes = if tiling.statistics == Statistics::Exact { norms.count() } else { 0 };
+        let passes = if tiling.statistics == Statistics::Exact { self.norms } else { 0 };
         tiling.tiles.len() * (1 + passes)
     }
 
@@ -296,6 +305,15 @@ fn borders(engine: &OrtEngine) -> Result<(&ValueInfo, &ValueInfo), String> {
         };
         value.element == "float32" && (value.dims.is_empty() || value.dims.len() == 4 && fits(0, 1) && fits(1, 3))
     };
+    let channels_last = |value: &ValueInfo| {
+        value.dims.last() == Some(&Dimension::Fixed(3)) && value.dims.get(1) != Some(&Dimension::Fixed(3))
+    };
+    if channels_last(input) || channels_last(output) {
+        return Err(format!(
+            "its pictures have their channels last, and stylize needs [1, 3, height, width]; this one takes {input} and \
+             gives {output}"
+        ));
+    }
     match (is_picture(input), is_picture(output)) {
         (true, true) => Ok((input, output)),
         _ => Err(format!(

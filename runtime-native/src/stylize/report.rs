@@ -168,9 +168,12 @@ impl<'a> Report<'a> {
 
     /// Says how it went. `idle` is how long no model ran between the first and the last picture.
     pub fn finish(mut self, jobs: &Jobs, opened: &Opened, idle: Duration) -> Result<()> {
-        // Where the work was given up, some have no end: what came after them is told now.
-        for (index, ended) in std::mem::take(&mut self.waiting) {
-            self.tell(&jobs.to_do[index], ended);
+        // Where the work was given up, some have no end.
+        for (index, job) in jobs.to_do.iter().enumerate().skip(self.next) {
+            match self.waiting.remove(&index) {
+                Some(ended) => self.tell(job, ended),
+                None => self.print(&about(job, "left")),
+            }
         }
         self.progress = Progress::new(0, "");
         let (skipped, failed, took) = (jobs.skipped.len(), self.failed, self.started.elapsed());

@@ -116,6 +116,12 @@ pub(super) fn open_all(plan: &Plan, lane: &mut Lane) -> Result<Opened> {
                     stylizer.title
                 )));
             }
+            if plan.tiles.statistics == StatisticsOf::Picture && !stylizer.tells_norms() {
+                return Err(Error::Impossible(format!(
+                    "{}: --statistics exact needs a model of real numbers, not one in eight bits; leave the flag away",
+                    stylizer.title
+                )));
+            }
             opened.on_device = stylizer.engine.is_on_device();
             let note = stylizer.engine.note().map(|note| format!(" ({note})")).unwrap_or_default();
             opened.engine = format!("{}{note}", stylizer.engine.describe());

@@ -120,6 +120,40 @@ fn shares_are_all_of_it() {
     assert_eq!((together.len(), files(&folder.path().join("out")).len()), (11, 10));
 }
 
+/// Names that would be one result's are found before the pictures are shared out, by every share alike.
+#[test]
+fn shares_know_of_each_other() {
+    let folder = folder();
+    fs::create_dir(folder.path().join("in")).unwrap();
+    for name in ["a.bmp", "a.png", "b.bmp", "c.png"] {
+        photo(6, 5).save(folder.path().join("in").join(name)).unwrap();
+    }
+    let mut told = vec![];
+    for share in ["1/2", "2/2"] {
+        let output = stylize(&folder, &format!("in -m m.onnx -o out --format png --json --shard {share}"));
+        told.extend(lines(output.stdout).into_iter().filter(|line| line["input"].is_string()));
+    }
+    let status = |name: &str| {
+        let of = told.iter().filter(|line| line["input"] == format!("in/{name}"));
+        of.map(|line| line["status"].as_str().unwrap()).collect::<Vec<_>>()
+    };
+    assert_eq!((status("a.bmp"), status("a.png"), status("c.png")), (vec!["done"], vec!["failed"], vec!["done"]));
+    assert_eq!(names(&folder.path().join("out")), ["a.png", "b.png", "c.png"]);
+}
+
+/// Beside their pictures, results of another format are inputs themselves the second time.
+#[test]
+fn a_folder_is_done_in_place_once() {
+    let folder = folder();
+    fs::create_dir(folder.path().join("in")).unwrap();
+    photo(6, 5).save(folder.path().join("in/a.png")).unwrap();
+    succeeds(&folder, "in -m m.onnx -o in --format webp");
+    let written = files(&folder.path().join("in"));
+    let output = succeeds(&folder, "in -m m.onnx -o in --format webp --skip-existing");
+    assert!(stderr(&output).contains("wrote 0 pictures to in, 2 skipped"), "{}", stderr(&output));
+    assert_eq!(files(&folder.path().join("in")), written);
+}
+
 /// One model makes negatives, the other gives the picture back: half of each is grey.
 #[test]
 fn several_models() {

@@ -9,11 +9,13 @@ use crate::Result;
 use crate::stylizer::statistics::MEAN_PREFIX;
 
 const NODE_INPUT: u64 = 1;
+const NODE_OPERATOR: u64 = 4;
 const GRAPH_INPUT: u64 = 11;
 const GRAPH_VALUE: u64 = 13;
 
 struct Node<'a> {
     raw: &'a [u8],
+    operator: &'a [u8],
     inputs: Vec<&'a [u8]>,
     outputs: Vec<&'a [u8]>,
 }
@@ -29,7 +31,7 @@ pub fn before_norm(model: &[u8], norm: usize) -> Result<Option<Vec<u8>>> {
     let maker = |wanted: &[u8]| nodes.iter().find(|node| node.outputs.contains(&wanted));
     // Where(use, given, computed), and computed is ReduceMean(x).
     let mean = maker(format!("{MEAN_PREFIX}{norm}").as_bytes());
-    let computed = mean.and_then(|node| maker(node.inputs.get(2)?));
+    let computed = mean.and_then(|node| maker(node.inputs.get(2)?)).filter(|node| node.operator == b"ReduceMean");
     let Some(&wanted) = computed.and_then(|node| node.inputs.first()) else { return Ok(None) };
 
     let (mut needed, mut kept) = (HashSet::from([wanted]), HashSet::new());
@@ -75,16 +77,17 @@ fn nodes(model: &[u8]) -> Result<Vec<Node<'_>>> {
         let mut fields = Fields::new(graph);
         while let Some((number, value, raw)) = fields.next_raw(true)? {
             let (GRAPH_NODE, Field::Bytes(node)) = (number, value) else { continue };
-            let (mut inputs, mut outputs) = (Vec::new(), Vec::new());
+            let (mut operator, mut inputs, mut outputs) = (&[][..], Vec::new(), Vec::new());
             let mut fields = Fields::new(node);
             while let Some((number, value)) = fields.next_field(true)? {
                 match (number, value) {
                     (NODE_INPUT, Field::Bytes(name)) => inputs.push(name),
                     (NODE_OUTPUT, Field::Bytes(name)) => outputs.push(name),
+                    (NODE_OPERATOR, Field::Bytes(name)) => operator = name,
                     _ => {}
                 }
             }
-            nodes.push(Node { raw, inputs, outputs });
+            nodes.push(Node { raw, operator, inputs, outputs });
         }
     }
     Ok(nodes)
@@ -95,17 +98,22 @@ mod tests {
     use super::*;
 
     fn node(inputs: &[&str], output: &str) -> Vec<u8> {
+        operation("Other", inputs, output)
+    }
+
+    fn operation(operator: &str, inputs: &[&str], output: &str) -> Vec<u8> {
         let inputs = inputs.iter().map(|name| message(NODE_INPUT, name.as_bytes()));
-        message(GRAPH_NODE, &inputs.chain([message(NODE_OUTPUT, output.as_bytes())]).collect::<Vec<_>>().concat())
+        let rest = [message(NODE_OUTPUT, output.as_bytes()), message(NODE_OPERATOR, operator.as_bytes())];
+        message(GRAPH_NODE, &inputs.chain(rest).collect::<Vec<_>>().concat())
     }
 
     #[test]
     fn what_a_norm_needs_stays_and_nothing_else() {
         let (weight, bias) = (|name: &str| message(INITIALIZER, &message(NAME, name.as_bytes())), node(&["b"], "c"));
         let input = |name: &str| message(GRAPH_INPUT, &message(VALUE_NAME, name.as_bytes()));
-        let first = [node(&["image", "w"], "x"), node(&["x"], "m")].concat();
+        let first = [node(&["image", "w"], "x"), operation("ReduceMean", &["x"], "m")].concat();
         let norm = [node(&["s"], "g"), node(&["use", "g", "m"], "statistics.mean.0")].concat();
-        let second = [node(&["x", "statistics.mean.0"], "y"), node(&["y"], "n")].concat();
+        let second = [node(&["x", "statistics.mean.0"], "y"), operation("ReduceMean", &["y"], "n")].concat();
         let last = [node(&["use", "g", "n"], "statistics.mean.1"), node(&["y"], "out")].concat();
         let borders = [input("image"), input("s"), message(GRAPH_OUTPUT, &message(VALUE_NAME, b"out"))].concat();
         let model = |graph: &[&[u8]]| [&[0x08, 8][..], &message(GRAPH, &graph.concat())].concat();
@@ -122,6 +130,9 @@ mod tests {
         ];
         assert_eq!(before_norm(&whole, 1).unwrap(), Some([model(&kept), outputs(&["y".into()])].concat()));
         assert_eq!(before_norm(&whole, 2).unwrap(), None);
+        // A mean that is computed of others is not that of what the norm takes in.
+        let other = [node(&["image", "w"], "x"), node(&["x"], "m")].concat();
+        assert_eq!(before_norm(&model(&[&other, &norm]), 0).unwrap(), None);
         assert!(before_norm(&whole[..whole.len() - 1], 0).is_err());
     }
 }

@@ -72,7 +72,8 @@ pub(super) fn decoder(path: &Path, film: &Film, size: (usize, usize)) -> Command
     ffmpeg
 }
 
-/// ffmpeg, making a film file of such frames on standard input and of what is beside the pictures in the first film.
+/// ffmpeg, making a film file of such frames on standard input and of what is beside the pictures in the first film; with
+/// its `metadata` and chapters, or without.
 pub(super) fn encoder(
     path: &Path,
     film: &Film,
@@ -80,13 +81,18 @@ pub(super) fn encoder(
     output: &OsStr,
     container: Container,
     quality: u8,
+    metadata: bool,
 ) -> Command {
     let matrix = usual_matrix(width, height);
     let mut ffmpeg = command("ffmpeg");
     ffmpeg.args(["-v", "error", "-y", "-f", "rawvideo", "-pix_fmt", "rgb24"]);
     ffmpeg.args(["-video_size", &format!("{width}x{height}"), "-framerate", &film.rate.to_string()]);
     ffmpeg.args(["-i", "pipe:0", "-i"]).arg(file(path));
-    ffmpeg.args(["-map", "0:v", "-map", "1:a?", "-map_metadata", "1", "-map_chapters", "1"]);
+    ffmpeg.args(["-map", "0:v", "-map", "1:a?"]);
+    ffmpeg.args(match metadata {
+        true => &["-map_metadata", "1", "-map_chapters", "1"][..],
+        false => &["-map_metadata", "-1", "-map_metadata:s", "-1", "-map_chapters", "-1"],
+    });
     for (at, codec) in film.sound.iter().enumerate().filter(|(_, codec)| container.keeps_sound(codec)) {
         tracing::info!("the sound stays as it is: {codec}");
         ffmpeg.args([&format!("-c:a:{at}"), "copy"]);

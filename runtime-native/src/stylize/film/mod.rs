@@ -103,7 +103,10 @@ pub(super) fn run(plan: &Plan, output: &Path) -> Result<()> {
             Ok(())
         }
         Err(error) => {
-            print(json!({ "summary": { "done": 0, "ms": ms(), "error": error.to_string() } }));
+            let mut line = about("failed");
+            line["error"] = json!(error.to_string());
+            print(line);
+            print(json!({ "summary": { "done": 0, "failed": 1, "ms": ms(), "error": error.to_string() } }));
             Err(error)
         }
     }
@@ -168,7 +171,15 @@ fn make(plan: &Plan, input: &Path, output: &Path) -> Result<Made> {
     let mut decoder = work.start(input, &mut ffmpeg::decoder(input, &film, (width, height)))?;
     let mut encoder = work.start(
         input,
-        &mut ffmpeg::encoder(input, &film, (width, height), &ffmpeg::file(&place), container, plan.quality.jpeg),
+        &mut ffmpeg::encoder(
+            input,
+            &film,
+            (width, height),
+            &ffmpeg::file(&place),
+            container,
+            plan.quality.jpeg,
+            !plan.strip,
+        ),
     )?;
     let source = decoder.stdout.take().expect("it is piped");
     let mut sink = encoder.stdin.take().expect("it is piped");
