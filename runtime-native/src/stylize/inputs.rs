@@ -5,7 +5,7 @@ use std::fs;
 use std::io::{IsTerminal, stdin};
 use std::path::{Component, Path, PathBuf};
 
-use glob::{MatchOptions, Pattern};
+use glob::Pattern;
 use image::ImageFormat;
 use walkdir::{DirEntry, WalkDir};
 
@@ -123,7 +123,7 @@ impl Inputs {
         let own: HashSet<_> =
             folders.filter(|entry| entry.file_type().is_dir()).map(|entry| identity(entry.path())).collect();
         let results = results.and_then(identity);
-        let (mut seen, mut loops) = (HashSet::new(), vec![]);
+        let (mut seen, mut loops) = (HashSet::from([identity(folder)]), vec![]);
         let entries = WalkDir::new(folder).follow_links(true).max_depth(deepest).sort_by_file_name().into_iter();
         let entries = entries.filter_entry(|entry| {
             if entry.depth() == 0 {
@@ -217,7 +217,7 @@ mod tests {
         std::os::unix::fs::symlink("..", root.path().join("in/back")).unwrap();
         fs::write(root.path().join("b.png"), "").unwrap();
         for named in [root.path().to_owned(), root.path().join("in")] {
-            let inputs = Inputs::find(&[named.clone()], None);
+            let inputs = Inputs::find(std::slice::from_ref(&named), None);
             // The folder above the one that was named has pictures of its own.
             assert_eq!((inputs.pictures.len(), inputs.failed.len()), (2, 0), "{}", named.display());
             assert_eq!(inputs.loops.len(), 1, "{:?}", inputs.loops);
