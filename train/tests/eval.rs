@@ -148,7 +148,7 @@ fn what_cannot_be_judged_is_named() {
     let stylizer =
         checkpoint(&folder.path().join("style"), sizes.architecture(), |scope| style::Stylizer::new(scope, sizes));
     let error = failure(&train(&["eval", utf8(&stylizer), "--data", "synthetic"]));
-    assert!(error.contains("only classifiers, generators and denoisers"), "{error}");
+    assert!(error.contains("only classifiers, generators, denoisers and networks for tables"), "{error}");
     let run = untrained_gan(&folder.path().join("run"));
     let error = failure(&eval(&run, &folder.path().join("nothing"), &[]));
     assert!(error.contains("nothing: cannot open"), "{error}");
