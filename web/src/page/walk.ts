@@ -40,8 +40,9 @@ export class WalkTab implements Tab {
     readonly #thumbnails = new Latest();
     #name: string | undefined;
     #chosen = false;
-    /** The seeds' latent vectors. */
+    /** The seeds' latent vectors, and the seeds that they are of. */
     #latents: Float32Array[] = [];
+    #latentsOf: bigint[] | undefined;
     #directions: Directions | undefined;
     /** Whether the directions are on their way. */
     #looking = false;
@@ -215,6 +216,7 @@ export class WalkTab implements Tab {
             const latents = await Promise.all(seeds.map((seed) => easel.normals(seed, 0n, dim)));
             if (turn !== this.#turn) return;
             this.#latents = latents;
+            this.#latentsOf = seeds;
             await this.#frame();
             this.#stops.paint(await easel.render(joined(latents), this.#slot.as));
             clearError(this.#slot.as);
@@ -288,6 +290,7 @@ export class WalkTab implements Tab {
 
     /** The latent vector of where the walk is, pushed as the sliders say. None while the seeds' own are not there. */
     #point(): Float32Array | undefined {
+        if (this.#latentsOf !== this.#settings.seeds) return undefined;
         const { from, to, t } = leg(this.#settings.seeds, this.#settings.at);
         const [a, b] = [this.#latents[from], this.#latents[to]];
         const dim = this.#slot.model?.card.latent?.dim;
