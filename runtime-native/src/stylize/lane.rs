@@ -69,8 +69,8 @@ impl<'a> Lane<'a> {
         self.stylizers().zip(statistics).for_each(|(stylizer, statistics)| stylizer.held = statistics);
     }
 
-    /// Stylizes an RGB picture with what is open, in the tiles planned for each, once the gate lets it in. `progress` is told how many tiles are done,
-    /// and of how many. The error says what is wrong without the picture's path.
+    /// Stylizes an RGB picture with what is open, in the tiles planned for each, once the gate lets it in. `progress`
+    /// is told how many tiles are done, and of how many. The error says what is wrong without the picture's path.
     pub fn stylize(
         &mut self,
         picture: &Picture,
