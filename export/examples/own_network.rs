@@ -48,7 +48,7 @@ impl Gated {
 fn train(network: &Gated, params: &Params, table: Table) -> Result<Vec<f32>> {
     let (steps, order) = (1_500, Shuffle { len: table.rows(), seed: 1 });
     let (batches, collate) = (Batches::new(order, 32), stack_rows(&Device::Cpu));
-    let loader = DataLoader::new(Arc::new(table), batches, collate, data::Options::default());
+    let loader = DataLoader::new(Arc::new(table), batches, collate, data::LoaderOptions::default());
     let mut adam = Adam::new(params.trained(), AdamConfig::decoupled(2e-2, 0.01))?;
     let schedule = Schedule { warmup: 50, shape: Shape::Cosine { steps, floor: 0.0 } };
     let mut losses = Vec::new();

@@ -8,8 +8,8 @@ use easel_train::data::{self, Source};
 use easel_train::metrics::features::{Samples, format};
 use easel_train::metrics::frechet;
 use easel_train::networks::Network;
-use easel_train::trainers::judgement::judge;
-use easel_train::trainers::lenet::load_test;
+use easel_train::recipes::judgement::judge;
+use easel_train::recipes::lenet::load_test;
 
 #[test]
 fn real_digits_are_near_and_noise_is_far() {

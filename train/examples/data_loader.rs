@@ -11,7 +11,7 @@ use std::time::Instant;
 use anyhow::Context;
 use candle_core::Device;
 use easel_train::data::transform::{CentreCrop, RandomFlip, Resize};
-use easel_train::data::{Batches, DataLoader, Dataset, Options, PictureFiles, Shuffle, Transformed, stack};
+use easel_train::data::{Batches, DataLoader, Dataset, LoaderOptions, PictureFiles, Shuffle, Transformed, stack};
 
 fn main() -> anyhow::Result<()> {
     let folder = std::env::args_os().nth(1).context("which folder? give one with pictures")?;
@@ -20,7 +20,7 @@ fn main() -> anyhow::Result<()> {
         let order = Shuffle { len: files.len(), seed: 1 };
         let transform = (Resize::ShortSide(96), CentreCrop { height: 96, width: 96 }, RandomFlip::default());
         let dataset = Arc::new(Transformed { dataset: files, transform });
-        let options = Options { workers, ..Options::default() };
+        let options = LoaderOptions { workers, ..LoaderOptions::default() };
         let loader = DataLoader::new(dataset, Batches::new(order, 32), stack(&Device::Cpu, None), options);
 
         let start = Instant::now();

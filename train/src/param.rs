@@ -86,6 +86,15 @@ pub struct Params {
     device: Device,
 }
 
+/// Keeps parameters frozen until it goes.
+pub struct Frozen(Params);
+
+impl Drop for Frozen {
+    fn drop(&mut self) {
+        self.0.set_frozen(false);
+    }
+}
+
 struct Shared {
     params: Vec<Param>,
     random: Random,
@@ -134,6 +143,13 @@ impl Params {
         for param in &self.lock().params {
             param.0.frozen.store(frozen, Ordering::Relaxed);
         }
+    }
+
+    /// Freezes every parameter until the guard goes.
+    #[must_use]
+    pub fn frozen(&self) -> Frozen {
+        self.set_frozen(true);
+        Frozen(self.clone())
     }
 
     /// The values by name, detached.

@@ -1,16 +1,85 @@
-//! How many threads a training computes with.
+//! The threads that a training computes with.
 
-/// Gives matrix products and kernels `threads` threads, and candle's own element-wise operations one: their pool spins
-/// between two of them, which has been measured at 5 to 40 % of a step's time on the CPU.
+use std::env;
+use std::sync::{Mutex, PoisonError};
+
+use candle_core::{Device, Var};
+
+use crate::ops::{self, KEEP_GRAPH};
+use crate::{Error, Result};
+
+/// The stack of a training's thread: candle walks graphs of gradients by recursion.
+const STACK: usize = 256 << 20;
+
+/// Only one thread at a time changes the environment.
+static ENVIRONMENT: Mutex<()> = Mutex::new(());
+
+/// Does something on threads of its own: matrix products and kernels have so many, candle's element-wise operations one,
+/// since candle's pool spins between two of them, which has been measured at 5 to 40 % of a step's time on the CPU.
 ///
-/// The numbers are read once, when something is first computed, so this comes first.
+/// With `second_order` gradients keep their graph there, so that they can be differentiated again; elsewhere in the
+/// process they do not.
 ///
-/// # Safety
-/// It sets environment variables: no other thread may run.
-pub unsafe fn limit(threads: usize) {
-    // SAFETY: the caller's.
+/// candle reads all this from environment variables (`RAYON_NUM_THREADS`, `CANDLE_NUM_THREADS`,
+/// `CANDLE_GRAD_DO_NOT_DETACH`), which are set here. A program with threads that read the environment in C may set them
+/// itself before it starts: what has the wanted value is left alone.
+pub fn on_own_threads<T: Send>(
+    threads: usize,
+    second_order: bool,
+    work: impl FnOnce() -> Result<T> + Send,
+) -> Result<T> {
+    let pool = rayon::ThreadPoolBuilder::new()
+        .num_threads(threads)
+        .stack_size(STACK)
+        .build()
+        .map_err(|error| Error::Run(format!("cannot start {threads} threads: {error}")))?;
+    pool.install(|| {
+        {
+            limit(threads);
+            let _alone = ENVIRONMENT.lock().unwrap_or_else(PoisonError::into_inner);
+            let before = env::var(KEEP_GRAPH).ok();
+            set(KEEP_GRAPH, second_order.then_some("1"));
+            // candle reads it once a thread, at the first gradient.
+            let one = Var::new(1f32, &Device::Cpu)?;
+            one.sqr()?.backward()?;
+            ops::keeps_graph();
+            set(KEEP_GRAPH, before.as_deref());
+        }
+        work()
+    })
+}
+
+/// Gives the process's own matrix products and kernels so many threads, and candle's element-wise operations one. It
+/// holds where nothing was computed yet; see [`on_own_threads`].
+pub fn limit(threads: usize) {
+    let _alone = ENVIRONMENT.lock().unwrap_or_else(PoisonError::into_inner);
+    set("RAYON_NUM_THREADS", Some(&threads.to_string()));
+    set("CANDLE_NUM_THREADS", Some("1"));
+}
+
+fn set(name: &str, value: Option<&str>) {
+    if env::var(name).ok().as_deref() == value {
+        return;
+    }
+    // SAFETY: Rust's readers and writers of the environment take turns by the standard library's lock. Readers in C are
+    // the caller's to mind, as `on_own_threads` says.
     unsafe {
-        std::env::set_var("RAYON_NUM_THREADS", threads.to_string());
-        std::env::set_var("CANDLE_NUM_THREADS", "1");
+        match value {
+            Some(value) => env::set_var(name, value),
+            None => env::remove_var(name),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_second_order_threads_keep_graphs() {
+        let differentiates = |second_order| {
+            on_own_threads(1, second_order, || Ok(ops::check_second_order().is_ok())).unwrap()
+        };
+        assert!(differentiates(true) && !differentiates(false) && differentiates(true));
     }
 }

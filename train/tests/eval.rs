@@ -169,7 +169,7 @@ fn pictures(at: &Path, data: &Path, test: bool) {
     let format = easel_train::data::PictureFormat { channels: 1, height: 28, width: 28 };
     let classes: Vec<String> = (0..10).map(|digit| digit.to_string()).collect();
     let drawn = match test {
-        true => easel_train::trainers::lenet::load_test(&source, format, &classes).unwrap(),
+        true => easel_train::recipes::lenet::load_test(&source, format, &classes).unwrap(),
         false => easel_train::data::load(&source, format).unwrap(),
     };
     for (index, label) in drawn.labels.iter().enumerate() {

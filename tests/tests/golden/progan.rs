@@ -5,19 +5,14 @@ use easel_train::losses::wgan_gp::{critic_loss, generator_loss, gradient_penalty
 use easel_train::networks::progan::{Critic, Generator, Sizes, Stage};
 use easel_train::ops::check_second_order;
 use easel_train::optim::{Sgd, SgdConfig};
+use easel_train::threads::on_own_threads;
 use easel_train::{Params, Result};
 
-/// Checks a case in a thread of its own, in which candle keeps the graph of a gradient.
+/// Checks a case on a thread where gradients can be differentiated again.
 pub fn check(case: &mut Case) -> Result<()> {
-    // SAFETY: nothing in these tests reads the environment at the same time but the standard library and candle, through
-    // the same lock.
-    unsafe { std::env::set_var("CANDLE_GRAD_DO_NOT_DETACH", "1") };
-    std::thread::scope(|scope| {
-        let worker = scope.spawn(|| {
-            check_second_order()?;
-            compare(case)
-        });
-        worker.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic))
+    on_own_threads(1, true, || {
+        check_second_order()?;
+        compare(case)
     })
 }
 

@@ -6,13 +6,15 @@
 
 mod cases;
 mod clock;
+#[path = "../../src/bin/train/memory.rs"]
+mod memory;
 
 use std::io::{BufRead, Write};
 use std::path::Path;
 
 use anyhow::{Context, Result, bail};
 use candle_core::Device;
-use easel_train::ops::check_second_order;
+use easel_train::threads::on_own_threads;
 
 use crate::cases::Case;
 use crate::clock::Clock;
@@ -21,7 +23,7 @@ use crate::clock::Clock;
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
 fn main() -> Result<()> {
-    easel_train::memory::keep_freed_memory();
+    memory::keep_freed_memory();
     let arguments: Vec<_> = std::env::args().skip(1).collect();
     match arguments.iter().map(String::as_str).collect::<Vec<_>>()[..] {
         ["write", folder] => Case::ALL.iter().try_for_each(|case| {
@@ -29,10 +31,9 @@ fn main() -> Result<()> {
             Ok(candle_core::safetensors::save(&tensors, file(folder, *case))?)
         }),
         ["run", folder, name, threads] => {
-            // SAFETY: there is no other thread yet.
-            unsafe { easel_train::threads::limit(threads.parse().context("THREADS is a number")?) };
+            let threads = threads.parse().context("THREADS is a number")?;
             let case = Case::named(name).with_context(|| format!("there is no case `{name}`"))?;
-            run(folder, case)
+            Ok(on_own_threads(threads, case.is_second_order(), || Ok(run(folder, case)))??)
         }
         _ => bail!("usage: bench write FOLDER | bench run FOLDER CASE THREADS"),
     }
@@ -43,11 +44,6 @@ fn file(folder: &str, case: Case) -> std::path::PathBuf {
 }
 
 fn run(folder: &str, case: Case) -> Result<()> {
-    if case.is_second_order() {
-        // SAFETY: there is no other thread yet.
-        unsafe { std::env::set_var("CANDLE_GRAD_DO_NOT_DETACH", "1") };
-        check_second_order()?;
-    }
     let mut step = case.prepare(candle_core::safetensors::load(file(folder, case), &Device::Cpu)?)?;
     println!("ready");
     for line in std::io::stdin().lock().lines() {

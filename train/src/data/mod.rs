@@ -15,7 +15,6 @@ pub mod list;
 pub mod loader;
 pub mod sampler;
 pub mod scenes;
-pub mod shuffled;
 pub mod staging;
 pub mod store;
 pub mod synthetic;
@@ -34,9 +33,8 @@ pub use collate::{PictureBatch, RowBatch, stack, stack_rows};
 pub use content::Content;
 pub use dataset::{Dataset, Sample, Transformed};
 pub use files::{Broken, PictureFiles};
-pub use loader::{DataLoader, Loading, Options, Place};
-pub use sampler::{BatchSampler, Batches, Sampler, Sequential, Shuffle, Subset, Weighted};
-pub use shuffled::{Shuffled, ShuffledState};
+pub use loader::{DataLoader, LoaderOptions, Loading, Place};
+pub use sampler::{BatchSampler, Batches, Continuous, Sampler, Sequential, Shuffle, Subset, Weighted};
 pub use store::Store;
 pub use table::Table;
 pub use transform::Transform;
@@ -45,6 +43,10 @@ use crate::{Error, Result};
 
 /// The most bytes that a set's pictures may take in memory.
 const MOST_BYTES: usize = 16 << 30;
+
+/// The pictures that [`load`] takes, for help.
+pub const PICTURES: &str = "a folder with MNIST's files, a folder of class folders of pictures, a text file of `path label` lines, \
+    or `synthetic` for digits that the program draws";
 
 /// How many scenes `scenes` draws.
 pub const SCENES: usize = 4_000;

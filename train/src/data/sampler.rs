@@ -30,7 +30,7 @@ impl Sampler for Sequential {
     }
 }
 
-/// `0..len` in a new random order each epoch: that of [`Shuffled`](super::Shuffled) with the same seed.
+/// `0..len` in a new random order each epoch.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Shuffle {
     /// The number of items.
@@ -125,7 +125,49 @@ pub struct Batches<S> {
     last: Last,
 }
 
-/// What becomes of a last batch that would be smaller.
+/// Batches of one size that run on from one order into the next: a batch may hold the end of one pass over the data and
+/// the beginning of the next.
+///
+/// The batches are counted through, so an epoch of this sampler has as many as a pass needs, rounded up.
+pub struct Continuous<S> {
+    sampler: S,
+    len: usize,
+    size: usize,
+}
+
+impl<S: Sampler> Continuous<S> {
+    /// Batches of `size` items over orders of `len`.
+    ///
+    /// # Panics
+    /// Where either is 0.
+    pub fn new(sampler: S, len: usize, size: usize) -> Self {
+        assert!(len > 0 && size > 0, "a batch needs items");
+        Self { sampler, len, size }
+    }
+
+    /// The batches of an epoch.
+    pub fn count(&self) -> u64 {
+        self.len.div_ceil(self.size) as u64
+    }
+
+    /// The epoch and the batch in it that begin after so many items.
+    pub fn after(&self, items: u64) -> (u64, u64) {
+        let batch = items / self.size as u64;
+        (batch / self.count(), batch % self.count())
+    }
+}
+
+impl<S: Sampler> BatchSampler for Continuous<S> {
+    fn batches(&self, epoch: u64) -> Vec<Vec<u32>> {
+        let count = self.count() as usize * self.size;
+        let first = epoch * count as u64;
+        let (pass, skipped) = (first / self.len as u64, (first % self.len as u64) as usize);
+        let items = (pass..).flat_map(|pass| self.sampler.order(pass)).skip(skipped).take(count);
+        items.collect::<Vec<_>>().chunks(self.size).map(<[u32]>::to_vec).collect()
+    }
+}
+
+/// What is done with a last batch that would be smaller.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Last {
     Keep,
@@ -178,17 +220,19 @@ fn shuffle(order: &mut [u32], seed: u64, epoch: u64) {
 
 #[cfg(test)]
 mod tests {
-    use super::super::Shuffled;
     use super::*;
 
     #[test]
-    fn epochs_are_those_of_the_endless_stream() {
-        let mut stream = Shuffled::new(13, 7);
+    fn continuous_batches_run_on_into_the_next_order() {
         let sampler = Shuffle { len: 13, seed: 7 };
-        for epoch in 0..4 {
-            assert_eq!(sampler.order(epoch), stream.take(13));
-        }
-        assert_eq!(sampler.order(2), sampler.order(2));
+        let stream: Vec<u32> = (0..9).flat_map(|epoch| sampler.order(epoch)).collect();
+        let batches = Continuous::new(sampler, 13, 5);
+        let found: Vec<u32> = (0..6).flat_map(|epoch| batches.batches(epoch)).flatten().collect();
+        assert_eq!(batches.count(), 3);
+        assert_eq!(found, stream[..90]);
+        assert_eq!(batches.after(35), (2, 1));
+        // A batch may hold the data several times over.
+        assert_eq!(Continuous::new(Sequential(2), 2, 5).batches(1), [[1, 0, 1, 0, 1]]);
     }
 
     #[test]

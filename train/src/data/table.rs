@@ -22,7 +22,8 @@ const MOST_BYTES: u64 = 1 << 32;
 /// What the last column is taken for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
-pub enum Task {
+#[cfg_attr(feature = "cli", derive(clap::ValueEnum))]
+pub enum TableTask {
     /// Numbers to come near to.
     Regression,
     /// Names of classes, numbers among them.
@@ -75,7 +76,7 @@ impl Table {
     ///
     /// Fails, naming line and column, on a cell that is empty or no finite number where one is needed, and on rows of
     /// different lengths; on a table without features or with fewer than two rows; and on a single class.
-    pub fn read(path: &Path, header: Option<bool>, task: Option<Task>) -> Result<Self> {
+    pub fn read(path: &Path, header: Option<bool>, task: Option<TableTask>) -> Result<Self> {
         let bad = |what: String| Error::Data(format!("{}: {what}", path.display()));
         let bytes =
             bytes(path).map_err(|error| bad(format!("cannot read: {error}; give a CSV file, plain or gzipped")))?;
@@ -123,16 +124,16 @@ impl Table {
         }
         let cells = || rows.iter().map(|row| &row[width]);
         let task = task.unwrap_or_else(|| match cells().all(|cell| cell.is_empty() || number(cell).is_some()) {
-            true => Task::Regression,
-            false => Task::Classes,
+            true => TableTask::Regression,
+            false => TableTask::Classes,
         });
         let wrong = |row: &csv::StringRecord, cell: &str| bad(format!("{}: {}", place(row, &target), no_number(cell)));
         let targets = match task {
-            Task::Regression => {
+            TableTask::Regression => {
                 let value = |row: &csv::StringRecord| number(&row[width]).ok_or_else(|| wrong(row, &row[width]));
                 Targets::Numbers(rows.iter().map(value).collect::<Result<_>>()?)
             }
-            Task::Classes => match rows.iter().find(|row| row[width].is_empty()) {
+            TableTask::Classes => match rows.iter().find(|row| row[width].is_empty()) {
                 Some(row) => return Err(wrong(row, "")),
                 None => classes(cells()),
             },
@@ -312,7 +313,7 @@ mod tests {
 
     use super::*;
 
-    fn read(text: &[u8], header: Option<bool>, task: Option<Task>) -> Result<Table> {
+    fn read(text: &[u8], header: Option<bool>, task: Option<TableTask>) -> Result<Table> {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("flowers.csv.gz");
         std::fs::write(&path, text).unwrap();
@@ -335,7 +336,7 @@ mod tests {
         let plain = read(b"1;2;10\n3;4;9\n", None, None).unwrap();
         assert_eq!((plain.columns.join("|").as_str(), plain.target.as_str()), ("x1|x2", "y"));
         assert_eq!((plain.len(), plain.targets), (2, Targets::Numbers(vec![10.0, 9.0])));
-        let digits = read(b"1\t2\t10\n3\t4\t9\n", None, Some(Task::Classes)).unwrap();
+        let digits = read(b"1\t2\t10\n3\t4\t9\n", None, Some(TableTask::Classes)).unwrap();
         assert_eq!(digits.targets, Targets::Classes { labels: vec![1, 0], names: vec!["9".into(), "10".into()] });
         assert_eq!(read(b"1,2\n3,4\n5,6\n", Some(true), None).unwrap().columns, ["1"]);
     }
@@ -393,13 +394,13 @@ mod tests {
 
     #[test]
     fn what_is_wrong_is_named_by_line_and_column() {
-        let cases: [(&str, Option<Task>, &str); 11] = [
+        let cases: [(&str, Option<TableTask>, &str); 11] = [
             ("a,a,b\n1,2,3\n4,5,6\n", None, "two columns are called `a`"),
             (",2\n1,2\n3,4\n", None, "line 1, column `x1`: an empty cell"),
             ("nan,2\n1,2\n3,4\n", None, "line 1, column `x1`: `nan` is no number"),
             ("a,b,c\n1,2,3\n1,,3\n", None, "line 3, column `b`: an empty cell"),
             ("a,b\n1,2\nred,3\n", None, "line 3, column `a`: `red` is no number"),
-            ("1,2\n1,nan\n", Some(Task::Regression), "line 2, column `y`: `nan` is no number"),
+            ("1,2\n1,nan\n", Some(TableTask::Regression), "line 2, column `y`: `nan` is no number"),
             ("1,a\n2,\n", None, "line 2, column `y`: an empty cell"),
             ("1,2\n3,4,5\n", None, "3 fields"),
             ("1\n2\n", None, "one column only"),

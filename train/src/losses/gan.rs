@@ -9,6 +9,7 @@ use crate::Result;
 /// What the generator minimises.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
+#[cfg_attr(feature = "cli", derive(clap::ValueEnum))]
 pub enum GeneratorLoss {
     /// `-E ln D(G(z))`: strong gradients while the discriminator is winning.
     #[default]

@@ -1,6 +1,8 @@
 //! The perceptual loss of style transfer (Johnson et al. 2016, arXiv 1603.08155): by what a classifier sees.
 
 use std::collections::BTreeMap;
+use std::fmt;
+use std::str::FromStr;
 
 use candle_core::{DType, Tensor};
 use serde::{Deserialize, Serialize};
@@ -44,8 +46,36 @@ impl Default for PerceptualWeights {
     }
 }
 
-/// What the layers of a part of the loss weigh, by name. Layers that are not named weigh nothing.
-pub type LayerWeights = BTreeMap<String, f64>;
+/// The weights of the layers in a part of the loss, by name: `features.0=1,features.4=0.5`. Others weigh nothing.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct LayerWeights(pub BTreeMap<String, f64>);
+
+impl FromIterator<(String, f64)> for LayerWeights {
+    fn from_iter<I: IntoIterator<Item = (String, f64)>>(layers: I) -> Self {
+        Self(layers.into_iter().collect())
+    }
+}
+
+impl fmt::Display for LayerWeights {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let layers: Vec<_> = self.0.iter().map(|(name, weight)| format!("{name}={weight}")).collect();
+        f.write_str(&layers.join(","))
+    }
+}
+
+impl FromStr for LayerWeights {
+    type Err = String;
+
+    fn from_str(text: &str) -> std::result::Result<Self, String> {
+        let layer = |part: &str| {
+            let (name, weight) = part.split_once('=')?;
+            Some((name.trim().to_string(), weight.trim().parse().ok()?))
+        };
+        let layers: Option<_> = text.split(',').map(layer).collect();
+        layers.map(Self).ok_or_else(|| "layers and weights are written as in `features.0=1,features.4=0.5`".into())
+    }
+}
 
 /// Everything that the loss can be told.
 #[derive(Debug, Clone, PartialEq)]
@@ -246,8 +276,8 @@ fn check_weight(what: &str, weight: f64) -> Result<()> {
 /// The layers that weigh something, the shallowest first.
 fn indices(kind: Kind, weights: &LayerWeights) -> Result<Vec<(usize, f64)>> {
     let layers = kind.layers();
-    let mut indices = Vec::with_capacity(weights.len());
-    for (name, &weight) in weights {
+    let mut indices = Vec::with_capacity(weights.0.len());
+    for (name, &weight) in &weights.0 {
         let index = layers.iter().position(|layer| layer == name).ok_or_else(|| {
             Error::Config(format!("{} has no layer `{name}`; it has {}", kind.name(), layers.join(", ")))
         })?;
@@ -349,7 +379,7 @@ mod tests {
             for param in params.all().iter().filter(|param| param.name().starts_with("features.0.")) {
                 param.var().set(&(param.tensor() * scale).unwrap()).unwrap();
             }
-            let first = || [("features.0".to_string(), 1.0)].into();
+            let first = || [("features.0".to_string(), 1.0)].into_iter().collect();
             let (style_layers, content_layers) = (first(), first());
             let config =
                 PerceptualConfig { relative, normalised_content: false, style_layers, content_layers, ..config() };
@@ -398,7 +428,7 @@ mod tests {
         };
         let weights = PerceptualWeights { style: f64::NAN, ..config().weights };
         assert!(refused(PerceptualConfig { weights, ..config() }).contains("the style weighs NaN"));
-        let layer = |name: &str, weight: f64| [(name.to_string(), weight)].into();
+        let layer = |name: &str, weight: f64| [(name.to_string(), weight)].into_iter().collect();
         let error = refused(PerceptualConfig { style_layers: layer("relu1_2", 1.0), ..config() });
         assert!(error.contains("no layer `relu1_2`") && error.contains("features.12"), "{error}");
         let error = refused(PerceptualConfig { content_layers: layer("features.4", -2.0), ..config() });

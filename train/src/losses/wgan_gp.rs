@@ -76,18 +76,15 @@ mod tests {
     #[test]
     fn a_slope_of_one_is_no_penalty_and_a_flat_critic_has_finite_gradients() {
         let penalty = |weight: f64| {
-            std::thread::spawn(move || {
-                // SAFETY: as in the checks by finite differences.
-                unsafe { std::env::set_var("CANDLE_GRAD_DO_NOT_DETACH", "1") };
+            crate::threads::on_own_threads(1, true, || {
                 let weight = Var::new(&[weight], &candle_core::Device::Cpu).unwrap();
                 let critic = |x: &Tensor| Ok(x.flatten_all()?.broadcast_mul(&weight)?);
                 let x = normal(&[3, 1, 1, 1], 1);
                 let penalty = gradient_penalty(critic, &x, &x, &x).unwrap().penalty;
                 let gradients = penalty.backward().unwrap();
                 let gradient = gradients.get(&weight).unwrap().to_vec1::<f64>().unwrap()[0];
-                (penalty.to_scalar::<f64>().unwrap(), gradient)
+                Ok((penalty.to_scalar::<f64>().unwrap(), gradient))
             })
-            .join()
             .unwrap()
         };
         assert_eq!(penalty(1.0), (0.0, 0.0));

@@ -2,7 +2,7 @@
 
 use candle_core::{CpuStorage, CustomOp1, CustomOp2, Layout, Shape, Tensor};
 
-use super::{is_tracked, on_floats, second_order};
+use super::{is_tracked, keeps_graph, on_floats};
 use crate::Result;
 use crate::kernels::{Float, pointwise};
 
@@ -177,7 +177,7 @@ impl CustomOp1 for Smooth {
     }
 
     fn bwd(&self, x: &Tensor, y: &Tensor, gradient: &Tensor) -> candle_core::Result<Option<Tensor>> {
-        if second_order() && is_tracked(x) {
+        if keeps_graph() && is_tracked(x) {
             return (gradient * self.plain_derivative(x, y)?).map(Some);
         }
         let slope = x.detach().apply_op2_no_bwd(&y.detach(), &Slope(*self))?;

@@ -64,11 +64,7 @@ fn compare(arguments: &[Tensor], analytic: &[Tensor], order: &str, scalar: impl 
 /// The first is that of a random combination of the outputs, the second that of a random combination of the first
 /// gradients. Runs in a thread of its own, in which candle keeps the graph of a gradient.
 pub(crate) fn check(arguments: &[Tensor], operation: impl Fn(&[Tensor]) -> Result<Tensor> + Sync) {
-    // SAFETY: tests set this variable to the same value, and nothing else in this crate's tests reads the environment
-    // at the same time but candle, through the same lock of the standard library.
-    unsafe { std::env::set_var(super::KEEP_GRAPH, "1") };
-    std::thread::scope(|scope| {
-        let worker = scope.spawn(|| {
+    let checked = crate::threads::on_own_threads(1, true, || {
             super::check_second_order().unwrap();
             let vars: Vec<_> = arguments.iter().map(|argument| Var::from_tensor(argument).unwrap()).collect();
             let output = operation(&tensors(&vars)).unwrap();
@@ -87,9 +83,9 @@ pub(crate) fn check(arguments: &[Tensor], operation: impl Fn(&[Tensor]) -> Resul
             };
             let second = gradients(&combined(&vars), &vars);
             compare(arguments, &second, "second", |vars| combined(vars).to_scalar().unwrap());
-        });
-        worker.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic));
+        Ok(())
     });
+    checked.unwrap();
 }
 
 /// Checks that two forms of an operation agree, output and gradients, in a thread that keeps no graph of gradients.

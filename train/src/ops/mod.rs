@@ -25,10 +25,10 @@ use candle_core::{Layout, Tensor, bail};
 use crate::{Error, Result};
 
 /// The variable that makes candle keep the graph of a gradient.
-const KEEP_GRAPH: &str = "CANDLE_GRAD_DO_NOT_DETACH";
+pub(crate) const KEEP_GRAPH: &str = "CANDLE_GRAD_DO_NOT_DETACH";
 
-/// Whether gradients are to be differentiated again, as candle understands it.
-fn second_order() -> bool {
+/// Whether gradients of this thread keep their graph, as candle has it: it is looked up once a thread.
+pub(crate) fn keeps_graph() -> bool {
     thread_local! {
         static KEPT: bool = std::env::var(KEEP_GRAPH).is_ok_and(|value| !value.is_empty() && value != "0");
     }
@@ -47,7 +47,7 @@ pub fn check_second_order() -> Result<()> {
     match second {
         Some(second) if (second - 12.0).abs() < 1e-12 => Ok(()),
         _ => Err(Error::Run(format!(
-            "gradients cannot be differentiated again: set {KEEP_GRAPH}=1 before the program starts"
+            "gradients cannot be differentiated again here; use `threads::on_own_threads`, or set {KEEP_GRAPH}=1"
         ))),
     }
 }

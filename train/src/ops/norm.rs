@@ -6,7 +6,7 @@ use std::sync::{Arc, OnceLock};
 use candle_core::{CpuStorage, CustomOp3, Layout, Shape, Tensor};
 
 use super::channels::per_channel;
-use super::{if_tracked, on_floats, second_order};
+use super::{if_tracked, keeps_graph, on_floats};
 use crate::Result;
 pub use crate::kernels::norm::Over;
 use crate::kernels::norm::{self as kernel, NormShape, Statistics};
@@ -85,7 +85,7 @@ impl CustomOp3 for Norm {
         _: &Tensor,
         gradient: &Tensor,
     ) -> candle_core::Result<(Option<Tensor>, Option<Tensor>, Option<Tensor>)> {
-        let [of_x, of_w, of_b] = if second_order() {
+        let [of_x, of_w, of_b] = if keeps_graph() {
             plain_gradients(x, w, gradient, self.epsilon, self.shape.over)?
         } else {
             self.gradients(x, w, gradient)?

@@ -1,4 +1,4 @@
-//! Optimisers, learning-rate schedules, gradient clipping and averaged weights.
+//! Optimisers, learning-rate schedules, gradient clipping and the EMA of weights.
 //!
 //! An optimiser is [`Grouped`] over a [`Rule`]: the groups, the state and what happens to a parameter without a
 //! gradient are the same for all of them, the rule is one optimiser's formula and constants.
@@ -15,8 +15,8 @@
 
 mod adagrad;
 mod adam;
-mod averaged;
 pub mod clip;
+mod ema;
 mod grouped;
 mod passes;
 mod rmsprop;
@@ -25,8 +25,8 @@ mod sgd;
 
 pub use adagrad::{Adagrad, AdagradConfig};
 pub use adam::{Adam, AdamConfig};
-pub use averaged::{Averaged, AveragedConfig};
+pub use ema::{Ema, EmaConfig};
 pub use grouped::{Group, Grouped, Optimizer, Rule, Step};
 pub use rmsprop::{RmsProp, RmsPropConfig};
-pub use schedule::{Schedule, Shape};
+pub use schedule::{LrSchedule, Schedule, Shape};
 pub use sgd::{Sgd, SgdConfig};

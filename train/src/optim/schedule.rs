@@ -6,7 +6,32 @@ use serde::{Deserialize, Serialize};
 
 use crate::{Error, Result};
 
-/// How the learning rate goes after the warm-up.
+/// The learning rate over a run, as a setting.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+#[cfg_attr(feature = "cli", derive(clap::ValueEnum))]
+pub enum LrSchedule {
+    /// The same in every step
+    Constant,
+    /// Linear decay to 0 at the end of the run
+    Linear,
+    /// Cosine decay to 0 at the end of the run
+    Cosine,
+}
+
+impl LrSchedule {
+    /// Over a run of so many steps, the first of which are a warm-up; a constant learning rate has none.
+    pub fn over(self, steps: u64, warmup: u64) -> Schedule {
+        let shape = match self {
+            Self::Constant => return Schedule::default(),
+            Self::Linear => Shape::Linear { steps, floor: 0.0 },
+            Self::Cosine => Shape::Cosine { steps, floor: 0.0 },
+        };
+        Schedule { warmup, shape }
+    }
+}
+
+/// The learning rate after the warm-up.
 #[derive(Debug, Clone, Copy, PartialEq, Default, Serialize, Deserialize)]
 #[serde(tag = "shape", rename_all = "kebab-case")]
 pub enum Shape {

@@ -5,7 +5,7 @@ use std::path::Path;
 use super::Checkpoint;
 use super::counts::Counts;
 use super::plan::Plan;
-use super::progress::duration;
+use super::estimate::duration;
 
 /// The text at a checkpoint; `losses` are shown as they are.
 pub(super) fn card(

@@ -165,6 +165,11 @@ pub fn steps(folder: &Path) -> Result<Vec<(u64, PathBuf)>> {
     Ok(steps)
 }
 
+/// The step of the newest checkpoint.
+pub fn newest(folder: &Path) -> Option<u64> {
+    steps(folder).ok()?.first().map(|(step, _)| *step)
+}
+
 /// Makes a run's folder of checkpoints ready for going on after `step` (0: for a beginning), and fails where nothing
 /// can be written there, before anything is trained.
 ///

@@ -2,8 +2,8 @@
 
 use std::time::{Duration, Instant};
 
-use super::Checkpoint;
-use super::session::{Phase, Plan, Trainer};
+use super::plan::Plan;
+use super::trainer::{Phase, Trainer};
 use crate::{Error, Result};
 
 /// Steps are timed until they have taken this long, but no fewer than [`FEWEST`] and no more than [`MOST`] of them.
@@ -40,14 +40,9 @@ pub struct Estimate {
     pub checkpoint: u64,
 }
 
-/// Trains a few steps, evaluates and samples, in each phase that is not over, and says what the run would take from the
-/// checkpoint on. The trainer has moved on afterwards; nothing is written.
-pub fn estimate(trainer: &mut dyn Trainer, plan: &Plan, from: Option<&Checkpoint>) -> Result<Estimate> {
-    let mut done = 0;
-    if let Some(checkpoint) = from {
-        trainer.restore(checkpoint)?;
-        done = checkpoint.record.step;
-    }
+/// Trains a few steps, evaluates and samples, in each phase that is not over, and says what the run would take after the
+/// steps that are done. The trainer has moved on afterwards; nothing is written.
+pub fn estimate(trainer: &mut dyn Trainer, plan: &Plan, done: u64) -> Result<Estimate> {
     let mut phases = trainer.phases();
     let alike = phases.is_empty();
     if alike {
@@ -65,7 +60,7 @@ pub fn estimate(trainer: &mut dyn Trainer, plan: &Plan, from: Option<&Checkpoint
         let last = end == plan.steps;
         let step = step(trainer)?;
         let checkpoints = times(begin, end, plan.checkpoint_every, last);
-        let settling = timed(checkpoints, &mut || trainer.settle())?;
+        let recalibration = timed(checkpoints, &mut || trainer.recalibrate())?;
         let ends = |step: u64| plan.epochs.done(step).floor() as u64;
         let evaluations = match plan.epochs.any() {
             true => ends(end) - ends(begin) + u64::from(last && !plan.epochs.end_at(end)),
@@ -75,7 +70,7 @@ pub fn estimate(trainer: &mut dyn Trainer, plan: &Plan, from: Option<&Checkpoint
         let samples = times(begin, end, plan.sample_every, last);
         let sampling = timed(samples, &mut || trainer.samples().map(drop))?;
         total += step.as_secs_f64() * (end - begin) as f64
-            + settling.as_secs_f64() * checkpoints as f64
+            + recalibration.as_secs_f64() * checkpoints as f64
             + evaluation.as_secs_f64() * evaluations as f64
             + sampling.as_secs_f64() * samples as f64;
         estimates.push(PhaseEstimate { name, steps: end - begin, step, evaluation, evaluations });
@@ -90,10 +85,19 @@ pub fn estimate(trainer: &mut dyn Trainer, plan: &Plan, from: Option<&Checkpoint
     })
 }
 
+/// Seconds as `1:02:03` or `2:03`.
+pub fn duration(seconds: f64) -> String {
+    let seconds = seconds.round().min(1e9) as u64;
+    let (hours, minutes, seconds) = (seconds / 3600, seconds / 60 % 60, seconds % 60);
+    if hours > 0 { format!("{hours}:{minutes:02}:{seconds:02}") } else { format!("{minutes}:{seconds:02}") }
+}
+
 /// The time of a step, over a few.
 fn step(trainer: &mut dyn Trainer) -> Result<Duration> {
     let mut step = || match trainer.step()?.into_iter().find(|(_, value)| !value.is_finite()) {
-        Some((name, value)) => Err(Error::Run(format!("the loss `{name}` is {value} in the first steps"))),
+        Some((name, value)) => {
+            Err(Error::Diverged { step: 1, what: format!("the loss `{name}` is {value}"), kept: None })
+        }
         None => Ok(()),
     };
     // The first step allocates what later ones use again.
@@ -136,6 +140,12 @@ fn peak_memory() -> Option<u64> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn durations_are_readable() {
+        assert_eq!(["0:07", "2:03", "1:02:03"], [7.2, 123.0, 3723.0].map(duration));
+        assert_eq!(duration(f64::INFINITY), duration(1e9));
+    }
 
     #[test]
     fn what_is_due_is_counted() {

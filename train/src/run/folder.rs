@@ -50,11 +50,20 @@ impl RunFolder {
         Self::locked(path)
     }
 
+    /// A run's file of settings. Fails where the folder is no run's.
+    pub fn config_of(path: &Path) -> Result<PathBuf> {
+        let config = path.join(CONFIG);
+        match config.is_file() {
+            true => Ok(config),
+            false => {
+                Err(Error::Run(format!("{}: not a run: it has no {CONFIG}; give a run's folder", path.display())))
+            }
+        }
+    }
+
     /// Opens the folder of a run that is to go on. Fails where it is none, or another process writes to it.
     pub fn open(path: &Path) -> Result<Self> {
-        if !path.join(CONFIG).is_file() {
-            return Err(Error::Run(format!("{}: no run: it has no {CONFIG}; give a run's folder", path.display())));
-        }
+        Self::config_of(path)?;
         let run = Self::locked(path.to_path_buf())?;
         run.remove_leftovers();
         Ok(run)
@@ -90,20 +99,9 @@ impl RunFolder {
         real.file_name().map_or_else(|| "run".into(), |name| name.to_string_lossy().into_owned())
     }
 
-    /// The text of the resolved configuration.
-    pub fn read_config(&self) -> Result<String> {
-        let path = self.config();
-        fs::read_to_string(&path).map_err(|error| Error::Run(format!("{}: cannot read: {error}", path.display())))
-    }
-
     /// Writes the resolved configuration.
     pub fn write_config(&self, text: &str) -> Result<()> {
-        Ok(write_atomically(&self.config(), text.as_bytes())?)
-    }
-
-    /// `config.toml`.
-    pub fn config(&self) -> PathBuf {
-        self.path.join(CONFIG)
+        Ok(write_atomically(&self.path.join(CONFIG), text.as_bytes())?)
     }
 
     /// `stats.jsonl`.
@@ -182,14 +180,14 @@ mod tests {
     fn one_writer_at_a_time() {
         let out = tempfile::tempdir().unwrap();
         let run = RunFolder::create(out.path(), "gan").unwrap();
-        assert!(RunFolder::open(run.path()).unwrap_err().to_string().contains("no run"));
+        assert!(RunFolder::open(run.path()).unwrap_err().to_string().contains("not a run"));
         run.write_config("seed = 1\n").unwrap();
         if cfg!(unix) {
             assert!(RunFolder::open(run.path()).unwrap_err().to_string().contains("another process"));
         }
         let path = run.path().to_path_buf();
         drop(run);
-        assert_eq!(RunFolder::open(&path).unwrap().read_config().unwrap(), "seed = 1\n");
+        assert_eq!(fs::read_to_string(RunFolder::open(&path).unwrap().path().join(CONFIG)).unwrap(), "seed = 1\n");
     }
 
     #[test]

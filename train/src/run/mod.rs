@@ -1,4 +1,4 @@
-//! A training run: its folder, configuration, records, checkpoints, progress and interruption.
+//! A training run: its folder, records, checkpoints and the loop over its steps. It knows no recipe.
 //!
 //! ```text
 //! runs/00003-gan-mnist/
@@ -13,19 +13,23 @@
 
 mod card;
 pub mod checkpoint;
-pub mod config;
 pub mod counts;
 pub mod device;
 pub mod estimate;
+pub mod event;
 pub mod folder;
-pub mod interrupt;
-mod plan;
-pub mod progress;
+pub mod plan;
 mod records;
 pub mod session;
 pub mod stats;
 pub mod streams;
 pub mod tensorboard;
+pub mod trainer;
 
 pub use checkpoint::Checkpoint;
+pub use counts::{Better, Metric};
+pub use event::{Callback, Event, Hooks};
 pub use folder::RunFolder;
+pub use plan::{DataFacts, Epochs, Plan, Span};
+pub use session::Outcome;
+pub use trainer::{Phase, Snapshot, Trainer};

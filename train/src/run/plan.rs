@@ -21,12 +21,23 @@ pub struct Plan {
     pub keep: usize,
     /// Where the weights come from; run and steps are filled in.
     pub provenance: Provenance,
-    /// The model's title for people, where it has one.
-    pub title: Option<String>,
-    /// The names of the data's classes by label.
+    /// What checkpoints and cards say of the data.
+    pub data: DataFacts,
+}
+
+/// What a checkpoint and a model card say of the data.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct DataFacts {
+    /// The data's name.
+    pub name: String,
+    /// The names of the classes by label.
     pub classes: Vec<String>,
-    /// The names of the data's columns, where it is a table.
+    /// The names of a table's columns.
     pub columns: Option<Columns>,
+    /// The file name of a style picture.
+    pub style: Option<String>,
+    /// The model's title, where it is not the usual one of its kind.
+    pub title: Option<String>,
 }
 
 impl Plan {

@@ -7,7 +7,7 @@ use easel_runtime::files::save_picture;
 use easel_runtime::grid::{BACKGROUND, GAP, GridShape, grid};
 
 use super::RunFolder;
-use super::session::Trainer;
+use super::trainer::Trainer;
 use super::stats::Stats;
 use super::tensorboard::Events;
 use crate::{Error, Result};

@@ -18,8 +18,9 @@ use easel_runtime::Device;
 use easel_train::data::{PictureFormat, Source};
 use easel_train::networks::{Network, lenet, mlp};
 use easel_train::run::device;
+use easel_train::threads;
 
-use crate::common;
+
 use denoiser::Sampling;
 use generator::Generator;
 use judge::{Beside, Judge, Made, named};
@@ -208,7 +209,7 @@ impl Args {
 
     /// Limits the threads to what was told or to `unless_told`, and opens the device.
     fn start(&self, unless_told: usize) -> Result<candle_core::Device> {
-        common::limit_threads(self.threads.map_or(unless_told, usize::from));
+        threads::limit(self.threads.map_or(unless_told, usize::from));
         Ok(device::open(self.device)?)
     }
 

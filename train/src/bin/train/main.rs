@@ -1,26 +1,42 @@
 //! `train`: trains a network and leaves a run folder whose checkpoints `export-onnx` turns into a model file.
 
-mod common;
-mod ddpm;
 mod eval;
-mod gan;
-mod lenet;
-mod mlp;
-mod progan;
+mod interrupt;
+mod memory;
+mod progress;
+mod recipe;
 mod scenes;
-mod style;
 mod summary;
 
+use std::ffi::OsString;
 use std::process::ExitCode;
 
-use clap::{Parser, Subcommand};
+use clap::{CommandFactory, FromArgMatches, Parser, Subcommand};
+use easel_train::recipes::{
+    ddpm::DdpmConfig, gan::GanConfig, lenet::LenetConfig, mlp::MlpConfig, progan::ProganConfig, style::StyleConfig,
+};
+
+use recipe::Entry;
 
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
-/// Trains small image generators, a classifier to judge them with, and networks for tables.
+static RECIPES: [Entry; 6] = [
+    Entry::of::<DdpmConfig>(),
+    Entry::of::<GanConfig>(),
+    Entry::of::<LenetConfig>(),
+    Entry::of::<MlpConfig>(),
+    Entry::of::<ProganConfig>(),
+    Entry::of::<StyleConfig>(),
+];
+
+/// Trains small image generators, a classifier to evaluate them with, and networks for tables.
 #[derive(Parser)]
-#[command(version, after_help = "Exit status: 0 done, 1 failed, 2 misuse, 130 interrupted (a checkpoint was written).")]
+#[command(
+    name = "train",
+    version,
+    after_help = "Exit status: 0 done, 1 failed, 2 misuse, 130 interrupted (a checkpoint was written)."
+)]
 struct Cli {
     #[command(subcommand)]
     command: Command,
@@ -28,31 +44,25 @@ struct Cli {
 
 #[derive(Subcommand)]
 enum Command {
-    Ddpm(Box<ddpm::Args>),
-    Gan(Box<gan::Args>),
-    Lenet(Box<lenet::Args>),
-    Mlp(Box<mlp::Args>),
-    Progan(Box<progan::Args>),
-    Style(Box<style::Args>),
     Eval(eval::Args),
     Scenes(scenes::Args),
     Summary(summary::Args),
 }
 
 fn main() -> ExitCode {
-    easel_train::run::interrupt::outlive_file_limits();
-    let Cli { command } = Cli::parse();
-    easel_train::memory::keep_freed_memory();
-    let done = match command {
-        Command::Ddpm(args) => ddpm::train(*args),
-        Command::Gan(args) => gan::train(*args),
-        Command::Lenet(args) => lenet::train(*args),
-        Command::Mlp(args) => mlp::train(*args),
-        Command::Progan(args) => progan::train(*args),
-        Command::Style(args) => style::train(*args),
-        Command::Eval(args) => eval::eval(args),
-        Command::Scenes(args) => scenes::draw(args),
-        Command::Summary(args) => summary::summarise(args),
+    interrupt::outlive_file_limits();
+    let arguments: Vec<OsString> = std::env::args_os().collect();
+    let recipes = RECIPES.iter().map(|entry| (entry.command)(&arguments));
+    let matches = recipes.fold(Cli::command(), clap::Command::subcommand).get_matches_from(&arguments);
+    memory::keep_freed_memory();
+    let (name, recipe) = matches.subcommand().expect("a subcommand is required");
+    let done = match RECIPES.iter().find(|entry| entry.name == name) {
+        Some(entry) => (entry.run)(&arguments, recipe),
+        None => match Cli::from_arg_matches(&matches).unwrap_or_else(|error| error.exit()).command {
+            Command::Eval(args) => eval::eval(args),
+            Command::Scenes(args) => scenes::draw(args),
+            Command::Summary(args) => summary::summarise(args),
+        },
     };
     match done {
         Ok(code) => code,

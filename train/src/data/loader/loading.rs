@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 
 use super::plan::{Job, Plan};
 use super::worker::{Doing, Recipe, Shared, State};
-use super::{Options, Place};
+use super::{LoaderOptions, Place};
 use crate::data::Dataset;
 use crate::{Error, Result};
 
@@ -51,7 +51,7 @@ pub struct Loading<D: Dataset, B> {
 impl<D: Dataset, B: Send + 'static> Loading<D, B> {
     pub(super) fn new(
         recipe: &Arc<Recipe<D, B>>,
-        options: Options,
+        options: LoaderOptions,
         (epoch, batch): (u64, u64),
         last: Option<u64>,
     ) -> Result<Self> {

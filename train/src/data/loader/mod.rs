@@ -10,7 +10,7 @@
 //!
 //! ```no_run
 //! # use std::sync::Arc;
-//! # use easel_train::data::{Batches, DataLoader, Options, PictureFiles, Shuffle, Transformed, stack};
+//! # use easel_train::data::{Batches, DataLoader, LoaderOptions, PictureFiles, Shuffle, Transformed, stack};
 //! # use easel_train::data::transform::{CentreCrop, RandomFlip, Resize};
 //! # use easel_train::data::Dataset as _;
 //! # fn main() -> easel_train::Result<()> {
@@ -21,7 +21,7 @@
 //! let dataset = Arc::new(Transformed { dataset: files, transform });
 //! let batches = Batches::new(order, 16).drop_last();
 //! let collate = stack(&candle_core::Device::Cpu, None);
-//! let loader = DataLoader::new(dataset, batches, collate, Options { workers: 2, ..Options::default() });
+//! let loader = DataLoader::new(dataset, batches, collate, LoaderOptions { workers: 2, ..LoaderOptions::default() });
 //! for batch in loader.start()?.take(1_000) {
 //!     let batch = batch?; // images [16, 3, 128, 128], labels [16]
 //! }
@@ -46,7 +46,7 @@ use crate::{Error, Result};
 
 /// How batches are made.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Options {
+pub struct LoaderOptions {
     /// What random changes of items depend on. Orders have the sampler's own seed.
     pub seed: u64,
     /// Threads that make batches; 0 has the consumer make each when it asks for it.
@@ -58,7 +58,7 @@ pub struct Options {
     pub timeout: Duration,
 }
 
-impl Default for Options {
+impl Default for LoaderOptions {
     fn default() -> Self {
         Self { seed: 0, workers: 1, ahead: 4, timeout: Duration::from_secs(60) }
     }
@@ -82,7 +82,7 @@ pub struct Place {
 /// Makes batches `B` from the items of a data set.
 pub struct DataLoader<D: Dataset, B> {
     recipe: Arc<Recipe<D, B>>,
-    options: Options,
+    options: LoaderOptions,
 }
 
 impl<D: Dataset, B: Send + 'static> DataLoader<D, B> {
@@ -91,7 +91,7 @@ impl<D: Dataset, B: Send + 'static> DataLoader<D, B> {
         dataset: Arc<D>,
         batches: impl BatchSampler,
         collate: impl Fn(Vec<D::Item>) -> Result<B> + Send + Sync + 'static,
-        options: Options,
+        options: LoaderOptions,
     ) -> Self {
         let recipe = Recipe { dataset, sampler: Box::new(batches), collate: Box::new(collate), seed: options.seed };
         Self { recipe: Arc::new(recipe), options }

@@ -53,13 +53,13 @@ type Batch = Vec<(usize, u32)>;
 
 fn loader(numbers: Numbers, workers: usize) -> DataLoader<Numbers, Batch> {
     let order = Shuffle { len: numbers.len, seed: 3 };
-    let options = Options { seed: 9, workers, ahead: 3, ..Options::default() };
+    let options = LoaderOptions { seed: 9, workers, ahead: 3, ..LoaderOptions::default() };
     DataLoader::new(Arc::new(numbers), Batches::new(order, 4), Ok, options)
 }
 
 fn in_order(numbers: Numbers, workers: usize) -> DataLoader<Numbers, Batch> {
     let batches = Batches::new(Sequential(numbers.len), 4);
-    let options = Options { workers, timeout: Duration::from_millis(100), ..Options::default() };
+    let options = LoaderOptions { workers, timeout: Duration::from_millis(100), ..LoaderOptions::default() };
     DataLoader::new(Arc::new(numbers), batches, Ok, options)
 }
 
@@ -107,7 +107,7 @@ fn pictures_are_the_same_bytes() {
         let crop = CentreCrop { height: 16, width: 16 };
         let dataset = Transformed { dataset: files, transform: (Resize::ShortSide(16), crop, RandomFlip::default()) };
         let collate = stack(&Device::Cpu, None);
-        let options = Options { seed: 4, workers, ..Options::default() };
+        let options = LoaderOptions { seed: 4, workers, ..LoaderOptions::default() };
         let loader = DataLoader::new(Arc::new(dataset), Batches::new(order, 5).drop_last(), collate, options);
         let made: Vec<PictureBatch> = loader.start().unwrap().take(6).map(Result::unwrap).collect();
         let images = made.iter().map(|batch| batch.images.flatten_all().unwrap().to_vec1().unwrap()).collect();
@@ -176,7 +176,7 @@ fn a_panic_of_the_others_is_an_error_too() {
             vec![vec![0]]
         }
     }
-    let options = Options::default();
+    let options = LoaderOptions::default();
     let loader = DataLoader::new(Arc::new(some(3)), Bad, |_| -> Result<Batch> { panic!("no batch") }, options);
     let error = loader.start().unwrap().next().unwrap().unwrap_err().to_string();
     assert!(error.contains("together panicked: no batch"), "{error}");
@@ -192,7 +192,7 @@ fn nothing_to_give_is_an_error_at_once() {
     let error = loader(some(0), 1).start().err().unwrap().to_string();
     assert!(error.contains("0 items give no full batch"), "{error}");
     let batches = Batches::new(Sequential(9), 2);
-    let loader = DataLoader::new(Arc::new(some(3)), batches, Ok, Options::default());
+    let loader = DataLoader::new(Arc::new(some(3)), batches, Ok, LoaderOptions::default());
     assert!(loader.start().err().unwrap().to_string().contains("gave item 3"));
 }
 
@@ -265,7 +265,7 @@ fn memory_is_a_data_set_too() {
         Arc::new(pictures),
         Batches::new(Sequential(5), 5),
         stack(&Device::Cpu, None),
-        Options::default(),
+        LoaderOptions::default(),
     );
     let batch = loader.start().unwrap().next().unwrap().unwrap();
     assert_eq!(batch.images.flatten_all().unwrap().to_vec1::<f32>().unwrap(), all);

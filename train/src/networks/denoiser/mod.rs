@@ -45,6 +45,7 @@ const LEVELS: usize = 4;
 /// Where the network is told the time and the label.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
+#[cfg_attr(feature = "cli", derive(clap::ValueEnum))]
 pub enum Conditioning {
     /// By constant planes beside its input; the time is a share of all times.
     Input,

@@ -6,8 +6,8 @@ use anyhow::Result;
 use easel_train::data::Source;
 use easel_train::metrics::features;
 use easel_train::networks::lenet::Lenet;
-use easel_train::trainers::judgement::{Judgement, judge};
-use easel_train::trainers::lenet::load_test;
+use easel_train::recipes::judgement::{Judgement, judge};
+use easel_train::recipes::lenet::load_test;
 
 use super::report;
 

@@ -9,9 +9,9 @@ use easel_runtime::samplers;
 use easel_train::data::{PictureFormat, Pictures};
 use easel_train::metrics::rounded;
 use easel_train::networks::denoiser::{Denoiser, Task};
-use easel_train::run::progress::Progress;
-use easel_train::trainers::ddpm::DenoiserEngine;
-use easel_train::trainers::lenet::relabelled;
+use crate::progress::Progress;
+use easel_train::recipes::ddpm::DenoiserEngine;
+use easel_train::recipes::lenet::relabelled;
 
 use super::judge::{Judge, Made, named};
 

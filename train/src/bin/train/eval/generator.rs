@@ -8,7 +8,7 @@ use easel_runtime::Random;
 use easel_train::data::{PictureFormat, Pictures, Source, Store};
 use easel_train::metrics::{Measure, Watch, bytes};
 use easel_train::networks::{gan, progan};
-use easel_train::run::progress::Progress;
+use crate::progress::Progress;
 use easel_train::run::streams;
 use serde_json::{Value, json};
 

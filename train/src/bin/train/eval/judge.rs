@@ -10,8 +10,8 @@ use easel_train::metrics::Measure;
 use easel_train::metrics::features::{Features, Samples};
 use easel_train::networks::Network;
 use easel_train::networks::lenet::{Lenet, WIDTH};
-use easel_train::trainers::judgement::{self, Judgement};
-use easel_train::trainers::lenet::{load_unseen, relabelled};
+use easel_train::recipes::judgement::{self, Judgement};
+use easel_train::recipes::lenet::{load_unseen, relabelled};
 use serde_json::{Value, json};
 
 use super::subject::Subject;

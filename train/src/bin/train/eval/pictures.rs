@@ -6,7 +6,7 @@ use anyhow::Result;
 use easel_runtime::fit::open;
 use easel_train::data::{self, PictureFiles, PictureFormat, Source};
 use easel_train::networks::lenet::SIDE;
-use easel_train::trainers::lenet::relabelled;
+use easel_train::recipes::lenet::relabelled;
 use serde_json::json;
 
 use super::judge::{Judge, Made, limited};

@@ -3,7 +3,7 @@
 use std::fmt::Write;
 
 use easel_train::metrics::Measure;
-use easel_train::trainers::judgement::Judgement;
+use easel_train::recipes::judgement::Judgement;
 use serde_json::{Map, Value, json};
 
 /// With more classes the confusion table would be too wide to read, and the most frequent mistakes are listed instead.

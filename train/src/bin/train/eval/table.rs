@@ -6,7 +6,7 @@ use anyhow::Result;
 use easel_runtime::card::{Columns, Task};
 use easel_train::data::{Source, table};
 use easel_train::networks::mlp::Mlp;
-use easel_train::trainers::mlp::{Errors, Judged, judge, load};
+use easel_train::recipes::mlp::{Errors, Judged, judge, load};
 
 use super::{classifier, report};
 
@@ -21,8 +21,8 @@ pub fn eval(
     as_json: bool,
 ) -> Result<String> {
     let task = match network.sizes().task {
-        Task::Regression => table::Task::Regression,
-        Task::Classification { .. } => table::Task::Classes,
+        Task::Regression => table::TableTask::Regression,
+        Task::Classification { .. } => table::TableTask::Classes,
     };
     let table = load(source, None, Some(task))?.like(columns, classes)?;
     let judged = judge(network, &table, device)?;

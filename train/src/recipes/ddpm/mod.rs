@@ -1,0 +1,377 @@
+//! A conditional DDPM (Ho et al. 2020, arXiv 2006.11239, algorithm 1): Adam, an EMA of the weights, and condition dropout
+//! for classifier-free guidance (Ho and Salimans 2022, arXiv 2207.12598).
+
+mod config;
+mod diffusion;
+mod engine;
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use candle_core::{DType, Device, Tensor};
+use easel_runtime::denoiser::{Draw, Request, Sampler};
+use easel_runtime::grid::{BACKGROUND, GAP, labelled_rows};
+use easel_runtime::{Picture, Random};
+
+pub use config::{BetaSchedule, DdpmConfig};
+pub use diffusion::Diffusion;
+pub use engine::DenoiserEngine;
+
+use super::learner::{Learner, number};
+use super::{Preset, Recipe, Training};
+use crate::data::transform::Normalise;
+use crate::data::{self, Batches, DataLoader, LoaderOptions, PictureBatch, Pictures, Shuffle, Source, stack};
+use crate::networks::denoiser::{Denoiser, Task};
+use crate::nn::Train;
+use crate::optim::AdamConfig;
+use crate::run::{Checkpoint, DataFacts, Epochs, Snapshot, Trainer, streams};
+use crate::settings::Shared;
+use crate::{Error, Params, Result};
+
+/// Samples of each class.
+const SAMPLES: u32 = 8;
+/// The batches that batch norm is recalibrated from.
+const CALIBRATION_BATCHES: usize = 32;
+
+impl Recipe for DdpmConfig {
+    const NAME: &'static str = "ddpm";
+    const ABOUT: &'static str = "Train a conditional DDPM, which draws pictures of a given class";
+    const DETAILS: &'static str = "Samples have a row for each class.";
+    const DATA: &'static str = data::PICTURES;
+    const EXAMPLES: &'static [(&'static str, &'static str)] = &[
+        ("--data mnist/ --preset light", "what two CPU cores learn in an hour or two"),
+        ("--data mnist/", "the classic network, for a GPU"),
+        ("--data photos/ --channels 3 --size 64", "a folder of class folders of pictures, in colour"),
+        ("--data mnist/ --condition-dropout 0.1", "for classifier-free guidance"),
+        ("--resume runs/00003-ddpm-mnist", "resume an interrupted run"),
+    ];
+    const PRESETS: &'static [Preset<Self>] = &[
+        Preset { name: "classic", about: "base 64, conditioned at the input; for a GPU", settings: Self::classic },
+        Preset {
+            name: "light",
+            about: "base 16, conditioned in every block; two CPU cores, an hour or two",
+            settings: Self::light,
+        },
+        Preset { name: "quick", about: "a first look in some minutes", settings: Self::quick },
+    ];
+    const FIXED: &'static [&'static str] = &[
+        "seed", "batch", "size", "channels", "conditioning", "base_channels", "embedding_size", "timesteps",
+        "beta_schedule", "prediction", "condition_dropout",
+    ];
+
+    fn shared(&self) -> &Shared {
+        &self.shared
+    }
+
+    fn shared_mut(&mut self) -> &mut Shared {
+        &mut self.shared
+    }
+
+    fn check(&self) -> Result<()> {
+        self.check()
+    }
+
+    fn build(&mut self, source: &Source, device: &Device) -> Result<Training> {
+        let pictures = data::load(source, self.format())?;
+        let (count, name, classes) = (pictures.len(), pictures.name.clone(), pictures.classes.clone());
+        let epoch = self.epochs.epoch_steps(count, 1);
+        let steps = self.epochs.resolve(&mut self.shared, epoch);
+        let every = self.sampling.every(epoch);
+        self.sampling.sample_every = Some(every);
+        let warnings = pictures.warning().into_iter().collect();
+        Ok(Training {
+            trainer: Box::new(DdpmTrainer::new(self, pictures, steps, device)?),
+            steps,
+            epochs: Epochs::none(),
+            checkpoint_epochs: false,
+            sample_every: every,
+            run_name: name.clone(),
+            summary: format!("{count} pictures of {} classes from {name}; {steps} steps", classes.len()),
+            data: DataFacts { name, classes, ..DataFacts::default() },
+            warnings,
+        })
+    }
+}
+
+struct DdpmTrainer {
+    parts: Parts,
+    learner: Learner<Pictures, PictureBatch>,
+    /// The weights to export at the last step, where they have been made ready: the EMA with batch norm recalibrated for it.
+    recalibrated: BTreeMap<String, Tensor>,
+}
+
+/// Everything but the weights' training: what can be used while the EMA is in the network.
+struct Parts {
+    config: DdpmConfig,
+    device: Device,
+    network: Denoiser,
+    task: Task,
+    diffusion: Diffusion,
+    pictures: Arc<Pictures>,
+}
+
+impl DdpmTrainer {
+    /// A network with its initial weights. The pictures are of the configuration's format.
+    fn new(config: &DdpmConfig, pictures: Pictures, steps: u64, device: &Device) -> Result<Self> {
+        let Shared { seed, workers, lr, ema_decay, .. } = config.shared;
+        let classes = pictures.classes.len();
+        let task = Task {
+            schedule: config.beta_schedule_formula(),
+            prediction: config.prediction,
+            null_label: (config.condition_dropout > 0.0).then_some(classes),
+            side: config.size,
+        };
+        let schedule = task.schedule.schedule().map_err(|error| Error::Config(error.to_string()))?;
+        let params = Params::new(DType::F32, device, Random::new(seed, streams::WEIGHTS));
+        let network = Denoiser::new(params.root(), config.sizes(classes))?;
+        let pictures = Arc::new(pictures);
+        let batches = Batches::new(Shuffle { len: pictures.len(), seed }, config.epochs.batch);
+        let options = LoaderOptions { seed, workers, ..LoaderOptions::default() };
+        let symmetric = Some(Normalise::symmetric(config.channels));
+        let loader = DataLoader::new(pictures.clone(), batches, stack(device, symmetric), options);
+        let lr_schedule = config.shared.schedule(steps);
+        let min_snr = (config.min_snr_gamma > 0.0).then_some(config.min_snr_gamma);
+        let diffusion = Diffusion { schedule, prediction: config.prediction, min_snr };
+        let parts = Parts { config: config.clone(), device: device.clone(), network, task, diffusion, pictures };
+        let learner = Learner::new(params, AdamConfig::new(lr), ema_decay, lr_schedule, loader)?;
+        Ok(Self { parts, learner, recalibrated: BTreeMap::new() })
+    }
+}
+
+impl Parts {
+    fn architecture(&self) -> easel_runtime::card::Architecture {
+        self.task.architecture(&self.network.sizes())
+    }
+
+    /// The loss on pictures in `[-1, 1]`, with timesteps, noise and dropped classes from a stream of the seed.
+    fn loss(&self, images: &Tensor, labels: &[u32], stream: u64, pass: &mut Train) -> Result<Tensor> {
+        let mut random = Random::new(self.config.shared.seed, stream);
+        let count = labels.len();
+        let timesteps: Vec<usize> = (0..count).map(|_| random.below(self.config.timesteps as u32) as usize).collect();
+        let label = |&label: &u32| match self.task.null_label {
+            Some(null) if random.unit() < self.config.condition_dropout => null as i64,
+            _ => i64::from(label),
+        };
+        let labels: Vec<i64> = labels.iter().map(label).collect();
+        let noise = Tensor::from_vec(random.normals(images.elem_count()), images.dims(), &self.device)?;
+        let noisy = self.diffusion.noisy(images, &noise, &timesteps)?;
+        let ints = |values: Vec<i64>| Tensor::from_vec(values, count, &self.device);
+        let t = ints(timesteps.iter().map(|&t| t as i64).collect())?;
+        let predicted = self.network.forward(&noisy, &t, &ints(labels)?, pass)?;
+        self.diffusion.loss(&predicted, images, &noise, &timesteps)
+    }
+
+    /// Recalibrates batch norm for the weights that the network has at the moment, over pictures and noise that are the
+    /// same each time.
+    fn recalibrate_batch_norm(&self) -> Result<()> {
+        let (channels, size, batch) = (self.config.channels, self.config.size, self.config.epochs.batch);
+        for number in 0..CALIBRATION_BATCHES {
+            let stream = streams::STATISTICS + number as u64;
+            let mut random = Random::new(self.config.shared.seed, stream | 1 << 31);
+            let chosen: Vec<u32> = (0..batch).map(|_| random.below(self.pictures.len() as u32)).collect();
+            let labels: Vec<u32> = chosen.iter().map(|&index| self.pictures.labels[index as usize]).collect();
+            let values = self.pictures.batch(&chosen);
+            let images = Tensor::from_vec(values, (batch, channels, size, size), &self.device)?;
+            let mut pass = Train::new(&mut random);
+            self.loss(&((images * 2.0)? - 1.0)?, &labels, stream, &mut pass)?;
+            pass.store_statistics_with(1.0 / (number + 1) as f64)?;
+        }
+        Ok(())
+    }
+
+    /// A row of pictures of each class, with its name.
+    fn sampled(&self) -> Result<Picture> {
+        let failed = |error: easel_runtime::Error| Error::Run(format!("no samples: {error}"));
+        let denoiser = easel_runtime::denoiser::Denoiser {
+            classes: self.pictures.classes.len(),
+            schedule: self.diffusion.schedule.clone(),
+            prediction: self.task.prediction,
+            null_label: self.task.null_label,
+            picture: [self.config.channels, self.config.size, self.config.size],
+        };
+        let mut engine = DenoiserEngine { network: &self.network, device: &self.device };
+        let row = |(class, name): (usize, &String)| {
+            let request = Request {
+                draws: (0..SAMPLES).map(|number| Draw { label: class, seed: self.config.shared.seed, number }).collect(),
+                sampler: Sampler::DpmSolver,
+                steps: self.config.sample_steps,
+                guidance: denoiser.usual_guidance(),
+            };
+            let sampled = pollster::block_on(denoiser.sample(&mut engine, &request, |_| {}))?;
+            Ok((name.clone(), Picture::from_batch(&sampled)?))
+        };
+        let rows: easel_runtime::Result<Vec<_>> = self.pictures.classes.iter().enumerate().map(row).collect();
+        rows.and_then(|rows| labelled_rows(&rows, GAP, BACKGROUND)).map_err(failed)
+    }
+}
+
+impl Trainer for DdpmTrainer {
+    fn step(&mut self) -> Result<Vec<(&'static str, f64)>> {
+        let batch = self.learner.feed.next()?;
+        let labels = batch.labels.to_vec1::<u32>()?;
+        // The network has no dropout; a pass takes a generator all the same.
+        let mut unused = Random::new(0, 0);
+        let mut pass = Train::new(&mut unused);
+        let loss = self.parts.loss(&batch.images, &labels, streams::DIFFUSION + self.learner.step, &mut pass)?;
+        pass.store_statistics()?;
+        self.learner.learn(&loss)?;
+        self.recalibrated.clear();
+        Ok(vec![("loss", number(&loss)?)])
+    }
+
+    fn samples(&mut self) -> Result<Vec<(&'static str, Vec<Picture>)>> {
+        self.recalibrate()?;
+        let Self { learner, parts, recalibrated, .. } = self;
+        let grid = learner.player.with_ema(|params| {
+            params.load(recalibrated)?;
+            parts.sampled()
+        })?;
+        Ok(vec![("samples", vec![grid])])
+    }
+
+    fn waited(&self) -> Duration {
+        self.learner.feed.waited()
+    }
+
+    fn recalibrate(&mut self) -> Result<()> {
+        if self.recalibrated.is_empty() {
+            let Self { learner, parts, .. } = self;
+            self.recalibrated = learner.player.with_ema(|params| {
+                parts.recalibrate_batch_norm()?;
+                let tensors = params.to_tensors().into_iter();
+                tensors.map(|(name, tensor)| Ok((name, tensor.copy()?))).collect()
+            })?;
+        }
+        Ok(())
+    }
+
+    fn snapshot(&self) -> Result<Snapshot> {
+        let mut snapshot = self.learner.snapshot(self.parts.architecture())?;
+        snapshot.weights.extend(self.recalibrated.clone());
+        Ok(snapshot)
+    }
+
+    fn restore(&mut self, checkpoint: &Checkpoint) -> Result<()> {
+        self.learner.restore(&self.parts.architecture(), checkpoint)?;
+        self.recalibrated.clear();
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::testing::{all_bits, bits, checkpoint, values};
+    use super::*;
+    use crate::data::synthetic;
+    use easel_runtime::card::Prediction;
+
+    fn config(batch: usize) -> DdpmConfig {
+        let light = DdpmConfig::light();
+        DdpmConfig {
+            size: 16,
+            base_channels: 2,
+            embedding_size: 6,
+            sample_steps: 2,
+            epochs: crate::settings::Epochs { batch, epochs: None },
+            shared: Shared { ema_decay: 0.9, ..light.shared },
+            ..light
+        }
+    }
+
+    /// At a constant learning rate.
+    fn at(lr: f64, config: DdpmConfig) -> DdpmConfig {
+        let shared = Shared { lr, lr_schedule: crate::optim::LrSchedule::Constant, ..config.shared };
+        DdpmConfig { shared, ..config }
+    }
+
+    fn trainer(config: &DdpmConfig, count: usize) -> DdpmTrainer {
+        let pictures = synthetic::digits(count, 1, config.format());
+        DdpmTrainer::new(config, pictures, 60, &Device::Cpu).unwrap()
+    }
+
+    #[test]
+    fn resumes_with_the_same_bits() {
+        let config = DdpmConfig { condition_dropout: 0.3, ..config(5) };
+        let mut whole = trainer(&config, 12);
+        // Into the second epoch, past the smaller last batch of the first.
+        (0..4).for_each(|_| drop(whole.step().unwrap()));
+        let saved = checkpoint(&whole, 4);
+        // What is made ready for export is none of the run's own state.
+        whole.recalibrate().unwrap();
+        let recalibrated = checkpoint(&whole, 4);
+        assert_eq!(bits(&saved.state), bits(&recalibrated.state));
+        let of = |name: &str| [&saved, &recalibrated].map(|checkpoint| values(&checkpoint.weights[name]));
+        assert!(of("enc1.conv.0.weight").windows(2).all(|pair| pair[0] == pair[1]));
+        assert!(of("enc1.conv.1.running_var").windows(2).all(|pair| pair[0] != pair[1]));
+
+        let shared = Shared { workers: 0, ..config.shared.clone() };
+        let mut again = trainer(&DdpmConfig { shared, ..config.clone() }, 12);
+        again.restore(&recalibrated).unwrap();
+        again.recalibrate().unwrap();
+        assert_eq!(bits(&again.snapshot().unwrap().weights), bits(&recalibrated.weights));
+        for _ in 0..3 {
+            whole.samples().unwrap();
+            assert_eq!(whole.step().unwrap(), again.step().unwrap());
+        }
+        whole.recalibrate().unwrap();
+        again.recalibrate().unwrap();
+        assert_eq!(all_bits(&whole), all_bits(&again));
+
+        let other = DdpmConfig { condition_dropout: 0.0, ..config };
+        assert!(trainer(&other, 12).restore(&saved).unwrap_err().to_string().contains("other sizes"));
+    }
+
+    #[test]
+    fn exported_statistics_are_those_of_the_ema() {
+        let mut config = at(0.03, config(32));
+        config.shared.ema_decay = 0.999;
+        let mut first = trainer(&config, 64);
+        (0..12).for_each(|_| drop(first.step().unwrap()));
+        first.recalibrate().unwrap();
+        // What other pictures and other noise give for the same weights.
+        config.shared.seed = 9;
+        let other = trainer(&config, 64);
+        let [params, raw] = [&other, &first].map(|trainer| &trainer.learner.player.params);
+        params.load(&first.recalibrated).unwrap();
+        other.parts.recalibrate_batch_norm().unwrap();
+        let (expected, raw) = (params.to_tensors(), raw.to_tensors());
+        let far = |found: &BTreeMap<String, Tensor>| -> f32 {
+            let variances = expected.iter().filter(|(name, _)| name.ends_with("running_var"));
+            let ratios = variances.flat_map(|(name, variance)| {
+                let pairs = values(variance).into_iter().zip(values(&found[name]));
+                pairs.map(|(expected, found)| (found / expected).ln().abs()).collect::<Vec<_>>()
+            });
+            let ratios: Vec<f32> = ratios.collect();
+            ratios.iter().sum::<f32>() / ratios.len() as f32
+        };
+        let (recalibrated, raw) = (far(&first.recalibrated), far(&raw));
+        assert!(recalibrated < 0.1 && raw > 3.0 * recalibrated, "{recalibrated} {raw}");
+    }
+
+    #[test]
+    fn learns_in_a_few_steps() {
+        let config = at(5e-3, DdpmConfig { base_channels: 4, ..config(16) });
+        let mut trainer = trainer(&config, 160);
+        let losses: Vec<f64> = (0..60).map(|_| trainer.step().unwrap()[0].1).collect();
+        let mean = |losses: &[f64]| losses.iter().sum::<f64>() / losses.len() as f64;
+        let (first, last) = (mean(&losses[..5]), mean(&losses[50..]));
+        assert!(last < 0.6 * first, "{first} {last}");
+    }
+
+    #[test]
+    fn samples_are_a_row_of_each_class() {
+        for (prediction, min_snr_gamma, beta_schedule) in
+            [(Prediction::Noise, 0.0, BetaSchedule::Linear), (Prediction::Velocity, 5.0, BetaSchedule::Cosine)]
+        {
+            let config = DdpmConfig { prediction, min_snr_gamma, beta_schedule, condition_dropout: 0.1, ..config(5) };
+            let mut trainer = trainer(&config, 10);
+            trainer.step().unwrap();
+            let sets = trainer.samples().unwrap();
+            let sheet = &sets[0].1[0];
+            assert_eq!((sets.len(), sets[0].1.len()), (1, 1));
+            assert_eq!((sheet.width, sheet.height), (GAP + 8 + 8 * 18 + GAP, 10 * 18 + GAP));
+            assert_eq!(&trainer.samples().unwrap(), &sets);
+        }
+    }
+}

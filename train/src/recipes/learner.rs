@@ -1,0 +1,114 @@
+//! The training of one network on batches of data.
+
+use std::time::Duration;
+
+use candle_core::Tensor;
+use easel_runtime::card::Architecture;
+use serde::de::DeserializeOwned;
+
+use super::player::Player;
+use crate::data::{DataLoader, Dataset, Loading, Place};
+use crate::optim::{AdamConfig, Schedule};
+use crate::run::{Checkpoint, Snapshot};
+use crate::{Error, Params, Result};
+
+/// Batches of a data set, and the place in it.
+pub(super) struct Feed<D: Dataset, B> {
+    loader: DataLoader<D, B>,
+    loading: Loading<D, B>,
+}
+
+impl<D: Dataset, B: Send + 'static> Feed<D, B> {
+    pub fn new(loader: DataLoader<D, B>) -> Result<Self> {
+        Ok(Self { loading: loader.start()?, loader })
+    }
+
+    /// The next batch.
+    pub fn next(&mut self) -> Result<B> {
+        self.loading.next().ok_or_else(|| Error::Run("the data has ended".into()))?
+    }
+
+    pub fn place(&self) -> Place {
+        self.loading.place()
+    }
+
+    pub fn resume(&mut self, place: Place) -> Result<()> {
+        self.loading = self.loader.resume(place)?;
+        Ok(())
+    }
+
+    pub fn waited(&self) -> Duration {
+        self.loading.waited()
+    }
+}
+
+/// A network, its optimiser and EMA, the learning rate, and where it is in the data.
+pub(super) struct Learner<D: Dataset, B> {
+    pub player: Player,
+    pub feed: Feed<D, B>,
+    schedule: Schedule,
+    /// The steps that are done.
+    pub step: u64,
+}
+
+impl<D: Dataset, B: Send + 'static> Learner<D, B> {
+    pub fn new(
+        params: Params,
+        adam: AdamConfig,
+        ema_decay: f64,
+        schedule: Schedule,
+        loader: DataLoader<D, B>,
+    ) -> Result<Self> {
+        let player = Player::new(["network", "adam"], params, adam, Some(ema_decay))?;
+        Ok(Self { player, feed: Feed::new(loader)?, schedule, step: 0 })
+    }
+
+    /// One step down the gradient of a loss.
+    pub fn learn(&mut self, loss: &Tensor) -> Result<()> {
+        self.learn_within(loss, || Ok(()))
+    }
+
+    /// The same; `project` moves the parameters to where they may be before the EMA takes them in.
+    pub fn learn_within(&mut self, loss: &Tensor, project: impl FnOnce() -> Result<()>) -> Result<()> {
+        self.player.step(loss, self.schedule.factor(self.step), project)?;
+        self.step += 1;
+        Ok(())
+    }
+
+    /// Everything there is to save.
+    pub fn snapshot(&self, architecture: Architecture) -> Result<Snapshot> {
+        let (weights, state) = (self.player.weights(), self.player.state()?);
+        let trainer = serde_json::to_value(self.feed.place()).expect("a place is plain numbers");
+        Ok(Snapshot { architecture, weights, state, trainer })
+    }
+
+    /// Takes up a checkpoint of a network with this architecture.
+    pub fn restore(&mut self, architecture: &Architecture, checkpoint: &Checkpoint) -> Result<()> {
+        same_network(checkpoint.architecture == *architecture, checkpoint)?;
+        self.feed.resume(progress(checkpoint)?)?;
+        self.player.restore(checkpoint)?;
+        self.step = checkpoint.record.step;
+        Ok(())
+    }
+}
+
+/// A trainer's own part of a checkpoint's record.
+pub(super) fn progress<T: DeserializeOwned>(checkpoint: &Checkpoint) -> Result<T> {
+    serde_json::from_value(checkpoint.record.trainer.clone())
+        .map_err(|error| Error::Checkpoint(format!("the checkpoint's record cannot be read: {error}")))
+}
+
+/// Fails where a checkpoint is of another network than the run's.
+pub(super) fn same_network(same: bool, checkpoint: &Checkpoint) -> Result<()> {
+    match same {
+        true => Ok(()),
+        false => Err(Error::Checkpoint(format!(
+            "the checkpoint's {} has other sizes than this run's; resume it without changing them",
+            checkpoint.architecture.name
+        ))),
+    }
+}
+
+pub(super) fn number(scalar: &Tensor) -> Result<f64> {
+    Ok(f64::from(scalar.to_scalar::<f32>()?))
+}

@@ -1,0 +1,169 @@
+//! The pictures to train on and those to validate with.
+
+use std::path::Path;
+
+use easel_runtime::Random;
+
+use super::LenetConfig;
+use crate::data::{self, PictureFormat, Pictures, Source, idx, synthetic};
+use crate::run::streams;
+use crate::{Error, Result};
+
+/// Drawn pictures to validate with.
+const SYNTHETIC_TEST: usize = 4_000;
+
+/// What a run trains on and what it is judged by. Labels mean the same in both.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Sets {
+    /// The training pictures, and the classes' names.
+    pub training: Pictures,
+    /// Pictures that are never trained on.
+    pub validation: Pictures,
+}
+
+impl Sets {
+    /// Loads a source's pictures: a folder of MNIST's files has a test set (`t10k`), of `synthetic` other digits are
+    /// drawn, and of everything else a part is held out, the same pictures for the same seed.
+    pub fn load(source: &Source, config: &LenetConfig) -> Result<Self> {
+        let training = data::load(source, config.format())?;
+        match test_set(source, config.format())? {
+            Some(mut validation) => {
+                let mut training = training;
+                let longer = if training.classes.len() < validation.classes.len() { &validation } else { &training };
+                let classes = longer.classes.clone();
+                training.classes.clone_from(&classes);
+                validation.classes = classes;
+                Ok(Self { training, validation })
+            }
+            None => Self::split(&training, config.validation_split, config.shared.seed),
+        }
+    }
+
+    /// Holds a part of the pictures out, at least one.
+    fn split(pictures: &Pictures, part: f64, seed: u64) -> Result<Self> {
+        let mut order: Vec<u32> = (0..pictures.len() as u32).collect();
+        Random::new(seed, streams::HELD_OUT).shuffle(&mut order);
+        let count = ((pictures.len() as f64 * part).round() as usize).max(1);
+        if count >= pictures.len() {
+            return Err(Error::Data(format!(
+                "{}: {} pictures are too few to hold {count} of them out for validation; add pictures",
+                pictures.name,
+                pictures.len()
+            )));
+        }
+        let (held_out, rest) = order.split_at_mut(count);
+        let chosen = |indices: &mut [u32]| {
+            indices.sort_unstable();
+            pictures.subset(indices)
+        };
+        Ok(Self { validation: chosen(held_out), training: chosen(rest) })
+    }
+}
+
+/// The pictures to judge with: a source's test set where it has one, else all of it.
+pub fn load_unseen(source: &Source, format: PictureFormat) -> Result<Pictures> {
+    test_set(source, format)?.map_or_else(|| data::load(source, format), Ok)
+}
+
+/// [`load_unseen`], labelled by [`relabelled`].
+pub fn load_test(source: &Source, format: PictureFormat, classes: &[String]) -> Result<Pictures> {
+    relabelled(load_unseen(source, format)?, &source.to_string(), classes)
+}
+
+/// Pictures whose labels are those of a classifier's `classes`, by the classes' names. Fails on a name that is not among
+/// them; `from` is where the pictures are from, for the message.
+pub fn relabelled(mut pictures: Pictures, from: &str, classes: &[String]) -> Result<Pictures> {
+    let label = |name: &String| {
+        let found = classes.iter().position(|class| class == name);
+        found.map(|label| label as u32).ok_or_else(|| {
+            let classes = classes.join(", ");
+            Error::Data(format!(
+                "{from}: its class `{name}` is none of the classifier's ({classes}); give pictures of those classes, or \
+                 another classifier"
+            ))
+        })
+    };
+    // A name that no picture has does no harm.
+    let mut used = vec![false; pictures.classes.len()];
+    pictures.labels.iter().for_each(|&label| used[label as usize] = true);
+    let new = pictures.classes.iter().zip(used);
+    let new =
+        new.map(|(name, used)| if used { label(name).map(Some) } else { Ok(None) }).collect::<Result<Vec<_>>>()?;
+    pictures.labels.iter_mut().for_each(|old| *old = new[*old as usize].expect("the label is used"));
+    pictures.classes = classes.to_vec();
+    Ok(pictures)
+}
+
+fn test_set(source: &Source, format: PictureFormat) -> Result<Option<Pictures>> {
+    match source {
+        Source::Synthetic => Ok(Some(synthetic::digits(SYNTHETIC_TEST, synthetic::SEED + 1, format))),
+        Source::Path(path) if path.is_dir() => idx_test_set(path, format),
+        Source::Path(_) | Source::Scenes(_) => Ok(None),
+    }
+}
+
+/// The files `t10k`, where `train` is there too: without it they are the training pictures.
+fn idx_test_set(folder: &Path, format: PictureFormat) -> Result<Option<Pictures>> {
+    match (idx::find_set(folder, "train")?, idx::find_set(folder, "t10k")?) {
+        (Some(_), Some(files)) => Ok(Some(idx::load(&files, data::name_of(folder), format)?)),
+        _ => Ok(None),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn pictures(count: u32) -> Pictures {
+        Pictures {
+            format: PictureFormat { channels: 1, height: 1, width: 1 },
+            pixels: (0..count as u8).collect(),
+            labels: (0..count).map(|index| index % 3).collect(),
+            classes: ["a", "b", "c"].map(String::from).to_vec(),
+            name: "letters".into(),
+            skipped: 0,
+            reasons: vec![],
+        }
+    }
+
+    #[test]
+    fn a_part_is_held_out_for_good() {
+        let all = pictures(50);
+        let sets = Sets::split(&all, 0.1, 3).unwrap();
+        assert_eq!((sets.training.len(), sets.validation.len()), (45, 5));
+        let mut pixels = [&sets.training.pixels[..], &sets.validation.pixels].concat();
+        for (pixel, label) in sets.validation.pixels.iter().zip(&sets.validation.labels) {
+            assert_eq!(u32::from(*pixel) % 3, *label);
+        }
+        pixels.sort_unstable();
+        assert_eq!(pixels, all.pixels);
+        assert_eq!(Sets::split(&all, 0.1, 3).unwrap(), sets);
+        assert_ne!(Sets::split(&all, 0.1, 4).unwrap(), sets);
+        assert!(Sets::split(&pictures(1), 0.1, 3).unwrap_err().to_string().contains("too few"));
+    }
+
+    #[test]
+    fn drawn_sets_do_not_overlap() {
+        let config = LenetConfig::classic();
+        let sets = Sets::load(&Source::Synthetic, &config).unwrap();
+        assert_eq!((sets.training.len(), sets.validation.len()), (synthetic::COUNT, SYNTHETIC_TEST));
+        assert_ne!(sets.training.pixels_of(0), sets.validation.pixels_of(0));
+    }
+
+    #[test]
+    fn classes_go_by_name() {
+        let folder = tempfile::tempdir().unwrap();
+        for class in ["cat", "emu"] {
+            let at = folder.path().join(class);
+            std::fs::create_dir(&at).unwrap();
+            image::GrayImage::from_pixel(4, 4, image::Luma([9])).save(at.join("1.png")).unwrap();
+        }
+        let source = Source::Path(folder.path().into());
+        let format = LenetConfig::classic().format();
+        let classes = |names: &[&str]| names.iter().map(|name| name.to_string()).collect::<Vec<_>>();
+        let loaded = load_test(&source, format, &classes(&["bat", "emu", "cat"])).unwrap();
+        assert_eq!(loaded.labels, [2, 1]);
+        let error = load_test(&source, format, &classes(&["cat", "dog"])).unwrap_err().to_string();
+        assert!(error.contains("`emu`") && error.contains("cat, dog"), "{error}");
+    }
+}

@@ -1,0 +1,46 @@
+//! Settings as flags.
+
+use clap::Command;
+use clap::builder::{PossibleValuesParser, TypedValueParser};
+use serde::de::{DeserializeOwned, IntoDeserializer, value::Error};
+use toml::Value;
+
+use super::{Settings, table_of};
+use crate::Result;
+
+/// Parses one of a few names as serde does: for an enum of another crate.
+pub fn parser<T>(names: &'static [&'static str]) -> impl TypedValueParser<Value = T>
+where
+    T: DeserializeOwned + Clone + Send + Sync + 'static,
+{
+    PossibleValuesParser::new(names).try_map(|name| T::deserialize(IntoDeserializer::<Error>::into_deserializer(name)))
+}
+
+/// Gives a command's flags the values of settings as their defaults, so that its help shows them.
+pub fn defaults<S: Settings>(command: Command, settings: &S) -> Result<Command> {
+    let table = table_of(settings)?;
+    let flags: Vec<_> = command.get_arguments().map(|flag| flag.get_id().clone()).collect();
+    Ok(flags.into_iter().fold(command, |command, id| {
+        let values = table.get(id.as_str()).map(texts).filter(|values| !values.is_empty());
+        command.mut_arg(id, |flag| {
+            let flag = flag.allow_negative_numbers(true);
+            match values {
+                Some(values) => flag.required(false).default_values(values),
+                None => flag,
+            }
+        })
+    }))
+}
+
+/// A value as it is typed; several for a list.
+fn texts(value: &Value) -> Vec<String> {
+    match value {
+        Value::String(text) => vec![text.clone()],
+        Value::Array(values) => values.iter().flat_map(texts).collect(),
+        Value::Table(table) => {
+            let pairs: Vec<_> = table.iter().map(|(name, value)| format!("{name}={value}")).collect();
+            vec![pairs.join(",")]
+        }
+        other => vec![other.to_string()],
+    }
+}

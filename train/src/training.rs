@@ -1,0 +1,220 @@
+//! A training as one call.
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
+
+use easel_runtime::card::Provenance;
+
+use crate::data::Source;
+use crate::recipes::{Recipe, Training};
+use crate::run::estimate::{Estimate, estimate};
+use crate::run::{Checkpoint, Event, Hooks, Outcome, Plan, RunFolder, Trainer, device, session};
+use crate::settings::{self, Layers, to_text};
+use crate::{Error, Result, threads};
+
+/// Where a training's run folder is, and what is told of it.
+pub struct TrainOptions {
+    place: RunPlace,
+    hooks: Hooks,
+}
+
+enum RunPlace {
+    /// A new run in a folder of runs.
+    New(PathBuf),
+    /// A run that is resumed.
+    Resumed(PathBuf),
+}
+
+impl TrainOptions {
+    /// A new run, whose numbered folder is made in `runs`.
+    pub fn new(runs: impl Into<PathBuf>) -> Self {
+        Self { place: RunPlace::New(runs.into()), hooks: Hooks::default() }
+    }
+
+    /// Resumes a run from its newest checkpoint. Its settings are [`settings_of`] it, with what may be changed.
+    pub fn resume(run: impl Into<PathBuf>) -> Self {
+        Self { place: RunPlace::Resumed(run.into()), hooks: Hooks::default() }
+    }
+
+    /// Tells every event to a function.
+    pub fn on_event(mut self, callback: impl FnMut(&Event<'_>) + Send + 'static) -> Self {
+        self.hooks.callback = Some(Box::new(callback));
+        self
+    }
+
+    /// Ends the run with a checkpoint once the flag is set, after the step in hand.
+    pub fn interrupted_by(mut self, flag: Arc<AtomicBool>) -> Self {
+        self.hooks.interrupt = flag;
+        self
+    }
+}
+
+/// A run that has ended.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Run {
+    /// Its folder.
+    pub folder: PathBuf,
+    /// The steps that are done.
+    pub step: u64,
+    /// Steps in total.
+    pub steps: u64,
+    /// How it ended.
+    pub outcome: Outcome,
+}
+
+/// Trains a network, and leaves a run folder whose checkpoints can be exported.
+///
+/// It computes on threads of its own ([`threads::on_own_threads`]). Everything is checked before anything is written: a
+/// training that is refused leaves no folder, and a refused [`TrainOptions::resume`] leaves the run as it was.
+///
+/// ```
+/// use easel_train::recipes::gan::GanConfig;
+/// use easel_train::{TrainOptions, train};
+///
+/// # fn main() -> easel_train::Result<()> {
+/// let mut config = GanConfig::quick();
+/// config.shared.data = Some("synthetic".into());
+/// config.shared.steps = Some(10);
+/// # let runs = tempfile::tempdir()?;
+/// # let runs = runs.path();
+/// let run = train(config, TrainOptions::new(runs))?;
+/// assert_eq!(run.step, 10);
+/// assert!(run.folder.join("checkpoints/000010/weights.safetensors").is_file());
+/// # Ok(())
+/// # }
+/// ```
+pub fn train<R: Recipe>(config: R, options: TrainOptions) -> Result<Run> {
+    let TrainOptions { place, mut hooks } = options;
+    let threads = config.shared().threads;
+    threads::on_own_threads(threads, R::SECOND_ORDER, move || {
+        let mut prepared = Prepared::new(config, &place, &mut hooks)?;
+        let Prepared { plan, checkpoint, folder, .. } = &mut prepared;
+        let (steps, done) = (plan.steps, checkpoint.as_ref().map_or(0, |checkpoint| checkpoint.record.step));
+        if let Some(folder) = folder.as_ref().filter(|_| done >= steps) {
+            return Ok(Run { folder: folder.path().into(), step: done, steps, outcome: Outcome::AlreadyFinished });
+        }
+        let folder = match (folder.take(), &place) {
+            (None, RunPlace::New(runs)) => RunFolder::create(runs, &format!("{}-{}", R::NAME, prepared.run_name))?,
+            (folder, _) => folder.expect("a resumed run has a folder"),
+        };
+        folder.write_config(&to_text(&prepared.config)?)?;
+        let trainer = prepared.trainer.as_mut();
+        let ended = session::run(trainer, &folder, &prepared.plan, prepared.checkpoint.as_ref(), &mut hooks);
+        trainer.warnings().iter().for_each(|warning| hooks.tell(&Event::Warning(warning)));
+        let (outcome, step) = ended?;
+        Ok(Run { folder: folder.path().into(), step, steps, outcome })
+    })
+}
+
+/// Checks a training and says what it would take, after a few steps of each phase. Nothing is written. Gives the resolved
+/// settings, the plan, the steps that are done and the estimate.
+pub fn dry_run<R: Recipe>(config: R, options: TrainOptions) -> Result<(R, Plan, u64, Estimate)> {
+    let TrainOptions { place, mut hooks } = options;
+    threads::on_own_threads(config.shared().threads, R::SECOND_ORDER, move || {
+        let mut prepared = Prepared::new(config, &place, &mut hooks)?;
+        let done = prepared.checkpoint.as_ref().map_or(0, |checkpoint| checkpoint.record.step);
+        let estimate = estimate(prepared.trainer.as_mut(), &prepared.plan, done)?;
+        Ok((prepared.config, prepared.plan, done, estimate))
+    })
+}
+
+/// The settings of a run.
+pub fn settings_of<R: Recipe>(run: &Path) -> Result<R> {
+    layers_of::<R>(run)?.resolve()
+}
+
+/// The settings of a run, to put others over them. What a run of an earlier version does not say is as in the first
+/// preset.
+pub fn layers_of<R: Recipe>(run: &Path) -> Result<Layers> {
+    let mut layers = Layers::new(&R::defaults(), R::EXCLUSIVE)?;
+    layers.file::<R>(&RunFolder::config_of(run)?)?;
+    Ok(layers)
+}
+
+/// A training of which nothing is written yet.
+struct Prepared<R> {
+    config: R,
+    trainer: Box<dyn Trainer>,
+    plan: Plan,
+    run_name: String,
+    folder: Option<RunFolder>,
+    checkpoint: Option<Checkpoint>,
+}
+
+impl<R: Recipe> Prepared<R> {
+    fn new(mut config: R, place: &RunPlace, hooks: &mut Hooks) -> Result<Self> {
+        config.shared().check()?;
+        config.check()?;
+        let folder = match place {
+            RunPlace::New(_) => None,
+            RunPlace::Resumed(run) => {
+                check_fixed(&settings_of::<R>(run)?, &config)?;
+                Some(RunFolder::open(run)?)
+            }
+        };
+        let data = config.shared().data.clone();
+        let data = data.ok_or_else(|| Error::Config("no data; set it with --data or in the settings file".into()))?;
+        let source: Source = data.parse()?;
+        if let Source::Path(_) = source {
+            config.shared_mut().data.iter_mut().for_each(make_absolute);
+        }
+        config.files().into_iter().for_each(make_absolute);
+
+        let device = device::open(config.shared().device)?;
+        let training = config.build(&source, &device)?;
+        let Training { mut trainer, steps, epochs, checkpoint_epochs, sample_every, data, run_name, .. } = training;
+        training.warnings.iter().for_each(|warning| hooks.tell(&Event::Warning(warning)));
+        hooks.tell(&Event::Ready(&format!("{} on the {}", training.summary, device::describe(&device))));
+        let shared = config.shared();
+        let provenance = Provenance {
+            data: Some(data.name.clone()),
+            style: data.style.clone(),
+            seed: Some(shared.seed),
+            program: format!("easel {}", env!("CARGO_PKG_VERSION")),
+            ..Provenance::default()
+        };
+        let plan = Plan {
+            steps,
+            sample_every,
+            checkpoint_every: shared.checkpoint_every,
+            log_every: shared.log_every,
+            epochs,
+            checkpoint_epochs,
+            keep: shared.keep,
+            provenance,
+            data,
+        };
+        let checkpoint = match &folder {
+            Some(folder) => {
+                let (checkpoint, unreadable) = Checkpoint::latest(&folder.checkpoints())?;
+                let warning = |why: &String| format!("{why}; an older checkpoint is taken");
+                unreadable.iter().for_each(|why| hooks.tell(&Event::Warning(&warning(why))));
+                session::resume(trainer.as_mut(), &checkpoint, &plan.data)?;
+                Some(checkpoint)
+            }
+            None => None,
+        };
+        Ok(Self { config, trainer, plan, run_name, folder, checkpoint })
+    }
+}
+
+/// Fails where a resumed run would have another value of a setting that it keeps.
+fn check_fixed<R: Recipe>(before: &R, now: &R) -> Result<()> {
+    let [before, now] = [settings::table_of(before)?, settings::table_of(now)?];
+    for name in R::FIXED {
+        if before.get(*name) != now.get(*name) {
+            let text = |value: Option<&toml::Value>| value.map_or("not set".into(), toml::Value::to_string);
+            let [before, now] = [text(before.get(*name)), text(now.get(*name))];
+            return Err(Error::FixedSetting { name, before, now });
+        }
+    }
+    Ok(())
+}
+
+/// A run is resumed from anywhere.
+fn make_absolute(path: &mut String) {
+    if let Some(absolute) = Path::new(path).canonicalize().ok().as_deref().and_then(Path::to_str) {
+        *path = absolute.to_string();
+    }
+}
