@@ -7,7 +7,7 @@ use base64::Engine as _;
 use base64::prelude::BASE64_STANDARD;
 use easel_runtime::Picture;
 use easel_runtime::card::{Kind, Sample};
-use easel_train::data::scenes;
+use easel_scenes::{Motif, scene};
 use image::ExtendedColorType;
 use image::codecs::jpeg::JpegEncoder;
 
@@ -28,13 +28,13 @@ pub fn sample(model: &[u8], kind: &Kind, library: Option<&Path>) -> Result<Optio
     if !matches!(kind, Kind::Stylizer) {
         return Ok(None);
     }
-    let (scene, label) = scenes::scene(0, SCENE, HEIGHT, WIDTH);
+    let (scene, label) = scene(0, SCENE, HEIGHT, WIDTH);
     let outputs = engine(model, library)?.run_blocking(&[("image", &scene.to_tensor())])?;
     let [(_, stylized)] = &outputs[..] else {
         return Err(Error::Verification(format!("the file has {} outputs, a stylizer has one", outputs.len())));
     };
     let picture = Picture::from_batch(stylized)?.remove(0);
-    let about = format!("a drawn scene ({})", scenes::Motif::ALL[label as usize].name());
+    let about = format!("a drawn scene ({})", Motif::ALL[label as usize].name());
     Ok(Some(Sample { about, media_type: "image/jpeg".into(), base64: BASE64_STANDARD.encode(jpeg(&picture)?) }))
 }
 

@@ -16,7 +16,7 @@ use easel_runtime::{Picture, Random};
 use easel_tests::data::real;
 use easel_tests::golden::folder;
 use easel_train::Params;
-use easel_train::data::scenes;
+use easel_scenes::scene;
 use easel_train::networks::style::{self, Sizes};
 use flate2::read::DeflateDecoder;
 
@@ -35,7 +35,7 @@ fn stylizer(norms: NormForm) -> Stylizer {
 }
 
 fn scene(width: usize, height: usize) -> Picture {
-    scenes::scene(0, 5, height, width).0
+    scene(0, 5, height, width).0
 }
 
 /// The largest difference of two pictures' values.

@@ -5,7 +5,7 @@ use std::process::ExitCode;
 
 use anyhow::{Context, Result, ensure};
 use easel_runtime::files::{picture_format, save_picture};
-use easel_train::data::scenes::{Motif, scene};
+use easel_scenes::{Motif, scene};
 use easel_train::run::progress::Progress;
 
 /// Draw landscapes: pictures that look like photos, to try everything with.

@@ -1,108 +1,28 @@
-//! From the world to the picture.
+//! Drawing the ground.
 //!
-//! The ground is drawn column by column from near to far, each step of the ray rising above what hides it (the
-//! "voxel space" way of Freeman 1992's flight games). The same walk draws the mirror image that water shows.
+//! The ground is drawn column by column from near to far; each step of the ray rises above what hides it (the "voxel
+//! space" technique of the game Comanche, NovaLogic 1992). The same walk draws the mirror image for water.
 
+use super::camera::Camera;
 use super::colour::{Rgb, mix};
 use super::land::Land;
+use super::layer::Layer;
 use super::light::Light;
 
-/// The camera: it looks forward, level; shifting the horizon stands in for tilting.
-#[derive(Debug, Clone, Copy)]
-pub struct Camera {
-    /// Height above the water.
-    pub height: f32,
-    /// The horizon's row, in parts of the picture's height from the top.
-    pub horizon: f32,
-    /// Focal length in picture heights.
-    pub focal: f32,
-    /// The picture in pixels.
-    pub size: [usize; 2],
-}
-
-impl Camera {
-    /// Pixels that a unit takes at distance 1.
-    pub fn scale(&self) -> f32 {
-        self.focal * self.size[1] as f32
-    }
-
-    /// The place in the picture, in pixels from the upper left corner.
-    pub fn project(&self, [x, y, z]: [f32; 3]) -> [f32; 2] {
-        let scale = self.scale() / z;
-        [self.size[0] as f32 / 2.0 + scale * x, self.horizon * self.size[1] as f32 - scale * (y - self.height)]
-    }
-
-    /// The direction of a pixel: right and up over forward.
-    pub fn direction(&self, column: f32, row: f32) -> [f32; 2] {
-        let scale = self.scale();
-        [(column - self.size[0] as f32 / 2.0) / scale, (self.horizon * self.size[1] as f32 - row) / scale]
-    }
-
-    /// The camera that sees what water mirrors, upside down.
-    pub fn mirrored(&self) -> Mirror {
-        Mirror(*self)
-    }
-}
-
-/// The camera below the water's surface.
-#[derive(Debug, Clone, Copy)]
-pub struct Mirror(Camera);
-
-impl Mirror {
-    pub fn row(&self, y: f32, z: f32) -> f32 {
-        self.0.project([0.0, -y, z])[1]
-    }
-}
-
-/// A picture with distances.
-#[derive(Debug, Clone)]
-pub struct Layer {
-    pub size: [usize; 2],
-    pub colour: Vec<Rgb>,
-    /// How much of a pixel something covers.
-    pub cover: Vec<f32>,
-    pub distance: Vec<f32>,
-}
-
-impl Layer {
-    pub fn new(size: [usize; 2]) -> Self {
-        let pixels = size[0] * size[1];
-        Self { size, colour: vec![Rgb::default(); pixels], cover: vec![0.0; pixels], distance: vec![f32::MAX; pixels] }
-    }
-
-    /// Lays something on a pixel that is not nearer than it.
-    pub fn lay(&mut self, at: usize, colour: Rgb, cover: f32, distance: f32) {
-        if distance <= self.distance[at] {
-            self.colour[at] = mix(self.colour[at], colour, cover);
-        }
-    }
-
-    /// The colour between pixels; outside the edge's.
-    pub fn between(&self, column: f32, row: f32) -> Rgb {
-        let [width, height] = self.size;
-        let (x, y) = ((column - 0.5).clamp(0.0, width as f32 - 1.0), (row - 0.5).clamp(0.0, height as f32 - 1.0));
-        let (c, r) = (x as usize, y as usize);
-        let (u, v) = (x - c as f32, y - r as f32);
-        let right = (c + 1).min(width - 1);
-        let below = (r + 1).min(height - 1);
-        let row = |r: usize| mix(self.colour[r * width + c], self.colour[r * width + right], u);
-        mix(row(r), row(below), v)
-    }
-}
-
-/// What the ground looks like, before sky, water and all that stands on it.
+/// The ground, before sky, water and objects.
 pub struct Terrain {
     pub picture: Layer,
     pub mirror: Layer,
-    /// How much of a pixel is water, and how deep it is there.
+    /// For each pixel, the fraction that is water, and the height of its bed times that fraction.
     pub water: Vec<[f32; 2]>,
 }
 
-/// Nearest and farthest, and how much each step goes on.
+/// The nearest and farthest distances of a ray, and the ratio of its steps.
 const NEAR: f32 = 1.2;
 const FAR: f32 = 520.0;
-const ON: f32 = 1.0115;
+const RATIO: f32 = 1.0115;
 
+/// Draws the ground.
 pub fn terrain(land: &Land, light: &Light, camera: &Camera) -> Terrain {
     let [width, height] = camera.size;
     let mut drawn = Terrain {
@@ -112,19 +32,19 @@ pub fn terrain(land: &Land, light: &Light, camera: &Camera) -> Terrain {
     };
     let scale = camera.scale();
     let mirror = camera.mirrored();
-    let steps = ((FAR / NEAR).ln() / ON.ln()) as usize;
+    let steps = ((FAR / NEAR).ln() / RATIO.ln()) as usize;
     let wet = land.has_water();
-    // Heights of the column to the left, for the slope across.
-    let grain = |z: f32| (z / scale).max(z * (ON - 1.0) * 0.5);
+    // The heights of the column to the left, for the slope across.
+    let grain = |z: f32| (z / scale).max(z * (RATIO - 1.0) * 0.5);
     let far_left = camera.direction(-0.5, 0.0)[0];
-    let distances: Vec<f32> = (0..steps).map(|step| NEAR * ON.powi(step as i32)).collect();
+    let distances: Vec<f32> = (0..steps).map(|step| NEAR * RATIO.powi(step as i32)).collect();
     let mut left: Vec<f32> = distances.iter().map(|&z| land.height(far_left * z, z, grain(z))).collect();
     for column in 0..width {
         let right = camera.direction(column as f32 + 0.5, 0.0)[0];
         let (mut top, mut deepest) = (height as f32, 0.0f32);
         let mut before = left[0];
         let mut last: Option<Rgb> = None;
-        // Only what lies beyond water is mirrored in it.
+        // Only ground beyond water is mirrored.
         let mut beyond = false;
         for (step, &z) in distances.iter().enumerate() {
             let x = right * z;
@@ -181,8 +101,8 @@ pub fn terrain(land: &Land, light: &Light, camera: &Camera) -> Terrain {
     drawn
 }
 
-/// Fills the rows between two edges of a column, edge pixels in part. `colour` is asked for a pixel's colour and told
-/// how much of it is new.
+/// Fills the rows between two edges of a column, edge pixels partly. `colour` gives the colour of a pixel from its
+/// index and the fraction that is newly covered.
 fn cover(
     layer: &mut Layer,
     column: usize,

@@ -1,10 +1,10 @@
-//! Times of day.
+//! Light and air at a time of day.
 
 use easel_runtime::Random;
 
 use super::colour::{Rgb, mix};
 
-/// Where light comes from and what colours it has.
+/// The light of a scene.
 #[derive(Debug, Clone)]
 pub struct Light {
     /// Direction to the sun: right, up, forward; length 1.
@@ -13,23 +13,23 @@ pub struct Light {
     pub sunlight: Rgb,
     /// Light from the whole sky.
     pub skylight: Rgb,
-    /// The sky at the horizon, a bit above, and overhead.
+    /// The colours of the sky at the horizon, above it, and overhead.
     pub sky: [Rgb; 3],
-    /// The sky about the sun.
+    /// The glow around the sun.
     pub glow: Rgb,
-    /// How bright the sun's disc is; 0 hides it.
+    /// The brightness of the sun's disc; 0 hides it.
     pub disc: f32,
-    /// What far things fade into.
+    /// The colour that distant objects fade into.
     pub haze: Rgb,
-    /// Distance in which two thirds of a thing's colour have gone.
+    /// The distance at which a fraction 1/e of an object's colour is left.
     pub clear: f32,
-    /// Clouds in the sun and in their own shadow.
+    /// The colours of clouds, in the sun and in shadow.
     pub clouds: [Rgb; 2],
-    /// The part of the sky that clouds cover.
+    /// The fraction of the sky that clouds cover.
     pub cover: f32,
-    /// Lamps are lit: 0 or 1.
+    /// Whether lamps are lit: 0 or 1.
     pub lamps: f32,
-    /// Stars can be seen.
+    /// The visibility of stars.
     pub stars: f32,
 }
 
@@ -44,7 +44,7 @@ enum Hour {
 }
 
 impl Light {
-    pub fn draw(random: &mut Random) -> Self {
+    pub fn random(random: &mut Random) -> Self {
         use Hour::*;
         let hours = [
             Day, Day, Day, Day, Day, Day, Day, Day, Golden, Golden, Golden, Golden, Dusk, Dusk, Dusk, Dawn, Dawn,
@@ -52,7 +52,7 @@ impl Light {
         ];
         let hour = hours[random.below(hours.len() as u32) as usize];
         let [a, b, c, d] = [0; 4].map(|_| random.uniform(0.0, 1.0));
-        // The sun in the picture, or over one of the shoulders.
+        // The sun in the picture, or behind the camera on one side.
         let low = |a: f32, b: f32| if b < 0.6 { (a - 0.5) * 0.9 } else { (a - 0.5) * 4.0 };
         let side = |a: f32| if a < 0.5 { -0.9 - a * 2.2 } else { 0.9 + (a - 0.5) * 2.2 };
         let (azimuth, elevation) = match hour {
@@ -160,7 +160,7 @@ impl Light {
         }
     }
 
-    /// Light on a surface with this normal (right, up, forward); `open` is the part of the sky that it sees.
+    /// The light on a surface with a normal (right, up, forward); `open` is the fraction of the sky that it sees.
     pub fn on(&self, normal: [f32; 3], open: f32) -> Rgb {
         let direct = normal[0] * self.sun[0] + normal[1] * self.sun[1] + normal[2] * self.sun[2];
         self.sunlight * (direct.max(0.0) * open) + self.skylight * (open * (0.65 + 0.35 * normal[1]))
@@ -169,12 +169,12 @@ impl Light {
     /// A colour seen through `distance` of air in a direction (right, up, forward).
     pub fn through_air(&self, colour: Rgb, distance: f32, direction: [f32; 3]) -> Rgb {
         let gone = 1.0 - (-distance / self.clear).exp();
-        let towards = self.towards(direction).powi(4);
+        let towards = self.towards_sun(direction).powi(4);
         mix(colour, mix(self.haze, self.sky[0] + self.glow * 0.35, towards * 0.7), gone)
     }
 
-    /// How much a direction points to the sun, 0 to 1.
-    pub fn towards(&self, [x, y, z]: [f32; 3]) -> f32 {
+    /// The cosine between a direction and that of the sun; at least 0.
+    pub fn towards_sun(&self, [x, y, z]: [f32; 3]) -> f32 {
         let length = (x * x + y * y + z * z).sqrt();
         ((x * self.sun[0] + y * self.sun[1] + z * self.sun[2]) / length).max(0.0)
     }

@@ -1,23 +1,24 @@
-//! Light as red, green and blue.
+//! Linear colours.
 
 use std::ops::{Add, AddAssign, Mul};
 
-/// Linear light; 1 is white paper in the day.
+/// Linear red, green and blue; 1 is white paper in daylight.
 #[derive(Debug, Clone, Copy, PartialEq, Default)]
 pub struct Rgb(pub f32, pub f32, pub f32);
 
 impl Rgb {
-    /// A colour as one writes it for the web.
+    /// A colour from sRGB, 0xRRGGBB.
     pub fn hex(srgb: u32) -> Self {
         let linear = |byte: u32| (((byte & 0xff) as f32 / 255.0 + 0.055) / 1.055).powf(2.4);
         Self(linear(srgb >> 16), linear(srgb >> 8), linear(srgb))
     }
 
-    pub fn brightness(self) -> f32 {
+    /// Rec. 709 luminance.
+    pub fn luminance(self) -> f32 {
         0.2126 * self.0 + 0.7152 * self.1 + 0.0722 * self.2
     }
 
-    /// The bytes of a photo: highlights are rolled off as film does, and sRGB's curve is applied.
+    /// The sRGB bytes, with highlights compressed as film does.
     pub fn to_bytes(self) -> [u8; 3] {
         [self.0, self.1, self.2].map(|light| {
             let light = light.max(0.0);
@@ -28,7 +29,7 @@ impl Rgb {
     }
 }
 
-/// From `a` (0) to `b` (1).
+/// Interpolates linearly: `a` at 0, `b` at 1.
 pub fn mix(a: Rgb, b: Rgb, part: f32) -> Rgb {
     a * (1.0 - part) + b * part
 }
@@ -53,7 +54,7 @@ impl Mul<f32> for Rgb {
     }
 }
 
-/// Light of one colour on something of another.
+/// Coloured light on a coloured surface.
 impl Mul for Rgb {
     type Output = Self;
     fn mul(self, by: Self) -> Self {

@@ -1,27 +1,27 @@
-//! Houses, churches and boats: flat faces in the world.
+//! Houses, churches and boats, made of flat faces.
 
 use easel_runtime::Random;
 
 use super::colour::Rgb;
 use super::light::Light;
 
-/// A flat convex piece, its corners right, up and forward in units of the world.
+/// A flat convex polygon in world coordinates.
 #[derive(Debug, Clone)]
 pub struct Face {
     pub corners: Vec<[f32; 3]>,
     pub normal: [f32; 3],
     pub colour: Rgb,
-    /// Its own light.
+    /// Emitted light.
     pub glow: Rgb,
-    /// Seen from both sides.
+    /// Whether both sides are visible.
     pub thin: bool,
 }
 
-/// Something made of faces, in the order in which they are painted.
+/// A set of faces in painting order.
 #[derive(Debug, Clone)]
 pub struct Building {
     pub faces: Vec<Face>,
-    /// How far it reaches to either side and up.
+    /// The extent to either side and up.
     pub reach: [f32; 2],
 }
 
@@ -45,7 +45,7 @@ impl Builder {
         self.faces.push(Face { corners, normal, colour, glow, thin: false });
     }
 
-    /// A box's four walls with windows; `windows` is their number along the long and the short wall, and floors.
+    /// The four walls of a box; `windows` is the number of windows along the long and the short wall, and of floors.
     fn walls(&mut self, [w, h, d]: [f32; 3], wall: Rgb, windows: [usize; 3], glow: &mut impl FnMut() -> Rgb) {
         let sides = [
             ([-w, -d], [w, -d], [0.0, 0.0, -1.0], windows[0]),
@@ -84,7 +84,7 @@ impl Builder {
         }
     }
 
-    /// A roof with its ridge along the long side.
+    /// A gable roof with its ridge along the long side.
     fn gable(&mut self, [w, h, d]: [f32; 3], rise: f32, roof: Rgb, wall: Rgb) {
         let none = Rgb::default();
         self.face(&[[w, h, -d], [w, h, d], [w, h + rise, 0.0]], [1.0, 0.0, 0.0], wall, none);
@@ -96,14 +96,14 @@ impl Builder {
         let slope = |side: f32| {
             [[-over, low, side * eave], [over, low, side * eave], [over, h + rise, 0.0], [-over, h + rise, 0.0]]
         };
-        // The far slope first: over the ridge it can only be hidden by the near one.
+        // The far slope first: only the near one can hide it.
         self.face(&slope(1.0), [0.0, up, out], roof, none);
         self.face(&slope(-1.0), [0.0, up, -out], roof, none);
     }
 }
 
 impl Building {
-    /// A dwelling house or barn at a place.
+    /// A house or barn.
     pub fn house(at: [f32; 3], snow: bool, lamps: f32, random: &mut Random) -> Self {
         let mut u = |low, high| random.uniform(low, high);
         let turn = u(-0.9, 0.9);
@@ -167,12 +167,12 @@ impl Building {
         ] {
             tower.face(&[a, b, tip], normal, tiles, none);
         }
-        // What is nearer comes last.
+        // The nearer part comes last.
         let faces = if tower.at[2] > at[2] { [tower.faces, nave].concat() } else { [nave, tower.faces].concat() };
         Self { faces, reach: [3.2, h + spire + 0.2] }
     }
 
-    /// A boat with its sails up, seen from the side.
+    /// A sailing boat seen from the side.
     pub fn boat(at: [f32; 3], random: &mut Random) -> Self {
         let mut u = |low, high| random.uniform(low, high);
         let way = if u(0.0, 1.0) < 0.5 { -1.0 } else { 1.0 };
@@ -199,13 +199,14 @@ impl Building {
 }
 
 impl Face {
-    /// Whether the eye at a height above the origin sees its front.
-    pub fn faces(&self, eye: f32) -> bool {
+    /// Whether its front is visible from a height above the origin.
+    pub fn is_visible(&self, eye: f32) -> bool {
         let [x, y, z] = self.corners[0];
         let [nx, ny, nz] = self.normal;
         self.thin || nx * -x + ny * (eye - y) + nz * -z > 0.0
     }
 
+    /// The colour in the light.
     pub fn lit(&self, light: &Light) -> Rgb {
         self.colour * light.on(self.normal, 0.9) + self.glow
     }

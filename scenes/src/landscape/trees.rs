@@ -4,9 +4,9 @@ use easel_runtime::Random;
 
 use super::colour::{Rgb, mix};
 use super::light::Light;
-use super::noise::{Noise, step};
+use super::noise::{Noise, smoothstep};
 
-/// How a tree grows.
+/// The shape of a tree.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Growth {
     Round,
@@ -15,7 +15,7 @@ pub enum Growth {
     Bush,
 }
 
-/// A tree of height 1 that stands at the origin and looks the same from all sides.
+/// A tree of height 1 at the origin that looks the same from all sides.
 #[derive(Debug, Clone)]
 pub struct Tree {
     growth: Growth,
@@ -28,7 +28,7 @@ pub struct Tree {
 }
 
 impl Tree {
-    pub fn draw(growth: Growth, leaves: Rgb, snow: bool, random: &mut Random) -> Self {
+    pub fn random(growth: Growth, leaves: Rgb, snow: bool, random: &mut Random) -> Self {
         let noise = Noise(random.next_u32());
         let mut u = |low, high| random.uniform(low, high);
         let lean = u(-0.06, 0.06);
@@ -59,7 +59,7 @@ impl Tree {
         Self { growth, noise, leaves, snow, clumps, lean }
     }
 
-    /// How far the tree reaches to either side.
+    /// The extent to either side.
     pub fn reach(&self) -> f32 {
         match self.growth {
             Growth::Round => 0.56,
@@ -69,8 +69,7 @@ impl Tree {
         }
     }
 
-    /// The tree at a place (right, up): its colour in the light and how much of the pixel, which is `pixel` wide, it
-    /// hides.
+    /// The lit colour at a point (right, up), and how much of a pixel of width `pixel` it covers. `None` outside.
     pub fn at(&self, x: f32, y: f32, pixel: f32, light: &Light) -> Option<(Rgb, f32)> {
         let x = x - self.lean * y * y;
         match self.growth {
@@ -80,15 +79,15 @@ impl Tree {
     }
 
     fn trunk(&self, x: f32, y: f32, pixel: f32, light: &Light) -> Option<(Rgb, f32)> {
-        let width = 0.026 * (1.25 - y) + 0.02 * step(0.08, 0.0, y);
-        let cover = step(width + pixel * 0.6, width - pixel * 0.6, x.abs()) * step(0.75, 0.6, y);
+        let width = 0.026 * (1.25 - y) + 0.02 * smoothstep(0.08, 0.0, y);
+        let cover = smoothstep(width + pixel * 0.6, width - pixel * 0.6, x.abs()) * smoothstep(0.75, 0.6, y);
         let side = (x / width).clamp(-1.0, 1.0);
         let lit = light.on([side, 0.1, -(1.0 - side * side).sqrt()], 0.6);
         (cover > 0.0).then(|| (Rgb::hex(0x5d4b3c) * lit, cover))
     }
 
     fn clumps(&self, x: f32, y: f32, pixel: f32, light: &Light) -> Option<(Rgb, f32)> {
-        let leafy = step(0.09, 0.03, pixel);
+        let leafy = smoothstep(0.09, 0.03, pixel);
         let fine = if leafy > 0.0 { 1.0 } else { 0.0 };
         let ragged = (self.noise.octaves(x * 11.0, y * 11.0, 1.0 + fine) - 0.5) * 0.8;
         let leaf = if leafy > 0.0 { self.leaf(x, y, pixel) } else { 0.5 };
@@ -101,7 +100,7 @@ impl Tree {
             }
             let distance = squared.sqrt() + ragged + (leaf - 0.5) * 0.7 * leafy;
             let soft = pixel / radius * 0.8 + 0.06;
-            let here = step(1.0 + soft, 1.0 - soft, distance);
+            let here = smoothstep(1.0 + soft, 1.0 - soft, distance);
             cover = cover.max(here);
             let towards = (1.0 - squared.min(0.98)).sqrt();
             let nearness = cz + towards * radius;
@@ -123,13 +122,13 @@ impl Tree {
         Some((colour, if self.snow { cover * 0.55 } else { cover }))
     }
 
-    /// Leaves, 0 at their middle and 1 between them, or so.
+    /// Leaves: about 0 in the middle of one, 1 between them.
     fn leaf(&self, x: f32, y: f32, pixel: f32) -> f32 {
         let spray = |size: f32, number| {
-            let (c, r, distance, _) = self.noise.other(number).scattered(x * size, y * size * 1.3);
+            let (c, r, distance, _) = self.noise.other(number).worley(x * size, y * size * 1.3);
             0.55 * distance + 0.6 * self.noise.other(number + 1).cell(c, r)
         };
-        let fine = step(0.014, 0.005, pixel);
+        let fine = smoothstep(0.014, 0.005, pixel);
         let coarse = spray(24.0, 3);
         if fine > 0.0 { coarse * (1.0 - 0.5 * fine) + 0.5 * fine * spray(58.0, 5) } else { coarse }
     }
@@ -142,25 +141,25 @@ impl Tree {
         if t > 1.0 {
             return None;
         }
-        let needles = step(0.012, 0.004, pixel);
+        let needles = smoothstep(0.012, 0.004, pixel);
         let fine = self.noise.octaves(x * 16.0, y * 26.0, 2.0 + 2.0 * needles) - 0.5;
         // Whorls of branches, which droop outwards.
         let whorl =
             (t + 0.3 * x.abs() + 0.03 * fine) * (8.5 + 4.0 * needles) + self.noise.cell(1, 1) + 0.8 * fine * needles;
         let tooth = 1.0 - whorl.fract();
         let width = 0.27 * (1.0 - t).powf(0.85) * (0.6 + 0.42 * tooth) * (1.0 + 0.7 * fine) + 0.006;
-        let cover = step(width + pixel * 0.7, width - pixel * 0.7, x.abs());
+        let cover = smoothstep(width + pixel * 0.7, width - pixel * 0.7, x.abs());
         if cover <= 0.0 {
             return None;
         }
         let side = (x / width.max(1e-3)).clamp(-1.0, 1.0);
         let normal = [side * 0.75, 0.35 + 0.3 * (1.0 - tooth), -(1.0 - 0.6 * side * side).sqrt() * 0.7];
-        let leafy = step(0.07, 0.02, pixel);
+        let leafy = smoothstep(0.07, 0.02, pixel);
         let open = (0.62 + 0.4 * t) * (1.0 - 0.42 * tooth * leafy) * (1.0 + 1.1 * fine * leafy);
         let lit = light.on(normal, open.max(0.1)) + light.sunlight * (0.12 * light.sun[2].max(0.0) * open);
         let mut colour = self.leaves * lit;
         if self.snow {
-            colour = mix(colour, Rgb::hex(0xeef3fa) * lit, step(0.75, 0.35, tooth + 0.6 * fine) * 0.85);
+            colour = mix(colour, Rgb::hex(0xeef3fa) * lit, smoothstep(0.75, 0.35, tooth + 0.6 * fine) * 0.85);
         }
         Some((colour, cover))
     }

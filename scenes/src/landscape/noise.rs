@@ -1,10 +1,10 @@
-//! Value noise and what is made of it.
+//! Value noise, fractal sums of it, and Worley noise.
 
-/// A smooth random landscape of its seed.
+/// Noise of a seed.
 #[derive(Debug, Clone, Copy)]
 pub struct Noise(pub u32);
 
-/// A hash of a place, in `[0, 1)`.
+/// A hash of a cell, in `[0, 1)`.
 fn hash(x: i32, y: i32, seed: u32) -> f32 {
     let mut h = (x as u32).wrapping_mul(0x27d4_eb2d) ^ (y as u32).wrapping_mul(0x1656_67b1) ^ seed;
     h = (h ^ (h >> 15)).wrapping_mul(0x85eb_ca6b);
@@ -18,12 +18,12 @@ impl Noise {
         Self(self.0 ^ number.wrapping_mul(0x9e37_79b9).rotate_left(7))
     }
 
-    /// A random number of a cell of the unit grid, in `[0, 1)`.
+    /// The random number of a cell of the unit grid, in `[0, 1)`.
     pub fn cell(self, x: i32, y: i32) -> f32 {
         hash(x, y, self.0)
     }
 
-    /// Values of the unit grid, joined smoothly; in `[0, 1)`.
+    /// Value noise on the unit grid, interpolated smoothly; in `[0, 1)`.
     pub fn at(self, x: f32, y: f32) -> f32 {
         let (column, row) = (x.floor(), y.floor());
         let (u, v) = (fade(x - column), fade(y - row));
@@ -33,15 +33,15 @@ impl Noise {
         lerp(above, below, v)
     }
 
-    /// Noise on noise: each octave has half the size and half the height of the one before. About 0.5, within `[0, 1]`;
-    /// a part of an octave is that octave at a part of its height.
+    /// A fractal sum: each octave has half the size and half the height of the one before. Centred on 0.5, within
+    /// `[0, 1]`; a fraction of an octave has that fraction of its height.
     pub fn octaves(self, mut x: f32, mut y: f32, octaves: f32) -> f32 {
         let (mut sum, mut height, mut left, mut total) = (0.0, 0.5, octaves, 0.0);
         while left > 0.0 {
             let part = height * left.min(1.0);
             sum += part * self.at(x, y);
             total += part;
-            // Turned a little, so that no grid shows.
+            // Rotated, to hide the grid.
             (x, y) = (1.6 * x - 1.2 * y + 17.3, 1.2 * x + 1.6 * y + 9.1);
             height *= 0.5;
             left -= 1.0;
@@ -49,7 +49,7 @@ impl Noise {
         sum / total.max(1e-6)
     }
 
-    /// Sharp crests (Musgrave's ridged multifractal, "Texturing and Modeling", 1994); in `[0, 1]`.
+    /// A ridged multifractal (Musgrave, in "Texturing and Modeling", 1994); in `[0, 1]`.
     pub fn ridges(self, mut x: f32, mut y: f32, octaves: f32) -> f32 {
         let (mut sum, mut height, mut weight, mut left) = (0.0, 0.52, 1.0, octaves);
         while left > 0.0 {
@@ -64,8 +64,8 @@ impl Noise {
         sum
     }
 
-    /// The nearest of scattered points: its cell, the distance to it, and how much farther the second nearest is.
-    pub fn scattered(self, x: f32, y: f32) -> (i32, i32, f32, f32) {
+    /// Worley noise (1996): the cell of the nearest scattered point, its distance, and how much farther the second is.
+    pub fn worley(self, x: f32, y: f32) -> (i32, i32, f32, f32) {
         let (column, row) = (x.floor() as i32, y.floor() as i32);
         let (mut nearest, mut second) = ((column, row, f32::MAX), f32::MAX);
         for r in row - 1..=row + 1 {
@@ -94,8 +94,8 @@ pub fn lerp(a: f32, b: f32, part: f32) -> f32 {
     a + (b - a) * part
 }
 
-/// 0 below `low`, 1 above `high`, smooth between; the other way round where `low` is above `high`.
-pub fn step(low: f32, high: f32, x: f32) -> f32 {
+/// 0 below `low`, 1 above `high`, smooth between; reversed if `low` is above `high`.
+pub fn smoothstep(low: f32, high: f32, x: f32) -> f32 {
     let t = ((x - low) / (high - low)).clamp(0.0, 1.0);
     t * t * (3.0 - 2.0 * t)
 }

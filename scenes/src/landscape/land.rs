@@ -1,15 +1,15 @@
-//! The ground: its height and what it is covered with.
+//! The ground: its height and cover.
 //!
-//! The world is right, up and forward from below the camera; a unit is some five metres. Water stands at height 0.
+//! World coordinates are right, up and forward from below the camera; a unit is about five metres. Water is at height 0.
 
 use easel_runtime::Random;
 
-use super::Motif;
 use super::colour::{Rgb, mix};
 use super::light::Light;
-use super::noise::{Noise, lerp, step};
+use super::motif::Motif;
+use super::noise::{Noise, lerp, smoothstep};
 
-/// Colours of the year.
+/// The season decides colours and snow.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Season {
     Spring,
@@ -18,44 +18,44 @@ pub enum Season {
     Winter,
 }
 
-/// The shape of a place.
+/// The ground of a scene.
 #[derive(Debug, Clone)]
 pub struct Land {
     pub noise: Noise,
     pub season: Season,
     /// Height of the plain.
     base: f32,
-    /// Height of the mountains, where they begin and reach it, and how large one is.
+    /// The mountains: height, the distances at which they begin and reach it, and size.
     mountains: [f32; 4],
-    /// Height of the hills and how large one is.
+    /// The hills: height and size.
     hills: [f32; 2],
-    /// The direction of a valley between the mountains (right over forward) and its width.
+    /// The valley between the mountains: direction (right over forward) and width.
     valley: [f32; 2],
-    /// Where a lake or the sea begins and ends.
+    /// The distances at which a lake or the sea begins and ends.
     water: Option<[f32; 2]>,
-    /// A headland in the sea: its direction, and how steep.
+    /// The headland in the sea: direction and height.
     headland: Option<[f32; 2]>,
-    /// The part of the land under wood.
+    /// The fraction of the land under woods.
     pub wood: f32,
-    /// Height from which snow lies.
+    /// The snow line.
     snow: f32,
     fields: bool,
-    /// A path: its place, its bend.
+    /// The path: position and phase of its bends.
     path: Option<[f32; 2]>,
-    /// Flowers in the meadow.
+    /// The colour of flowers in the meadow.
     flowers: Option<Rgb>,
 }
 
-/// What a piece of ground is like.
+/// The surface of the ground at a point.
 #[derive(Debug, Clone, Copy)]
 pub struct Ground {
     pub colour: Rgb,
-    /// The part of the sky that it sees, as far as it is its own doing.
+    /// The fraction of the sky that it sees, for its own roughness only.
     pub open: f32,
 }
 
 impl Land {
-    pub fn draw(motif: Motif, random: &mut Random) -> Self {
+    pub fn random(motif: Motif, random: &mut Random) -> Self {
         let seasons = [Season::Spring, Season::Summer, Season::Summer, Season::Autumn, Season::Autumn, Season::Winter];
         let season = seasons[random.below(6) as usize];
         let noise = Noise(random.next_u32());
@@ -132,16 +132,16 @@ impl Land {
         land
     }
 
-    /// The height at a place; details smaller than `grain` are left out.
+    /// The height at a point, without details smaller than `grain`.
     pub fn height(&self, x: f32, z: f32, grain: f32) -> f32 {
         let octaves = |size: f32| (size / grain).log2().clamp(1.0, 8.0);
         let n = self.noise;
         let [hills, size] = self.hills;
         let swell = n.octaves(x / size, z / size, octaves(size).min(5.0)) - 0.5;
-        let mut height = self.base + hills * 2.0 * swell * step(2.0, 24.0, z);
+        let mut height = self.base + hills * 2.0 * swell * smoothstep(2.0, 24.0, z);
         let [tall, from, to, size] = self.mountains;
         if tall > 0.0 && z > from {
-            let far = step(from, to, z);
+            let far = smoothstep(from, to, z);
             let [at, width] = self.valley;
             let open = ((x / z - at) / width).powi(2);
             let open = open / (1.0 + open);
@@ -151,18 +151,20 @@ impl Land {
         }
         if let Some([begin, end]) = self.water {
             let wobble = (n.other(5).octaves(x / 14.0, z / 14.0, 4.0) - 0.5) * 9.0;
-            let wobble = wobble * step(4.0, 14.0, z);
+            let wobble = wobble * smoothstep(4.0, 14.0, z);
             let sea = end > 1e5;
             let beach = if sea { 8.0 } else { 2.0 };
-            let mut basin = step(begin - beach, begin + 5.0, z + wobble + (x * 0.1));
-            basin *= 1.0 - step(end - 10.0, end + 22.0, z + 3.0 * wobble);
+            let mut basin = smoothstep(begin - beach, begin + 5.0, z + wobble + (x * 0.1));
+            basin *= 1.0 - smoothstep(end - 10.0, end + 22.0, z + 3.0 * wobble);
             if !sea {
-                basin *= 1.0 - step(0.5, 1.1, (x / z.max(8.0)).abs() + wobble * 0.02);
+                basin *= 1.0 - smoothstep(0.5, 1.1, (x / z.max(8.0)).abs() + wobble * 0.02);
             }
             if let Some([side, tall]) = self.headland {
                 let reach = (x / z - side) * side.signum();
                 let cliff = n.other(6).octaves(x / 17.0, z / 17.0, octaves(17.0).min(6.0));
-                let ground = step(0.0, 0.30, reach + (cliff - 0.5) * 0.35) * step(22.0, 46.0, z) * step(150.0, 90.0, z);
+                let ground = smoothstep(0.0, 0.30, reach + (cliff - 0.5) * 0.35)
+                    * smoothstep(22.0, 46.0, z)
+                    * smoothstep(150.0, 90.0, z);
                 basin *= 1.0 - ground;
                 height += ground * tall * (0.35 + cliff);
             }
@@ -176,34 +178,34 @@ impl Land {
         self.water.is_some()
     }
 
-    /// The shadows of clouds: the part of the light that is left.
+    /// The fraction of light that the shadows of clouds leave.
     pub fn shade(&self, x: f32, z: f32, light: &Light) -> f32 {
         let clouds = self.noise.other(40).octaves(x / 45.0, z / 45.0, 3.0);
-        1.0 - 0.5 * step(0.62 - 0.2 * light.cover, 0.74 - 0.2 * light.cover, clouds) * step(6.0, 20.0, z)
+        1.0 - 0.5 * smoothstep(0.62 - 0.2 * light.cover, 0.74 - 0.2 * light.cover, clouds) * smoothstep(6.0, 20.0, z)
     }
 
-    /// How densely trees stand, 0 to 1.
+    /// The density of trees, 0 to 1.
     pub fn woods(&self, x: f32, z: f32, height: f32) -> f32 {
         let n = self.noise.other(7).octaves(x / 26.0, z / 26.0, 4.0);
-        let limit = step(self.snow * 0.85, self.snow * 0.45, height + 10.0 * (n - 0.5));
-        step(0.66 - 0.36 * self.wood, 0.72 - 0.36 * self.wood, n) * limit * step(0.25, 0.6, height)
+        let limit = smoothstep(self.snow * 0.85, self.snow * 0.45, height + 10.0 * (n - 0.5));
+        smoothstep(0.66 - 0.36 * self.wood, 0.72 - 0.36 * self.wood, n) * limit * smoothstep(0.25, 0.6, height)
     }
 
-    /// The tops of a wood that is too far for single trees.
+    /// The height of treetops in woods too distant for single trees.
     fn canopy(&self, x: f32, z: f32, height: f32, grain: f32) -> f32 {
-        let far = step(22.0, 40.0, z);
+        let far = smoothstep(22.0, 40.0, z);
         if far <= 0.0 || grain > 1.6 {
             return 0.0;
         }
         let crowns = self.noise.other(8).at(x * 0.9, z * 0.9);
-        self.woods(x, z, height) * far * (0.7 + 1.3 * crowns) * step(1.6, 0.5, grain)
+        self.woods(x, z, height) * far * (0.7 + 1.3 * crowns) * smoothstep(1.6, 0.5, grain)
     }
 
-    /// What covers the ground at a place whose surface has a normal.
+    /// The surface at a point with a normal.
     pub fn ground(&self, x: f32, height: f32, z: f32, normal: [f32; 3], grain: f32) -> Ground {
         let n = self.noise;
-        // Details fade where a pixel holds several.
-        let detail = |size: f32| step(size, size * 0.3, grain);
+        // Details smaller than a pixel fade.
+        let detail = |size: f32| smoothstep(size, size * 0.3, grain);
         let broad = n.other(20).octaves(x / 8.0, z / 8.0, 4.0);
         let fine = 1.0 + (n.other(21).octaves(x * 3.0, z * 2.0, 3.0) - 0.5) * 1.1 * detail(0.6);
         let tufts = (n.other(29).octaves(x * 7.0, z * 4.0, 2.0) - 0.5) * detail(0.16);
@@ -217,7 +219,7 @@ impl Land {
             Season::Winter => [hex(0xe9eef6), hex(0xdfe6ee)],
         };
         let winter = self.season == Season::Winter;
-        let mut colour = mix(lush, dry, step(0.35, 0.68, broad));
+        let mut colour = mix(lush, dry, smoothstep(0.35, 0.68, broad));
         colour = colour * if winter { 1.0 + (fine - 1.0) * 0.15 } else { fine * blades };
         let mut open = 1.0;
 
@@ -226,17 +228,18 @@ impl Land {
             colour = mix(crop * (0.85 + 0.15 * fine), hex(0x35512a) * fine, edge);
         }
         if let Some(flowers) = self.flowers {
-            let patch = step(0.45, 0.62, n.other(23).octaves(x / 6.0, z / 6.0, 3.0)) * step(0.2, 0.5, height);
-            let (_, _, distance, _) = n.other(24).scattered(x * 3.2, z * 3.2);
-            let single = step(0.30, 0.2, distance) * detail(0.28);
-            let from_afar = 0.28 * (1.0 - detail(0.28)) * step(60.0, 20.0, z);
+            let patch =
+                smoothstep(0.45, 0.62, n.other(23).octaves(x / 6.0, z / 6.0, 3.0)) * smoothstep(0.2, 0.5, height);
+            let (_, _, distance, _) = n.other(24).worley(x * 3.2, z * 3.2);
+            let single = smoothstep(0.30, 0.2, distance) * detail(0.28);
+            let from_afar = 0.28 * (1.0 - detail(0.28)) * smoothstep(60.0, 20.0, z);
             let not_field = if self.fields && z > 7.0 { 0.0 } else { 1.0 };
             colour = mix(colour, flowers, patch * (single + from_afar).min(1.0) * 0.9 * not_field);
         }
 
-        let woods = self.woods(x, z, height) * step(20.0, 38.0, z);
+        let woods = self.woods(x, z, height) * smoothstep(20.0, 38.0, z);
         if woods > 0.0 {
-            let (c, r, distance, _) = n.other(8).scattered(x * 0.9, z * 0.9);
+            let (c, r, distance, _) = n.other(8).worley(x * 0.9, z * 0.9);
             let leaf = self.leaves(n.other(25).cell(c, r), n.other(26).at(x / 30.0, z / 30.0) > 0.5);
             let round = detail(1.6);
             let tree = leaf * (1.0 + (0.35 - 0.75 * distance) * round) * (0.75 + 0.25 * fine);
@@ -247,46 +250,50 @@ impl Land {
         let steep = 1.0 - normal[1];
         let rough = n.other(27).octaves(x / 5.0 + height * 0.3, z / 5.0, 5.0);
         let high = self.snow;
-        let bare = step(0.42, 0.62, steep + 0.25 * (rough - 0.5)).max(step(
+        let bare = smoothstep(0.42, 0.62, steep + 0.25 * (rough - 0.5)).max(smoothstep(
             high * 0.5,
             high * 0.95,
             height + (rough - 0.5) * high * 0.5,
         ));
         let strata = n.other(28).at(height * 1.1 + x * 0.04, z * 0.05);
         let rock = mix(hex(0x6a625c), hex(0x93887c), rough) * (0.8 + 0.4 * strata);
-        colour = mix(colour, rock, bare * step(0.5, 2.0, height));
-        let lying = step(high * 0.85, high * 1.15, height + (broad - 0.5) * high * 0.5 + (rough - 0.5) * 6.0)
-            * step(0.62, 0.42, steep + 0.2 * (rough - 0.5));
-        let lying = if winter { lying.max(bare * step(0.6, 0.4, steep) * 0.9) } else { lying };
+        colour = mix(colour, rock, bare * smoothstep(0.5, 2.0, height));
+        let lying = smoothstep(high * 0.85, high * 1.15, height + (broad - 0.5) * high * 0.5 + (rough - 0.5) * 6.0)
+            * smoothstep(0.62, 0.42, steep + 0.2 * (rough - 0.5));
+        let lying = if winter { lying.max(bare * smoothstep(0.6, 0.4, steep) * 0.9) } else { lying };
         colour = mix(colour, hex(0xf2f6fb), lying);
 
         if self.water.is_some() {
             let sea = self.mountains[0] == 0.0;
             let reach = if sea { 0.62 } else { 0.4 };
-            let beach = step(reach + 0.12, reach - 0.06, height + (broad - 0.5) * 0.7);
+            let beach = smoothstep(reach + 0.12, reach - 0.06, height + (broad - 0.5) * 0.7);
             let sand = if sea { hex(0xdcc79c) } else { hex(0x9d9384) };
-            let wet = 0.62 + 0.38 * step(0.02, 0.2, height);
+            let wet = 0.62 + 0.38 * smoothstep(0.02, 0.2, height);
             colour = mix(colour, sand * ((0.8 + 0.2 * fine + 0.35 * tufts) * wet), beach);
         }
         if let Some(middle) = self.path_at(z) {
             let width = 0.35 + 0.08 * broad;
-            let track = step(width + 0.12 + grain, width - 0.1, (x - middle).abs() + (fine - 1.0) * 0.1);
+            let track = smoothstep(width + 0.12 + grain, width - 0.1, (x - middle).abs() + (fine - 1.0) * 0.1);
             let earth = if winter { hex(0xb9b6b3) } else { hex(0xb09873) };
-            colour = mix(colour, earth * (0.8 + 0.2 * fine), track * step(0.25, 0.5, height) * step(34.0, 22.0, z));
+            colour = mix(
+                colour,
+                earth * (0.8 + 0.2 * fine),
+                track * smoothstep(0.25, 0.5, height) * smoothstep(34.0, 22.0, z),
+            );
         }
         Ground { colour, open }
     }
 
-    /// Where the path is.
+    /// The position of the path at a distance.
     pub fn path_at(&self, z: f32) -> Option<f32> {
         self.path.map(|[at, bend]| at + 0.10 * z * (z * 0.11 + bend).sin() + 0.8 * (z * 0.3 + bend).sin())
     }
 
-    /// The crop of the field at a place, and how much it is a hedge.
+    /// The colour of the crop at a point, and how much of it is hedge.
     fn crop(&self, x: f32, z: f32, grain: f32) -> (Rgb, f32) {
         let n = self.noise.other(30);
         let bent = (n.at(x / 20.0, z / 20.0) - 0.5) * 8.0;
-        let (c, r, _, edge) = n.scattered((x + bent) / 13.0, (z - bent) / 9.0);
+        let (c, r, _, edge) = n.worley((x + bent) / 13.0, (z - bent) / 9.0);
         let crops: [u32; 7] = match self.season {
             Season::Spring => [0x7fa844, 0xd9c32c, 0x5f8f3a, 0x8a6a4a, 0x93b455, 0xe0cc3a, 0x6f9c3f],
             Season::Autumn => [0x8a6a48, 0xb8974f, 0x7c8442, 0xa3703f, 0xc2a25a, 0x6c7a3c, 0x745a40],
@@ -297,11 +304,11 @@ impl Land {
         let angle = n.other(2).cell(c, r) * std::f32::consts::PI;
         let across = x * angle.cos() + z * angle.sin();
         let width = 0.55;
-        let rows = (across * std::f32::consts::TAU / width).sin() * step(width, width * 0.25, grain * 2.0);
-        (colour * (1.0 + 0.22 * rows), step(0.05 + grain / 20.0, 0.02, edge))
+        let rows = (across * std::f32::consts::TAU / width).sin() * smoothstep(width, width * 0.25, grain * 2.0);
+        (colour * (1.0 + 0.22 * rows), smoothstep(0.05 + grain / 20.0, 0.02, edge))
     }
 
-    /// The colour of a tree's leaves, by two dice.
+    /// The colour of leaves; `die` in `[0, 1)` chooses among those of the season.
     pub fn leaves(&self, die: f32, conifer: bool) -> Rgb {
         let pick = |colours: [u32; 4]| {
             let at = die * 3.0;

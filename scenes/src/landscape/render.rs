@@ -1,36 +1,38 @@
-//! From a world to pixels.
+//! From a scene to pixels.
 
+use super::camera::Camera;
 use super::colour::{Rgb, mix};
+use super::layer::Layer;
 use super::light::Light;
-use super::noise::{Noise, step};
-use super::place::{Kind, Thing, World};
+use super::noise::{Noise, smoothstep};
+use super::terrain::terrain;
 use super::trees::Tree;
-use super::view::{Camera, Layer, terrain};
+use super::world::{Object, ObjectKind, World};
 
-/// Draws a world: RGB, rows from the top.
-pub fn paint(world: &World, height: usize, width: usize) -> Vec<u8> {
+/// Renders a scene: RGB, rows from the top.
+pub fn render(world: &World, height: usize, width: usize) -> Vec<u8> {
     let camera = Camera { height: world.eye, horizon: world.horizon, focal: world.focal, size: [width, height] };
     let light = &world.light;
     let mut drawn = terrain(&world.land, light, &camera);
 
     if world.land.has_water() {
-        behind(&mut drawn.mirror, world, &camera, true);
-        for thing in &world.things {
-            stand(thing, &mut drawn.mirror, light, &camera, true);
+        draw_sky(&mut drawn.mirror, world, &camera, true);
+        for object in &world.objects {
+            draw_object(object, &mut drawn.mirror, light, &camera, true);
         }
         world.water.fill(&mut drawn, light, &camera);
     }
     let picture = &mut drawn.picture;
-    behind(picture, world, &camera, false);
+    draw_sky(picture, world, &camera, false);
     shadows(world, picture, &camera);
-    for thing in &world.things {
-        stand(thing, picture, light, &camera, false);
+    for object in &world.objects {
+        draw_object(object, picture, light, &camera, false);
     }
     develop(picture, world, &camera)
 }
 
-/// Fills what is not covered with sky, upside down in the mirror.
-fn behind(layer: &mut Layer, world: &World, camera: &Camera, mirrored: bool) {
+/// Fills uncovered pixels with sky, upside down in the mirror image.
+fn draw_sky(layer: &mut Layer, world: &World, camera: &Camera, mirrored: bool) {
     let [width, _] = camera.size;
     for at in 0..layer.colour.len() {
         let left = 1.0 - layer.cover[at];
@@ -44,24 +46,24 @@ fn behind(layer: &mut Layer, world: &World, camera: &Camera, mirrored: bool) {
     }
 }
 
-fn stand(thing: &Thing, layer: &mut Layer, light: &Light, camera: &Camera, mirrored: bool) {
-    match &thing.kind {
-        Kind::Tree(tree, tall) => stand_tree(tree, *tall, thing.at, layer, light, camera, mirrored),
-        Kind::Building(building) => {
-            for face in building.faces.iter().filter(|face| face.faces(camera.height)) {
+fn draw_object(object: &Object, layer: &mut Layer, light: &Light, camera: &Camera, mirrored: bool) {
+    match &object.kind {
+        ObjectKind::Tree(tree, tall) => draw_tree(tree, *tall, object.at, layer, light, camera, mirrored),
+        ObjectKind::Building(building) => {
+            for face in building.faces.iter().filter(|face| face.is_visible(camera.height)) {
                 let flip = if mirrored { -1.0 } else { 1.0 };
                 let points: Vec<[f32; 2]> =
                     face.corners.iter().map(|&[x, y, z]| camera.project([x, y * flip, z.max(0.5)])).collect();
-                let [x, _, z] = thing.at;
+                let [x, _, z] = object.at;
                 let colour = light.through_air(face.lit(light), z, [x / z, 0.0, 1.0]);
-                // The ground that a house stands on is a little farther than its front.
-                fill(layer, &points, colour, z - 2.5);
+                // The ground under a house must not hide its front.
+                fill_polygon(layer, &points, colour, z - 2.5);
             }
         }
     }
 }
 
-fn stand_tree(
+fn draw_tree(
     tree: &Tree,
     tall: f32,
     [x, y, z]: [f32; 3],
@@ -91,31 +93,31 @@ fn stand_tree(
             }
             if let Some((colour, cover)) = tree.at(local[0], local[1], pixel, light) {
                 let colour = light.through_air(colour, z, [right, up, 1.0]);
-                layer.lay(at, colour, cover, z - 1.0);
+                layer.blend(at, colour, cover, z - 1.0);
             }
         }
     }
 }
 
-/// Darkens the ground on the sides of things away from the sun. Shadows that meet are no darker than one.
+/// Darkens the ground in the shadows of objects. Overlapping shadows are no darker than one.
 fn shadows(world: &World, layer: &mut Layer, camera: &Camera) {
-    let (sun, sky) = (world.light.sunlight.brightness(), world.light.skylight.brightness());
-    let depth = 0.65 * sun / (sun + sky) * step(-0.02, 0.14, world.light.sun[1]).max(0.45);
+    let (sun, sky) = (world.light.sunlight.luminance(), world.light.skylight.luminance());
+    let depth = 0.65 * sun / (sun + sky) * smoothstep(-0.02, 0.14, world.light.sun[1]).max(0.45);
     let mut mask = vec![0.0; layer.colour.len()];
-    for thing in world.things.iter().filter(|thing| thing.at[1] > 0.0 && thing.at[2] < 45.0) {
-        shadow(thing, &world.light, camera, &layer.distance, &mut mask);
+    for object in world.objects.iter().filter(|object| object.at[1] > 0.0 && object.at[2] < 45.0) {
+        shadow(object, &world.light, camera, &layer.distance, &mut mask);
     }
     for (colour, dark) in layer.colour.iter_mut().zip(mask) {
         *colour = *colour * (1.0 - depth * dark);
     }
 }
 
-/// Adds one shadow to a mask, given each pixel's distance.
-fn shadow(thing: &Thing, light: &Light, camera: &Camera, distance: &[f32], mask: &mut [f32]) {
-    let [x, y, z] = thing.at;
-    let (tall, wide) = match &thing.kind {
-        Kind::Tree(tree, tall) => (*tall, tree.reach() * tall * 0.75),
-        Kind::Building(building) => (building.reach[1] * 0.7, building.reach[0] * 0.6),
+/// Adds one shadow to a mask, given the distance of each pixel.
+fn shadow(object: &Object, light: &Light, camera: &Camera, distance: &[f32], mask: &mut [f32]) {
+    let [x, y, z] = object.at;
+    let (tall, wide) = match &object.kind {
+        ObjectKind::Tree(tree, tall) => (*tall, tree.reach() * tall * 0.75),
+        ObjectKind::Building(building) => (building.reach[1] * 0.7, building.reach[0] * 0.6),
     };
     let [sx, sy, sz] = light.sun;
     let long = (tall / sy.max(0.12)).min(3.5 * tall);
@@ -129,7 +131,7 @@ fn shadow(thing: &Thing, light: &Light, camera: &Camera, distance: &[f32], mask:
     let [_, low] = camera.project([0.0, y, near]);
     let [_, high] = camera.project([0.0, y, far]);
     let scale = camera.scale();
-    // The ground is seldom level, so some rows more may be touched.
+    // The ground is seldom level, so a shadow may reach a few more rows.
     let slack = 0.3 * (low - high);
     let [rows, columns] = [height, width].map(|size| size as f32);
     for row in ((high - slack).max(0.0) as usize)..((low + slack + 1.0).clamp(0.0, rows) as usize) {
@@ -146,13 +148,13 @@ fn shadow(thing: &Thing, light: &Light, camera: &Camera, distance: &[f32], mask:
             let (along, aside) = (dx * ex + dz * ez, dx * ez - dz * ex);
             let part = if along < 0.0 { along / wide } else { along / (long + wide) };
             let inside = part * part + (aside / wide).powi(2);
-            mask[at] = f32::max(mask[at], step(1.15, 0.35, inside));
+            mask[at] = f32::max(mask[at], smoothstep(1.15, 0.35, inside));
         }
     }
 }
 
-/// Fills a convex piece, its edges smoothed.
-fn fill(layer: &mut Layer, points: &[[f32; 2]], colour: Rgb, distance: f32) {
+/// Fills a convex polygon with smooth edges.
+fn fill_polygon(layer: &mut Layer, points: &[[f32; 2]], colour: Rgb, distance: f32) {
     let [width, height] = layer.size;
     let bounds = |axis: usize| {
         points.iter().fold((f32::MAX, f32::MIN), |(low, high), point| (low.min(point[axis]), high.max(point[axis])))
@@ -173,17 +175,17 @@ fn fill(layer: &mut Layer, points: &[[f32; 2]], colour: Rgb, distance: f32) {
                     cover = cover.min(inside + 0.5);
                 }
             }
-            // A piece thinner than a pixel covers a part of it only.
+            // A polygon thinner than a pixel covers only a part of it.
             let cover =
                 cover.clamp(0.0, 1.0) * (area.abs() / 2.0 / (right - left).max(bottom - top).max(1e-3)).min(1.0);
             if cover > 0.0 {
-                layer.lay(row * width + column, colour, cover, distance);
+                layer.blend(row * width + column, colour, cover, distance);
             }
         }
     }
 }
 
-/// What a lens and a film do: glare about the sun, darker corners, a little grain.
+/// The effects of lens and film: glare around the sun, dark corners, grain.
 fn develop(picture: &Layer, world: &World, camera: &Camera) -> Vec<u8> {
     let [width, height] = camera.size;
     let light = &world.light;
@@ -191,12 +193,12 @@ fn develop(picture: &Layer, world: &World, camera: &Camera) -> Vec<u8> {
     for at in 0..width * height {
         let (column, row) = ((at % width) as f32 + 0.5, (at / width) as f32 + 0.5);
         let [right, up] = camera.direction(column, row);
-        let towards = light.towards([right, up, 1.0]);
+        let towards = light.towards_sun([right, up, 1.0]);
         let mut colour = picture.colour[at] + light.glow * (0.22 * towards.powi(12) * light.disc);
         let (x, y) = (column / width as f32 - 0.5, row / height as f32 - 0.5);
         colour = colour * (1.0 - 0.38 * (x * x + y * y));
-        let bright = colour.brightness();
-        // A little more colour than there is, as people like it.
+        let bright = colour.luminance();
+        // A little more saturation.
         colour = mix(Rgb(bright, bright, bright), colour, 1.12);
         let grain = Noise(77).cell(at as i32, 3) - 0.5;
         colour = colour * (1.0 + 0.025 * grain);
