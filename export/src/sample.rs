@@ -1,15 +1,13 @@
 //! The picture in a card: what the model makes of something that the project drew.
 
-use std::io::Cursor;
 use std::path::Path;
 
 use base64::Engine as _;
 use base64::prelude::BASE64_STANDARD;
+use easel_pictures::encode_jpeg;
 use easel_runtime::Picture;
 use easel_runtime::card::{Kind, Sample};
 use easel_scenes::{Motif, scene};
-use image::ExtendedColorType;
-use image::codecs::jpeg::JpegEncoder;
 
 use crate::verify::engine;
 use crate::{Error, Result};
@@ -34,14 +32,7 @@ pub fn sample(model: &[u8], kind: &Kind, library: Option<&Path>) -> Result<Optio
         return Err(Error::Verification(format!("the file has {} outputs, a stylizer has one", outputs.len())));
     };
     let picture = Picture::from_batch(stylized)?.remove(0);
+    let jpeg = encode_jpeg(&picture, QUALITY).map_err(|error| Error::Source(format!("the card's sample: {error}")))?;
     let about = format!("a drawn scene ({})", Motif::ALL[label as usize].name());
-    Ok(Some(Sample { about, media_type: "image/jpeg".into(), base64: BASE64_STANDARD.encode(jpeg(&picture)?) }))
-}
-
-fn jpeg(picture: &Picture) -> Result<Vec<u8>> {
-    let mut bytes = Cursor::new(Vec::new());
-    JpegEncoder::new_with_quality(&mut bytes, QUALITY)
-        .encode(&picture.pixels, picture.width as u32, picture.height as u32, ExtendedColorType::Rgb8)
-        .map_err(|error| Error::Source(format!("the card's sample: {error}")))?;
-    Ok(bytes.into_inner())
+    Ok(Some(Sample { about, media_type: "image/jpeg".into(), base64: BASE64_STANDARD.encode(jpeg) }))
 }

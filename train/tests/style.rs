@@ -48,7 +48,7 @@ impl Place {
     fn picture(&self, name: &str, picture: easel_runtime::Picture) {
         let path = self.at(name);
         fs::create_dir_all(path.parent().unwrap()).unwrap();
-        easel_runtime::files::save_picture(&path, &picture).unwrap();
+        easel_pictures::save_picture(&path, &picture).unwrap();
     }
 
     /// Writes the parameters of a network with random weights and some bias, so that nothing in it is dead.

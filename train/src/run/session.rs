@@ -6,9 +6,9 @@ use std::ops::Range;
 use std::time::{Duration, Instant};
 
 use candle_core::{DType, Tensor};
+use easel_files::write_atomically;
 use easel_runtime::Picture;
 use easel_runtime::card::{Architecture, Columns, Provenance};
-use easel_runtime::files::write_atomically;
 
 use super::card::card;
 use super::checkpoint::{Record, prepare};
