@@ -1,15 +1,13 @@
 //! The picture in a card: what the model makes of something that the project drew.
 
-use std::io::Cursor;
 use std::path::Path;
 
 use base64::Engine as _;
 use base64::prelude::BASE64_STANDARD;
+use easel_pictures::encode_jpeg;
 use easel_runtime::Picture;
 use easel_runtime::card::{Kind, Sample};
-use easel_train::data::scenes;
-use image::ExtendedColorType;
-use image::codecs::jpeg::JpegEncoder;
+use easel_scenes::{Motif, scene};
 
 use crate::verify::engine;
 use crate::{Error, Result};
@@ -28,20 +26,13 @@ pub fn sample(model: &[u8], kind: &Kind, library: Option<&Path>) -> Result<Optio
     if !matches!(kind, Kind::Stylizer) {
         return Ok(None);
     }
-    let (scene, label) = scenes::scene(0, SCENE, HEIGHT, WIDTH);
+    let (scene, label) = scene(0, SCENE, HEIGHT, WIDTH);
     let outputs = engine(model, library)?.run_blocking(&[("image", &scene.to_tensor())])?;
     let [(_, stylized)] = &outputs[..] else {
         return Err(Error::Verification(format!("the file has {} outputs, a stylizer has one", outputs.len())));
     };
     let picture = Picture::from_batch(stylized)?.remove(0);
-    let about = format!("a drawn scene ({})", scenes::Motif::ALL[label as usize].name());
-    Ok(Some(Sample { about, media_type: "image/jpeg".into(), base64: BASE64_STANDARD.encode(jpeg(&picture)?) }))
-}
-
-fn jpeg(picture: &Picture) -> Result<Vec<u8>> {
-    let mut bytes = Cursor::new(Vec::new());
-    JpegEncoder::new_with_quality(&mut bytes, QUALITY)
-        .encode(&picture.pixels, picture.width as u32, picture.height as u32, ExtendedColorType::Rgb8)
-        .map_err(|error| Error::Source(format!("the card's sample: {error}")))?;
-    Ok(bytes.into_inner())
+    let jpeg = encode_jpeg(&picture, QUALITY).map_err(|error| Error::Source(format!("the card's sample: {error}")))?;
+    let about = format!("a drawn scene ({})", Motif::ALL[label as usize].name());
+    Ok(Some(Sample { about, media_type: "image/jpeg".into(), base64: BASE64_STANDARD.encode(jpeg) }))
 }

@@ -11,7 +11,7 @@ use easel_runtime::card::Provenance;
 use easel_runtime::onnx::statistics_outputs;
 use easel_runtime::stylizer::statistics::gather;
 use easel_runtime::{ModelCard, Random, Tensor};
-use easel_train::data::scenes;
+use easel_scenes::scene;
 use easel_train::networks::gan;
 use easel_train::networks::style::{Sizes, Stylizer};
 use easel_train::{Params, Weights};
@@ -21,7 +21,7 @@ fn params() -> Params {
 }
 
 fn pictures() -> Pictures {
-    Pictures::split((0..12).map(|at| scenes::scene(0, at, 48, 72).0)).unwrap()
+    Pictures::split((0..12).map(|at| scene(0, at, 48, 72).0)).unwrap()
 }
 
 fn engine(model: &[u8]) -> OrtEngine {
@@ -153,7 +153,7 @@ fn folder() -> Folder {
     let folder = Folder(tempfile::tempdir().unwrap());
     std::fs::create_dir_all(folder.at("photos/more")).unwrap();
     for at in 0..9 {
-        let picture = scenes::scene(0, at, 40, 48).0;
+        let picture = scene(0, at, 40, 48).0;
         let name = if at < 7 { format!("photos/{at}.png") } else { format!("photos/more/{at}.png") };
         image::save_buffer(folder.at(&name), &picture.pixels, 48, 40, image::ColorType::Rgb8).unwrap();
     }

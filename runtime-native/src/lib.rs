@@ -4,7 +4,6 @@
 //! with [`Model::open`]; bytes without a card (another's model, an export that is still being verified) go straight
 //! to [`OrtEngine::load`].
 
-mod animation;
 pub mod classify;
 pub mod cli;
 pub mod device;

@@ -4,7 +4,8 @@ use std::ffi::OsStr;
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use easel_runtime::files;
+use easel_files::check_writable;
+use easel_pictures::picture_format;
 use image::ImageFormat;
 
 use crate::error::io_error;
@@ -22,7 +23,7 @@ pub enum Output {
 impl Output {
     /// Tells a picture from a folder by the extension. Fails on a picture format that is not written.
     pub fn from_path(path: &Path) -> Result<Self, String> {
-        match files::picture_format(path) {
+        match picture_format(path) {
             Ok(format) => Ok(Self::Picture(path.to_owned(), format)),
             Err(error) if path.extension().is_some_and(is_picture) => Err(error.to_string()),
             Err(_) => Ok(Self::Folder(path.to_owned())),
@@ -65,10 +66,7 @@ impl Output {
                 folder.display()
             )));
         }
-        tempfile::Builder::new()
-            .prefix(".easel-")
-            .tempfile_in(folder)
-            .map_err(|error| io_error(self.path(), "cannot write", strip_path(error)))?;
+        check_writable(folder).map_err(|error| io_error(self.path(), "cannot write", error))?;
         Ok(prepared)
     }
 }
@@ -119,13 +117,6 @@ fn is_there(path: &Path) -> bool {
 
 fn is_picture(extension: &OsStr) -> bool {
     ImageFormat::from_extension(extension).is_some()
-}
-
-/// The system's words without the temporary file's name.
-fn strip_path(error: std::io::Error) -> std::io::Error {
-    let text = error.to_string();
-    let words = text.split(" at path ").next().unwrap_or(&text);
-    std::io::Error::new(error.kind(), words.to_string())
 }
 
 #[cfg(test)]

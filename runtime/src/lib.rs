@@ -8,16 +8,10 @@
 
 pub mod card;
 pub mod classifier;
-#[cfg(feature = "files")]
-pub mod decode;
 pub mod denoiser;
 pub mod device;
 pub mod engine;
 pub mod error;
-#[cfg(feature = "files")]
-pub mod files;
-#[cfg(feature = "files")]
-pub mod fit;
 pub mod generator;
 pub mod golden;
 pub mod grid;

@@ -12,8 +12,9 @@ use easel_export::models;
 use easel_export::quantise::{LEAST_PSNR, Pictures};
 use easel_native::{Options as EngineOptions, OrtEngine};
 use easel_runtime::{ModelCard, Tensor};
+use easel_scenes::scene;
 use easel_tests::data::{real, root};
-use easel_train::data::{Source, scenes};
+use easel_train::data::Source;
 use easel_train::networks::{Network, style};
 use easel_train::{Params, Weights};
 
@@ -36,7 +37,7 @@ fn in_both(weights: &Weights, pictures: &Pictures, least: f64) -> [Exported; 2] 
 fn ratio(models: &[Exported; 2]) -> f64 {
     let options = EngineOptions { threads: Some(1), ..Default::default() };
     let mut engines = [0, 1].map(|at| OrtEngine::load(&models[at].bytes, &options).unwrap());
-    let image = scenes::scene(0, 7, 512, 512).0.to_tensor();
+    let image = scene(0, 7, 512, 512).0.to_tensor();
     let time = |engine: &mut OrtEngine, image: &Tensor| {
         let clock = Clock::start();
         engine.run_blocking(&[("image", image)]).unwrap();

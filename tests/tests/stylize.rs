@@ -13,10 +13,10 @@ use easel_runtime::card::Provenance;
 use easel_runtime::stylizer::tiles::{self, HALO};
 use easel_runtime::stylizer::{Look, Range, statistics_of, stylize};
 use easel_runtime::{Picture, Random};
+use easel_scenes::scene;
 use easel_tests::data::real;
 use easel_tests::golden::folder;
 use easel_train::Params;
-use easel_train::data::scenes;
 use easel_train::networks::style::{self, Sizes};
 use flate2::read::DeflateDecoder;
 
@@ -35,7 +35,7 @@ fn stylizer(norms: NormForm) -> Stylizer {
 }
 
 fn scene(width: usize, height: usize) -> Picture {
-    scenes::scene(0, 5, height, width).0
+    scene(0, 5, height, width).0
 }
 
 /// The largest difference of two pictures' values.
@@ -148,7 +148,7 @@ fn another_programs_stylizer_gives_its_own_result() {
     let bytes = Numbers { range: Some(Range::Byte), ..Numbers::default() };
     let mut stylizer = Stylizer::open(&path, bytes, &EngineOptions::default()).unwrap();
     assert_eq!((stylizer.fit.width, stylizer.fit.height, stylizer.guessed_range), (Some(128), Some(128), false));
-    let picture = easel_runtime::decode::decode(&folder.join("amber_128.png")).unwrap().picture.into_rgb8();
+    let picture = easel_pictures::decode_file(&folder.join("amber_128.png")).unwrap().picture.into_rgb8();
     let picture = Picture { width: 128, height: 128, channels: 3, pixels: picture.into_raw() };
     let stylized = stylizer.run(&picture, &Tiling::whole(128, 128), Look::default(), |_| {}).unwrap();
     let plane = 128 * 128;

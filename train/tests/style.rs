@@ -30,10 +30,10 @@ impl Place {
     fn new() -> Self {
         let place = Self { folder: tempfile::tempdir().unwrap() };
         for index in 0..6u64 {
-            let (scene, _) = easel_train::data::scenes::scene(3, index, 40, 48 + index as usize);
+            let (scene, _) = easel_scenes::scene(3, index, 40, 48 + index as usize);
             place.picture(&format!("photos/{}/{index}.png", index % 2), scene);
         }
-        place.picture("the_red_wave.png", easel_train::data::scenes::scene(4, 2, 70, 60).0);
+        place.picture("the_red_wave.png", easel_scenes::scene(4, 2, 70, 60).0);
         place.weights("judge.safetensors", |params| drop(SqueezeNet::new(params.root(), 16).unwrap()));
         let settings = "device = \"cpu\"\nthreads = 1\nwidth = 4\nsize = 32\nstyle_size = 40\nbatch = 2\nsteps = 6\n\
                         enlarge_from = 2.0\nenlarge = 2.0\njitter = 7\nlog_every = 2\nsample_every = 4\ncheckpoint_every = 3\n";
@@ -48,7 +48,7 @@ impl Place {
     fn picture(&self, name: &str, picture: easel_runtime::Picture) {
         let path = self.at(name);
         fs::create_dir_all(path.parent().unwrap()).unwrap();
-        easel_runtime::files::save_picture(&path, &picture).unwrap();
+        easel_pictures::save_picture(&path, &picture).unwrap();
     }
 
     /// Writes the parameters of a network with random weights and some bias, so that nothing in it is dead.
@@ -187,8 +187,8 @@ fn the_loss_falls() {
 #[test]
 fn previews_are_stylized_whole() {
     let place = Place::new();
-    place.picture("wide.jpg", easel_train::data::scenes::scene(4, 0, 300, 1001).0);
-    place.picture("odd.png", easel_train::data::scenes::scene(4, 1, 37, 53).0);
+    place.picture("wide.jpg", easel_scenes::scene(4, 0, 300, 1001).0);
+    place.picture("odd.png", easel_scenes::scene(4, 1, 37, 53).0);
     let (wide, odd) = (place.at("wide.jpg"), place.at("odd.png"));
     let run = place.run(&["--steps", "1", "--preview", utf8(&wide), "--preview", utf8(&odd), "--title", "Waves"]);
     let sheet = image::open(run.join("samples/000001.png")).unwrap();

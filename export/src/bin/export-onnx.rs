@@ -12,9 +12,9 @@ use easel_export::source::Source;
 use easel_export::storage::distance;
 use easel_export::verify::{golden_of_int8, verify_file};
 use easel_export::{NormForm, Storage, fold, growth, inspect, models};
+use easel_files::write_atomically;
 use easel_runtime::ModelCard;
 use easel_runtime::card::{Evaluation, Int8, Provenance};
-use easel_runtime::files::write_atomically;
 use easel_train::networks::Network;
 use easel_train::tensors::is_pytorch;
 

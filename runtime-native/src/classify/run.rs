@@ -3,9 +3,10 @@
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 
+use easel_pictures::{fit, open};
 use easel_runtime::card::{PictureFormat, PictureSize};
 use easel_runtime::classifier::{Answer, class_count, class_name, classify};
-use easel_runtime::{ModelCard, Tensor, fit};
+use easel_runtime::{ModelCard, Tensor};
 use image::ImageFormat;
 use serde_json::json;
 use walkdir::WalkDir;
@@ -38,7 +39,8 @@ pub fn run(args: &Args) -> Result<()> {
     let mut out = io::BufWriter::new(io::stdout().lock());
     let mut progress = Progress::new(pictures.len() as u64, "pictures");
     for paths in pictures.chunks(args.batch as usize) {
-        let read: Vec<_> = paths.iter().map(|path| Ok(fit::fit(&fit::open(path)?, format))).collect();
+        let read = |path: &PathBuf| open(path).map(|picture| fit(&picture, format)).map_err(|error| error.to_string());
+        let read: Vec<_> = paths.iter().map(read).collect();
         let values: Vec<f32> = read.iter().flatten().flatten().map(|&byte| f32::from(byte) / 255.0).collect();
         let count = values.len() / format.iter().product::<usize>();
         let mut answers = vec![];

@@ -3,10 +3,11 @@
 use std::ops::{Range, RangeInclusive};
 use std::path::Path;
 
+use easel_pictures::save_picture;
+use easel_runtime::Picture;
 use easel_runtime::denoiser::{Denoiser, Request, Sampler};
 use easel_runtime::predictor::OnHost;
 use easel_runtime::resize::enlarge;
-use easel_runtime::{Picture, files};
 use image::ImageFormat;
 
 use super::batches::{self, Batches};
@@ -86,10 +87,10 @@ pub fn run(plan: &Plan, file: ModelFile) -> Result<()> {
 fn write(plan: &Plan, mut sheets: impl ExactSizeIterator<Item = Result<Picture>>) -> Result<()> {
     let (output, last) = (plan.output.path(), sheets.len() - 1);
     match plan.target {
-        Target::Picture(_) => sheets.try_for_each(|sheet| Ok(files::save_picture(output, &sheet?)?)),
+        Target::Picture(_) => sheets.try_for_each(|sheet| Ok(save_picture(output, &sheet?)?)),
         Target::Folder => {
             for (index, sheet) in sheets.enumerate() {
-                files::save_picture(&output.join(names::of_number(index as u64, last as u64)), &sheet?)?;
+                save_picture(&output.join(names::of_number(index as u64, last as u64)), &sheet?)?;
             }
             Ok(())
         }
@@ -153,7 +154,7 @@ fn scale(plan: &Plan, denoiser: &Denoiser, layout: &Layout, kept: usize) -> Resu
 /// Writes a picture into its class's folder, which is made where it is missing.
 fn save(path: &Path, picture: &Picture) -> Result<()> {
     let folder = path.parent().map(output::create_folder).transpose()?;
-    files::save_picture(path, picture)?;
+    save_picture(path, picture)?;
     folder.into_iter().for_each(Prepared::keep);
     Ok(())
 }

@@ -3,10 +3,11 @@
 use std::path::Path;
 use std::time::Duration;
 
-use easel_runtime::{Picture, files};
+use easel_files::write_atomically;
+use easel_pictures::animation::{AnimationFormat, AnimationSettings, AnimationWriter, Frame};
+use easel_runtime::Picture;
 
 use super::sheet::MAX_BYTES;
-use crate::animation::{Animation, AnimationFormat, Frame, Settings};
 use crate::{Error, Result};
 
 /// How long an animation's longer side is at least, unless told: viewers blur what they enlarge themselves.
@@ -20,7 +21,7 @@ pub fn default_scale([width, height]: [u128; 2]) -> usize {
 /// An animation and the file that it goes to.
 pub struct Film<'a> {
     output: &'a Path,
-    animation: Animation,
+    animation: AnimationWriter,
     fps: u32,
     /// How many frames long it is so far.
     frames: u64,
@@ -29,7 +30,7 @@ pub struct Film<'a> {
 impl<'a> Film<'a> {
     /// An animation that repeats for ever, to be shown at `fps` frames in a second.
     pub fn new(output: &'a Path, format: AnimationFormat, fps: u32) -> Self {
-        Self { output, animation: Animation::new(format, Settings::default()), fps, frames: 0 }
+        Self { output, animation: AnimationWriter::new(format, AnimationSettings::default()), fps, frames: 0 }
     }
 
     /// Adds a frame that is shown as long as so many. Fails where the file becomes too long.
@@ -47,6 +48,6 @@ impl<'a> Film<'a> {
 
     /// Writes the file.
     pub fn finish(self) -> Result<()> {
-        Ok(files::write_atomically(self.output, &self.animation.finish()?)?)
+        Ok(write_atomically(self.output, &self.animation.finish()?)?)
     }
 }

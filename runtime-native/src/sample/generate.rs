@@ -1,9 +1,10 @@
 //! Pictures from a generator, and walks from one to the next.
 
+use easel_pictures::save_picture;
 use easel_runtime::card::PictureSize;
 use easel_runtime::grid::GridShape;
 use easel_runtime::resize::enlarge;
-use easel_runtime::{ModelCard, Picture, Tensor, files, generator};
+use easel_runtime::{ModelCard, Picture, Tensor, generator};
 use image::ImageFormat;
 
 use super::film::{self, Film};
@@ -61,13 +62,13 @@ pub fn run(plan: &Plan, file: ModelFile) -> Result<()> {
             for batch in batches {
                 pictures.extend(batch?);
             }
-            files::save_picture(output, &layout.compose(pictures)?)?;
+            save_picture(output, &layout.compose(pictures)?)?;
         }
         Target::Folder => {
             let mut names = (0..count).map(|index| latents.file_name(index));
             for batch in batches {
                 for (picture, name) in batch?.zip(&mut names) {
-                    files::save_picture(&output.join(name), &picture)?;
+                    save_picture(&output.join(name), &picture)?;
                 }
             }
         }

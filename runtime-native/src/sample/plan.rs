@@ -3,13 +3,13 @@
 use std::collections::HashSet;
 use std::path::PathBuf;
 
+use easel_pictures::animation::AnimationFormat;
 use easel_runtime::denoiser::Sampler;
 use easel_runtime::grid::GridShape;
 use image::ImageFormat;
 
 use super::Args;
 use crate::Options;
-use crate::animation::AnimationFormat;
 use crate::output::Output;
 
 /// The frames of the longest walk: an hour at 25 a second.

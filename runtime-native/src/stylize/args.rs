@@ -3,10 +3,9 @@
 use std::path::PathBuf;
 
 use clap::Parser;
-use easel_runtime::files::picture_format;
+use easel_pictures::{Compression, picture_format};
 use easel_runtime::stylizer::Range;
 
-use super::content::Compression;
 use super::memory;
 use super::plan::{Shard, StatisticsOf, TileSize};
 use crate::cli::EngineArgs;

@@ -4,7 +4,7 @@ use std::io::{self, Write};
 use std::path::Path;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use easel_runtime::files::write_atomically;
+use easel_files::write_atomically;
 
 use super::plan::is_standard;
 use crate::Result;

@@ -3,7 +3,7 @@
 use std::collections::{BTreeSet, HashMap};
 use std::path::{Path, PathBuf};
 
-use easel_runtime::files::picture_format;
+use easel_pictures::picture_format;
 use image::{ImageFormat, ImageReader};
 
 use super::identity::{Identity, identity};

@@ -1,11 +1,10 @@
 //! How much memory a picture takes, and how much of it is therefore computed at once.
 
-use easel_runtime::decode::Header;
+use easel_pictures::{Header, fitted_size};
 use easel_runtime::stylizer::statistics::thumbnail_pixels;
 use easel_runtime::stylizer::tiles::{self, HALO, Tile};
 use image::ImageFormat;
 
-use super::content::fitted;
 use super::model::Fit;
 use super::plan::{StatisticsOf, TileSize};
 use crate::memory::free_bytes;
@@ -70,7 +69,7 @@ impl Footprint {
     /// Of a picture that is made smaller where its longer side has more than `max_size` pixels. Where results are
     /// `blended`, their sum is kept too.
     pub fn new(header: &Header, max_size: Option<u32>, format: ImageFormat, blended: bool) -> Self {
-        let (width, height) = fitted(header.width, header.height, max_size);
+        let (width, height) = fitted_size(header.width, header.height, max_size);
         let (read, made) = (header.width * header.height, width * height);
         let alpha = usize::from(header.alpha);
         let converted = header.decoded + (3 + alpha) * read;

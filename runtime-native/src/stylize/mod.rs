@@ -1,7 +1,6 @@
 //! `stylize`: pictures in a style.
 
 mod args;
-mod content;
 mod doctor;
 mod film;
 mod gate;
@@ -19,7 +18,6 @@ mod report;
 mod run;
 
 pub use args::Args;
-pub use content::{Compression, Quality};
 pub use doctor::doctor;
 pub use memory::{Facts, Footprint, Settings, Statistics, Tiling, tiling};
 pub use model::{Fit, Numbers, Stylizer};

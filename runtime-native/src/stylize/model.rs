@@ -2,11 +2,11 @@
 
 use std::path::{Path, PathBuf};
 
+use easel_pictures::resize;
 use easel_runtime::stylizer::statistics::{STATISTICS, USE_STATISTICS, thumbnail};
 use easel_runtime::stylizer::{Border, Look, Range, Rectangle, exact_statistics, statistics_of, stylize};
 use easel_runtime::{Picture, Tensor, onnx};
 
-use super::content::resize;
 use super::memory::{Facts, Statistics, Tiling};
 use crate::memory::give_back;
 use crate::{AnyModelFile, Dimension, Error, Options, OrtEngine, Result, ValueInfo};
@@ -255,12 +255,12 @@ impl Stylizer {
     fn run_at_its_size(&mut self, picture: &Picture, look: Look) -> Result<Picture> {
         let Fit { width, height } = self.fit;
         let (width, height) = (width.unwrap_or(picture.width), height.unwrap_or(picture.height));
-        let fitted = resize(picture, width, height).map_err(Error::Impossible)?;
+        let fitted = resize(picture, width, height)?;
         let all = Rectangle { left: 0, top: 0, width, height };
         let exact = Border { multiple: 1, at_least: 1, ..self.border.clone() };
         let (made, _) = pollster::block_on(exact.run(&mut self.engine, &fitted, all, None))?;
         let made = Picture::from_batch(&made)?.remove(0);
-        let mut back = resize(&made, picture.width, picture.height).map_err(Error::Impossible)?;
+        let mut back = resize(&made, picture.width, picture.height)?;
         for (pixel, original) in back.pixels.chunks_exact_mut(3).zip(picture.pixels.chunks_exact(3)) {
             let stylized = [0, 1, 2].map(|channel| f32::from(pixel[channel]) / 255.0);
             pixel.copy_from_slice(&look.pixel([original[0], original[1], original[2]], stylized));

@@ -6,10 +6,9 @@ use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 use std::{io, thread};
 
-use easel_runtime::decode::header;
+use easel_pictures::{DecodeError, Header, PictureFile};
 use image::ImageFormat;
 
-use super::content::Content;
 use super::gate::{Gate, Pass};
 use super::guard::Guard;
 use super::jobs::Job;
@@ -33,7 +32,7 @@ pub(super) struct Gates {
 /// A picture that was read.
 struct Read<'a> {
     index: usize,
-    content: Content,
+    content: PictureFile,
     work: Vec<Tiling>,
     pass: Pass<'a>,
 }
@@ -41,7 +40,7 @@ struct Read<'a> {
 /// A picture that was stylized.
 struct Made<'a> {
     index: usize,
-    content: Content,
+    content: PictureFile,
     done: Done,
     pass: Pass<'a>,
 }
@@ -118,7 +117,7 @@ impl<'a> Stages<'a> {
             let read = read(&job.input).map_err(Failure::Input).and_then(|bytes| {
                 let (work, held) = self.tilings(job, &bytes).map_err(Failure::Input)?;
                 let pass = self.gates.pictures.enter(held);
-                let content = Content::decode(bytes, self.plan.max_size).map_err(Failure::Input)?;
+                let content = PictureFile::decode(&bytes, self.plan.max_size).map_err(|error| unread(&error))?;
                 content.check(format_of(job, &content)).map_err(|error| unwritten(job, &error))?;
                 Ok(Read { index, content, work, pass })
             });
@@ -136,8 +135,9 @@ impl<'a> Stages<'a> {
     fn tilings(&self, job: &Job, bytes: &[u8]) -> Result<(Vec<Tiling>, usize), String> {
         let plan = self.plan;
         let format = job.format.unwrap_or(ImageFormat::Png);
-        let footprint = Footprint::new(&header(bytes)?, plan.max_size, format, plan.blend.is_some())
-            .of_frames(Content::frames_in(bytes));
+        let header = Header::read(bytes).map_err(|error| error.to_string())?;
+        let footprint = Footprint::new(&header, plan.max_size, format, plan.blend.is_some())
+            .of_frames(PictureFile::frame_count(bytes));
         let facts = &self.gates.facts;
         let facts = job.style.map_or(&facts[..], |style| &facts[style..=style]);
         let work: Vec<_> =
@@ -201,7 +201,7 @@ impl<'a> Stages<'a> {
         }
     }
 
-    fn write_one(&self, job: &Job, content: &Content) -> Result<(), Failure> {
+    fn write_one(&self, job: &Job, content: &PictureFile) -> Result<(), Failure> {
         let bytes =
             content.encode(format_of(job, content), self.plan.quality).map_err(|error| unwritten(job, &error))?;
         self.guard.write(&job.output, &bytes).map_err(|error| match error.is_full() {
@@ -212,8 +212,13 @@ impl<'a> Stages<'a> {
 }
 
 /// The format of a result.
-fn format_of(job: &Job, content: &Content) -> ImageFormat {
+fn format_of(job: &Job, content: &PictureFile) -> ImageFormat {
     job.format.unwrap_or(content.format())
+}
+
+fn unread(error: &DecodeError) -> Failure {
+    let hint = if let DecodeError::TooManyFrames { .. } = error { "; --max-size makes them smaller" } else { "" };
+    Failure::Input(format!("{error}{hint}"))
 }
 
 fn unwritten(job: &Job, error: &io::Error) -> Failure {

@@ -4,12 +4,13 @@ use std::ffi::OsStr;
 use std::path::{Path, PathBuf};
 use std::str::FromStr;
 
+use easel_pictures::Quality;
 use easel_runtime::stylizer::Look;
 use easel_runtime::stylizer::tiles::SMALLEST;
 use image::ImageFormat;
 
 use super::film::{self, Container};
-use super::{Args, Numbers, Quality, Settings};
+use super::{Args, Numbers, Settings};
 use crate::Options;
 use crate::output::Output;
 

@@ -4,8 +4,8 @@ use std::io::{IsTerminal, stdout};
 use std::path::PathBuf;
 use std::time::Instant;
 
+use easel_files::remove_abandoned;
 use easel_runtime::Engine;
-use easel_runtime::files::remove_abandoned;
 
 use super::film;
 use super::gate::Gate;

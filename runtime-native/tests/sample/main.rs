@@ -234,7 +234,7 @@ fn bad_models_are_named_and_leave_nothing() {
         latent: easel_runtime::card::Latent { dim: 5, distribution: easel_runtime::card::Distribution::Normal },
     };
     let picture = Picture::filled(8, 8, 3, 7);
-    let png = easel_runtime::files::encode_picture(&picture, image::ImageFormat::Png).unwrap();
+    let png = easel_pictures::encode_picture(&picture, image::ImageFormat::Png).unwrap();
     let cases: [(&str, Vec<u8>, &str); 10] = [
         ("empty", vec![], "not an ONNX model: the file is empty"),
         ("text", b"no model at all".to_vec(), "not an ONNX model"),

@@ -8,7 +8,7 @@ use std::process::{Command, Stdio};
 use std::thread;
 use std::time::{Duration, SystemTime};
 
-use easel_runtime::decode::decode_bytes;
+use easel_pictures::decode;
 use image::{Rgb, RgbImage};
 use serde_json::Value;
 
@@ -201,7 +201,7 @@ fn standard_input_and_output() {
     for (flags, format) in [("", image::ImageFormat::Bmp), ("--format webp", image::ImageFormat::WebP)] {
         let output = pipe(bmp.get_ref(), &format!("- -m m.onnx -o - {flags}"));
         assert!(output.status.success(), "{}", stderr(&output));
-        let result = decode_bytes(&output.stdout).unwrap();
+        let result = decode(&output.stdout).unwrap();
         assert_eq!((result.format, result.picture.to_rgb8()), (format, negative(&original)));
         assert!(stderr(&output).contains("wrote 1 picture to standard output"), "{}", stderr(&output));
     }

@@ -7,19 +7,19 @@ use base64::Engine as _;
 use base64::prelude::BASE64_STANDARD;
 use candle_core::{Device, Tensor};
 use easel_export::models;
+use easel_files::write_atomically;
 use easel_native::stylize::{Numbers, Statistics, Stylizer, Tiling};
 use easel_native::{Model, Options};
 use easel_runtime::card::Kind;
 use easel_runtime::denoiser::{Denoiser, Draw, Request, Sampler};
-use easel_runtime::files::write_atomically;
 use easel_runtime::generator::{generate, latents};
 use easel_runtime::grid::{BACKGROUND, GAP, GridShape, grid};
 use easel_runtime::random::KNOWN_NORMALS;
 use easel_runtime::stylizer::Look;
 use easel_runtime::stylizer::tiles::{self, HALO};
 use easel_runtime::{Engine, ModelCard, Picture};
+use easel_scenes::scene;
 use easel_train::Weights;
-use easel_train::data::scenes;
 use serde_json::json;
 
 /// Between two engines, on pictures in `[0, 1]`.
@@ -53,7 +53,7 @@ fn stylized(mut stylizer: Stylizer) -> Result<serde_json::Value> {
     for (width, height, most, look) in
         [(101, 67, 1 << 20, strong), (101, 67, 1 << 20, mixed), (400, 300, TILED, strong)]
     {
-        let (picture, _) = scenes::scene(0, 1, height, width);
+        let (picture, _) = scene(0, 1, height, width);
         let plan = tiles::plan_within(width, height, most, HALO);
         let tiling = Tiling::new(plan, Statistics::Thumbnail(TILED));
         let made = stylizer.run(&picture, &tiling, look, |_| {})?;

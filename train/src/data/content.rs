@@ -132,7 +132,7 @@ impl Dataset for Content {
 fn begins_as_picture(path: &Path) -> bool {
     let mut start = Vec::new();
     let read = File::open(path).and_then(|file| file.take(START).read_to_end(&mut start));
-    read.is_ok() && image::guess_format(&start).is_ok_and(|format| format.reading_enabled())
+    read.is_ok() && easel_pictures::detect_format(&start).is_ok()
 }
 
 #[cfg(test)]

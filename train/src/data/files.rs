@@ -7,6 +7,7 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::Mutex;
 
+use easel_pictures::on_white;
 use easel_runtime::{Picture, Random};
 
 use super::{Dataset, Sample, fit, folder, list};
@@ -83,7 +84,7 @@ impl PictureFiles {
         };
         let picture = read.map_err(|why| format!("{}: {why}", path.display()))?;
         let (width, height) = (picture.width() as usize, picture.height() as usize);
-        let picture = if picture.color().has_alpha() { fit::on_white(&picture) } else { picture };
+        let picture = if picture.color().has_alpha() { on_white(&picture) } else { picture };
         let pixels = if self.channels == 1 { picture.into_luma8().into_raw() } else { picture.into_rgb8().into_raw() };
         Ok(Sample { picture: Picture { width, height, channels: self.channels, pixels }, label: *label })
     }

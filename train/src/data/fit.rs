@@ -1,14 +1,18 @@
-//! Bringing a picture to the format of a set: [`easel_runtime::fit`] says how.
+//! Bringing a picture to the format of a set, as [`easel_pictures::fit`] does.
 
 use std::path::Path;
 
-use image::DynamicImage;
-
-pub(super) use easel_runtime::fit::{on_white, open};
+use easel_pictures::DynamicImage;
+use easel_runtime::Picture;
 
 use super::PictureFormat;
 
-/// Reads a picture file, told by its content, and brings it to the format: `[channel, row, column]`.
+/// Decodes a picture file. The error says what is wrong without the path.
+pub(crate) fn open(path: &Path) -> Result<DynamicImage, String> {
+    easel_pictures::open(path).map_err(|error| error.to_string())
+}
+
+/// Decodes a picture file and brings it to the format: `[channel, row, column]`.
 ///
 /// The error says what is wrong without the path.
 pub fn read(path: &Path, format: PictureFormat) -> Result<Vec<u8>, String> {
@@ -17,5 +21,10 @@ pub fn read(path: &Path, format: PictureFormat) -> Result<Vec<u8>, String> {
 
 /// Brings a picture with at least one pixel to the format: `[channel, row, column]`.
 pub fn fit(picture: &DynamicImage, format: PictureFormat) -> Vec<u8> {
-    easel_runtime::fit::fit(picture, [format.channels, format.height, format.width])
+    easel_pictures::fit(picture, [format.channels, format.height, format.width])
+}
+
+/// The same for the pixels of a picture.
+pub fn fit_picture(picture: Picture, format: PictureFormat) -> Vec<u8> {
+    easel_pictures::fit_picture(picture, [format.channels, format.height, format.width])
 }

@@ -8,8 +8,8 @@ use std::fs::File;
 use std::io::{self, BufReader, Read, Seek};
 use std::path::{Path, PathBuf};
 
+use easel_runtime::Picture;
 use flate2::read::MultiGzDecoder;
-use image::{DynamicImage, GrayImage};
 use rayon::prelude::*;
 
 use super::{PictureFormat, Pictures, check_total, fit};
@@ -90,8 +90,8 @@ pub fn load(files: &Files, name: String, format: PictureFormat) -> Result<Pictur
             .elements
             .par_chunks_exact(plane)
             .map(|pixels| {
-                let picture = GrayImage::from_raw(wide, high, pixels.to_vec()).expect("a chunk is one picture");
-                fit::fit(&DynamicImage::ImageLuma8(picture), format)
+                let (width, height) = (wide as usize, high as usize);
+                fit::fit_picture(Picture { width, height, channels: 1, pixels: pixels.to_vec() }, format)
             })
             .collect();
         fitted.concat()

@@ -26,7 +26,6 @@ use std::path::{Path, PathBuf};
 use std::str::FromStr;
 
 use easel_runtime::Picture;
-use image::{DynamicImage, GrayImage, RgbImage};
 use rayon::prelude::*;
 
 pub use collate::{PictureBatch, RowBatch, stack, stack_rows};
@@ -138,15 +137,7 @@ impl Pictures {
         if self.format == format {
             return self;
         }
-        let fitted = |index| {
-            let Picture { width, height, channels, pixels } = self.picture(index);
-            let (width, height) = (width as u32, height as u32);
-            let picture = match channels {
-                1 => GrayImage::from_raw(width, height, pixels).map(DynamicImage::ImageLuma8),
-                _ => RgbImage::from_raw(width, height, pixels).map(DynamicImage::ImageRgb8),
-            };
-            fit::fit(&picture.expect("as many bytes as pixels"), format)
-        };
+        let fitted = |index| fit::fit_picture(self.picture(index), format);
         let pixels: Vec<Vec<u8>> = (0..self.len()).into_par_iter().map(fitted).collect();
         Self { format, pixels: pixels.concat(), ..self }
     }

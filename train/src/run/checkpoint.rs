@@ -11,8 +11,8 @@ use std::path::{Path, PathBuf};
 
 use candle_core::safetensors::Load;
 use candle_core::{Device, Tensor};
+use easel_files::sync_folder;
 use easel_runtime::card::{Architecture, Columns, Provenance};
-use easel_runtime::files::sync_folder;
 use safetensors::SafeTensors;
 use serde::{Deserialize, Serialize};
 

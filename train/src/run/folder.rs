@@ -4,7 +4,7 @@ use std::fs::{self, File, TryLockError};
 use std::io;
 use std::path::{Path, PathBuf};
 
-use easel_runtime::files::write_atomically;
+use easel_files::write_atomically;
 
 use crate::{Error, Result};
 

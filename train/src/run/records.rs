@@ -2,8 +2,8 @@
 
 use std::time::{Duration, Instant};
 
+use easel_pictures::save_picture;
 use easel_runtime::Picture;
-use easel_runtime::files::save_picture;
 use easel_runtime::grid::{BACKGROUND, GAP, GridShape, grid};
 
 use super::RunFolder;

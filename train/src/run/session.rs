@@ -5,8 +5,8 @@ use std::sync::atomic::Ordering;
 use std::time::Instant;
 
 use candle_core::{DType, Tensor};
+use easel_files::write_atomically;
 use easel_runtime::card::{Columns, Provenance};
-use easel_runtime::files::write_atomically;
 
 use super::card::card;
 use super::checkpoint::{Record, newest, prepare};

@@ -4,7 +4,7 @@ use std::fs::{self, File};
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 
-use easel_runtime::files::write_atomically;
+use easel_files::write_atomically;
 use serde_json::{Value, json};
 
 use crate::{Error, Result};

@@ -9,9 +9,8 @@ use std::io::{self, BufWriter, Write};
 use std::path::{Path, PathBuf};
 use std::time::{SystemTime, UNIX_EPOCH};
 
+use easel_pictures::{ImageFormat, encode_picture};
 use easel_runtime::Picture;
-use easel_runtime::files::encode_picture;
-use image::ImageFormat;
 use prost::Message;
 
 use crate::{Error, Result};

@@ -5,7 +5,7 @@ use std::fs;
 use std::path::Path;
 
 use anyhow::{Context, Result};
-use easel_runtime::files::write_atomically;
+use easel_files::write_atomically;
 
 use super::side::Taken;
 use super::{Case, machine};

@@ -15,7 +15,7 @@ use std::io::{self, Write};
 use std::path::Path;
 use std::time::Instant;
 
-use easel_runtime::files::{Unfinished, remove_abandoned};
+use easel_files::{AtomicFile, remove_abandoned};
 use serde_json::{Value, json};
 
 use self::flicker::Flicker;
@@ -164,9 +164,9 @@ fn make(plan: &Plan, input: &Path, output: &Path) -> Result<Made> {
         .map_err(|why| Error::Impossible(format!("{}: {why}", input.display())))?;
     let gate = Gate::new(room);
     let container = Container::of(output).expect("the plan's film is one");
-    let file = Unfinished::beside(output)?;
+    let file = AtomicFile::new(output)?;
     output.parent().into_iter().for_each(remove_abandoned);
-    let place = file.place().to_owned();
+    let place = file.temporary_path().to_owned();
     let work = Work::new(file);
     let mut decoder = work.start(input, &mut ffmpeg::decoder(input, &film, (width, height)))?;
     let mut encoder = work.start(

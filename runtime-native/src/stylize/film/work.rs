@@ -7,7 +7,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread::{self, JoinHandle};
 use std::time::Duration;
 
-use easel_runtime::files::Unfinished;
+use easel_files::AtomicFile;
 
 use super::super::guard;
 use super::ffmpeg;
@@ -25,7 +25,7 @@ pub(super) struct Work(Arc<Mutex<State>>);
 
 struct State {
     children: Vec<Child>,
-    file: Option<Unfinished>,
+    file: Option<AtomicFile>,
 }
 
 impl State {
@@ -49,7 +49,7 @@ pub(super) struct Running {
 
 impl Work {
     /// From now on Ctrl-C ends the programs and removes the file before it ends this one.
-    pub fn new(file: Unfinished) -> Self {
+    pub fn new(file: AtomicFile) -> Self {
         let state = Arc::new(Mutex::new(State { children: vec![], file: Some(file) }));
         let shared = Arc::clone(&state);
         // A second one in one process cannot have a handler; then the system's own ends the program.
@@ -103,7 +103,7 @@ impl Work {
     pub fn finish(&self) -> Result<()> {
         let mut state = lock(&self.0);
         let file = state.file.take().ok_or_else(|| Error::Impossible("the film was ended".into()))?;
-        Ok(file.finish()?)
+        Ok(file.commit()?)
     }
 }
 

@@ -4,8 +4,8 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 
 use anyhow::{Context, Result, ensure};
-use easel_runtime::files::{picture_format, save_picture};
-use easel_train::data::scenes::{Motif, scene};
+use easel_pictures::{picture_format, save_picture};
+use easel_scenes::{Motif, scene};
 
 use crate::progress::Progress;
 

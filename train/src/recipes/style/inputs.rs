@@ -3,10 +3,11 @@
 use std::path::Path;
 
 use candle_core::Device;
-use easel_runtime::fit::{fit, on_white, open};
+use easel_pictures::{fit, on_white};
 use easel_runtime::{Picture, Random};
 
 use super::StyleConfig;
+use crate::data::fit::open;
 use crate::data::transform::{Resize, Transform};
 use crate::data::{Content, Source};
 use crate::losses::perceptual::PerceptualConfig;

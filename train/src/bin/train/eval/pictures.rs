@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use anyhow::Result;
-use easel_runtime::fit::open;
+use easel_pictures::open;
 use easel_train::data::{self, PictureFiles, PictureFormat, Source};
 use easel_train::networks::lenet::SIDE;
 use easel_train::recipes::lenet::relabelled;

@@ -4,10 +4,10 @@ use std::collections::BTreeMap;
 use std::path::Path;
 
 use anyhow::Result;
-use easel_runtime::files::save_picture;
+use easel_pictures::{picture_format, save_picture};
+use easel_runtime::Picture;
 use easel_runtime::grid::{BACKGROUND, GAP, labelled_rows};
 use easel_runtime::resize::enlarge;
-use easel_runtime::{Picture, files};
 use easel_train::data::Pictures;
 use easel_train::metrics::features::{Features, Samples};
 use easel_train::metrics::nearest::{Nearest, Neighbours};
@@ -21,7 +21,7 @@ const LEAST: usize = 64;
 
 /// Fails where no sheet could be written: before the work.
 pub fn check(path: &Path) -> Result<()> {
-    files::picture_format(path)?;
+    picture_format(path)?;
     let folder = path.parent().filter(|folder| *folder != Path::new("")).unwrap_or(Path::new("."));
     anyhow::ensure!(folder.is_dir(), "{}: there is no folder {}; make it first", path.display(), folder.display());
     Ok(())

@@ -1,0 +1,27 @@
+//! A frame of an animation.
+
+use easel_runtime::Picture;
+
+/// A frame of an animation.
+#[derive(Debug, Clone, Copy)]
+pub struct Frame<'a> {
+    /// The pixels.
+    pub picture: &'a Picture,
+    /// The opacity of each pixel, 0 to 255. `None`: all are opaque.
+    pub alpha: Option<&'a [u8]>,
+}
+
+impl<'a> Frame<'a> {
+    /// A frame without transparency.
+    pub fn opaque(picture: &'a Picture) -> Self {
+        Self { picture, alpha: None }
+    }
+
+    /// Four bytes a pixel.
+    pub fn rgba(&self) -> Vec<u8> {
+        let mut rgba = self.picture.to_rgba();
+        let alpha = self.alpha.into_iter().flatten();
+        rgba.as_chunks_mut::<4>().0.iter_mut().zip(alpha).for_each(|(pixel, &alpha)| pixel[3] = alpha);
+        rgba
+    }
+}

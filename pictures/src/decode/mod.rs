@@ -1,0 +1,85 @@
+//! Files to pixels.
+
+mod header;
+mod jpeg;
+mod source;
+#[cfg(test)]
+mod tests;
+mod tiff;
+
+use std::fs;
+use std::path::Path;
+
+use image::metadata::Orientation;
+use image::{DynamicImage, ImageDecoder, ImageFormat, RgbImage};
+
+use crate::colour::{cmyk_to_srgb, grey_to_srgb, is_rgb};
+use crate::error::{DecodeError, Result};
+use crate::exif::Exif;
+
+pub use header::Header;
+pub(crate) use source::check_size;
+use source::open_source;
+
+/// A decoded picture file.
+#[derive(Debug, Clone)]
+pub struct DecodedPicture {
+    /// The pixels, at least one, upright. Those of a CMYK file, and of a grey one with a grey profile, are sRGB.
+    pub picture: DynamicImage,
+    /// The file's format.
+    pub format: ImageFormat,
+    /// The ICC profile that says what colours the pixels mean, if the file has one for RGB.
+    pub icc_profile: Option<Vec<u8>>,
+    /// The EXIF fields that are kept.
+    pub exif: Option<Exif>,
+}
+
+/// Decodes a picture file's bytes, told by content. The orientation that a camera stored is applied; of an animation it
+/// is the first frame.
+///
+/// Fails on pictures beyond [`MAX_SIDE`](crate::MAX_SIDE) before anything is decoded, and on files that stop early.
+pub fn decode(bytes: &[u8]) -> Result<DecodedPicture> {
+    let (mut decoder, format) = open_source(bytes)?;
+    let (width, height) = decoder.dimensions();
+    let orientation = decoder.orientation().unwrap_or(Orientation::NoTransforms);
+    let (profile, exif) = match format {
+        ImageFormat::Tiff => (tiff::icc_profile(bytes), Exif::from_bytes(bytes)),
+        _ => {
+            let exif = decoder.exif_metadata().ok().flatten();
+            (decoder.icc_profile().ok().flatten(), exif.and_then(|exif| Exif::from_bytes(&exif)))
+        }
+    };
+    let inks = match format {
+        ImageFormat::Jpeg => jpeg::cmyk(bytes)?,
+        ImageFormat::Tiff => tiff::cmyk(bytes)?,
+        _ => None,
+    };
+    let mut picture = match inks {
+        Some(inks) => RgbImage::from_raw(width, height, cmyk_to_srgb(&inks, profile.as_deref()))
+            .map(DynamicImage::from)
+            .ok_or(DecodeError::Damaged)?,
+        None => DynamicImage::from_decoder(decoder)?,
+    };
+    // The decoder silently fills missing pixels with grey.
+    if format == ImageFormat::Jpeg && !jpeg::has_end_marker(bytes) {
+        return Err(DecodeError::NoEndMarker);
+    }
+    if let Some(profile) = profile.as_ref().filter(|_| !picture.color().has_color()) {
+        picture = grey_to_srgb(picture, profile);
+    }
+    picture.apply_orientation(orientation);
+    Ok(DecodedPicture { picture, format, icc_profile: profile.filter(|profile| is_rgb(profile)), exif })
+}
+
+/// Reads and decodes a picture file as [`decode`] does.
+pub fn decode_file(path: &Path) -> Result<DecodedPicture> {
+    if !path.metadata()?.is_file() {
+        return Err(DecodeError::NotAFile);
+    }
+    decode(&fs::read(path)?)
+}
+
+/// The pixels of a picture file as [`decode`] gives them.
+pub fn open(path: &Path) -> Result<DynamicImage> {
+    decode_file(path).map(|decoded| decoded.picture)
+}

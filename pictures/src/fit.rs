@@ -1,0 +1,110 @@
+//! Bringing a picture to the size that a network takes, the same for training and for running a model.
+
+use easel_runtime::Picture;
+use image::imageops::FilterType;
+use image::{DynamicImage, GrayImage, RgbImage};
+
+/// Brings a picture with at least one pixel to 1 (grey) or 3 (RGB) channels and a size: bytes `[channel, row, column]`.
+///
+/// The largest centred part with the wanted proportions is cropped and resized (Catmull-Rom to enlarge, area-weighted
+/// triangle to shrink): nothing is distorted or padded, so a generator learns no borders. Transparent pixels are blended
+/// with white. Grey is Rec. 709 luma.
+pub fn fit(picture: &DynamicImage, [channels, height, width]: [usize; 3]) -> Vec<u8> {
+    let (wide, high) = (u64::from(picture.width()), u64::from(picture.height()));
+    let (width, height) = (width as u64, height as u64);
+    // One side is kept whole, the one that limits the crop.
+    let part_wide = wide.min((high * width + height / 2) / height).max(1);
+    let part_high = high.min((wide * height + width / 2) / width).max(1);
+    let part = picture.crop_imm(
+        ((wide - part_wide) / 2) as u32,
+        ((high - part_high) / 2) as u32,
+        part_wide as u32,
+        part_high as u32,
+    );
+    let part = if part.color().has_alpha() { on_white(&part) } else { part };
+    let filter = if part_wide < width { FilterType::CatmullRom } else { FilterType::Triangle };
+    if channels == 1 {
+        let grey = part.to_luma8();
+        if (part_wide, part_high) == (width, height) {
+            return grey.into_raw();
+        }
+        image::imageops::resize(&grey, width as u32, height as u32, filter).into_raw()
+    } else {
+        let mut rgb = part.to_rgb8();
+        if (part_wide, part_high) != (width, height) {
+            rgb = image::imageops::resize(&rgb, width as u32, height as u32, filter);
+        }
+        let pixels = rgb.into_raw();
+        (0..3).flat_map(|channel| pixels[channel..].iter().step_by(3).copied()).collect()
+    }
+}
+
+/// Brings plain pixels to a number of channels and a size as [`fit`] does.
+///
+/// # Panics
+/// If the pixels do not fill the picture.
+pub fn fit_picture(picture: Picture, format: [usize; 3]) -> Vec<u8> {
+    let Picture { width, height, channels, pixels } = picture;
+    let (width, height) = (width as u32, height as u32);
+    let picture = match channels {
+        1 => GrayImage::from_raw(width, height, pixels).map(DynamicImage::ImageLuma8),
+        _ => RgbImage::from_raw(width, height, pixels).map(DynamicImage::ImageRgb8),
+    };
+    fit(&picture.expect("as many bytes as pixels"), format)
+}
+
+/// Blends transparent pixels with white.
+pub fn on_white(picture: &DynamicImage) -> DynamicImage {
+    let mut pixels = picture.to_rgba8();
+    for pixel in pixels.pixels_mut() {
+        let alpha = u32::from(pixel[3]);
+        for channel in &mut pixel.0[..3] {
+            *channel = ((u32::from(*channel) * alpha + 255 * (255 - alpha) + 127) / 255) as u8;
+        }
+        pixel[3] = 255;
+    }
+    DynamicImage::ImageRgba8(pixels)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use image::{GrayImage, Luma, Rgb, RgbImage, Rgba, RgbaImage};
+
+    #[test]
+    fn a_picture_of_the_right_size_is_unchanged() {
+        let picture = GrayImage::from_fn(5, 3, |x, y| Luma([(x * 40 + y) as u8]));
+        let format = [1, 3, 5];
+        assert_eq!(fit(&picture.clone().into(), format), picture.into_raw());
+    }
+
+    #[test]
+    fn the_centre_is_kept() {
+        // Black, white, black: the centred square is the middle third.
+        let picture = GrayImage::from_fn(60, 20, |x, _| Luma([if (20..40).contains(&x) { 255 } else { 0 }]));
+        let format = [1, 10, 10];
+        assert_eq!(fit(&picture.into(), format), [255; 100]);
+        let picture = GrayImage::from_fn(20, 60, |_, y| Luma([if (20..40).contains(&y) { 255 } else { 0 }]));
+        assert_eq!(fit(&picture.into(), format), [255; 100]);
+    }
+
+    #[test]
+    fn channels_become_planes() {
+        let picture = RgbImage::from_fn(2, 1, |x, _| Rgb([x as u8, 10 + x as u8, 20 + x as u8]));
+        let format = [3, 1, 2];
+        assert_eq!(fit(&picture.into(), format), [0, 1, 10, 11, 20, 21]);
+    }
+
+    #[test]
+    fn transparent_is_white() {
+        let picture = RgbaImage::from_pixel(1, 1, Rgba([0, 0, 0, 0]));
+        assert_eq!(fit(&picture.into(), [1, 2, 2]), [255; 4]);
+    }
+
+    #[test]
+    fn extreme_proportions() {
+        let line = GrayImage::from_pixel(1, 4000, Luma([9]));
+        assert_eq!(fit(&line.clone().into(), [1, 4, 4]), [9; 16]);
+        assert_eq!(fit(&line.into(), [1, 1, 64]), [9; 64]);
+    }
+}

@@ -1,0 +1,130 @@
+//! A picture file with everything that must survive a change of its pixels.
+
+mod encode;
+
+use std::time::Duration;
+
+use easel_runtime::Picture;
+use image::{ImageFormat, RgbaImage};
+
+use crate::animation::read::{self, AnimationInfo};
+use crate::colour::is_rgb;
+use crate::decode::{DecodedPicture, decode};
+use crate::error::{DecodeError, Result};
+use crate::exif::Exif;
+use crate::format::detect_format;
+use crate::limits::MAX_DECODED_BYTES;
+use crate::resize::shrink;
+
+/// The least memory that a frame of an animation counts for, however small it is.
+const MIN_FRAME_BYTES: u64 = 1 << 10;
+
+/// A decoded picture file: a still picture, or the frames of an animation.
+pub struct PictureFile {
+    format: ImageFormat,
+    /// RGB, of one size.
+    pictures: Vec<Picture>,
+    /// The opacity of each pixel of each picture. `None`: all are opaque.
+    alphas: Option<Vec<Vec<u8>>>,
+    /// When each frame of an animation ends, from the beginning. Unused for a still picture.
+    until: Vec<Duration>,
+    /// How often an animation plays; 0: for ever.
+    plays: u32,
+    /// The ICC profile of the pixels.
+    icc_profile: Option<Vec<u8>>,
+    /// The EXIF fields that are kept.
+    exif: Option<Exif>,
+}
+
+impl PictureFile {
+    /// The number of frames that a file's bytes announce; 1 for a still picture and for what is none.
+    pub fn frame_count(bytes: &[u8]) -> usize {
+        detect_format(bytes).map_or(1, |format| read::frame_count(bytes, format))
+    }
+
+    /// Decodes a picture file's bytes, told by content, and shrinks it if its longer side has more than `max_size` pixels.
+    ///
+    /// Fails on an animation that takes more memory than [`MAX_DECODED_BYTES`].
+    pub fn decode(bytes: &[u8], max_size: Option<u32>) -> Result<Self> {
+        Self::decode_within(bytes, max_size, MAX_DECODED_BYTES)
+    }
+
+    fn decode_within(file: &[u8], max_size: Option<u32>, limit: u64) -> Result<Self> {
+        let format = detect_format(file)?;
+        let (mut pictures, mut alphas, mut until) = (vec![], vec![], vec![]);
+        let (mut bytes, mut now) = (0, Duration::ZERO);
+        let mut sink = |frame: RgbaImage, delay: Duration| {
+            let rgba = into_picture(frame.width(), frame.height(), 4, frame.into_raw());
+            let (rgb, alpha) = split_alpha(&shrink(rgba, max_size)?);
+            bytes += ((rgb.pixels.len() + alpha.len()) as u64).max(MIN_FRAME_BYTES);
+            if bytes > limit {
+                return Err(DecodeError::TooManyFrames { width: rgb.width, height: rgb.height, limit });
+            }
+            now += delay;
+            pictures.push(rgb);
+            alphas.push(alpha);
+            until.push(now);
+            Ok(())
+        };
+        if let Some(AnimationInfo { plays, icc_profile, exif }) = read::read(file, format, &mut sink)? {
+            // Frames are read with an alpha channel, whether they use it or not.
+            let alphas = alphas.iter().flatten().any(|&alpha| alpha < 255).then_some(alphas);
+            let icc_profile = icc_profile.filter(|profile| is_rgb(profile));
+            return Ok(Self { format, pictures, alphas, until, plays, icc_profile, exif });
+        }
+        let DecodedPicture { picture, icc_profile, exif, .. } = decode(file)?;
+        let (width, height) = (picture.width(), picture.height());
+        let (picture, alphas) = if picture.color().has_alpha() {
+            let rgba = into_picture(width, height, 4, picture.into_rgba8().into_raw());
+            let (rgb, alpha) = split_alpha(&shrink(rgba, max_size)?);
+            (rgb, Some(vec![alpha]))
+        } else {
+            (shrink(into_picture(width, height, 3, picture.into_rgb8().into_raw()), max_size)?, None)
+        };
+        Ok(Self { format, pictures: vec![picture], alphas, until: vec![Duration::ZERO], plays: 0, icc_profile, exif })
+    }
+
+    /// The RGB pictures, all of one size: one, or the frames of an animation in order.
+    pub fn pictures(&self) -> &[Picture] {
+        &self.pictures
+    }
+
+    /// The pictures, to be replaced by others of one size. Transparency stays as it is.
+    pub fn pictures_mut(&mut self) -> &mut [Picture] {
+        &mut self.pictures
+    }
+
+    /// Width and height of each picture.
+    pub fn size(&self) -> (usize, usize) {
+        self.pictures.first().map_or((0, 0), |picture| (picture.width, picture.height))
+    }
+
+    /// Whether there is more than one picture.
+    pub fn is_animated(&self) -> bool {
+        self.pictures.len() > 1
+    }
+
+    /// The format that the file had.
+    pub fn format(&self) -> ImageFormat {
+        self.format
+    }
+
+    /// Removes the EXIF fields. Pixels, transparency, delays and the colour profile stay.
+    pub fn strip(&mut self) {
+        self.exif = None;
+    }
+}
+
+fn into_picture(width: u32, height: u32, channels: usize, pixels: Vec<u8>) -> Picture {
+    Picture { width: width as usize, height: height as usize, channels, pixels }
+}
+
+fn split_alpha(rgba: &Picture) -> (Picture, Vec<u8>) {
+    let pixels = rgba.pixels.as_chunks::<4>().0;
+    let rgb = pixels.iter().flat_map(|&[r, g, b, _]| [r, g, b]).collect();
+    let alpha = pixels.iter().map(|pixel| pixel[3]).collect();
+    (Picture { channels: 3, pixels: rgb, ..*rgba }, alpha)
+}
+
+#[cfg(test)]
+mod tests;
