@@ -11,6 +11,7 @@ mod digest;
 mod files;
 mod folder;
 mod metadata;
+mod msrv;
 mod npm;
 mod onnxruntime;
 mod package;

@@ -12,7 +12,7 @@ use crate::programs::{self, SYNTHETIC, Training};
 use crate::report::{Counts, Report};
 use crate::setup::Part;
 use crate::workspace::{NATIVE, Workspace};
-use crate::{browser, check, deny, npm, package, process, python, web};
+use crate::{browser, check, deny, msrv, npm, package, process, python, web};
 
 /// What to test.
 #[derive(Args)]
@@ -37,7 +37,7 @@ struct Step {
 }
 
 #[rustfmt::skip]
-const STEPS: [Step; 12] = [
+const STEPS: [Step; 13] = [
     Step { name: "build", about: "programs and tests", needs: &[], run: build },
     Step { name: "rust", about: "Rust's tests, goldens and parity among them", needs: &["build"], run: rust },
     Step { name: "xtask", about: "the tests of cargo xtask itself", needs: &[], run: xtask },
@@ -49,6 +49,7 @@ const STEPS: [Step; 12] = [
     Step { name: "fmt", about: "formatting", needs: &[], run: |plan, counts| check::fmt(plan.workspace, counts) },
     Step { name: "clippy", about: "lints", needs: &[], run: |plan, counts| check::clippy(plan.workspace, counts) },
     Step { name: "doc", about: "documentation and its links", needs: &[], run: |plan, counts| check::doc(plan.workspace, counts) },
+    Step { name: "msrv", about: "no dependency needs a newer Rust than rust-version", needs: &[], run: |plan, counts| msrv::check(plan.workspace, counts) },
     Step { name: "deny", about: "licences and sources of dependencies", needs: &[], run: |plan, counts| deny::check(plan.workspace, counts) },
 ];
 
@@ -56,7 +57,7 @@ const STEPS: [Step; 12] = [
 const BY_TEST: [&str; 2] = ["rust", "xtask"];
 
 /// The steps of `cargo xtask check`.
-const CHECKS: [&str; 4] = ["fmt", "clippy", "doc", "deny"];
+const CHECKS: [&str; 5] = ["fmt", "clippy", "doc", "msrv", "deny"];
 
 /// The options that the steps read, and the folder for their files.
 struct Plan<'a> {
