@@ -14,6 +14,7 @@ mod metadata;
 mod msrv;
 mod npm;
 mod onnxruntime;
+mod outside;
 mod package;
 mod process;
 mod programs;

@@ -12,7 +12,7 @@ use crate::programs::{self, SYNTHETIC, Training};
 use crate::report::{Counts, Report};
 use crate::setup::Part;
 use crate::workspace::{NATIVE, Workspace};
-use crate::{browser, check, deny, msrv, npm, package, process, python, web};
+use crate::{browser, check, deny, msrv, npm, outside, package, process, python, web};
 
 /// What to test.
 #[derive(Args)]
@@ -37,7 +37,7 @@ struct Step {
 }
 
 #[rustfmt::skip]
-const STEPS: [Step; 13] = [
+const STEPS: [Step; 14] = [
     Step { name: "build", about: "programs and tests", needs: &[], run: build },
     Step { name: "rust", about: "Rust's tests, goldens and parity among them", needs: &["build"], run: rust },
     Step { name: "xtask", about: "the tests of cargo xtask itself", needs: &[], run: xtask },
@@ -45,6 +45,7 @@ const STEPS: [Step; 13] = [
     Step { name: "python", about: "ONNX's checker, and the documentation's Python examples", needs: &["model"], run: in_python },
     Step { name: "web", about: "the page and the npm package are built", needs: &[], run: page },
     Step { name: "browser", about: "the page in Chromium", needs: &["model", "web"], run: in_browser },
+    Step { name: "outside", about: "another project trains and exports with the crates", needs: &[], run: |plan, counts| outside::check(plan.workspace, counts) },
     Step { name: "package", about: "the crates as a registry would receive them", needs: &[], run: |plan, counts| package::check(plan.workspace, plan.deep, counts) },
     Step { name: "fmt", about: "formatting", needs: &[], run: |plan, counts| check::fmt(plan.workspace, counts) },
     Step { name: "clippy", about: "lints", needs: &[], run: |plan, counts| check::clippy(plan.workspace, counts) },
