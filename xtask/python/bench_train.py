@@ -1,7 +1,8 @@
-"""Training steps to be timed: PyTorch's half of `cargo xtask bench train`.
+"""Timed training steps in PyTorch, for `cargo xtask bench train`.
 
-`bench_train.py FOLDER CASE THREADS` reads FOLDER/CASE.safetensors, which our half has written, says `ready`, and for
-each line on stdin, a number of steps, takes them and writes {"cpu": seconds, "wall": seconds, "loss": the last step's}.
+`bench_train.py FOLDER CASE THREADS` reads FOLDER/CASE.safetensors, which `train/examples/bench` has written, and prints
+`ready`. Each line on stdin is a number of steps; it takes them and prints {"cpu": seconds, "wall": seconds, "loss": the
+last step's}.
 """
 
 import json

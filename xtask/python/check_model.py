@@ -1,7 +1,7 @@
-"""Checks models with other people's programs: onnx, onnxruntime in Python, and the lines that documents show.
+"""Checks exported models with onnx and Python's onnxruntime, and runs the Python examples of the documents.
 
-Runs in the folder that holds gan.onnx and flowers.onnx; takes the paths of the documents. One line a check, `ok NAME` or
-`not ok NAME`; the status is 1 where any failed.
+Runs in the folder of gan.onnx and flowers.onnx; the arguments are the documents' paths. Prints `ok NAME` or
+`not ok NAME` for each check; the status is 1 if any failed.
 """
 
 import json
@@ -47,7 +47,7 @@ def tells_flowers_apart():
     assert logits.argmax(1).tolist() == [0, 1], logits  # marsh, meadow
 
 
-def runs_the_lines_of_the_documents():
+def runs_documented_examples():
     for document in map(pathlib.Path, sys.argv[1:]):
         blocks = re.findall(r"```python\n(.*?)```", document.read_text("utf-8"), re.DOTALL)
         assert blocks, f"{document.name} shows no Python"
@@ -56,7 +56,7 @@ def runs_the_lines_of_the_documents():
 
 
 failed = 0
-for check in (is_valid, carries_its_card, draws_pictures_in_range, tells_flowers_apart, runs_the_lines_of_the_documents):
+for check in (is_valid, carries_its_card, draws_pictures_in_range, tells_flowers_apart, runs_documented_examples):
     try:
         check()
         print("ok", check.__name__, flush=True)

@@ -1,61 +1,40 @@
-//! What can be said of the code without running it.
-
-use std::process::ExitCode;
+//! Checks of the code that do not run it.
 
 use anyhow::Result;
 
-use crate::deny;
-use crate::house::House;
 use crate::process;
-use crate::report::{Counts, Report};
+use crate::report::Counts;
 use crate::setup::Part;
-
-/// The part of the house that is built for the browser only.
-pub const WASM: [&str; 4] = ["-p", "easel-wasm", "--target", "wasm32-unknown-unknown"];
-/// The rest of it.
-pub const NATIVE: [&str; 3] = ["--workspace", "--exclude", "easel-wasm"];
-
-/// `cargo xtask check`.
-pub fn run(house: &House) -> ExitCode {
-    let mut report = Report::default();
-    report.step("fmt", "formatting", |counts| fmt(house, counts));
-    report.step("clippy", "lints", |counts| clippy(house, counts));
-    report.step("doc", "documentation builds and its links hold", |counts| doc(house, counts));
-    report.step("deny", "licences and sources of dependencies", |counts| deny::check(house, counts));
-    report.finish()
-}
+use crate::workspace::{self, NATIVE, WASM, Workspace};
 
 /// Formatting as `rustfmt.toml` says.
-pub fn fmt(house: &House, counts: &mut Counts) -> Result<()> {
-    process::run(house.cargo().args(["fmt", "--all", "--check"]))?;
+pub fn fmt(workspace: &Workspace, counts: &mut Counts) -> Result<()> {
+    process::run(workspace.command(workspace::cargo()).args(["fmt", "--all", "--check"]))?;
     counts.passed += 1;
     Ok(())
 }
 
 /// Clippy without a warning, natively and for the browser.
-pub fn clippy(house: &House, counts: &mut Counts) -> Result<()> {
-    Part::WasmTarget.install(house)?;
-    // In release, so that what build scripts and macros need is not compiled twice.
-    let deny = ["--", "-D", "warnings"];
-    let native = process::run(house.cargo().args(["clippy", "--release", "--all-targets"]).args(NATIVE).args(deny));
-    let wasm = process::run(house.cargo().args(["clippy", "--release"]).args(WASM).args(deny));
-    both(counts, native, wasm)
+pub fn clippy(workspace: &Workspace, counts: &mut Counts) -> Result<()> {
+    Part::WasmTarget.install(workspace)?;
+    // In release, so that build scripts and macros are not compiled a second time.
+    let clippy = |arguments: &[&str]| {
+        process::run(workspace.cargo("clippy").arg("--release").args(arguments).args(["--", "-D", "warnings"]))
+    };
+    both(counts, clippy(&[&NATIVE[..], &["--all-targets"]].concat()), clippy(&WASM))
 }
 
 /// Documentation without a warning.
-pub fn doc(house: &House, counts: &mut Counts) -> Result<()> {
-    Part::WasmTarget.install(house)?;
-    let cargo = || {
-        let mut cargo = house.cargo();
-        cargo.env("RUSTDOCFLAGS", "-D warnings").args(["doc", "--release", "--no-deps"]);
-        cargo
+pub fn doc(workspace: &Workspace, counts: &mut Counts) -> Result<()> {
+    Part::WasmTarget.install(workspace)?;
+    let doc = |arguments: &[&str]| {
+        let mut cargo = workspace.cargo("doc");
+        process::run(cargo.env("RUSTDOCFLAGS", "-D warnings").args(["--release", "--no-deps"]).args(arguments))
     };
-    let native = process::run(cargo().args(NATIVE));
-    let wasm = process::run(cargo().args(WASM));
-    both(counts, native, wasm)
+    both(counts, doc(&NATIVE), doc(&WASM))
 }
 
-/// Counts two checks of one kind, and fails with the first that failed.
+/// Counts two checks, and returns the first error.
 fn both(counts: &mut Counts, first: Result<()>, second: Result<()>) -> Result<()> {
     for outcome in [&first, &second] {
         match outcome {

@@ -1,25 +1,24 @@
-//! Reading the results out of what test runners print.
+//! Counting results in the output of test runners.
 
 use crate::report::Counts;
 
-/// What a test says, at the start of a line, when what it needs is not here. Such a test returns, and so its runner
-/// takes it for passed.
+/// A test that lacks something it needs prints a line with this prefix and returns, so its runner counts it as passed.
 const SKIPPED: &str = "skipped:";
 
-/// Reads `cargo test -- --show-output`, line by line.
+/// A reader of `cargo test -- --show-output`, line by line.
 #[derive(Default)]
 pub struct CargoTest {
     /// The results so far.
     pub counts: Counts,
     in_passed: bool,
-    /// Notes since the last result, one a test.
-    notes: usize,
-    /// Whether the test whose output this is has had its note counted.
-    noted: bool,
+    /// Tests that were skipped since the last result.
+    skipped: usize,
+    /// Whether the current test is among them.
+    counted: bool,
 }
 
 impl CargoTest {
-    /// Takes a line; whether it is worth showing. Of what passed tests wrote only the notes that one was skipped are.
+    /// Reads a line and returns whether to show it. Of a passed test's output only the reason for skipping is shown.
     pub fn line(&mut self, line: &str) -> bool {
         match line {
             "successes:" => self.in_passed = true,
@@ -27,11 +26,11 @@ impl CargoTest {
             _ => {}
         }
         if line.starts_with("---- ") {
-            self.noted = false;
+            self.counted = false;
         }
         if line.starts_with(SKIPPED) {
-            self.notes += usize::from(!self.noted);
-            self.noted = true;
+            self.skipped += usize::from(!self.counted);
+            self.counted = true;
             return true;
         }
         let Some(result) = line.strip_prefix("test result: ") else { return !self.in_passed };
@@ -49,16 +48,16 @@ impl CargoTest {
                 _ => {}
             }
         }
-        self.counts.passed -= self.notes.min(self.counts.passed);
-        self.counts.skipped += std::mem::take(&mut self.notes);
+        self.counts.passed -= self.skipped.min(self.counts.passed);
+        self.counts.skipped += std::mem::take(&mut self.skipped);
         true
     }
 }
 
-/// Adds a line of `node --test --test-reporter=spec` or `tap` to the counts, where it is one of its sums.
+/// Adds a line of `node --test` to the counts if it is one of the totals. The reporter may be `spec` or `tap`.
 pub fn node_test(counts: &mut Counts, line: &str) {
-    let Some(sum) = line.strip_prefix("ℹ ").or(line.strip_prefix("# ")) else { return };
-    let Some((what, number)) = sum.split_once(' ') else { return };
+    let Some(total) = line.strip_prefix("ℹ ").or(line.strip_prefix("# ")) else { return };
+    let Some((what, number)) = total.split_once(' ') else { return };
     let Ok(number) = number.parse::<usize>() else { return };
     match what {
         "pass" => counts.passed += number,

@@ -1,4 +1,4 @@
-//! Debian's packages, where this user may install them.
+//! Installing Debian packages.
 
 use std::env;
 use std::process::Command;
@@ -7,7 +7,8 @@ use anyhow::{Result, bail};
 
 use crate::process;
 
-/// Installs a package. `needs` says who needs it, `on_mac` what brings it there.
+/// Installs a package if the user is root, and otherwise fails with the command to run. `needs` says what is missing and
+/// why; `on_mac` is the command for macOS.
 pub fn install(package: &str, needs: &str, on_mac: &str) -> Result<()> {
     let install = ["install", "-y", "--no-install-recommends", package];
     let (Some(apt), true) = (process::on_path("apt-get"), is_root()) else {
@@ -22,7 +23,7 @@ pub fn install(package: &str, needs: &str, on_mac: &str) -> Result<()> {
         let mut command = Command::new(&apt);
         process::capture(command.env("DEBIAN_FRONTEND", "noninteractive").args(arguments))
     };
-    // The lists on the machine may be missing or may name versions that are gone.
+    // The package lists may be missing, or may name versions that no longer exist.
     if apt(&install).is_err() {
         apt(&["update"])?;
         apt(&install)?;

@@ -1,4 +1,4 @@
-//! The list of the built page's files: by it the page knows what arrived whole, and its service worker what is new.
+//! The list of the built page's files. With it the page checks its downloads, and the service worker finds new builds.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -6,24 +6,26 @@ use std::path::Path;
 
 use anyhow::{Context, Result};
 use serde::Serialize;
-use sha2::{Digest, Sha256};
 use walkdir::WalkDir;
+
+use crate::digest::sha256;
 
 /// The list, in the built page.
 const LIST: &str = "files.json";
-/// The service worker, and what it is made of.
+/// The service worker as served.
 const SERVICE_WORKER: &str = "sw.js";
+/// The service worker as bundled, before the list's hash is added.
 pub const BUNDLED_SERVICE_WORKER: &str = ".sw.js";
 
-/// What the list says of a file.
+/// A file's entry in the list.
 #[derive(Serialize)]
-struct Listed {
+struct Entry {
     bytes: u64,
     sha256: String,
 }
 
-/// Lists the files of a built page by their paths. The service worker begins with the list's hash, so that browsers find
-/// it changed whenever any file is, and take up the new build as a whole.
+/// Writes the list of a built page's files, by path. The service worker begins with the list's hash: it changes whenever
+/// a file does, and browsers then take up the new build as a whole.
 pub fn list(dist: &Path) -> Result<()> {
     let mut files = BTreeMap::new();
     for entry in WalkDir::new(dist).min_depth(1) {
@@ -34,24 +36,14 @@ pub fn list(dist: &Path) -> Result<()> {
             continue;
         }
         let bytes = fs::read(entry.path()).with_context(|| format!("{}: cannot be read", entry.path().display()))?;
-        files.insert(path, Listed { bytes: bytes.len() as u64, sha256: hash(&bytes) });
+        files.insert(path, Entry { bytes: bytes.len() as u64, sha256: sha256(&bytes) });
     }
     let json = serde_json::to_string_pretty(&files)? + "\n";
     let worker = fs::read_to_string(dist.join(BUNDLED_SERVICE_WORKER))
         .with_context(|| format!("{}: the page has no service worker", dist.display()))?;
-    fs::write(dist.join(SERVICE_WORKER), format!("const BUILD = \"{}\";\n{worker}", hash(json.as_bytes())))?;
+    fs::write(dist.join(SERVICE_WORKER), format!("const BUILD = \"{}\";\n{worker}", sha256(json.as_bytes())))?;
     fs::write(dist.join(LIST), json)?;
     Ok(())
-}
-
-/// A SHA-256, hexadecimal.
-pub fn hash(bytes: &[u8]) -> String {
-    hex(&Sha256::digest(bytes))
-}
-
-/// Bytes as hexadecimal digits.
-pub fn hex(bytes: &[u8]) -> String {
-    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
 #[cfg(test)]
@@ -70,11 +62,11 @@ mod tests {
             [LIST, SERVICE_WORKER].map(|file| fs::read_to_string(dist.join(file)).unwrap())
         };
         let [files, worker] = listed();
-        let one = hash(b"1");
+        let one = sha256(b"1");
         let expected = format!("{{\n  \"js/main.js\": {{\n    \"bytes\": 1,\n    \"sha256\": \"{one}\"\n  }}\n}}\n");
         assert_eq!(files, expected);
-        assert_eq!(worker, format!("const BUILD = \"{}\";\nlisten();", hash(files.as_bytes())));
-        assert_eq!(listed(), [files, worker.clone()], "listed twice, the list is another");
+        assert_eq!(worker, format!("const BUILD = \"{}\";\nlisten();", sha256(files.as_bytes())));
+        assert_eq!(listed(), [files, worker.clone()], "the list is not reproducible");
 
         fs::write(dist.join("js/main.js"), "2").unwrap();
         assert_ne!(listed()[1], worker);

@@ -1,5 +1,4 @@
-//! `cargo xtask`: set-up and chores. Nothing of the project itself is here; every chore calls the programs and tests
-//! that the other crates have.
+//! `cargo xtask`: set-up and tasks. Every task calls the programs and tests of the other crates.
 
 mod bench;
 mod browser;
@@ -8,18 +7,26 @@ mod counting;
 mod debian;
 mod demo;
 mod deny;
+mod digest;
 mod files;
-mod house;
+mod folder;
+mod metadata;
+mod msrv;
 mod npm;
 mod onnxruntime;
+mod outside;
+mod package;
 mod process;
 mod programs;
 mod python;
 mod report;
 mod serve;
 mod setup;
+mod stamp;
 mod test;
 mod web;
+mod wheel;
+mod workspace;
 
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -27,64 +34,64 @@ use std::process::ExitCode;
 use anyhow::Result;
 use clap::{Parser, Subcommand};
 
-use crate::house::House;
+use crate::workspace::Workspace;
 
-/// Easel's chores: two commands do all set-up by themselves, `demo` and `test`.
+/// Easel's tasks. `demo` and `test` need no other command before them: they fetch and build what they use.
 #[derive(Parser)]
 #[command(name = "cargo xtask", bin_name = "cargo xtask", after_help = EXAMPLES)]
 struct Cli {
     #[command(subcommand)]
-    chore: Chore,
+    task: Task,
 }
 
 const EXAMPLES: &str = "\
 Examples:
-  cargo xtask demo                          trains on digits drawn by the project, serves the page
-  cargo xtask demo --data DIR --no-serve    trains on MNIST's files in DIR, ends when all is built
-  cargo xtask test                          every test
-  cargo xtask test browser                  one step of them, and what it needs
-  cargo xtask test a_later_schema           the Rust tests with this in their names
-  cargo xtask bench train                   training steps beside PyTorch's
-  cargo xtask setup --gpu                   ONNX Runtime for NVIDIA GPUs";
+  cargo xtask demo                          train on digits that the project draws, serve the page
+  cargo xtask demo --data DIR --no-serve    train on MNIST's files in DIR, stop when the page is built
+  cargo xtask test                          run every test
+  cargo xtask test browser                  run one step, and the steps it needs
+  cargo xtask test a_later_schema           run the Rust tests with this in their names
+  cargo xtask bench train                   compare training steps with PyTorch's
+  cargo xtask setup --gpu                   fetch ONNX Runtime for NVIDIA GPUs";
 
 #[derive(Subcommand)]
-enum Chore {
+enum Task {
     /// Train a GAN, export it, sample it, and serve a page that draws with it
     Demo(demo::Options),
-    /// Run all tests, those in the browser too
+    /// Run all tests, including the page's in a browser
     Test(test::Options),
-    /// Measure against other programs
+    /// Compare speed with other programs
     #[command(subcommand)]
     Bench(Bench),
-    /// Check formatting, lints, documentation and dependencies, without running anything
+    /// Check formatting, lints, documentation and dependencies, without running any test
     Check,
-    /// Build the page into web/dist, and the npm package of its runtime
+    /// Build the page in web/dist, and the npm package of its runtime
     Web,
     /// Serve a folder of files on this machine, with the headers that threads in a page need
     Serve {
         /// The folder
         folder: PathBuf,
-        /// Port; the next free one where it is taken
+        /// Port; if it is in use, the next free one
         #[arg(long, value_name = "N", default_value_t = 8000)]
         port: u16,
     },
-    /// Fetch what Cargo does not bring by itself: ONNX Runtime, Rust's browser target, Chromium, ffmpeg
+    /// Fetch what Cargo does not: ONNX Runtime, Rust's browser target, Chromium, ffmpeg
     Setup {
-        /// ONNX Runtime for NVIDIA GPUs (CUDA 13), 256 MB
+        /// Fetch ONNX Runtime for NVIDIA GPUs (CUDA 13; 256 MB)
         #[arg(long)]
         gpu: bool,
     },
 }
 
-/// What is measured.
+/// What to measure.
 #[derive(Subcommand)]
 enum Bench {
-    /// Training steps beside PyTorch's; the table goes into docs/performance.md
+    /// Compare training steps with PyTorch's, and save the table in docs/performance.md
     Train(bench::Options),
 }
 
 fn main() -> ExitCode {
-    match run(Cli::parse().chore) {
+    match run(Cli::parse().task) {
         Ok(status) => status,
         Err(error) => {
             eprintln!("error: {error:#}");
@@ -93,25 +100,25 @@ fn main() -> ExitCode {
     }
 }
 
-fn run(chore: Chore) -> Result<ExitCode> {
-    match chore {
-        Chore::Demo(options) => demo::run(&House::find()?, options)?,
-        Chore::Test(options) => return Ok(test::run(&House::find()?, options)),
-        Chore::Bench(Bench::Train(options)) => bench::train(&House::find()?, &options)?,
-        Chore::Check => return Ok(check::run(&House::find()?)),
-        Chore::Web => page(&House::find()?)?,
-        Chore::Serve { folder, port } => serve::run(&folder, port)?,
-        Chore::Setup { gpu } => setup::run(&House::find()?, gpu)?,
+fn run(task: Task) -> Result<ExitCode> {
+    match task {
+        Task::Demo(options) => demo::run(&Workspace::find()?, options)?,
+        Task::Test(options) => return Ok(test::run(&Workspace::find()?, options)),
+        Task::Bench(Bench::Train(options)) => bench::train(&Workspace::find()?, &options)?,
+        Task::Check => return Ok(test::check(&Workspace::find()?)),
+        Task::Web => page(&Workspace::find()?)?,
+        Task::Serve { folder, port } => serve::run(&folder, port)?,
+        Task::Setup { gpu } => setup::run(&Workspace::find()?, gpu)?,
     }
     Ok(ExitCode::SUCCESS)
 }
 
 /// `cargo xtask web`.
-fn page(house: &House) -> Result<()> {
-    setup::Part::Node.install(house)?;
-    setup::Part::WasmTarget.install(house)?;
-    let dist = web::build(&house.root)?;
-    println!("{}", house.shown(&dist));
-    println!("{}", house.shown(&npm::pack(&house.root, &house.target)?));
+fn page(workspace: &Workspace) -> Result<()> {
+    setup::Part::Node.install(workspace)?;
+    setup::Part::WasmTarget.install(workspace)?;
+    let dist = web::build(workspace)?;
+    println!("{}", workspace.shown(&dist));
+    println!("{}", workspace.shown(&npm::pack(workspace)?));
     Ok(())
 }

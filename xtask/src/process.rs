@@ -1,4 +1,4 @@
-//! Child processes: shown, captured, or watched line by line.
+//! Child processes: run, captured, or watched line by line.
 
 use std::env;
 use std::ffi::OsStr;
@@ -8,7 +8,7 @@ use std::process::{Command, ExitStatus, Stdio};
 
 use anyhow::{Context, Result, bail};
 
-/// A command as one would type it: programs by their file name, paths below the current folder from there.
+/// A command as one would type it: the program's file name, and paths relative to the current folder.
 pub fn typed(command: &Command) -> String {
     let here = env::current_dir().unwrap_or_default();
     let program = Path::new(command.get_program());
@@ -24,24 +24,24 @@ pub fn typed(command: &Command) -> String {
     words.into_iter().map(quoted).collect::<Vec<_>>().join(" ")
 }
 
-/// Prints the command, runs it with its output shown, and fails unless it ends with status 0.
+/// Prints the command, runs it, and fails unless its status is 0. All its output goes to stderr: stdout is for results.
 pub fn run(command: &mut Command) -> Result<()> {
     eprintln!("$ {}", typed(command));
-    let status = command.status().with_context(|| missing(command))?;
-    judged(command, status)
+    let status = command.stdout(std::io::stderr()).status().with_context(|| missing(command))?;
+    succeeded(command, status)
 }
 
-/// What a command writes to stdout. Its stderr is part of the error where it fails, and unseen otherwise.
+/// Returns a command's stdout. If it fails, its stderr is part of the error; otherwise that is dropped.
 pub fn capture(command: &mut Command) -> Result<String> {
     let output = command.stdin(Stdio::null()).output().with_context(|| missing(command))?;
     if !output.status.success() {
-        let said = String::from_utf8_lossy(&output.stderr);
-        bail!("{}: {}\n{}", typed(command), output.status, said.trim_end());
+        let errors = String::from_utf8_lossy(&output.stderr);
+        bail!("{}: {}\n{}", typed(command), output.status, errors.trim_end());
     }
     Ok(String::from_utf8_lossy(&output.stdout).into_owned())
 }
 
-/// Prints the command and runs it; each line of its stdout is given to `line`, which says whether to show it.
+/// Prints the command and runs it. Each line of its stdout is passed to `line`, which returns whether to show it.
 pub fn watch(command: &mut Command, mut line: impl FnMut(&str) -> bool) -> Result<ExitStatus> {
     eprintln!("$ {}", typed(command));
     let mut child = command.stdout(Stdio::piped()).spawn().with_context(|| missing(command))?;
@@ -50,7 +50,7 @@ pub fn watch(command: &mut Command, mut line: impl FnMut(&str) -> bool) -> Resul
     while lines.read_until(b'\n', &mut bytes)? > 0 {
         let text = String::from_utf8_lossy(&bytes);
         if line(text.trim_end()) {
-            // A closed pipe at our own stdout must not end the tests.
+            // A closed pipe must not end the tests.
             let _ = std::io::stdout().write_all(&bytes);
         }
         bytes.clear();
@@ -59,19 +59,19 @@ pub fn watch(command: &mut Command, mut line: impl FnMut(&str) -> bool) -> Resul
 }
 
 /// Fails unless the status is 0.
-pub fn judged(command: &Command, status: ExitStatus) -> Result<()> {
+pub fn succeeded(command: &Command, status: ExitStatus) -> Result<()> {
     if !status.success() {
         bail!("{}: {status}", typed(command));
     }
     Ok(())
 }
 
-/// Where a program is on PATH.
+/// The path of a program on PATH.
 pub fn on_path(name: &str) -> Option<PathBuf> {
     env::split_paths(&env::var_os("PATH")?).map(|folder| folder.join(name)).find(|path| is_program(path))
 }
 
-/// Whether a path is a file that may be run.
+/// Whether a path is an executable file.
 pub fn is_program(path: &Path) -> bool {
     #[cfg(unix)]
     {
@@ -91,7 +91,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn commands_are_shown_as_typed() {
+    fn commands_are_printed_as_typed() {
         let here = env::current_dir().unwrap();
         let mut command = Command::new("/somewhere/bin/sample");
         command.arg("-m").arg(here.join("gan.onnx")).arg("two words").arg("");
@@ -99,7 +99,7 @@ mod tests {
     }
 
     #[test]
-    fn lines_are_watched_and_the_status_kept() {
+    fn lines_are_passed_on_and_the_status_returned() {
         let mut seen = Vec::new();
         let mut command = Command::new("sh");
         command.args(["-c", r"printf 'one\ntwo'; exit 3"]);
@@ -110,11 +110,11 @@ mod tests {
         .unwrap();
         assert_eq!(seen, ["one", "two"]);
         assert_eq!(status.code(), Some(3));
-        assert!(judged(&command, status).unwrap_err().to_string().contains('3'));
+        assert!(succeeded(&command, status).unwrap_err().to_string().contains('3'));
     }
 
     #[test]
-    fn what_a_failed_command_said_is_in_the_error() {
+    fn the_error_holds_what_a_failed_command_wrote() {
         let error = capture(Command::new("sh").args(["-c", "echo the reason >&2; exit 1"])).unwrap_err();
         assert!(error.to_string().contains("the reason"), "{error}");
         let error = capture(&mut Command::new("no-such-program")).unwrap_err();

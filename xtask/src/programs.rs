@@ -1,20 +1,20 @@
-//! The project's own programs, as a person would call them.
+//! Calls of the project's own programs, as a person would make them.
 
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result};
 
-use crate::house::House;
 use crate::process;
+use crate::workspace::Workspace;
 
-/// What `--data` takes for the digits that the project draws.
+/// The value of `--data` for digits that the project draws.
 pub const SYNTHETIC: &str = "synthetic";
 
-/// A training of the GAN.
+/// A GAN training.
 pub struct Training {
     /// A folder of pictures, absolute, or [`SYNTHETIC`].
     pub data: PathBuf,
-    /// The number of steps; `None` for the preset's.
+    /// The number of steps; the preset's if `None`.
     pub steps: Option<u64>,
     /// The seed of everything random.
     pub seed: u64,
@@ -23,20 +23,14 @@ pub struct Training {
 }
 
 /// Builds `train`, `export-onnx`, `sample` and `stylize`.
-pub fn build(house: &House) -> Result<()> {
-    process::run(house.cargo().args(["build", "--release", "--bins"]).args([
-        "-p",
-        "easel-train",
-        "-p",
-        "easel-export",
-        "-p",
-        "easel-native",
-    ]))
+pub fn build(workspace: &Workspace) -> Result<()> {
+    let packages = ["-p", "easel-train", "-p", "easel-export", "-p", "easel-native"];
+    process::run(workspace.cargo("build").args(["--release", "--bins"]).args(packages))
 }
 
-/// Trains. Gives the folder of the run, which is what `train` writes to stdout.
-pub fn train(house: &House, training: &Training) -> Result<PathBuf> {
-    let mut train = house.program("train");
+/// Trains and returns the run's folder, which `train` prints.
+pub fn train(workspace: &Workspace, training: &Training) -> Result<PathBuf> {
+    let mut train = workspace.program("train");
     train.args(["gan", "--data"]).arg(&training.data);
     train.arg("--out").arg(&training.out).arg("--seed").arg(training.seed.to_string());
     if let Some(steps) = training.steps {
@@ -47,43 +41,46 @@ pub fn train(house: &House, training: &Training) -> Result<PathBuf> {
         run = Some(training.out.join(line));
         false
     })?;
-    process::judged(&train, status)?;
-    run.filter(|run| run.is_dir()).context("train named no run")
+    process::succeeded(&train, status)?;
+    run.filter(|run| run.is_dir()).context("train: it printed no run's folder")
 }
 
-/// Writes a run's network as one ONNX file, verified.
-pub fn export(house: &House, run: &Path, model: &Path) -> Result<()> {
-    process::run(house.program("export-onnx").arg(run).arg("-o").arg(model))
+/// Exports a run as one verified ONNX file.
+pub fn export(workspace: &Workspace, run: &Path, model: &Path) -> Result<()> {
+    process::run(workspace.program("export-onnx").arg(run).arg("-o").arg(model))
 }
 
-/// Trains and exports the model of flowers that the documentation shows, as it does it.
-pub fn flowers(house: &House, folder: &Path) -> Result<()> {
-    let document = house.root.join("docs/your-own-network.md");
+/// Trains and exports the model of flowers in the documentation, with the table that stands there.
+pub fn flowers(workspace: &Workspace, folder: &Path) -> Result<()> {
+    let document = workspace.root.join("docs/your-own-network.md");
     let text = std::fs::read_to_string(&document).with_context(|| document.display().to_string())?;
     let table = text.split_once("<<'END'\n").and_then(|(_, rest)| rest.split_once("END\n"));
-    let (table, _) = table.with_context(|| format!("{}: it shows no table", document.display()))?;
+    let (table, _) =
+        table.with_context(|| format!("{}: it has no table between <<'END' and END", document.display()))?;
     std::fs::write(folder.join("flowers.csv"), table)?;
-    let mut train = house.program("train");
+    let mut train = workspace.program("train");
     train.args(["mlp", "--data", "flowers.csv", "--validation", "0.34", "--out", "tables"]).current_dir(folder);
     process::capture(&mut train)?;
-    export(house, &folder.join("tables/00000-mlp-flowers"), &folder.join("flowers.onnx"))
+    export(workspace, &folder.join("tables/00000-mlp-flowers"), &folder.join("flowers.onnx"))
 }
 
 /// Draws a grid of pictures.
-pub fn sample(house: &House, model: &Path, count: usize, seed: u64, picture: &Path) -> Result<()> {
-    let mut sample = house.program("sample");
+pub fn sample(workspace: &Workspace, model: &Path, count: usize, seed: u64, picture: &Path) -> Result<()> {
+    let mut sample = workspace.program("sample");
     sample.arg("-m").arg(model).arg("-n").arg(count.to_string()).arg("--seed").arg(seed.to_string());
     process::run(sample.arg("-o").arg(picture))
 }
 
 /// Draws a landscape.
-pub fn scene(house: &House, number: u64, picture: &Path) -> Result<()> {
-    let mut draw = house.program("train");
+pub fn scene(workspace: &Workspace, number: u64, picture: &Path) -> Result<()> {
+    let mut draw = workspace.program("train");
     draw.args(["scenes", "--first"]).arg(number.to_string());
     process::run(draw.arg("-o").arg(picture))
 }
 
 /// Stylizes a picture.
-pub fn stylize(house: &House, picture: &Path, model: &Path, stylized: &Path) -> Result<()> {
-    process::run(house.program("stylize").arg(picture).arg("-m").arg(model).arg("--overwrite").arg("-o").arg(stylized))
+pub fn stylize(workspace: &Workspace, picture: &Path, model: &Path, stylized: &Path) -> Result<()> {
+    process::run(
+        workspace.program("stylize").arg(picture).arg("-m").arg(model).arg("--overwrite").arg("-o").arg(stylized),
+    )
 }

@@ -1,18 +1,18 @@
-//! Steps, what came of them, and the table at the end.
+//! The results of steps, and the table at the end.
 
 use std::process::ExitCode;
 use std::time::{Duration, Instant};
 
 use anyhow::{Error, Result};
 
-/// How many tests or checks passed, failed, and could not be made here.
+/// How many tests or checks passed, failed and were skipped.
 #[derive(Clone, Copy, Default, PartialEq, Eq, Debug)]
 pub struct Counts {
-    /// Those that held.
+    /// Passed.
     pub passed: usize,
-    /// Those that did not.
+    /// Failed.
     pub failed: usize,
-    /// Those that need what is not here, and those that were not asked for.
+    /// Skipped: something they need is missing, or they are marked as ignored.
     pub skipped: usize,
 }
 
@@ -39,14 +39,14 @@ struct Row {
     time: Duration,
 }
 
-/// The steps done so far.
+/// The steps run so far.
 #[derive(Default)]
 pub struct Report {
     rows: Vec<Row>,
 }
 
 impl Report {
-    /// Runs a step under a heading. A step that fails counts one failure even where it counts none itself.
+    /// Runs a step under a heading. A step that returns an error has at least one failure.
     pub fn step(&mut self, name: &'static str, about: &str, work: impl FnOnce(&mut Counts) -> Result<()>) {
         eprintln!("\n=== {name}: {about}");
         let start = Instant::now();
@@ -65,12 +65,12 @@ impl Report {
         self.rows.push(Row { name, counts, error: error.map(|error| format!("{error:#}")), time });
     }
 
-    /// Whether a step was run and failed.
+    /// Whether a step ran and failed.
     pub fn has_failed(&self, name: &str) -> bool {
         self.rows.iter().any(|row| row.name == name && row.counts.failed > 0)
     }
 
-    /// Prints the table, the last thing that the program prints; the status is 1 where anything failed.
+    /// Prints the table and returns the program's status: 1 if anything failed.
     pub fn finish(&self) -> ExitCode {
         println!("{}", self.table());
         ExitCode::from(u8::from(self.total().failed > 0))
@@ -83,15 +83,14 @@ impl Report {
         total
     }
 
-    /// A line for each step; then those that failed, with the first line of the reason; the last line is
-    /// `N passed, N failed` and nothing else.
+    /// A line for each step, then the first line of each error. The last line is `N passed, N failed`.
     fn table(&self) -> String {
         let mut lines = vec![String::new()];
         let width = self.rows.iter().map(|row| row.counts.shown().len()).max().unwrap_or(0);
         for row in &self.rows {
-            let verdict = if row.counts.failed > 0 { "FAILED" } else { "ok" };
+            let status = if row.counts.failed > 0 { "FAILED" } else { "ok" };
             let (counts, seconds) = (row.counts.shown(), row.time.as_secs_f64());
-            lines.push(format!("{:<10} {verdict:<6}  {counts:<width$}  {seconds:>7.1} s", row.name));
+            lines.push(format!("{:<10} {status:<6}  {counts:<width$}  {seconds:>7.1} s", row.name));
         }
         for row in &self.rows {
             if let Some(error) = &row.error {

@@ -10,16 +10,16 @@ use anyhow::{Context, Result, bail};
 use tiny_http::{Header, Method, Request, Response, Server, StatusCode};
 
 const THREADS: usize = 4;
-/// How many ports above the one asked for are tried.
+/// How many ports above the requested one are tried.
 const PORTS: u16 = 20;
 
-/// `cargo xtask serve`: serves a folder on this machine until interrupted, and prints the address.
+/// `cargo xtask serve`: prints the address and serves a folder on this machine until interrupted.
 pub fn run(folder: &Path, port: u16) -> Result<()> {
     let site = Site::new(folder)?;
     let listener = listen(port)?;
     let address = listener.local_addr()?;
     if port != 0 && address.port() != port {
-        eprintln!("serve: port {port} is taken");
+        eprintln!("serve: port {port} is in use");
     }
     let server = Server::from_listener(listener, None).map_err(|error| anyhow::anyhow!("cannot serve: {error}"))?;
     let server = Arc::new(server);
@@ -31,36 +31,36 @@ pub fn run(folder: &Path, port: u16) -> Result<()> {
         })
         .collect();
     for worker in workers {
-        worker.join().map_err(|_| anyhow::anyhow!("a thread of the server ended"))?;
+        worker.join().map_err(|_| anyhow::anyhow!("a server thread panicked"))?;
     }
     Ok(())
 }
 
-/// The first free port from this one on; for 0, any.
+/// Listens on the first free port from this one on; on any for 0.
 fn listen(port: u16) -> Result<TcpListener> {
     let last = if port == 0 { 0 } else { port.saturating_add(PORTS) };
     for candidate in port..=last {
         match TcpListener::bind((Ipv4Addr::LOCALHOST, candidate)) {
             Err(error) if error.kind() == io::ErrorKind::AddrInUse => {}
-            other => return other.with_context(|| format!("port {candidate}: cannot be listened on")),
+            other => return other.with_context(|| format!("port {candidate}: cannot listen")),
         }
     }
-    bail!("ports {port} to {last} are all taken; choose another with --port")
+    bail!("ports {port} to {last}: all in use; choose another with --port")
 }
 
 /// A folder of files to serve.
 #[derive(Clone)]
 struct Site {
     root: PathBuf,
-    /// The content security policy of the page's own meta element, which does not reach its workers; a header does.
+    /// The content security policy in the page's meta element. That does not apply to workers, but a header does.
     policy: Option<String>,
 }
 
-/// What a path leads to.
+/// What a URL's path refers to.
 #[derive(Debug, PartialEq)]
 enum Found {
     File(PathBuf),
-    /// A folder named without the slash at its end, which relative links in its page need.
+    /// A folder without a final slash, which the relative links in its page need.
     Folder,
     Nothing,
 }
@@ -77,7 +77,7 @@ impl Site {
         Ok(Self { root, policy })
     }
 
-    /// The file behind a URL's path. Nothing outside the folder is found, through a symbolic link neither.
+    /// The file behind a URL's path. Nothing outside the folder is found, not even through a symbolic link.
     fn find(&self, url: &str) -> Found {
         let path = url.split(['?', '#']).next().unwrap_or_default();
         let Some(decoded) = percent_decoded(path) else { return Found::Nothing };
@@ -101,7 +101,7 @@ impl Site {
     }
 }
 
-/// Undoes `%41`; `None` where the escapes or what they give are malformed.
+/// Decodes escapes like `%41`. `None` if one is malformed or the result is not UTF-8.
 fn percent_decoded(path: &str) -> Option<String> {
     let mut bytes = Vec::with_capacity(path.len());
     let mut rest = path.bytes();
@@ -116,7 +116,7 @@ fn percent_decoded(path: &str) -> Option<String> {
     String::from_utf8(bytes).ok()
 }
 
-/// Answers one request; a browser that went away is no error.
+/// Answers one request. A closed connection is not an error.
 fn answer(site: &Site, request: Request) {
     let text = |status: u16, body: &str| {
         with_headers(Response::from_string(body).with_status_code(StatusCode(status)), "text/plain; charset=utf-8")
@@ -131,7 +131,7 @@ fn answer(site: &Site, request: Request) {
         },
         (Method::Get | Method::Head, Found::Folder) => {
             let location = format!("{}/", request.url().split(['?', '#']).next().unwrap_or_default());
-            // Two slashes at the start would name another host.
+            // Two leading slashes would name another host.
             let location = format!("/{}", location.trim_start_matches('/'));
             request.respond(text(301, "").with_header(header("Location", &location)))
         }
@@ -143,7 +143,7 @@ fn answer(site: &Site, request: Request) {
 fn open(path: &Path) -> io::Result<Response<File>> {
     let length = fs::metadata(path)?.len() as usize;
     let response = Response::new(StatusCode(200), Vec::new(), File::open(path)?, Some(length), None);
-    // A chunked answer has no length, and a page could not say how far its download is.
+    // A chunked response has no length, and a page could not show the progress of its download.
     Ok(with_headers(response.with_chunked_threshold(usize::MAX), media_type(path)))
 }
 
@@ -154,7 +154,7 @@ fn with_headers<R: io::Read>(response: Response<R>, media_type: &str) -> Respons
         ("Cross-Origin-Embedder-Policy", "require-corp"),
         ("Cross-Origin-Resource-Policy", "same-origin"),
         ("X-Content-Type-Options", "nosniff"),
-        // What is served is being worked on.
+        // The files are under development.
         ("Cache-Control", "no-cache"),
     ]
     .into_iter()
@@ -162,11 +162,11 @@ fn with_headers<R: io::Read>(response: Response<R>, media_type: &str) -> Respons
 }
 
 fn header(name: &str, value: &str) -> Header {
-    // A URL's path is all that can fail here, and only by what is not ASCII.
+    // Only a URL's path with characters outside ASCII can fail here.
     Header::from_bytes(name, value).unwrap_or_else(|()| Header::from_bytes(name, "/").expect("ASCII"))
 }
 
-/// The media type by the extension; a model and whatever is unknown are bytes.
+/// The media type by file extension.
 fn media_type(path: &Path) -> &'static str {
     match path.extension().and_then(|extension| extension.to_str()).unwrap_or_default() {
         "html" => "text/html; charset=utf-8",
@@ -220,8 +220,8 @@ mod tests {
         assert_eq!(site.find("/models/a%20b.onnx"), Found::File(site.root.join("models/a b.onnx")));
     }
 
-    /// The answer's head and body to one request.
-    fn asked(request: &str) -> (String, Vec<u8>) {
+    /// The head and body of the response to one request.
+    fn response(request: &str) -> (String, Vec<u8>) {
         let (_folder, site) = site();
         let listener = listen(0).unwrap();
         let address = listener.local_addr().unwrap();
@@ -236,8 +236,8 @@ mod tests {
     }
 
     #[test]
-    fn answers_let_a_page_use_threads_and_know_lengths() {
-        let (head, body) = asked("GET /models/a%20b.onnx");
+    fn responses_have_lengths_and_the_headers_for_threads() {
+        let (head, body) = response("GET /models/a%20b.onnx");
         assert!(head.starts_with("HTTP/1.1 200"), "{head}");
         assert_eq!(body, vec![7; 100_000]);
         for line in [
@@ -250,22 +250,22 @@ mod tests {
         ] {
             assert!(head.lines().any(|found| found == line), "{line} is not in\n{head}");
         }
-        assert!(asked("GET /").1.ends_with(b"page"));
+        assert!(response("GET /").1.ends_with(b"page"));
     }
 
     #[test]
-    fn other_requests_are_answered_too() {
-        let (head, body) = asked("HEAD /models/a%20b.onnx");
+    fn other_requests_get_the_right_status() {
+        let (head, body) = response("HEAD /models/a%20b.onnx");
         assert!(head.starts_with("HTTP/1.1 200") && head.contains("Content-Length: 100000"), "{head}");
         assert!(body.is_empty());
-        assert!(asked("GET /nothing").0.starts_with("HTTP/1.1 404"));
-        assert!(asked("POST /").0.starts_with("HTTP/1.1 405"));
-        let (head, _) = asked("GET /models");
+        assert!(response("GET /nothing").0.starts_with("HTTP/1.1 404"));
+        assert!(response("POST /").0.starts_with("HTTP/1.1 405"));
+        let (head, _) = response("GET /models");
         assert!(head.starts_with("HTTP/1.1 301") && head.contains("Location: /models/\r\n"), "{head}");
     }
 
     #[test]
-    fn a_taken_port_gives_way_to_the_next() {
+    fn a_port_in_use_gives_way_to_the_next() {
         let taken = listen(0).unwrap();
         let port = taken.local_addr().unwrap().port();
         if port < u16::MAX - PORTS {
@@ -274,7 +274,7 @@ mod tests {
     }
 
     #[test]
-    fn media_types_are_those_that_browsers_ask_for() {
+    fn media_types_are_those_that_browsers_require() {
         assert_eq!(media_type(Path::new("a/ort.mjs")), "text/javascript; charset=utf-8");
         assert_eq!(media_type(Path::new("a.wasm")), "application/wasm");
         assert_eq!(media_type(Path::new("manifest.webmanifest")), "application/manifest+json");

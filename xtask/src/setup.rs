@@ -1,95 +1,96 @@
-//! Set-up: everything that Cargo does not bring by itself. Each part is looked for first, so that a second run fetches
-//! nothing; and says one line when it has something to do.
+//! Set-up: everything that Cargo does not fetch. A part that is installed already is left alone.
 
 use std::fs::{self, File};
 use std::path::Path;
 
 use anyhow::{Context, Result, bail};
 
-use crate::house::House;
-use crate::{browser, debian, onnxruntime, process, python};
+use crate::workspace::{WASM_TARGET, Workspace};
+use crate::{browser, debian, process, python, wheel};
 
-const WASM: &str = "wasm32-unknown-unknown";
+/// The oldest major version of Node.js that will do.
 const NODE: u32 = 20;
 
 /// A part of the set-up.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Part {
-    /// ONNX Runtime's library; with `gpu` the one that knows CUDA.
+    /// ONNX Runtime's library.
     OnnxRuntime {
-        /// Whether it must be the one for NVIDIA GPUs.
+        /// Whether it must be the one with CUDA.
         gpu: bool,
     },
     /// Rust's standard library for the browser.
     WasmTarget,
-    /// Node.js and npm: looked for, not installed.
+    /// Node.js and npm: checked, never installed.
     Node,
-    /// A Chromium to test the page with.
+    /// The Chromium that tests the page.
     Browser,
     /// ffmpeg, for the tests of films.
     Ffmpeg,
-    /// The Python environment of the tests.
+    /// The Python environment for checks of exported models.
     Python,
 }
 
 impl Part {
-    /// Brings the part, or says what to run where it cannot.
-    pub fn install(self, house: &House) -> Result<()> {
-        fs::create_dir_all(&house.tools)?;
-        // Two set-ups at a time, of a demo and a test perhaps, take turns.
-        let lock = File::create(house.tools.join("lock"))?;
+    /// Installs the part, or fails and says what to run.
+    pub fn install(self, workspace: &Workspace) -> Result<()> {
+        fs::create_dir_all(&workspace.tools)?;
+        // Concurrent set-ups, of a demo and a test perhaps, take turns.
+        let lock = File::create(workspace.tools.join("lock"))?;
         lock.lock()?;
         match self {
-            Part::OnnxRuntime { gpu } => onnxruntime::install(house, gpu),
-            Part::WasmTarget => wasm_target(house),
-            Part::Node => node(house),
+            Part::OnnxRuntime { gpu } => wheel::install(workspace, gpu),
+            Part::WasmTarget => wasm_target(workspace),
+            Part::Node => node(workspace),
             Part::Browser => browser::install(),
             Part::Ffmpeg => ffmpeg(),
-            Part::Python => python::install(house),
+            Part::Python => python::CHECKS.install(workspace).map(drop),
         }
     }
 }
 
-/// `cargo xtask setup`. Every part is tried, whatever became of those before it.
-pub fn run(house: &House, gpu: bool) -> Result<()> {
+/// `cargo xtask setup`. A part that fails does not stop the others.
+pub fn run(workspace: &Workspace, gpu: bool) -> Result<()> {
     let parts = [Part::OnnxRuntime { gpu }, Part::WasmTarget, Part::Node, Part::Browser, Part::Ffmpeg];
     let mut failed = 0;
     for part in parts {
-        if let Err(error) = part.install(house) {
+        if let Err(error) = part.install(workspace) {
             eprintln!("error: {error:#}");
             failed += 1;
         }
     }
     if failed > 0 {
-        bail!("setup: {failed} of {} parts are missing; do what the lines above say and run it again", parts.len());
+        bail!("setup: {failed} of {} parts are missing; follow the advice above and run it again", parts.len());
     }
     eprintln!("setup: ready");
     if gpu {
-        eprintln!("setup: the GPU's library needs CUDA 13 and cuDNN 9 on the system's library path");
+        eprintln!("setup: ONNX Runtime for GPUs needs CUDA 13 and cuDNN 9 on the system's library path");
     }
     Ok(())
 }
 
-fn wasm_target(house: &House) -> Result<()> {
-    let mut rustc = house.command("rustc");
-    let installed = process::capture(rustc.args(["--print=target-libdir", "--target", WASM]))?;
+fn wasm_target(workspace: &Workspace) -> Result<()> {
+    let mut rustc = workspace.command("rustc");
+    let installed = process::capture(rustc.args(["--print=target-libdir", "--target", WASM_TARGET]))?;
     if Path::new(installed.trim()).is_dir() {
         return Ok(());
     }
     if process::on_path("rustup").is_none() {
-        bail!("Rust's target {WASM} is not installed: install it the way this Rust was (rustup target add {WASM})");
+        bail!(
+            "Rust's target {WASM_TARGET} is missing: install it the way Rust was installed (with rustup: rustup target add {WASM_TARGET})"
+        );
     }
-    eprintln!("setup: Rust's target {WASM}: adding it");
-    process::capture(house.command("rustup").args(["target", "add", WASM]))?;
+    eprintln!("setup: Rust's target {WASM_TARGET}: installing it");
+    process::capture(workspace.command("rustup").args(["target", "add", WASM_TARGET]))?;
     Ok(())
 }
 
-fn node(house: &House) -> Result<()> {
+fn node(workspace: &Workspace) -> Result<()> {
     let advice = format!("the page needs Node.js {NODE} or later with npm; install it from https://nodejs.org");
-    let version = process::capture(house.command("node").arg("--version")).context(advice.clone())?;
+    let version = process::capture(workspace.command("node").arg("--version")).context(advice.clone())?;
     let major = version.trim().trim_start_matches('v').split('.').next().and_then(|number| number.parse::<u32>().ok());
     if major.is_none_or(|major| major < NODE) {
-        bail!("this is Node.js {}: {advice}", version.trim());
+        bail!("Node.js is {}: {advice}", version.trim());
     }
     process::on_path("npm").context(advice)?;
     Ok(())
@@ -99,5 +100,5 @@ fn ffmpeg() -> Result<()> {
     if ["ffmpeg", "ffprobe"].iter().all(|program| process::on_path(program).is_some()) {
         return Ok(());
     }
-    debian::install("ffmpeg", "no ffmpeg for films and their tests", "brew install ffmpeg")
+    debian::install("ffmpeg", "no ffmpeg for the tests of films", "brew install ffmpeg")
 }

@@ -1,23 +1,22 @@
-//! The page: `web/dist` out of `runtime-wasm` and `web/`.
-//!
-//! Every step is repeated only when what it reads has changed: a stamp beside its output holds the hash of its inputs.
+//! The page: `web/dist`, built from `runtime-wasm` and `web`.
 
-use anyhow::{Context, Result, bail, ensure};
+use std::fs;
+use std::io::ErrorKind;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+
+use anyhow::{Context, Result, ensure};
 use base64::Engine;
 use base64::prelude::BASE64_STANDARD;
 use easel_runtime::ModelCard;
 use easel_runtime::card::{Distribution, Kind};
 use serde::{Deserialize, Serialize};
-use sha2::{Digest, Sha256};
-use std::fs;
-use std::io::ErrorKind;
-use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
 use walkdir::WalkDir;
 
-use crate::files::{self, hash, hex};
-
-const TARGET: &str = "wasm32-unknown-unknown";
+use crate::digest::sha256;
+use crate::stamp::Inputs;
+use crate::workspace::{WASM, Workspace};
+use crate::{files, folder, process};
 
 /// The builds of ONNX Runtime that the page chooses from: without WebGPU, with it, and with it for browsers whose
 /// WebAssembly cannot wait for a promise (no JSPI).
@@ -30,11 +29,10 @@ const ORT_FILES: [&str; 6] = [
     "ort-wasm-simd-threaded.asyncify.wasm",
 ];
 
-/// One line of `models/index.json` in the built page, a list of the models it offers. Of each kind the first is what a
-/// tab begins with.
+/// An entry of `models/index.json`, the built page's list of models. Each tab starts with the first of its kind.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct ModelEntry {
-    /// What `?model=` and `-m` call it.
+    /// Its name in `?model=` and for `-m`.
     pub name: String,
     /// The file in the same folder.
     pub file: String,
@@ -42,29 +40,28 @@ pub struct ModelEntry {
     pub title: String,
     /// The file's size.
     pub bytes: u64,
-    /// The file's SHA-256, hexadecimal: what it is kept under once it was downloaded.
+    /// The file's SHA-256, hexadecimal; the page's cache uses it as the key.
     pub sha256: String,
     /// `generator`, `denoiser` or `stylizer`.
     pub kind: String,
-    /// What a generator's latent vectors are drawn from: `normal` or `uniform`.
+    /// The distribution of a generator's latent vectors: `normal` or `uniform`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub latent: Option<String>,
-    /// The file of the picture that the card has of it.
+    /// The file of the card's sample picture.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub sample: Option<String>,
 }
 
-/// Builds the page and gives its folder, which any file server can serve. The models of the project's `models/` are
-/// in it; models that were added before stay.
-pub fn build(root: &Path) -> Result<PathBuf> {
-    let web = root.join("web");
+/// Builds the page and returns its folder, which any file server can serve. It holds the project's `models`, and keeps
+/// those that [`add_model`] has added.
+pub fn build(workspace: &Workspace) -> Result<PathBuf> {
+    let web = workspace.root.join("web");
     let dist = web.join("dist");
     packages(&web)?;
-    wasm_target()?;
-    let module = compile(root)?;
+    let module = compile(workspace)?;
     bindings(&web, &module)?;
     bundle(&web, &dist)?;
-    let mut shipped: Vec<PathBuf> = WalkDir::new(root.join("models"))
+    let mut shipped: Vec<PathBuf> = WalkDir::new(workspace.root.join("models"))
         .max_depth(1)
         .into_iter()
         .filter_map(|entry| Some(entry.ok()?.into_path()))
@@ -74,7 +71,7 @@ pub fn build(root: &Path) -> Result<PathBuf> {
     for model in shipped {
         let name = model.file_stem().unwrap_or_default().to_string_lossy().into_owned();
         let (bytes, card) = read_model(&model)?;
-        // What makes no pictures ships for the programs.
+        // The page has a use only for models that make pictures.
         if !matches!(card.kind, Kind::Classifier { .. } | Kind::Tabular { .. }) {
             put_model(&dist, &bytes, card, &name, usize::MAX)?;
         }
@@ -83,7 +80,7 @@ pub fn build(root: &Path) -> Result<PathBuf> {
     Ok(dist)
 }
 
-/// Puts a model on the built page under a name, in place of one that had it: the one that is loaded at the start.
+/// Adds a model to the built page, before all others; one of the same name is replaced.
 pub fn add_model(dist: &Path, model: &Path, name: &str) -> Result<()> {
     let (bytes, card) = read_model(model)?;
     put_model(dist, &bytes, card, name, 0)?;
@@ -111,14 +108,14 @@ fn put_model(dist: &Path, bytes: &[u8], card: ModelCard, name: &str, place: usiz
         latent: card.latent().ok().map(|latent| distribution(latent.distribution).into()),
         title: card.title,
         bytes: bytes.len() as u64,
-        sha256: hash(bytes),
+        sha256: sha256(bytes),
         sample,
     };
     fs::write(folder.join(&entry.file), bytes)?;
 
     let index = folder.join("index.json");
     let mut entries: Vec<ModelEntry> = match fs::read(&index) {
-        // Lines of an older build, which said less, are left out.
+        // Entries of an older build, which lack a field, are dropped.
         Ok(json) => serde_json::from_slice::<Vec<serde_json::Value>>(&json)
             .with_context(|| index.display().to_string())?
             .into_iter()
@@ -143,39 +140,25 @@ fn distribution(distribution: Distribution) -> &'static str {
     }
 }
 
-/// Installs the npm packages that `package-lock.json` names. Their install scripts don't run: none is needed.
-///
-/// The browser tests need them too.
-pub fn packages(web: &Path) -> Result<()> {
+/// Installs the npm packages that `package-lock.json` names. Their install scripts do not run: none is needed.
+fn packages(web: &Path) -> Result<()> {
     let inputs = Inputs::default().file(&web.join("package.json"))?.file(&web.join("package-lock.json"))?;
     inputs.once(&web.join("node_modules/.easel-packages"), || {
         eprintln!("web: npm packages");
-        run(Command::new("npm").args(["ci", "--ignore-scripts", "--no-audit", "--no-fund"]).current_dir(web))
-            .context("install Node.js 20 or later with npm")
+        process::run(Command::new("npm").args(["ci", "--ignore-scripts", "--no-audit", "--no-fund"]).current_dir(web))
     })
 }
 
-fn wasm_target() -> Result<()> {
-    let rustc = std::env::var_os("RUSTC").unwrap_or_else(|| "rustc".into());
-    let found = Command::new(rustc).args(["--print", "target-libdir", "--target", TARGET]).output()?;
-    if Path::new(String::from_utf8_lossy(&found.stdout).trim()).is_dir() {
-        return Ok(());
-    }
-    eprintln!("web: Rust target {TARGET}");
-    run(Command::new("rustup").args(["target", "add", TARGET]))
-        .with_context(|| format!("Rust's library for {TARGET} is missing; install it the way Rust was installed"))
-}
-
-/// Compiles the crate and gives the module's path.
-fn compile(root: &Path) -> Result<PathBuf> {
-    let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
-    let output = Command::new(cargo)
-        .args(["build", "--profile", "wasm", "--package", "easel-wasm", "--target", TARGET])
+/// Compiles the crate and returns the module's path.
+fn compile(workspace: &Workspace) -> Result<PathBuf> {
+    let output = workspace
+        .cargo("build")
+        .args(["--profile", "wasm"])
+        .args(WASM)
         .arg("--message-format=json-render-diagnostics")
-        .current_dir(root)
         .stderr(Stdio::inherit())
         .output()?;
-    ensure!(output.status.success(), "easel-wasm does not compile for {TARGET}");
+    ensure!(output.status.success(), "easel-wasm does not compile");
     output
         .stdout
         .split(|&byte| byte == b'\n')
@@ -186,13 +169,13 @@ fn compile(root: &Path) -> Result<PathBuf> {
         .context("cargo built no easel_wasm.wasm")
 }
 
-/// Writes the module and its JavaScript and TypeScript sides to `web/src/wasm`.
+/// Writes the module and its JavaScript and TypeScript bindings to `web/src/wasm`.
 fn bindings(web: &Path, module: &Path) -> Result<()> {
     let out = web.join("src/wasm");
     let inputs = Inputs::default().file(module)?.file(&web.join("package-lock.json"))?;
     inputs.once(&out.join(".stamp"), || {
         eprintln!("web: bindings of {}", module.display());
-        remove_folder(&out)?;
+        folder::remove(&out)?;
         wasm_bindgen_cli_support::Bindgen::new()
             .input_path(module)
             .web(true)?
@@ -200,17 +183,25 @@ fn bindings(web: &Path, module: &Path) -> Result<()> {
             .remove_producers_section(true)
             .generate(&out)?;
         let wasm = out.join("easel_wasm_bg.wasm");
-        run(Command::new("node")
-            .arg(web.join("node_modules/binaryen/bin/wasm-opt"))
-            .args(["-O3", "--strip-debug", "--enable-bulk-memory", "--enable-reference-types", "--enable-multivalue"])
-            .args(["--enable-mutable-globals", "--enable-nontrapping-float-to-int", "--enable-sign-ext"])
-            .arg(&wasm)
-            .arg("-o")
-            .arg(&wasm))
+        process::run(
+            Command::new("node")
+                .arg(web.join("node_modules/binaryen/bin/wasm-opt"))
+                .args([
+                    "-O3",
+                    "--strip-debug",
+                    "--enable-bulk-memory",
+                    "--enable-reference-types",
+                    "--enable-multivalue",
+                ])
+                .args(["--enable-mutable-globals", "--enable-nontrapping-float-to-int", "--enable-sign-ext"])
+                .arg(&wasm)
+                .arg("-o")
+                .arg(&wasm),
+        )
     })
 }
 
-/// Checks the types, bundles the TypeScript and puts everything that the page fetches beside it.
+/// Checks the types, bundles the TypeScript, and copies everything that the page fetches beside it.
 fn bundle(web: &Path, dist: &Path) -> Result<()> {
     let mut inputs = Inputs::default().folder(&web.join("src"))?.folder(&web.join("static"))?;
     for file in ["package-lock.json", "tsconfig.json", "tsconfig.worker.json", "tsconfig.sw.json"] {
@@ -219,110 +210,45 @@ fn bundle(web: &Path, dist: &Path) -> Result<()> {
     inputs.once(&dist.join(".stamp"), || {
         eprintln!("web: types");
         for project in ["tsconfig.json", "tsconfig.worker.json", "tsconfig.sw.json"] {
-            run(Command::new("node")
-                .args(["node_modules/typescript/bin/tsc", "--noEmit", "--project", project])
-                .current_dir(web))?;
+            process::run(
+                Command::new("node")
+                    .args(["node_modules/typescript/bin/tsc", "--noEmit", "--project", project])
+                    .current_dir(web),
+            )?;
         }
         eprintln!("web: {}", dist.display());
         let (scripts, ort) = (dist.join("js"), dist.join("ort"));
-        remove_folder(&scripts)?;
-        remove_folder(&ort)?;
-        run(Command::new("node")
-            .args(["node_modules/esbuild/bin/esbuild", "src/main.ts", "src/easel.ts", "src/worker.ts"])
-            .args(["--bundle", "--splitting", "--format=esm", "--target=es2022", "--minify", "--log-level=warning"])
-            // The builds of onnxruntime-web that take ONNX Runtime from beside the page, not from inside a script.
-            .arg("--conditions=onnxruntime-web-use-extern-wasm")
-            .arg(format!("--outdir={}", scripts.display()))
-            .current_dir(web))?;
-        // Its scope is the folder that it lies in; not all browsers let it be a module.
-        run(Command::new("node")
-            .args(["node_modules/esbuild/bin/esbuild", "src/sw.ts", "--bundle", "--format=iife"])
-            .args(["--target=es2022", "--minify", "--log-level=warning"])
-            .arg(format!("--outfile={}", dist.join(files::BUNDLED_SERVICE_WORKER).display()))
-            .current_dir(web))?;
-        copy(&web.join("src/wasm/easel_wasm_bg.wasm"), &scripts)?;
+        folder::remove(&scripts)?;
+        folder::remove(&ort)?;
+        process::run(
+            Command::new("node")
+                .args(["node_modules/esbuild/bin/esbuild", "src/main.ts", "src/easel.ts", "src/worker.ts"])
+                .args(["--bundle", "--splitting", "--format=esm", "--target=es2022", "--minify", "--log-level=warning"])
+                // Builds of onnxruntime-web that load ONNX Runtime from beside the page, not from inside a script.
+                .arg("--conditions=onnxruntime-web-use-extern-wasm")
+                .arg(format!("--outdir={}", scripts.display()))
+                .current_dir(web),
+        )?;
+        // A service worker's scope is its own folder, and not all browsers allow it to be a module.
+        process::run(
+            Command::new("node")
+                .args(["node_modules/esbuild/bin/esbuild", "src/sw.ts", "--bundle", "--format=iife"])
+                .args(["--target=es2022", "--minify", "--log-level=warning"])
+                .arg(format!("--outfile={}", dist.join(files::BUNDLED_SERVICE_WORKER).display()))
+                .current_dir(web),
+        )?;
+        folder::copy_into(&web.join("src/wasm/easel_wasm_bg.wasm"), &scripts)?;
         for file in ORT_FILES {
-            copy(&web.join("node_modules/onnxruntime-web/dist").join(file), &ort)?;
+            folder::copy_into(&web.join("node_modules/onnxruntime-web/dist").join(file), &ort)?;
         }
         let fixed = web.join("static");
         for entry in WalkDir::new(&fixed) {
             let entry = entry?;
             let folder = entry.path().strip_prefix(&fixed)?.parent();
             if let (true, Some(folder)) = (entry.file_type().is_file(), folder) {
-                copy(entry.path(), &dist.join(folder))?;
+                folder::copy_into(entry.path(), &dist.join(folder))?;
             }
         }
         Ok(())
     })
-}
-
-/// Copies a file into a folder, which is made.
-pub fn copy(file: &Path, folder: &Path) -> Result<()> {
-    fs::create_dir_all(folder)?;
-    fs::copy(file, folder.join(file.file_name().context("a file has a name")?))
-        .with_context(|| format!("{}: cannot be copied to {}", file.display(), folder.display()))?;
-    Ok(())
-}
-
-/// Removes a folder with all that is in it, where there is one.
-pub fn remove_folder(folder: &Path) -> Result<()> {
-    match fs::remove_dir_all(folder) {
-        Err(error) if error.kind() != ErrorKind::NotFound => Err(error).with_context(|| folder.display().to_string()),
-        _ => Ok(()),
-    }
-}
-
-/// Runs a program whose output the user is to see.
-pub fn run(command: &mut Command) -> Result<()> {
-    // The caller's standard output may be its result.
-    let program = command.get_program().to_string_lossy().into_owned();
-    let status = match command.stdout(std::io::stderr()).status() {
-        Ok(status) => status,
-        Err(error) if error.kind() == ErrorKind::NotFound => bail!("{program}: not found"),
-        Err(error) => return Err(error).context(program),
-    };
-    let arguments: Vec<_> = command.get_args().map(|argument| argument.to_string_lossy()).collect();
-    ensure!(status.success(), "{program} {}: {status}", arguments.join(" "));
-    Ok(())
-}
-
-/// What a step reads.
-#[derive(Default)]
-struct Inputs(Sha256);
-
-impl Inputs {
-    fn text(mut self, text: &str) -> Self {
-        self.0.update((text.len() as u64).to_le_bytes());
-        self.0.update(text);
-        self
-    }
-
-    fn file(self, path: &Path) -> Result<Self> {
-        let bytes = fs::read(path).with_context(|| format!("{}: cannot be read", path.display()))?;
-        let mut named = self.text(&path.to_string_lossy());
-        named.0.update((bytes.len() as u64).to_le_bytes());
-        named.0.update(&bytes);
-        Ok(named)
-    }
-
-    fn folder(mut self, path: &Path) -> Result<Self> {
-        for entry in WalkDir::new(path).sort_by_file_name() {
-            let entry = entry?;
-            if entry.file_type().is_file() {
-                self = self.file(entry.path())?;
-            }
-        }
-        Ok(self)
-    }
-
-    /// Does the step unless the stamp says that it was done with the same inputs.
-    fn once(self, stamp: &Path, step: impl FnOnce() -> Result<()>) -> Result<()> {
-        let hash = hex(&self.0.finalize());
-        if fs::read_to_string(stamp).is_ok_and(|found| found == hash) {
-            return Ok(());
-        }
-        let _ = fs::remove_file(stamp);
-        step()?;
-        fs::write(stamp, hash).with_context(|| format!("{}: cannot be written", stamp.display()))
-    }
 }

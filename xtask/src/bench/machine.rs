@@ -1,4 +1,4 @@
-//! The machine that was measured, for people.
+//! A description of the machine for people.
 
 use std::env::consts::{ARCH, OS};
 use std::process::Command;
@@ -6,14 +6,14 @@ use std::{fs, thread};
 
 use crate::process;
 
-/// The processor, its vector instructions as far as they matter here, and the system.
+/// The processor with its relevant vector instructions, the number of cores, and the system.
 pub fn describe() -> String {
     let info = fs::read_to_string("/proc/cpuinfo").unwrap_or_default();
     let field = |name: &str| {
         let line = info.lines().find(|line| line.starts_with(name))?;
         Some(line.split_once(':')?.1.trim().to_string())
     };
-    let model = field("model name").or_else(apple).unwrap_or_else(|| "a CPU that does not say its name".into());
+    let model = field("model name").or_else(apple).unwrap_or_else(|| "unknown CPU".into());
     let flags = field("flags").unwrap_or_default();
     let flags: Vec<_> = flags.split(' ').filter(|flag| matches!(*flag, "avx2" | "fma" | "avx512f")).collect();
     let cores = thread::available_parallelism().map_or(1, usize::from);

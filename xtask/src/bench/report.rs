@@ -1,4 +1,4 @@
-//! The table, and where it is kept.
+//! The table of results, and where it is saved.
 
 use std::fmt::Write;
 use std::fs;
@@ -7,14 +7,15 @@ use std::path::Path;
 use anyhow::{Context, Result};
 use easel_files::write_atomically;
 
-use super::side::Taken;
-use super::{Case, machine};
+use super::case::Case;
+use super::machine;
+use super::side::StepCost;
 
-/// The table stands between these lines; what is around them is written by hand.
+/// The table is between these lines; the text around them is written by hand.
 const BEGIN: &str = "<!-- bench train: begin -->";
 const END: &str = "<!-- bench train: end -->";
 
-/// The middle of some numbers, the smallest and the largest.
+/// The median, minimum and maximum of some numbers.
 #[derive(Clone, Copy, Debug, PartialEq)]
 struct Spread {
     median: f64,
@@ -39,22 +40,22 @@ impl Spread {
 
 /// One case's times.
 pub struct Row {
-    what: &'static str,
+    about: &'static str,
     target: Option<f64>,
-    /// Seconds of a step on the CPU, ours and PyTorch's.
+    /// CPU time of a step in seconds, ours and PyTorch's.
     cpu: [Spread; 2],
-    /// The same on the wall.
+    /// The same in wall-clock time.
     wall: [Spread; 2],
-    /// Ours over PyTorch's of each pair of measurements: on the CPU, on the wall.
+    /// Ours divided by PyTorch's, over pairs of measurements: CPU time, wall-clock time.
     ratios: [Spread; 2],
 }
 
 impl Row {
     /// From pairs of measurements, ours and PyTorch's.
-    pub fn new(case: &Case, times: &[[Taken; 2]]) -> Self {
-        let spread = |of: &dyn Fn(&[Taken; 2]) -> f64| Spread::of(times.iter().map(of));
+    pub fn new(case: &Case, times: &[[StepCost; 2]]) -> Self {
+        let spread = |of: &dyn Fn(&[StepCost; 2]) -> f64| Spread::of(times.iter().map(of));
         Self {
-            what: case.what,
+            about: case.about,
             target: case.target,
             cpu: [0, 1].map(|side| spread(&|pair| pair[side].cpu)),
             wall: [0, 1].map(|side| spread(&|pair| pair[side].wall)),
@@ -62,13 +63,13 @@ impl Row {
         }
     }
 
-    /// In a line.
+    /// One line for the terminal.
     pub fn line(&self) -> String {
-        format!("{}: CPU {}, wall {}", self.what, self.ratios[0].shown(), self.ratios[1].shown())
+        format!("{}: CPU {}, wall {}", self.about, self.ratios[0].shown(), self.ratios[1].shown())
     }
 }
 
-/// The table with the machine and the versions.
+/// The table in Markdown, below a line with the machine and the versions.
 pub fn table(rows: &[Row], threads: u32, repeats: u32, torch: &str) -> String {
     let mut text = format!(
         "{}. {}, PyTorch {torch}. {threads} threads, {repeats} measurements of each side in turn.\n\n",
@@ -77,16 +78,16 @@ pub fn table(rows: &[Row], threads: u32, repeats: u32, torch: &str) -> String {
     );
     text += "| step | CPU, ours | CPU, PyTorch | CPU ratio | goal | wall, ours | wall, PyTorch | wall ratio |\n";
     text += "|---|---|---|---|---|---|---|---|\n";
-    for Row { what, target, cpu, wall, ratios } in rows {
+    for Row { about, target, cpu, wall, ratios } in rows {
         let [cpu, wall] = [cpu, wall].map(|pair| pair.map(|spread| milliseconds(spread.median)));
         let target = target.map_or(String::new(), |target| format!("{target:.1}"));
         let [cpu_ratio, wall_ratio] = ratios.map(Spread::shown);
         writeln!(
             text,
-            "| {what} | {} | {} | {cpu_ratio} | {target} | {} | {} | {wall_ratio} |",
+            "| {about} | {} | {} | {cpu_ratio} | {target} | {} | {} | {wall_ratio} |",
             cpu[0], cpu[1], wall[0], wall[1]
         )
-        .expect("a string takes everything");
+        .expect("writing to a string does not fail");
     }
     text
 }
@@ -95,14 +96,14 @@ fn milliseconds(seconds: f64) -> String {
     format!("{:.*} ms", usize::from(seconds < 0.1), seconds * 1e3)
 }
 
-/// Puts the table into the page, in place of the one before.
-pub fn keep(page: &Path, table: &str) -> Result<()> {
+/// Replaces the table in a document.
+pub fn save(page: &Path, table: &str) -> Result<()> {
     let shown = page.display();
     let text = fs::read_to_string(page).with_context(|| shown.to_string())?;
     let new =
         replaced(&text, table).with_context(|| format!("{shown}: the lines `{BEGIN}` and `{END}` are missing"))?;
     write_atomically(page, new.as_bytes()).with_context(|| shown.to_string())?;
-    eprintln!("bench: kept in {shown}");
+    eprintln!("bench: saved in {shown}");
     Ok(())
 }
 
@@ -124,14 +125,14 @@ mod tests {
 
     #[test]
     fn ratios_are_of_pairs() {
-        let taken = |cpu| Taken { cpu, wall: cpu / 2.0, loss: 0.0 };
-        let row = Row::new(&super::super::CASES[0], &[[taken(2.0), taken(1.0)], [taken(12.0), taken(4.0)]]);
+        let cost = |cpu| StepCost { cpu, wall: cpu / 2.0, loss: 0.0 };
+        let row = Row::new(&super::super::case::CASES[0], &[[cost(2.0), cost(1.0)], [cost(12.0), cost(4.0)]]);
         assert_eq!(row.ratios[0], Spread { median: 2.5, low: 2.0, high: 3.0 });
         assert!(table(&[row], 2, 2, "9.9").contains("2.50 (2.00 to 3.00)"));
     }
 
     #[test]
-    fn the_table_takes_the_place_of_the_last() {
+    fn the_table_replaces_the_last_one() {
         let page = format!("above\n{BEGIN}\nold\n{END}\nbelow\n");
         assert_eq!(replaced(&page, "new\n").unwrap(), format!("above\n{BEGIN}\nnew\n{END}\nbelow\n"));
         assert_eq!(replaced("nothing", "new"), None);

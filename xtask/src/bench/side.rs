@@ -1,4 +1,4 @@
-//! One of the two programs, which takes steps when it is told to.
+//! One of the two programs under measurement. It takes a number of steps for each line on its stdin.
 
 use std::io::{BufRead, BufReader, Write};
 use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
@@ -8,18 +8,18 @@ use serde::Deserialize;
 
 use crate::process;
 
-/// What some steps took in seconds, and the last one's loss.
+/// The time of training steps in seconds, and the last one's loss.
 #[derive(Deserialize, Clone, Copy)]
-pub struct Taken {
-    /// On the CPU, all threads together.
+pub struct StepCost {
+    /// CPU time of all threads together.
     pub cpu: f64,
-    /// On the wall.
+    /// Wall-clock time.
     pub wall: f64,
     /// The last step's loss.
     pub loss: f64,
 }
 
-/// A running program. It ends with this value.
+/// A running program, ended when this is dropped.
 pub struct Side {
     name: String,
     child: Child,
@@ -41,25 +41,26 @@ impl Side {
         let lines = BufReader::new(child.stdout.take().context("a child without stdout")?).lines();
         let mut side = Self { name, child, stdin, lines, version: String::new() };
         let line = side.line()?;
-        let Some(version) = line.strip_prefix("ready") else { bail!("{}: said `{line}` at its start", side.name) };
+        let Some(version) = line.strip_prefix("ready") else { bail!("{}: expected `ready`, got `{line}`", side.name) };
         side.version = version.trim().to_string();
         Ok(side)
     }
 
-    /// The version that it named when it was ready.
+    /// The version it reported at its start.
     pub fn version(&self) -> &str {
         &self.version
     }
 
-    /// Takes some steps; the times are those of one.
-    pub fn steps(&mut self, count: usize) -> Result<Taken> {
+    /// Takes some steps and returns the mean cost of one.
+    pub fn steps(&mut self, count: usize) -> Result<StepCost> {
         let stdin = self.stdin.as_mut().context("a child without stdin")?;
-        // Where the program has ended the line that it did not write says so.
+        // If the program has ended, the missing answer says so.
         let _ = writeln!(stdin, "{count}").and_then(|()| stdin.flush());
         let line = self.line()?;
-        let taken: Taken = serde_json::from_str(&line).with_context(|| format!("{}: said `{line}`", self.name))?;
+        let total: StepCost =
+            serde_json::from_str(&line).with_context(|| format!("{}: expected times, got `{line}`", self.name))?;
         let count = count as f64;
-        Ok(Taken { cpu: taken.cpu / count, wall: taken.wall / count, loss: taken.loss })
+        Ok(StepCost { cpu: total.cpu / count, wall: total.wall / count, loss: total.loss })
     }
 
     fn line(&mut self) -> Result<String> {
@@ -72,7 +73,7 @@ impl Side {
 
 impl Drop for Side {
     fn drop(&mut self) {
-        // The end of its input is the end of the program.
+        // The program ends with its input.
         self.stdin = None;
         let _ = self.child.wait();
     }
