@@ -280,11 +280,11 @@ fn prefixed<'a, N: Display + 'a>(
     values.into_iter().map(move |(name, value)| (format!("{prefix}{between}{name}"), value))
 }
 
-/// Values for people; what is called an accuracy is a percentage, and a floor stands behind what it is the floor of.
+/// Values for people; what is called an accuracy is a percentage, and a baseline stands behind its value.
 fn listed<N: AsRef<str>>(values: &[(N, f64)]) -> String {
     let text = |(name, value): &(N, f64)| match name.as_ref() {
         "accuracy" => format!(", accuracy {:.2} %", 100.0 * value),
-        name if name.ends_with("_floor") => format!(" (floor {value:.4})"),
+        name if name.ends_with("_baseline") => format!(" (baseline {value:.4})"),
         name => format!(", {name} {value:.4}"),
     };
     values.iter().map(text).collect::<String>().trim_start_matches(", ").to_string()

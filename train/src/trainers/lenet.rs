@@ -15,10 +15,10 @@ pub use config::LenetConfig;
 pub use sets::{Sets, load_test, load_unseen, relabelled};
 pub use shift::RandomShift;
 
-use super::judgement::judge;
 use super::learner::Learner;
 use crate::data::{Batches, DataLoader, Loading, Options, PictureBatch, Pictures, Shuffle, Transformed, stack};
 use crate::losses::cross_entropy;
+use crate::metrics::classification::{self, Classification};
 use crate::networks::lenet::{Lenet, Sizes};
 use crate::optim::{Adam, AdamConfig, Averaged, AveragedConfig, Schedule};
 use crate::run::session::{Better, Metric, Snapshot, Trainer};
@@ -99,10 +99,11 @@ impl Trainer for LenetTrainer {
 
     fn evaluate(&mut self) -> Result<Vec<(String, f64)>> {
         self.learner.params.set_frozen(true);
-        let judged = self.learner.averaged.swapped(|| judge(&self.network, &self.validation, &self.device));
+        let evaluate = || classification::evaluate(&self.network, &self.validation, &self.device);
+        let evaluation = self.learner.averaged.swapped(evaluate);
         self.learner.params.set_frozen(false);
-        let judged = judged?;
-        Ok(vec![("loss".into(), judged.loss), ("accuracy".into(), judged.accuracy())])
+        let Classification { loss, confusion } = evaluation?;
+        Ok(vec![("loss".into(), loss), ("accuracy".into(), confusion.accuracy())])
     }
 
     fn metric(&self) -> Option<Metric> {

@@ -2,7 +2,6 @@
 //! cosine wave, averaged weights.
 
 mod config;
-mod judged;
 mod sets;
 
 use std::sync::Arc;
@@ -13,13 +12,13 @@ use easel_runtime::Random;
 use easel_runtime::card;
 
 pub use config::MlpConfig;
-pub use judged::{Errors, Judged, judge};
 pub use sets::{Sets, load};
 
 use super::learner::Learner;
 use crate::data::table::Targets;
 use crate::data::{Batches, DataLoader, Loading, Options, RowBatch, Shuffle, Table, stack_rows};
 use crate::losses::{Reduction, cross_entropy, mse};
+use crate::metrics::{Classification, Regression, TableEvaluation, evaluate_table};
 use crate::networks::mlp::{Mlp, Moments, Sizes};
 use crate::optim::{Adam, AdamConfig, Averaged, AveragedConfig, Schedule};
 use crate::run::session::{Better, Metric, Snapshot, Trainer};
@@ -110,13 +109,14 @@ impl Trainer for MlpTrainer {
 
     fn evaluate(&mut self) -> Result<Vec<(String, f64)>> {
         self.learner.params.set_frozen(true);
-        let judged = self.learner.averaged.swapped(|| judge(&self.network, &self.validation, &self.device));
+        let evaluation =
+            self.learner.averaged.swapped(|| evaluate_table(&self.network, &self.validation, &self.device));
         self.learner.params.set_frozen(false);
-        let values = match judged? {
-            Judged::Classes(judgement) => {
-                vec![("loss", Some(judgement.loss)), ("accuracy", Some(judgement.accuracy()))]
+        let values = match evaluation? {
+            TableEvaluation::Classification(Classification { loss, confusion }) => {
+                vec![("loss", Some(loss)), ("accuracy", Some(confusion.accuracy()))]
             }
-            Judged::Numbers(Errors { rmse, r2, .. }) => vec![("rmse", Some(rmse)), ("r2", r2)],
+            TableEvaluation::Regression(Regression { rmse, r2, .. }) => vec![("rmse", Some(rmse)), ("r2", r2)],
         };
         Ok(values.into_iter().filter_map(|(name, value)| Some((name.to_string(), value?))).collect())
     }
@@ -183,7 +183,7 @@ mod tests {
         let params = Params::new(DType::F32, &Device::Cpu, Random::new(1, 0));
         let sizes = Sizes { columns: 3, hidden: vec![], task: card::Task::Regression };
         let network = Mlp::new(params.root(), sizes).unwrap();
-        let error = judge(&network, &synthetic::friedman(5, 0), &Device::Cpu).unwrap_err().to_string();
-        assert!(error.contains("synthetic: 10 columns; the network takes 3"), "{error}");
+        let error = evaluate_table(&network, &synthetic::friedman(5, 0), &Device::Cpu).unwrap_err();
+        assert!(matches!(&error, Error::Data(text) if text.contains("10 columns")), "{error:?}");
     }
 }

@@ -22,7 +22,7 @@ pub use growth::{Growth, Place};
 
 use crate::data::{self, Store};
 use crate::losses::wgan_gp::{critic_loss, generator_loss, gradient_penalty};
-use crate::metrics::{self, Watch};
+use crate::metrics::{self, MetricTracker};
 use crate::networks::progan::{Critic, Generator, Sizes, Stage};
 use crate::ops::check_second_order;
 use crate::optim::{Adam, AdamConfig, Averaged, AveragedConfig};
@@ -64,8 +64,8 @@ pub struct ProganTrainer {
     step: u64,
     /// The last penalty that was computed.
     penalty: f64,
-    /// The measure of a resolution, by its step.
-    watch: Option<(usize, Watch)>,
+    /// The metric tracker of a resolution, by its step.
+    tracker: Option<(usize, MetricTracker)>,
 }
 
 /// What a checkpoint's record holds of this.
@@ -115,7 +115,7 @@ impl ProganTrainer {
             fixed_noise,
             step: 0,
             penalty: 0.0,
-            watch: None,
+            tracker: None,
         })
     }
 
@@ -252,19 +252,19 @@ impl Trainer for ProganTrainer {
             return Ok(vec![]);
         }
         let stage = self.place().stage;
-        let (_, watch) = match self.watch.take().filter(|(step, _)| *step == stage.step) {
+        let (_, tracker) = match self.tracker.take().filter(|(step, _)| *step == stage.step) {
             Some(known) => known,
-            None => (stage.step, Watch::new(&*self.feed.at(stage.resolution()), count, MEASURED_WITH)?),
+            None => (stage.step, MetricTracker::new(&*self.feed.at(stage.resolution()), count, MEASURED_WITH)?),
         };
         let noise = &mut Random::new(self.config.seed, streams::SAMPLES + 1);
         let mut bytes = Vec::new();
-        for first in (0..watch.count()).step_by(GENERATED) {
-            let z = latents(noise, GENERATED.min(watch.count() - first), self.config.z_dim, &self.device)?;
+        for first in (0..tracker.count()).step_by(GENERATED) {
+            let z = latents(noise, GENERATED.min(tracker.count() - first), self.config.z_dim, &self.device)?;
             bytes.extend(metrics::bytes(&self.generate(&z, stage)?)?);
         }
-        let measures = watch.measure(&bytes)?;
-        self.watch = Some((stage.step, watch));
-        Ok(metrics::records(&measures))
+        let measurements = tracker.measure(&bytes)?;
+        self.tracker = Some((stage.step, tracker));
+        Ok(metrics::records(&measurements))
     }
 
     fn evaluated(&self) -> &'static str {
