@@ -116,7 +116,7 @@ fn eval_counts_every_picture() {
         table.starts_with(&format!("accuracy {:.2} % ({:.0} of 40)", 100.0 * validated, 40.0 * validated)),
         "{table}"
     );
-    assert!(table.contains("\nclass ") && table.contains("\nconfusion: "), "{table}");
+    assert!(table.contains("\nclass ") && table.contains("\nconfusion matrix: "), "{table}");
 
     let (_, json) = success(&eval(&run, utf8(&data), &["--json"]));
     let json: serde_json::Value = serde_json::from_str(&json).unwrap();
@@ -151,13 +151,13 @@ fn eval_counts_every_picture() {
 }
 
 #[test]
-fn what_cannot_be_judged_is_named() {
+fn what_cannot_be_evaluated_is_named() {
     let place = Place::new();
     let error = failure(&eval(&place.at("nowhere"), "synthetic", &[]));
-    assert!(error.contains("nowhere: neither a run"), "{error}");
+    assert!(error.contains("nowhere: not found"), "{error}");
     let run = place.run(&["--steps", "1"]);
     let error = failure(&eval(&run, "synthetic", &["-n", "5"]));
-    assert!(error.contains("-n for a classifier, which is judged on all pictures"), "{error}");
+    assert!(error.contains("a classifier takes no -n"), "{error}");
 }
 
 #[test]

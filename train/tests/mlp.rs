@@ -84,7 +84,10 @@ fn a_gzipped_table_of_classes_is_learnt() {
     assert_eq!(record.columns, Some(Columns { features, target: "kind".into() }));
     assert_eq!(record.classes, ["marsh", "meadow", "rock"]);
     let (_, table) = success(&train(&["eval", utf8(&run), "--data", utf8(&table)]));
-    assert!(table.starts_with("accuracy ") && table.contains(" of 90)") && table.contains("\nconfusion: "), "{table}");
+    assert!(
+        table.starts_with("accuracy ") && table.contains(" of 90)") && table.contains("\nconfusion matrix: "),
+        "{table}"
+    );
 }
 
 #[test]

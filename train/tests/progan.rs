@@ -60,7 +60,7 @@ fn a_run_folder_is_complete() {
     let run = PathBuf::from(run.trim_end());
     assert!(run.ends_with("00000-progan-synthetic-scenes"), "{}", run.display());
     assert!(said.contains("30 RGB pictures from synthetic scenes; 20 steps up to 16x16"), "{said}");
-    assert!(said.contains("epoch 6 of 6: train critic ") && said.contains("(floor "), "{said}");
+    assert!(said.contains("epoch 6 of 6: train critic ") && said.contains("(baseline "), "{said}");
     assert_eq!(names(&run.join("samples")), ["000010.png", "000020.png"]);
     // A checkpoint each epoch, with step and alpha.
     assert_eq!(checkpoints(&run), [20, 16, 12, 8, 4, 2]);
@@ -93,7 +93,7 @@ fn a_run_folder_is_complete() {
         if checkpoints(&run).contains(&step) {
             let side = value("resolution");
             for name in [&format!("swd_{side}"), "swd", "ms_ssim"] {
-                assert!(value(name) >= 0.0 && value(&format!("{name}_floor")) > 0.0, "{line}");
+                assert!(value(name) >= 0.0 && value(&format!("{name}_baseline")) > 0.0, "{line}");
             }
         }
     }

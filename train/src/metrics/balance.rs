@@ -2,14 +2,13 @@
 
 use super::features::Features;
 
-/// The total variation distance between two sets' shares of classes, by what the classifier takes their pictures for:
-/// the part of the pictures, from 0 to 1, that would have to be of another class for the shares to be the same.
+/// The total variation distance between the class distributions of two sets, by the classes that the classifier predicts:
+/// the share of pictures, from 0 to 1, that would need another class for the distributions to be equal.
 pub fn distance(a: &Features, b: &Features) -> f64 {
-    let classes = a.answers().iter().chain(b.answers()).max().map_or(0, |most| *most as usize + 1);
+    let classes = a.predictions().iter().chain(b.predictions()).max().map_or(0, |most| *most as usize + 1);
     let shares = |features: &Features| {
-        let mut counts = vec![0u64; classes];
-        features.answers().iter().for_each(|answer| counts[*answer as usize] += 1);
-        counts.into_iter().map(|count| count as f64 / features.answers().len() as f64).collect::<Vec<_>>()
+        let counts = features.class_counts(classes);
+        counts.into_iter().map(|count| count as f64 / features.count() as f64).collect::<Vec<_>>()
     };
     shares(a).iter().zip(shares(b)).map(|(a, b)| (a - b).abs()).sum::<f64>() / 2.0
 }
@@ -19,11 +18,12 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_would_have_to_change() {
-        let answered = |answers: &[u32]| Features::new(vec![0.0; answers.len()], 1).unwrap().answered(answers.to_vec());
-        let even = answered(&[0, 1, 2, 3]);
+    fn the_share_that_would_have_to_change() {
+        let predicted =
+            |classes: &[u32]| Features::new(vec![0.0; classes.len()], 1).unwrap().with_predictions(classes.to_vec());
+        let even = predicted(&[0, 1, 2, 3]);
         assert_eq!(distance(&even, &even), 0.0);
-        assert_eq!(distance(&even, &answered(&[0, 0, 1, 2])), 0.25);
-        assert_eq!(distance(&answered(&[0, 0]), &answered(&[7, 7, 7])), 1.0);
+        assert_eq!(distance(&even, &predicted(&[0, 0, 1, 2])), 0.25);
+        assert_eq!(distance(&predicted(&[0, 0]), &predicted(&[7, 7, 7])), 1.0);
     }
 }

@@ -1,50 +1,50 @@
-//! MS-SSIM (Wang et al. 2003, "Multi-scale Structural Similarity for Image Quality Assessment"), as a measure of how
-//! much the pictures of one set differ from each other (Odena et al. 2017, arXiv 1610.09585).
+//! MS-SSIM (Wang et al. 2003, "Multi-scale Structural Similarity for Image Quality Assessment") as a measure of the
+//! diversity of a set of pictures (Odena et al. 2017, arXiv 1610.09585).
 //!
-//! On each of five scales, each half as large as the one before, means, variances and covariance are taken under an
-//! 11x11 Gaussian window of deviation 1.5 wherever it lies inside; on a smaller scale the window is as large as fits,
-//! and its deviation smaller in proportion. Pictures of several channels are compared channel by channel, and the mean
-//! is taken on each scale. Values count as [0, 1].
+//! There are five scales, each half the size of the one before. On each, means, variances and covariance are taken under
+//! an 11x11 Gaussian window with standard deviation 1.5 at every position inside the picture. Where the scale is smaller
+//! than the window, the window and its deviation shrink in proportion. Channels are compared separately and averaged on
+//! each scale. Values are in [0, 1].
 //!
-//! A scale has at least two rows and columns: pictures below 32 pixels have fewer than five (16: four, 8: three, 4:
-//! two), whose weights are enlarged to the sum of all five.
+//! A scale has at least two rows and columns, so pictures below 32 pixels have fewer scales (16: four, 8: three, 4: two),
+//! whose exponents are rescaled to the same sum.
 
 use rayon::prelude::*;
 
 use crate::data::PictureFormat;
 
-/// The scales' exponents, the finest first.
+/// The exponent of each scale, the finest first.
 const WEIGHTS: [f64; 5] = [0.0448, 0.2856, 0.3001, 0.2363, 0.1333];
 
-/// Height and width of the window, and its deviation.
+/// The height and width of the window, and its standard deviation.
 const WINDOW: (usize, f64) = (11, 1.5);
 
-/// What keeps the quotients of means and of variances from 0 / 0.
+/// The paper's constants, which keep the quotients of means and of variances from 0 / 0.
 const C1: f64 = 0.01 * 0.01;
 const C2: f64 = 0.03 * 0.03;
 
-/// Pairs that one thread compares, one after the other.
+/// Pairs that one thread compares in a row.
 const CHUNK: usize = 16;
 
-/// The mean similarity of pairs of pictures of a set, in [0, 1]: 1 where all are the same. Each picture, `[channel, row,
-/// column]`, is compared with the one after it, the last with the first, so they have to be in random order.
+/// The mean similarity of pairs of pictures, in [0, 1]: 1 where all are equal. Each picture, `[channel, row, column]`, is
+/// compared with the next one, and the last with the first, so the order must be random.
 ///
 /// `None` where there are fewer than two pictures.
 pub fn ms_ssim(pictures: &[&[u8]], format: PictureFormat) -> Option<f64> {
     if pictures.len() < 2 {
         return None;
     }
-    let measure = MsSsim::new(format);
+    let metric = MsSsim::new(format);
     let starts: Vec<_> = (0..pictures.len()).step_by(CHUNK).collect();
     let sums: Vec<f64> = starts
         .into_par_iter()
         .map(|start| {
-            let mut one = measure.scales(pictures[start]);
+            let mut one = metric.scales(pictures[start]);
             let others = (start..pictures.len().min(start + CHUNK)).map(|index| (index + 1) % pictures.len());
             others
                 .map(|index| {
-                    let other = measure.scales(pictures[index]);
-                    let similarity = measure.similarity(&one, &other);
+                    let other = metric.scales(pictures[index]);
+                    let similarity = metric.similarity(&one, &other);
                     one = other;
                     similarity
                 })
@@ -54,8 +54,9 @@ pub fn ms_ssim(pictures: &[&[u8]], format: PictureFormat) -> Option<f64> {
     Some(sums.iter().sum::<f64>() / pictures.len() as f64)
 }
 
-/// The scales of pictures of one format, the finest first, with their windows and weights.
+/// The metric for pictures of one format.
 struct MsSsim {
+    /// The size, window and exponent of each scale, the finest first.
     scales: Vec<([usize; 2], Vec<f32>, f64)>,
 }
 
@@ -71,9 +72,9 @@ impl MsSsim {
         let half = |size: &[usize; 2]| Some(size.map(|side| side / 2)).filter(|half| half.iter().all(|&side| side > 1));
         let sizes = std::iter::successors(Some([format.height, format.width]), half).take(WEIGHTS.len());
         let sizes: Vec<_> = sizes.collect();
-        let enlarged = WEIGHTS.iter().sum::<f64>() / WEIGHTS[..sizes.len()].iter().sum::<f64>();
+        let rescale = WEIGHTS.iter().sum::<f64>() / WEIGHTS[..sizes.len()].iter().sum::<f64>();
         let scales = sizes.into_iter().zip(WEIGHTS);
-        Self { scales: scales.map(|(size, weight)| (size, window(size), enlarged * weight)).collect() }
+        Self { scales: scales.map(|(size, weight)| (size, window(size), rescale * weight)).collect() }
     }
 
     fn scales(&self, picture: &[u8]) -> Vec<Scale> {
@@ -111,7 +112,7 @@ impl MsSsim {
     }
 }
 
-/// The window along one axis; along both it is the product.
+/// The window along one axis. It is separable.
 fn window([height, width]: [usize; 2]) -> Vec<f32> {
     let len = WINDOW.0.min(height).min(width);
     let deviation = WINDOW.1 * len as f64 / WINDOW.0 as f64;
@@ -120,7 +121,7 @@ fn window([height, width]: [usize; 2]) -> Vec<f32> {
     (0..len).map(|at| (weight(at) / sum) as f32).collect()
 }
 
-/// Every plane's means under the window, where it lies inside.
+/// The weighted means under the window at every position inside a plane.
 fn blurred(planes: &[f32], [height, width]: [usize; 2], window: &[f32]) -> Vec<f32> {
     let (rows, columns) = (height + 1 - window.len(), width + 1 - window.len());
     let mut out = vec![0.0; planes.len() / (height * width) * rows * columns];
@@ -139,7 +140,7 @@ fn blurred(planes: &[f32], [height, width]: [usize; 2], window: &[f32]) -> Vec<f
     out
 }
 
-/// Every plane's means of 2x2 pixels; an odd last row or column is left out.
+/// The means of 2x2 pixels; an odd last row or column is ignored.
 fn halved(planes: &[f32], [height, width]: [usize; 2]) -> Vec<f32> {
     let mut out = Vec::with_capacity(planes.len() / 4);
     for plane in planes.chunks_exact(height * width) {
@@ -155,13 +156,13 @@ fn halved(planes: &[f32], [height, width]: [usize; 2]) -> Vec<f32> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::metrics::tests::formula;
+    use crate::metrics::test_pictures::formula;
 
     fn format([channels, height, width]: [usize; 3]) -> PictureFormat {
         PictureFormat { channels, height, width }
     }
 
-    /// In NumPy, with `blur` along both axes where the window lies inside, of a and b [1, c, h, w] in [0, 1]:
+    /// In NumPy, with `blur` a convolution along both axes without padding, for a and b [1, c, h, w] in [0, 1]:
     /// ```python
     /// size = min(11, h, w); x = np.arange(size) - (size - 1) / 2
     /// g = np.exp(-x * x / (2 * (1.5 * size / 11)**2)); g /= g.sum()
@@ -205,9 +206,9 @@ mod tests {
     #[test]
     fn small_pictures_have_fewer_scales() {
         for (side, scales) in [(1, 1), (2, 1), (4, 2), (8, 3), (16, 4), (28, 4), (32, 5), (256, 5)] {
-            let measure = MsSsim::new(format([3, side, side]));
-            assert_eq!(measure.scales.len(), scales, "{side}");
-            let sum: f64 = measure.scales.iter().map(|(.., weight)| weight).sum();
+            let metric = MsSsim::new(format([3, side, side]));
+            assert_eq!(metric.scales.len(), scales, "{side}");
+            let sum: f64 = metric.scales.iter().map(|(.., weight)| weight).sum();
             assert!((sum - 1.0001).abs() < 1e-9, "{side}: {sum}");
         }
     }

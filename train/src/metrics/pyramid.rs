@@ -1,35 +1,35 @@
-//! The Laplacian pyramid (Burt and Adelson 1983, "The Laplacian Pyramid as a Compact Image Code"): a picture as the
-//! details that each halving of its resolution loses, and what is left in the end.
+//! The Laplacian pyramid (Burt and Adelson 1983, "The Laplacian Pyramid as a Compact Image Code"): the detail that a
+//! picture loses each time its resolution is halved, and the remainder.
 
-/// No level but the first is narrower than this.
+/// The least height and width of a level after the first.
 pub const COARSEST: usize = 16;
 
-/// Binomial, which is nearly Gaussian; along both axes it is the usual 5x5 kernel.
+/// The binomial kernel, close to a Gaussian. Along both axes it is the usual 5x5 kernel.
 const KERNEL: [f32; 5] = [1.0 / 16.0, 4.0 / 16.0, 6.0 / 16.0, 4.0 / 16.0, 1.0 / 16.0];
 
 /// The pyramid of pictures of one size.
 ///
-/// A level is half as high and wide as the one before, rounded up, as long as neither is below [`COARSEST`]. It holds
-/// what is lost by blurring and halving it and enlarging that again, the last one what is left. Borders are reflected
-/// about their pixels.
+/// Each level has half the height and width of the one before, rounded up, while neither is below [`COARSEST`]. A level
+/// holds the difference between the picture and its halved and enlarged copy; the last one holds the smallest copy.
+/// Edges are reflected, without repeating the outermost pixels.
 #[derive(Debug, Clone)]
 pub struct Pyramid {
     sizes: Vec<[usize; 2]>,
     halvings: Vec<Halving>,
 }
 
-/// From one level to the next and back, by rows and by columns.
+/// The filters from one level to the next and back, along rows and columns.
 #[derive(Debug, Clone)]
 struct Halving {
     down: [Vec<Taps>; 2],
     up: [Vec<Taps>; 2],
 }
 
-/// What one value of a filtered line is made of: places in the line and their weights.
+/// The positions and weights of the inputs that make one value of a filtered line.
 type Taps = [(usize, f32); 5];
 
 impl Pyramid {
-    /// Of pictures of this height and width, at least one each.
+    /// The pyramid of pictures of a height and width, at least 1 each.
     pub fn new(size: [usize; 2]) -> Self {
         let half = |size: &[usize; 2]| {
             let half = size.map(|side| side.div_ceil(2));
@@ -48,7 +48,7 @@ impl Pyramid {
         &self.sizes
     }
 
-    /// The levels of a picture `[channel, row, column]`, each likewise.
+    /// The levels of a picture, both `[channel, row, column]`.
     pub fn levels(&self, mut picture: Vec<f32>) -> Vec<Vec<f32>> {
         let mut levels = Vec::with_capacity(self.sizes.len());
         for (halving, sizes) in self.halvings.iter().zip(self.sizes.windows(2)) {
@@ -62,12 +62,12 @@ impl Pyramid {
     }
 }
 
-/// A blurred line of `len` values at `2 * at`.
+/// The taps at `2 * at` of a blurred line of `len` values.
 fn down(at: usize, len: usize) -> Taps {
     std::array::from_fn(|tap| (reflected(2 * at + tap, len), KERNEL[tap]))
 }
 
-/// An enlarged line of `len` values at `at`: zeros between the values of the short one, blurred, twice as bright.
+/// The taps at `at` of an enlarged line of `len` values: zeros between the values of the short line, blurred and doubled.
 fn up(at: usize, len: usize) -> Taps {
     std::array::from_fn(|tap| {
         let place = reflected(at + tap, len);
@@ -75,13 +75,13 @@ fn up(at: usize, len: usize) -> Taps {
     })
 }
 
-/// The place in a line of `len` values, at least 3, that is seen two before `place`.
+/// The position two before `place` in a line of `len` values, at least 3, that is reflected at both ends.
 fn reflected(place: usize, len: usize) -> usize {
     let place = place.abs_diff(2);
     if place < len { place } else { 2 * (len - 1) - place }
 }
 
-/// Filters planes of `width` columns, the columns and then the rows. All planes lie one below the other.
+/// Filters planes of `width` columns that follow each other, along the columns and then along the rows.
 fn filtered(planes: &[f32], width: usize, [rows, columns]: &[Vec<Taps>; 2]) -> Vec<f32> {
     let height = 1 + rows.iter().flatten().map(|(place, _)| *place).max().unwrap_or(0);
     let mut out = Vec::with_capacity(planes.len() / (height * width) * rows.len() * columns.len());
@@ -104,9 +104,9 @@ fn filtered(planes: &[f32], width: usize, [rows, columns]: &[Vec<Taps>; 2]) -> V
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::metrics::tests::formula;
+    use crate::metrics::test_pictures::formula;
 
-    /// In NumPy, with `pad` on axes 2 and 3 in turn (mode `reflect`) and K = [1, 4, 6, 4, 1] / 16:
+    /// In NumPy, with `conv` padding its axis by 2 (mode `reflect`) and K = [1, 4, 6, 4, 1] / 16:
     /// ```python
     /// def down(a): return conv(conv(a, 2, K), 3, K)[:, :, ::2, ::2]
     /// def up(a, h, w):
@@ -115,8 +115,8 @@ mod tests {
     /// while min((s + 1) // 2 for s in out[-1].shape[2:]) >= 16:
     ///     d = down(out[-1]); out[-1] = out[-1] - up(d, *out[-1].shape[2:]); out.append(d)
     /// ```
-    /// of the last channel the first pixel, the last of the first row, the last but one of the last row, and (7, 9);
-    /// and the mean of all absolute values.
+    /// Of the last channel: the first pixel, the last of the first row, the last but one of the last row, and (7, 9).
+    /// Of all channels: the mean absolute value.
     #[test]
     fn numpys_numbers() {
         let wanted = [

@@ -1,14 +1,15 @@
 //! Sliced Wasserstein distance between the patches of two sets of pictures (Karras et al. 2017, arXiv 1710.10196,
 //! section 5; Rabin et al. 2011, "Wasserstein Barycenter and Its Application to Texture Mixing").
 //!
-//! On each level of the Laplacian pyramid a set becomes the cloud of its 7x7 patches, brought to mean 0 and deviation 1
-//! in each channel. Along a direction two clouds are as far apart as their values are when both are sorted; the
-//! distance is the mean over 512 random directions. The finest level tells sharpness, the coarsest one large forms.
-//! Since each set is normalised by itself, brightness, contrast and tint that all of its pictures share don't count.
+//! On each level of a Laplacian pyramid, a set is described by its 7x7 patches, normalised to mean 0 and standard
+//! deviation 1 in each channel. The patches are projected on 512 random directions; along each, the distance between two
+//! sets is the mean absolute difference of their sorted projections, and the result is the mean over the directions. The
+//! finest level measures sharpness, the coarsest one large shapes. Since each set is normalised by itself, brightness,
+//! contrast and tint that all of its pictures share make no difference.
 //!
-//! For equally many values the distance of sorted ones is the area between both distribution functions, which is what
-//! is computed here: of a set only how many patches fall into each of some thousand bins along each direction is kept,
-//! whatever its size. The functions are exact at the bins' edges and taken to be straight between them.
+//! For equally many values, the mean difference of sorted values is the area between the cumulative distribution
+//! functions. That area is computed here from histograms of the projections, whose size does not depend on the number
+//! of pictures. The functions are exact at the bins' edges and interpolated linearly in between.
 
 use easel_runtime::Random;
 use rayon::prelude::*;
@@ -18,22 +19,22 @@ use crate::data::PictureFormat;
 use crate::kernels::matmul::{View, matmul};
 use crate::run::streams;
 
-/// Random directions.
+/// The number of random directions.
 const DIRECTIONS: usize = 512;
 
 /// Height and width of a patch.
 const PATCH: usize = 7;
 
-/// Patches of a picture on each level.
+/// Patches of a picture on each level, at most.
 const PATCHES: usize = 128;
 
-/// Bins along a direction.
+/// Bins of a histogram.
 const BINS: usize = 4096;
 
-/// Pictures whose patches are projected at once.
+/// Pictures whose patches are projected together.
 const CHUNK: usize = 8;
 
-/// The measure for pictures of one format: its levels, and its random directions and patches.
+/// The metric for pictures of one format: its levels, random directions and random patches.
 #[derive(Debug, Clone)]
 pub struct SlicedWasserstein {
     channels: usize,
@@ -42,15 +43,15 @@ pub struct SlicedWasserstein {
     directions: Vec<Directions>,
 }
 
-/// What a set is like on every level.
+/// The projected patches of a set on every level.
 #[derive(Debug, Clone)]
-pub struct Profile(Vec<Distribution>);
+pub struct Profile(Vec<Histograms>);
 
 /// Patches of one picture on one level, `[patch, channel, row, column]`.
 type Patches = Vec<f32>;
 
 impl SlicedWasserstein {
-    /// The measure of a seed. Only what was measured with the same seed can be compared.
+    /// The metric for a seed. Only profiles of the same seed can be compared.
     pub fn new(format: PictureFormat, seed: u64) -> Self {
         let pyramid = Pyramid::new([format.height, format.width]);
         let directions = pyramid.sizes().iter().zip(0..).map(|(&size, level)| {
@@ -65,10 +66,10 @@ impl SlicedWasserstein {
         self.pyramid.sizes()
     }
 
-    /// What a set is like: at least one picture, each `[channel, row, column]`.
+    /// The profile of a set of at least one picture, each `[channel, row, column]`.
     ///
-    /// A picture gives 128 patches of each level, at places that depend on the seed and on its number in the set; every
-    /// one where there are fewer, and a level smaller than 7x7 as a whole.
+    /// A picture contributes 128 patches on each level, at positions that depend on the seed and on its index; all patches
+    /// where there are fewer, and the whole level where it is smaller than 7x7.
     pub fn profile(&self, pictures: &[&[u8]]) -> Profile {
         let moments: Vec<Vec<Moments>> = pictures
             .par_iter()
@@ -89,29 +90,29 @@ impl SlicedWasserstein {
             .collect();
 
         let chunks: Vec<_> = pictures.chunks(CHUNK).enumerate().collect();
-        // Counts are whole numbers: the same however they are shared out.
-        let shares = chunks.par_chunks(chunks.len().div_ceil(rayon::current_num_threads()).max(1));
-        let shares: Vec<_> = shares.map(|chunks| self.counted(chunks, &projections)).collect();
-        let mut shares = shares.into_iter();
-        let mut sum = shares.next().expect("a set has at least one picture");
-        shares.for_each(|share| sum.iter_mut().zip(&share).for_each(|(sum, share)| sum.merge(share)));
+        // Counts are integers, so their sum does not depend on how the work is divided.
+        let parts = chunks.par_chunks(chunks.len().div_ceil(rayon::current_num_threads()).max(1));
+        let parts: Vec<_> = parts.map(|chunks| self.histograms(chunks, &projections)).collect();
+        let mut parts = parts.into_iter();
+        let mut sum = parts.next().expect("a set has at least one picture");
+        parts.for_each(|part| sum.iter_mut().zip(&part).for_each(|(sum, part)| sum.merge(part)));
         Profile(sum)
     }
 
-    /// What numbered chunks of a set's pictures are like.
-    fn counted(&self, chunks: &[(usize, &[&[u8]])], projections: &[Directions]) -> Vec<Distribution> {
-        let mut counts = vec![Distribution::empty(); projections.len()];
+    /// The histograms of some of a set's chunks, each with its number, on every level.
+    fn histograms(&self, chunks: &[(usize, &[&[u8]])], projections: &[Directions]) -> Vec<Histograms> {
+        let mut histograms = vec![Histograms::empty(); projections.len()];
         for (chunk, pictures) in chunks {
             let mut patches = vec![Patches::new(); projections.len()];
             for (index, picture) in pictures.iter().enumerate() {
                 let more = self.patches(chunk * CHUNK + index, picture);
                 patches.iter_mut().zip(more).for_each(|(patches, more)| patches.extend(more));
             }
-            for ((counts, patches), projection) in counts.iter_mut().zip(&patches).zip(projections) {
-                counts.add(patches, projection);
+            for ((histograms, patches), projection) in histograms.iter_mut().zip(&patches).zip(projections) {
+                histograms.add(patches, projection);
             }
         }
-        counts
+        histograms
     }
 
     fn patches(&self, index: usize, picture: &[u8]) -> Vec<Patches> {
@@ -123,9 +124,9 @@ impl SlicedWasserstein {
 }
 
 impl Profile {
-    /// The distance of two sets on each level, times 1000 as it is published. Both profiles are of one measure.
+    /// The distance between two sets on each level, times 1000 as in the paper. Both profiles are of the same metric.
     ///
-    /// Between two samples of one distribution it is the larger the fewer pictures they have, and not 0.
+    /// Between two samples of one distribution it is not 0, and larger for fewer pictures.
     pub fn distances(&self, other: &Self) -> Vec<f64> {
         self.0.iter().zip(&other.0).map(|(a, b)| 1000.0 * a.distance(b)).collect()
     }
@@ -135,7 +136,7 @@ fn patch(size: [usize; 2]) -> [usize; 2] {
     size.map(|side| side.min(PATCH))
 }
 
-/// Where a level's patches begin.
+/// The top left corners of a level's patches.
 fn places(size: [usize; 2], random: &mut Random) -> Vec<[usize; 2]> {
     let patch = patch(size);
     let [rows, columns] = [0, 1].map(|axis| size[axis] - patch[axis] + 1);
@@ -157,7 +158,7 @@ fn cut(planes: &[f32], [height, width]: [usize; 2], places: &[[usize; 2]]) -> Pa
     patches
 }
 
-/// Sum and sum of squares of each channel, and the number of values of a channel.
+/// The sum and the sum of squares of each channel, and the number of values in a channel.
 #[derive(Debug, Clone)]
 struct Moments {
     sums: Vec<[f64; 2]>,
@@ -187,7 +188,7 @@ impl Moments {
         })
     }
 
-    /// Each channel's mean and the inverse of its deviation, which is 0 where all of its values are the same.
+    /// The mean and the inverse standard deviation of each channel; 0 for the latter where all values are equal.
     fn normalisation(&self) -> impl Iterator<Item = [f64; 2]> {
         self.sums.iter().map(|sums| {
             let [mean, square] = sums.map(|sum| sum / self.count as f64);
@@ -197,14 +198,14 @@ impl Moments {
     }
 }
 
-/// Unit vectors, or such with a normalisation folded in.
+/// Unit vectors, or unit vectors with a normalisation folded in.
 #[derive(Debug, Clone)]
 struct Directions {
     /// `[direction, element]`.
     vectors: Vec<f32>,
-    /// Elements of a vector, which are those of a patch.
+    /// The elements of a vector, as many as a patch has.
     len: usize,
-    /// What is added to each direction's values.
+    /// Added to the projections on each direction.
     offsets: Vec<f32>,
 }
 
@@ -218,7 +219,7 @@ impl Directions {
         Self { vectors, len, offsets: vec![0.0; DIRECTIONS] }
     }
 
-    /// What gives for a patch what these give for the normalised patch.
+    /// Directions that project a patch as these project the normalised patch.
     fn normalised(&self, moments: &Moments) -> Self {
         let mut folded = self.clone();
         let plane = self.len / moments.sums.len();
@@ -232,14 +233,15 @@ impl Directions {
     }
 }
 
-/// How many values lie in each bin along each direction, `[direction, bin]`.
+/// A histogram of projected patches for each direction.
 #[derive(Debug, Clone)]
-struct Distribution {
+struct Histograms {
+    /// `[direction, bin]`.
     counts: Vec<u32>,
     values: u64,
 }
 
-impl Distribution {
+impl Histograms {
     fn empty() -> Self {
         Self { counts: vec![0; DIRECTIONS * BINS], values: 0 }
     }
@@ -262,7 +264,7 @@ impl Distribution {
         self.values += other.values;
     }
 
-    /// The mean over all directions of the area between both distribution functions.
+    /// The area between the cumulative distribution functions, averaged over the directions.
     fn distance(&self, other: &Self) -> f64 {
         let (scale, other_scale) = (1.0 / self.values as f64, 1.0 / other.values as f64);
         let widths: Vec<f64> = (0..BINS).map(width).collect();
@@ -282,13 +284,13 @@ impl Distribution {
     }
 }
 
-/// The bin of a value: bins are evenly spaced in `x / (1 + |x|)`, narrow where most values are and without an end.
+/// The bin of a value. Bins are evenly spaced in `x / (1 + |x|)`: narrow around 0, where most values are, and unbounded.
 fn bin(value: f32) -> usize {
     let place = value / (1.0 + value.abs());
     (((place + 1.0) * (BINS / 2) as f32) as usize).min(BINS - 1)
 }
 
-/// A bin's width; that of the two outer ones, where nothing ever lies, counts as 0.
+/// A bin's width; 0 for the two outermost ones, which stay empty in practice.
 fn width(bin: usize) -> f64 {
     let edge = |index: usize| {
         let place = index as f64 / (BINS / 2) as f64 - 1.0;
@@ -297,7 +299,7 @@ fn width(bin: usize) -> f64 {
     if bin == 0 || bin == BINS - 1 { 0.0 } else { edge(bin + 1) - edge(bin) }
 }
 
-/// The mean of |x| while x goes from one value to another.
+/// The mean of |x| over the interval between two values.
 fn mean_distance(from: f64, to: f64) -> f64 {
     let sum = from.abs() + to.abs();
     if from * to >= 0.0 { sum / 2.0 } else { (from * from + to * to) / (2.0 * sum) }
@@ -324,10 +326,10 @@ mod tests {
         Directions { vectors: (0..DIRECTIONS).flat_map(vector).collect(), len: 98, offsets: vec![0.0; DIRECTIONS] }
     }
 
-    fn distribution(patches: &[f32]) -> Distribution {
-        let mut distribution = Distribution::empty();
-        distribution.add(patches, &directions().normalised(&Moments::of(patches, 2, 98)));
-        distribution
+    fn histograms(patches: &[f32]) -> Histograms {
+        let mut histograms = Histograms::empty();
+        histograms.add(patches, &directions().normalised(&Moments::of(patches, 2, 98)));
+        histograms
     }
 
     /// In NumPy:
@@ -344,8 +346,8 @@ mod tests {
     /// ```
     #[test]
     fn numpys_distance() {
-        let one = distribution(&patches(1));
-        let other = distribution(&patches(5).iter().map(|value| 1.7 * value + 3.0).collect::<Vec<_>>());
+        let one = histograms(&patches(1));
+        let other = histograms(&patches(5).iter().map(|value| 1.7 * value + 3.0).collect::<Vec<_>>());
         let distance = one.distance(&other);
         assert!((distance / 0.07850733298903626 - 1.0).abs() < 1e-3, "{distance}");
         assert_eq!(other.distance(&one), distance);
@@ -353,10 +355,10 @@ mod tests {
     }
 
     #[test]
-    fn values_of_one_kind_count_as_zeros() {
-        let one = distribution(&[7.0; 98]);
+    fn equal_values_project_to_zero() {
+        let one = histograms(&[7.0; 98]);
         assert_eq!(one.counts.chunks(BINS).map(|counts| counts[bin(0.0)]).collect::<Vec<_>>(), [1; DIRECTIONS]);
-        assert!(one.distance(&distribution(&patches(1))).is_finite());
+        assert!(one.distance(&histograms(&patches(1))).is_finite());
     }
 
     #[test]

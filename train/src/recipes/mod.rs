@@ -6,7 +6,6 @@
 
 pub mod ddpm;
 pub mod gan;
-pub mod judgement;
 mod learner;
 pub mod lenet;
 pub mod mlp;

@@ -226,7 +226,7 @@ fn prefixed<'a, N: Display + 'a>(
 fn listed<N: AsRef<str>>(values: &[(N, f64)]) -> String {
     let text = |(name, value): &(N, f64)| match name.as_ref() {
         "accuracy" => format!(", accuracy {:.2} %", 100.0 * value),
-        name if name.ends_with("_floor") => format!(" (floor {value:.4})"),
+        name if name.ends_with("_baseline") => format!(" (baseline {value:.4})"),
         name => format!(", {name} {value:.4}"),
     };
     values.iter().map(text).collect::<String>().trim_start_matches(", ").to_string()

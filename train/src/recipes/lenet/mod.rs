@@ -14,13 +14,13 @@ pub use config::LenetConfig;
 pub use sets::{Sets, load_test, load_unseen, relabelled};
 pub use shift::RandomShift;
 
-use super::judgement::judge;
 use super::learner::{Learner, number};
 use super::{Preset, Recipe, Training};
 use crate::data::{
     self, Batches, DataLoader, LoaderOptions, PictureBatch, Pictures, Shuffle, Source, Transformed, stack,
 };
 use crate::losses::cross_entropy;
+use crate::metrics::classification::{self, Classification};
 use crate::networks::lenet::{Lenet, Sizes};
 use crate::optim::AdamConfig;
 use crate::run::{Better, Checkpoint, DataFacts, Epochs, Metric, Snapshot, Trainer, streams};
@@ -129,9 +129,9 @@ impl Trainer for LenetTrainer {
     }
 
     fn evaluate(&mut self) -> Result<Vec<(String, f64)>> {
-        let evaluate = |_: &Params| judge(&self.network, &self.validation, &self.device);
-        let found = self.learner.player.with_ema(evaluate)?;
-        Ok(vec![("loss".into(), found.loss), ("accuracy".into(), found.accuracy())])
+        let evaluate = |_: &Params| classification::evaluate(&self.network, &self.validation, &self.device);
+        let Classification { loss, confusion } = self.learner.player.with_ema(evaluate)?;
+        Ok(vec![("loss".into(), loss), ("accuracy".into(), confusion.accuracy())])
     }
 
     fn metric(&self) -> Option<Metric> {

@@ -1,7 +1,6 @@
 //! A network for tables: cross-entropy or the squared error, AdamW, an EMA of the weights.
 
 mod config;
-mod judged;
 mod sets;
 
 use std::sync::Arc;
@@ -12,7 +11,6 @@ use easel_runtime::Random;
 use easel_runtime::card::{self, Columns};
 
 pub use config::MlpConfig;
-pub use judged::{Errors, Judged, judge};
 pub use sets::{Sets, load};
 
 use super::learner::{Learner, number};
@@ -20,6 +18,7 @@ use super::{Preset, Recipe, Training};
 use crate::data::table::Targets;
 use crate::data::{Batches, DataLoader, LoaderOptions, RowBatch, Shuffle, Source, Table, stack_rows};
 use crate::losses::{Reduction, cross_entropy, mse};
+use crate::metrics::{Classification, Regression, TableEvaluation, evaluate_table};
 use crate::networks::mlp::{Mlp, Moments, Sizes};
 use crate::optim::AdamConfig;
 use crate::run::{Better, Checkpoint, DataFacts, Epochs, Metric, Snapshot, Trainer, streams};
@@ -148,12 +147,12 @@ impl Trainer for MlpTrainer {
     }
 
     fn evaluate(&mut self) -> Result<Vec<(String, f64)>> {
-        let evaluate = |_: &Params| judge(&self.network, &self.validation, &self.device);
+        let evaluate = |_: &Params| evaluate_table(&self.network, &self.validation, &self.device);
         let values = match self.learner.player.with_ema(evaluate)? {
-            Judged::Classes(judgement) => {
-                vec![("loss", Some(judgement.loss)), ("accuracy", Some(judgement.accuracy()))]
+            TableEvaluation::Classification(Classification { loss, confusion }) => {
+                vec![("loss", Some(loss)), ("accuracy", Some(confusion.accuracy()))]
             }
-            Judged::Numbers(Errors { rmse, r2, .. }) => vec![("rmse", Some(rmse)), ("r2", r2)],
+            TableEvaluation::Regression(Regression { rmse, r2, .. }) => vec![("rmse", Some(rmse)), ("r2", r2)],
         };
         Ok(values.into_iter().filter_map(|(name, value)| Some((name.to_string(), value?))).collect())
     }
@@ -219,7 +218,7 @@ mod tests {
         let params = Params::new(DType::F32, &Device::Cpu, Random::new(1, 0));
         let sizes = Sizes { columns: 3, hidden: vec![], task: card::Task::Regression };
         let network = Mlp::new(params.root(), sizes).unwrap();
-        let error = judge(&network, &synthetic::friedman(5, 0), &Device::Cpu).unwrap_err().to_string();
-        assert!(error.contains("synthetic: 10 columns; the network takes 3"), "{error}");
+        let error = evaluate_table(&network, &synthetic::friedman(5, 0), &Device::Cpu).unwrap_err();
+        assert!(matches!(&error, crate::Error::Data(text) if text.contains("10 columns")), "{error:?}");
     }
 }

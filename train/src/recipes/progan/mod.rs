@@ -24,7 +24,7 @@ use super::players::Players;
 use super::{Preset, Recipe, Training, samples};
 use crate::data::{self, Source, Store, idx};
 use crate::losses::wgan_gp::{critic_loss, generator_loss, gradient_penalty};
-use crate::metrics::{self, Watch};
+use crate::metrics::{self, MetricTracker};
 use crate::networks::progan::{Critic, Generator, Sizes, Stage};
 use crate::ops::check_second_order;
 use crate::run::{Checkpoint, DataFacts, Phase, Snapshot, Trainer, streams};
@@ -138,7 +138,7 @@ struct ProganTrainer {
     /// The last penalty that was computed.
     penalty: f64,
     /// The metric tracker of a resolution, by its step.
-    watch: Option<(usize, Watch)>,
+    tracker: Option<(usize, MetricTracker)>,
 }
 
 /// A trainer's own part of a checkpoint's record.
@@ -181,7 +181,7 @@ impl ProganTrainer {
             critic,
             step: 0,
             penalty: 0.0,
-            watch: None,
+            tracker: None,
         })
     }
 
@@ -303,19 +303,19 @@ impl Trainer for ProganTrainer {
             return Ok(vec![]);
         }
         let stage = self.point().stage;
-        let (_, watch) = match self.watch.take().filter(|(step, _)| *step == stage.step) {
+        let (_, tracker) = match self.tracker.take().filter(|(step, _)| *step == stage.step) {
             Some(known) => known,
-            None => (stage.step, Watch::new(&*self.feed.at(stage.resolution()), count, MEASURED_WITH)?),
+            None => (stage.step, MetricTracker::new(&*self.feed.at(stage.resolution()), count, MEASURED_WITH)?),
         };
         let noise = &mut Random::new(self.config.shared.seed, streams::SAMPLES + 1);
         let mut bytes = Vec::new();
-        for first in (0..watch.count()).step_by(GENERATED) {
-            let z = latents(noise, GENERATED.min(watch.count() - first), self.config.z_dim, &self.device)?;
+        for first in (0..tracker.count()).step_by(GENERATED) {
+            let z = latents(noise, GENERATED.min(tracker.count() - first), self.config.z_dim, &self.device)?;
             bytes.extend(metrics::bytes(&self.generate(&z, stage)?)?);
         }
-        let measures = watch.measure(&bytes)?;
-        self.watch = Some((stage.step, watch));
-        Ok(metrics::records(&measures))
+        let measurements = tracker.measure(&bytes)?;
+        self.tracker = Some((stage.step, tracker));
+        Ok(metrics::records(&measurements))
     }
 
     fn evaluated(&self) -> &'static str {

@@ -118,6 +118,6 @@ fn samples_are_rows_of_the_present_resolution() {
             assert!(sets.iter().all(|(_, pictures)| pictures.len() == SAMPLES && pictures[0].width == 64));
         }
         let names: Vec<_> = trainer.evaluate().unwrap().into_iter().map(|(name, _)| name).collect();
-        assert_eq!(names, ["swd_8", "swd_8_floor", "swd", "swd_floor", "ms_ssim", "ms_ssim_floor"]);
+        assert_eq!(names, ["swd_8", "swd_8_baseline", "swd", "swd_baseline", "ms_ssim", "ms_ssim_baseline"]);
     });
 }

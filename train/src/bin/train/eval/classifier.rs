@@ -4,14 +4,14 @@ use std::path::Path;
 
 use anyhow::Result;
 use easel_train::data::Source;
-use easel_train::metrics::features;
+use easel_train::metrics::classification::{self, Classification};
+use easel_train::metrics::classifier_input;
 use easel_train::networks::lenet::Lenet;
-use easel_train::recipes::judgement::{Judgement, judge};
 use easel_train::recipes::lenet::load_test;
 
 use super::report;
 
-/// Judges a classifier, which is on the device, and gives what is to be printed.
+/// Evaluates a classifier, which is on the device, and gives what is to be printed.
 pub fn eval(
     path: &Path,
     network: &Lenet,
@@ -20,28 +20,28 @@ pub fn eval(
     device: &candle_core::Device,
     as_json: bool,
 ) -> Result<String> {
-    let pictures = load_test(source, features::format(network), classes)?;
-    pictures.warning().into_iter().for_each(|line| eprintln!("warning: {line}"));
-    let judgement = judge(network, &pictures, device)?;
+    let pictures = load_test(source, classifier_input::format(network), classes)?;
+    report::warn(pictures.warning());
+    let evaluation = classification::evaluate(network, &pictures, device)?;
     eprintln!("{} on {} pictures from {}", path.display(), pictures.len(), pictures.name);
-    Ok(text(&judgement, classes, as_json))
+    Ok(text(&evaluation, classes, as_json))
 }
 
-/// What is to be printed of a judgement.
-pub fn text(judgement: &Judgement, classes: &[String], as_json: bool) -> String {
-    let (right, count) = (judgement.right(), judgement.count());
+/// What is to be printed of a classification.
+pub fn text(Classification { loss, confusion }: &Classification, classes: &[String], as_json: bool) -> String {
+    let (correct, count) = (confusion.correct(), confusion.count());
     if as_json {
         let object = serde_json::json!({
-            "accuracy": judgement.accuracy(),
-            "right": right,
+            "accuracy": confusion.accuracy(),
+            "right": correct,
             "count": count,
-            "loss": judgement.loss,
+            "loss": loss,
             "classes": classes,
-            "confusion": judgement.confusion,
+            "confusion": confusion.rows(),
         });
         return format!("{object}\n");
     }
-    let accuracy = report::percent(right, count);
-    let tables = report::classes(judgement, None, classes);
-    format!("accuracy {accuracy} ({right} of {count}), loss {:.4}\n\n{tables}", judgement.loss)
+    let accuracy = report::percent(correct, count);
+    let tables = report::classes(confusion, None, classes);
+    format!("accuracy {accuracy} ({correct} of {count}), loss {loss:.4}\n\n{tables}")
 }

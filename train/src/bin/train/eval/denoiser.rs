@@ -13,65 +13,68 @@ use crate::progress::Progress;
 use easel_train::recipes::ddpm::DenoiserEngine;
 use easel_train::recipes::lenet::relabelled;
 
-use super::judge::{Judge, Made, named};
+use super::evaluator::{Evaluator, GeneratedSet, class_names};
 
-/// How many values of the widest layer are computed at once, and how many pictures.
-const AT_ONCE: usize = 1 << 21;
-const MOST_AT_ONCE: usize = 64;
+/// The most values of the widest layer in a batch.
+const MOST_VALUES: usize = 1 << 21;
 
-/// How pictures are made.
+/// The most pictures in a batch.
+const MOST_PICTURES: usize = 64;
+
+/// How a denoiser draws pictures.
 #[derive(clap::Args)]
-pub struct Sampling {
-    /// Of a denoiser: the way from noise to a picture; dpm-solver unless told
+pub struct SamplingArgs {
+    /// Denoiser: the sampler [default: dpm-solver]
     #[arg(long, value_name = "ancestral|ddim|dpm-solver")]
     pub sampler: Option<Sampler>,
-    /// Of a denoiser: how many of the schedule's times are visited; 20 unless told, all of them by `ancestral`
+    /// Denoiser: steps from noise to a picture [default: 20; ancestral: all]
     #[arg(long, value_name = "N")]
     pub steps: Option<usize>,
-    /// Of a denoiser: how much fresh noise each step of `ddim` adds, from 0 to 1; 0 unless told
+    /// Denoiser: how much fresh noise each step of ddim adds, from 0 to 1 [default: 0]
     #[arg(long, value_name = "X", allow_negative_numbers = true)]
     pub eta: Option<f64>,
-    /// Of a denoiser: how far the class is followed, where it was trained for that; 1 is what was learnt, 1.5 unless told
+    /// Denoiser: the scale of classifier-free guidance, where it was trained for that; 1 for none [default: 1.5 where it was,
+    /// else 1]
     #[arg(long, value_name = "X", allow_negative_numbers = true)]
     pub guidance: Option<f64>,
 }
 
-impl Sampling {
+impl SamplingArgs {
     fn sampler(&self) -> Result<Sampler> {
         Ok(match (self.sampler.unwrap_or(Sampler::DpmSolver), self.eta) {
             (Sampler::Ddim { .. }, Some(eta)) => Sampler::Ddim { eta },
-            (other, Some(_)) => bail!("--eta is for --sampler ddim, not for {other}: leave it out"),
+            (other, Some(_)) => bail!("--eta applies to --sampler ddim, not to {other}; remove it"),
             (sampler, None) => sampler,
         })
     }
 }
 
-/// A denoiser on a device, and what it is to make.
-pub struct Plan<'a> {
+/// A denoiser on a device, and what it draws.
+pub struct Options<'a> {
     /// The network.
     pub network: &'a Denoiser,
-    /// What its predictions mean.
+    /// What it predicts, its beta schedule and picture size.
     pub task: Task,
-    /// Its classes' names, as far as they are known.
+    /// The names of its classes, as far as they are known.
     pub classes: &'a [String],
-    /// Where it computes.
+    /// The network's device.
     pub device: &'a Device,
-    /// How.
-    pub sampling: &'a Sampling,
-    /// How many pictures, equally many of each class.
+    /// The sampler and its settings.
+    pub sampling: &'a SamplingArgs,
+    /// How many pictures, as many of each class.
     pub count: usize,
-    /// The seed of their noise.
+    /// The seed of the noise.
     pub seed: u64,
 }
 
-impl Plan<'_> {
-    /// What the pictures are like.
+impl Options<'_> {
+    /// The format of the pictures.
     pub fn format(&self) -> PictureFormat {
         PictureFormat { channels: self.network.sizes().channels, height: self.task.side, width: self.task.side }
     }
 
-    /// Makes the pictures. `path` is where the network is from.
-    pub fn draw(&self, path: &Path, judge: &Judge) -> Result<Made> {
+    /// Draws the pictures, labelled as the evaluator's classes. `path` is the network's, for messages.
+    pub fn draw(&self, path: &Path, evaluator: &Evaluator) -> Result<GeneratedSet> {
         let (sizes, format, name) = (self.network.sizes(), self.format(), path.display().to_string());
         let denoiser = denoiser::Denoiser {
             classes: self.task.classes(&sizes),
@@ -89,26 +92,26 @@ impl Plan<'_> {
             format,
             pixels: vec![],
             labels: draws.iter().map(|draw| draw.label as u32).collect(),
-            classes: named(self.classes, denoiser.classes),
+            classes: class_names(self.classes, denoiser.classes),
             name: name.clone(),
             skipped: 0,
             reasons: vec![],
         };
-        // Before the work, so that classes that nobody can judge are not made.
-        let mut pictures = relabelled(blank, &name, judge.classes())?;
+        // Before the work, so that it is not wasted on classes that the evaluator does not know.
+        let mut pictures = relabelled(blank, &name, evaluator.classes())?;
 
         let sampler = self.sampling.sampler()?;
         let steps = self.sampling.steps.unwrap_or_else(|| denoiser.usual_steps(&sampler));
         let guidance = self.sampling.guidance.unwrap_or_else(|| denoiser.usual_guidance());
-        let batch = (AT_ONCE / (format.height * format.width * sizes.base)).clamp(1, MOST_AT_ONCE);
+        let batch = (MOST_VALUES / (format.height * format.width * sizes.base)).clamp(1, MOST_PICTURES);
         let mut progress = Progress::new((steps * draws.len().div_ceil(batch)) as u64, 0);
         let mut engine = DenoiserEngine { network: self.network, device: self.device };
         for (number, draws) in draws.chunks(batch).enumerate() {
             let request = Request { draws: draws.to_vec(), sampler, steps, guidance };
-            let watch = |at: samplers::Progress| progress.update((number * steps + at.done) as u64, &[], &[]);
-            let made =
-                pollster::block_on(denoiser.sample(&mut engine, &request, watch)).with_context(|| name.clone())?;
-            pictures.pixels.extend(rounded(made.as_f32()?)?);
+            let on_step = |at: samplers::Progress| progress.update((number * steps + at.done) as u64, &[], &[]);
+            let drawn =
+                pollster::block_on(denoiser.sample(&mut engine, &request, on_step)).with_context(|| name.clone())?;
+            pictures.pixels.extend(rounded(drawn.as_f32()?)?);
         }
         progress.finish();
         let mut about = format!("{sampler}, {steps} steps");
@@ -127,6 +130,6 @@ impl Plan<'_> {
         if let Sampler::Ddim { eta } = sampler {
             facts["eta"] = eta.into();
         }
-        Ok(Made { pictures, labelled: true, about, facts })
+        Ok(GeneratedSet { pictures, labelled: true, about, facts })
     }
 }

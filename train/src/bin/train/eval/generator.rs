@@ -1,80 +1,79 @@
-//! A generator's pictures beside real ones.
+//! A generator's pictures against real ones.
 
 use std::path::Path;
 
 use anyhow::{Result, bail};
 use candle_core::{Device, Tensor};
-use easel_runtime::Random;
 use easel_train::data::{PictureFormat, Pictures, Source, Store};
-use easel_train::metrics::{Measure, Watch, bytes};
+use easel_train::metrics::{Measurement, MetricTracker, bytes};
 use easel_train::networks::{gan, progan};
 use crate::progress::Progress;
-use easel_train::run::streams;
+use easel_train::recipes::lenet::load_unseen;
 use serde_json::{Value, json};
 
-use super::judge::{self, Beside, Judge, Made, Verdict};
+use super::evaluator::{self, Comparison, Evaluation, Evaluator, GeneratedSet, limited};
 use super::report;
 
-/// How many pixels of each channel are generated at once.
-const AT_ONCE: usize = 1 << 18;
+/// The most pixels of a channel in a batch.
+const MOST_PIXELS: usize = 1 << 18;
 
-/// A generator that makes square pictures.
+/// The most pictures in a batch.
+const MOST_PICTURES: usize = 64;
+
+/// A generator of square pictures.
 pub enum Generator {
     /// The vanilla GAN's.
     Gan(gan::Generator),
-    /// ProGAN's, as far as it has grown.
+    /// ProGAN's at a stage of its growth.
     Progan(progan::Generator, progan::Stage),
-    /// ProGAN's at one stage, as a model file has it.
+    /// ProGAN's in the form of a model file.
     Folded(progan::Folded),
 }
 
 /// What a generator is compared with, and how.
-pub struct Plan<'a> {
-    /// Where real pictures are from.
+pub struct Options<'a> {
+    /// The source of the real pictures.
     pub source: &'a Source,
-    /// Of which classes; of all where none is named.
+    /// Their classes; empty for all.
     pub classes: &'a [String],
-    /// How many of the generator's are compared with as many real ones.
+    /// How many pictures are compared with as many real ones.
     pub count: usize,
-    /// The seed of latent vectors and of what the metrics draw.
+    /// The seed of the latent vectors and of the sets that are drawn.
     pub seed: u64,
-    /// The classifier that was named.
+    /// The classifier, where it is not the built-in one.
     pub classifier: Option<&'a Path>,
-    /// What the generator was trained on, where that is named.
+    /// The training pictures, to find near copies of them.
     pub training: Option<&'a Source>,
-    /// Where a sheet of the pictures that are nearest to those is drawn.
-    pub sheet: Option<&'a Path>,
+    /// Where the contact sheet of the closest pictures is written.
+    pub contact_sheet: Option<&'a Path>,
 }
 
-/// Measures a generator, which is on the device, and gives what is to be printed.
-pub fn eval(path: &Path, generator: &Generator, plan: &Plan, device: &Device, as_json: bool) -> Result<String> {
+/// Evaluates a generator, which is on the device, and gives what is to be printed.
+pub fn eval(path: &Path, generator: &Generator, options: &Options, device: &Device, as_json: bool) -> Result<String> {
     let format = generator.format();
     let PictureFormat { channels, height, width } = format;
     if height != width {
-        bail!("{}: it makes pictures of {width}x{height}, but only square ones can be judged", path.display());
+        bail!(
+            "{}: pictures of {width}x{height} are not square; draw them with `sample` and evaluate the folder",
+            path.display()
+        );
     }
-    let store = Store::open(plan.source, channels, generator.largest(), plan.classes)?;
-    let judge = plan.judge(store.classes(), device)?;
-    let watch = Watch::new(&*store.at(height), plan.count, plan.seed)?;
-    store.warning().into_iter().for_each(|line| eprintln!("warning: {line}"));
-    let (count, name) = (watch.count(), store.name());
-    if count < plan.count {
+    let store = Store::open(options.source, channels, generator.largest(), options.classes)?;
+    let evaluator = options.evaluator(store.classes(), device)?;
+    let tracker = MetricTracker::new(&*store.at(height), options.count, options.seed)?;
+    report::warn(store.warning());
+    let (count, name) = (tracker.count(), store.name());
+    if count < options.count {
         eprintln!(
-            "note: {count} pictures are compared, not {}: {name} has {}, and memory is bounded",
-            plan.count,
+            "note: {count} pictures are compared, not {}: {name} has {}, and memory is limited",
+            options.count,
             store.len()
         );
     }
-    let pixels = pictures(generator, count, plan.seed, device)?;
-    let mut measures = watch.measure(&pixels)?;
-    let mut noise = vec![0; pixels.len()];
-    let mut random = Random::new(plan.seed, streams::SAMPLES);
-    noise.fill_with(|| random.below(256) as u8);
-    for (measure, noise) in measures.iter_mut().zip(watch.measure(&noise)?) {
-        measure.ceiling = Some(noise.value);
-    }
-    eprintln!("{}: {count} pictures of {width}x{height} beside real ones from {name}", path.display());
-    let made = Pictures {
+    let pixels = pictures(generator, count, options.seed, device)?;
+    let measurements = tracker.measure_beside_noise(&pixels, options.seed)?;
+    eprintln!("{}: {count} pictures of {width}x{height} against real ones from {name}", path.display());
+    let generated = Pictures {
         format,
         pixels,
         labels: vec![0; count],
@@ -83,48 +82,49 @@ pub fn eval(path: &Path, generator: &Generator, plan: &Plan, device: &Device, as
         skipped: 0,
         reasons: vec![],
     };
-    let verdict = judge.map(|judge| plan.verdict(&judge, made)).transpose()?.flatten();
+    let evaluation = evaluator.map(|evaluator| options.evaluate(&evaluator, generated)).transpose()?.flatten();
     if !as_json {
-        return Ok(text(&measures, verdict.as_ref()));
+        return Ok(text(&measurements, evaluation.as_ref()));
     }
-    let all: Vec<_> = measures.iter().chain(verdict.iter().flat_map(|verdict| &verdict.measures)).cloned().collect();
-    let (about, metrics) = (format!("seed {}", plan.seed), report::measures_json(&all));
+    let of_classifier = evaluation.iter().flat_map(|evaluation| &evaluation.measurements);
+    let all: Vec<_> = measurements.iter().chain(of_classifier).cloned().collect();
+    let (about, metrics) = (format!("seed {}", options.seed), report::measurements_json(&all));
     let mut object = json!({
         "about": about, "data": name, "count": count, "height": height, "width": width, "metrics": metrics,
     });
-    verdict.iter().for_each(|verdict| verdict.add_to(&mut object, count));
+    evaluation.iter().for_each(|evaluation| evaluation.add_to(&mut object, count));
     Ok(format!("{object}\n"))
 }
 
-impl Plan<'_> {
-    /// The classifier that was named, or the one that is built in where it knows all of the data's classes.
-    fn judge<'a>(&self, classes: &[String], device: &'a Device) -> Result<Option<Judge<'a>>> {
-        let judge = Judge::open(self.classifier, device)?;
-        if self.classifier.is_some() || classes.iter().all(|class| judge.classes().contains(class)) {
-            return Ok(Some(judge));
+impl Options<'_> {
+    /// With the given classifier, or the built-in one where it knows all of the data's classes.
+    fn evaluator<'a>(&self, classes: &[String], device: &'a Device) -> Result<Option<Evaluator<'a>>> {
+        let evaluator = Evaluator::open(self.classifier, device)?;
+        if self.classifier.is_some() || classes.iter().all(|class| evaluator.classes().contains(class)) {
+            return Ok(Some(evaluator));
         }
-        let (data, known) = (self.source, judge.classes().join(", "));
-        let advice = "name one of such pictures, a run of `train lenet`, with --classifier";
+        let (data, known) = (self.source, evaluator.classes().join(", "));
+        let why = format!("the built-in classifier only knows {known}");
+        let advice = "give a run of `train lenet` on such pictures with --classifier";
         if self.training.is_some() {
-            bail!("{data}: the classifier that is built in knows {known} alone, so it tells no copies here; {advice}");
+            bail!("{data}: {why}, so near copies cannot be found; {advice}");
         }
-        eprintln!(
-            "note: no Fréchet distance, precision, recall or balance: the classifier that is built in knows {known} alone, \
-             and these are of {data}; {advice}"
-        );
+        eprintln!("note: {data}: {why}, so there is no Fréchet distance, precision, recall or balance; {advice}");
         Ok(None)
     }
 
-    /// What the classifier finds; nothing where there are too few pictures.
-    fn verdict(&self, judge: &Judge, made: Pictures) -> Result<Option<Verdict>> {
-        let real = judge.any_reals(self.source, made.format, self.classes)?;
-        if (made.len() < 2 || real.len() < 4) && self.training.is_none() {
-            eprintln!("note: the classifier has too few pictures to compare: it takes 2, and 4 real ones");
+    /// The classifier's evaluation, if there are enough pictures.
+    fn evaluate(&self, evaluator: &Evaluator, pictures: Pictures) -> Result<Option<Evaluation>> {
+        let format = pictures.format;
+        let real = load_unseen(self.source, limited(format))?.of_classes(self.classes)?;
+        if (pictures.len() < 2 || real.len() < 4) && self.training.is_none() {
+            eprintln!("note: too few pictures for the classifier; it takes 2, and 4 real ones");
             return Ok(None);
         }
-        let training = self.training.map(|source| judge.trained_on(source, made.format)).transpose()?;
-        let made = Made { pictures: made, labelled: false, about: String::new(), facts: Value::Null };
-        judge.judge(made, &Beside { real, training, sheet: self.sheet, seed: self.seed }).map(Some)
+        let training = self.training.map(|source| evaluator.training_pictures(source, format)).transpose()?;
+        let generated = GeneratedSet { pictures, labelled: false, about: String::new(), facts: Value::Null };
+        let comparison = Comparison { real, training, contact_sheet: self.contact_sheet, seed: self.seed };
+        evaluator.evaluate(generated, &comparison).map(Some)
     }
 }
 
@@ -141,7 +141,7 @@ impl Generator {
         PictureFormat { channels, height, width }
     }
 
-    /// The height and width that training keeps real pictures in: smaller ones are made of those.
+    /// The height and width at which training holds real pictures, and from which it makes smaller ones.
     fn largest(&self) -> usize {
         match self {
             Self::Gan(generator) => generator.sizes().picture[1],
@@ -150,7 +150,7 @@ impl Generator {
         }
     }
 
-    /// The latent vectors of the pictures `first .. first + count` of a seed, the same as `sample` takes.
+    /// The latent vectors of the pictures `first .. first + count` of a seed, the same as those of `sample`.
     fn latents(&self, seed: u64, first: usize, count: usize, device: &Device) -> Result<Tensor> {
         let latent = match self {
             Self::Gan(generator) => generator.sizes().latent(),
@@ -173,46 +173,46 @@ impl Generator {
 
 fn pictures(generator: &Generator, count: usize, seed: u64, device: &Device) -> Result<Vec<u8>> {
     let PictureFormat { height, width, .. } = generator.format();
-    let batch = (AT_ONCE / (height * width)).clamp(1, 64);
+    let batch = (MOST_PIXELS / (height * width)).clamp(1, MOST_PICTURES);
     let mut progress = Progress::new(count as u64, 0);
-    let mut made = Vec::new();
+    let mut pixels = Vec::new();
     for first in (0..count).step_by(batch) {
         let z = generator.latents(seed, first, batch.min(count - first), device)?;
-        made.extend(bytes(&generator.pictures(&z)?.detach())?);
+        pixels.extend(bytes(&generator.pictures(&z)?.detach())?);
         progress.update((first + batch).min(count) as u64, &[], &[]);
     }
     progress.finish();
-    Ok(made)
+    Ok(pixels)
 }
 
-fn text(measures: &[Measure], verdict: Option<&Verdict>) -> String {
-    let mut text = report::measures(measures, meaning) + LEGEND;
-    if measures.iter().any(|measure| measure.name == "ms_ssim") {
-        text += LEGEND_OF_SIMILARITY;
+fn text(measurements: &[Measurement], evaluation: Option<&Evaluation>) -> String {
+    let mut text = report::measurements(measurements, meaning) + LEGEND;
+    if measurements.iter().any(|measurement| measurement.name == "ms_ssim") {
+        text += SIMILARITY_LEGEND;
     }
-    if let Some(verdict) = verdict {
-        text += &format!("\n{}", report::measures(&verdict.measures, judge::meaning));
-        text += judge::LEGEND;
-        text += &verdict.tables();
+    if let Some(evaluation) = evaluation {
+        text += &format!("\n{}", report::measurements(&evaluation.measurements, evaluator::meaning));
+        text += evaluator::LEGEND;
+        text += &evaluation.tables();
     }
     text
 }
 
 const LEGEND: &str = "
-The floor is what as many real pictures get in place of the generator's, the ceiling what noise gets.
-swd: the nearer to the floor the better. The first row tells blur and noise, coarser ones wrong shapes; a
-generator that has collapsed is several times above in all of them.
+The baseline is the score of as many real pictures, noise that of noise.
+swd: the closer to the baseline the better. The first row shows blur and noise, the following ones wrong
+shapes; a collapsed generator is several times above the baseline in all of them.
 ";
 
-const LEGEND_OF_SIMILARITY: &str = "\
-ms_ssim: good near the floor. Well above it the pictures are too much alike, at 1 all the same; below
+const SIMILARITY_LEGEND: &str = "\
+ms_ssim: best close to the baseline. Well above it the pictures are too similar, at 1 identical; below
 it they differ more than real ones, as noise does.
 ";
 
 fn meaning(name: &str) -> String {
     match name.strip_prefix("swd_") {
-        Some(side) => format!("distance of the details at {side}x{side}, times 1000"),
-        None if name == "swd" => "their mean".into(),
-        None => "how much the pictures are alike".into(),
+        Some(side) => format!("distance of the detail at {side}x{side}, times 1000"),
+        None if name == "swd" => "mean of the above".into(),
+        None => "similarity of the pictures to each other".into(),
     }
 }

@@ -5,12 +5,13 @@ use std::path::Path;
 use anyhow::Result;
 use easel_runtime::card::{Columns, Task};
 use easel_train::data::{Source, table};
+use easel_train::metrics::{Regression, TableEvaluation, evaluate_table};
 use easel_train::networks::mlp::Mlp;
-use easel_train::recipes::mlp::{Errors, Judged, judge, load};
+use easel_train::recipes::mlp::load;
 
 use super::{classifier, report};
 
-/// Judges a network, which is on the device, and gives what is to be printed.
+/// Evaluates a network, which is on the device, and gives what is to be printed.
 pub fn eval(
     path: &Path,
     network: &Mlp,
@@ -25,21 +26,17 @@ pub fn eval(
         Task::Classification { .. } => table::TableTask::Classes,
     };
     let table = load(source, None, Some(task))?.like(columns, classes)?;
-    let judged = judge(network, &table, device)?;
+    let evaluation = evaluate_table(network, &table, device)?;
     eprintln!("{} on {} rows from {}", path.display(), table.rows(), table.name);
-    Ok(match judged {
-        Judged::Classes(judgement) => classifier::text(&judgement, classes, as_json),
-        Judged::Numbers(Errors { count, rmse, mae, r2 }) if as_json => {
+    Ok(match evaluation {
+        TableEvaluation::Classification(found) => classifier::text(&found, classes, as_json),
+        TableEvaluation::Regression(Regression { count, rmse, mae, r2 }) if as_json => {
             let object = serde_json::json!({ "count": count, "rmse": rmse, "mae": mae, "r2": r2 });
             format!("{object}\n")
         }
-        Judged::Numbers(Errors { count, rmse, mae, r2 }) => {
-            let r2 = r2.map_or("-".into(), report::figure);
-            format!(
-                "R2 {r2}, root mean squared error {}, mean absolute error {} ({count} rows)\n",
-                report::figure(rmse),
-                report::figure(mae)
-            )
+        TableEvaluation::Regression(Regression { count, rmse, mae, r2 }) => {
+            let [rmse, mae] = [rmse, mae].map(report::figure);
+            format!("R2 {}, RMSE {rmse}, MAE {mae} ({count} rows)\n", r2.map_or("-".into(), report::figure))
         }
     })
 }

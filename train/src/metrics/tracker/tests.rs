@@ -1,4 +1,4 @@
-//! What the numbers say of sets that are broken in a known way.
+//! What the metrics say of sets that are broken in a known way.
 
 use std::collections::BTreeMap;
 use std::sync::LazyLock;
@@ -7,30 +7,21 @@ use super::*;
 use crate::data::Pictures;
 use crate::data::scenes::scenes;
 use crate::data::synthetic::digits;
-
-/// Pixels that another program can make too: in NumPy, with i the picture,
-/// `(i*i*31 + channel*57 + (y*(3+i)) * (x+2*channel+1) + 7*x*x) % 251`.
-pub(super) fn formula(index: usize, [channels, height, width]: [usize; 3]) -> Vec<u8> {
-    let pixel = |channel: usize, y: usize, x: usize| {
-        (index * index * 31 + channel * 57 + y * (3 + index) * (x + 2 * channel + 1) + 7 * x * x) % 251
-    };
-    let places = (0..channels * height * width).map(|at| (at / (height * width), at / width % height, at % width));
-    places.map(|(channel, y, x)| pixel(channel, y, x) as u8).collect()
-}
+use crate::metrics::measurement::records;
 
 const COLOUR: PictureFormat = PictureFormat { channels: 3, height: 64, width: 64 };
 const COUNT: usize = 100;
 
-/// A watch over scenes, and as many scenes that it has not seen.
-static WATCHED: LazyLock<(Watch, Vec<u8>)> =
-    LazyLock::new(|| (watch(&scenes(2 * COUNT, 1, COLOUR)), shuffled(&scenes(COUNT, 2, COLOUR))));
+/// A tracker of scenes, and as many scenes that it has not seen.
+static SCENES: LazyLock<(MetricTracker, Vec<u8>)> =
+    LazyLock::new(|| (tracker(&scenes(2 * COUNT, 1, COLOUR)), shuffled(&scenes(COUNT, 2, COLOUR))));
 
 fn slices(pictures: &Pictures) -> Vec<&[u8]> {
     (0..pictures.len()).map(|index| pictures.pixels_of(index)).collect()
 }
 
-fn watch(reals: &Pictures) -> Watch {
-    Watch::new(reals, COUNT, 7).unwrap()
+fn tracker(real: &Pictures) -> MetricTracker {
+    MetricTracker::new(real, COUNT, 7).unwrap()
 }
 
 fn shuffled(pictures: &Pictures) -> Vec<u8> {
@@ -39,10 +30,10 @@ fn shuffled(pictures: &Pictures) -> Vec<u8> {
     slices.concat()
 }
 
-/// Each value over its floor.
-fn ratios(watch: &Watch, pictures: &[u8]) -> BTreeMap<String, f64> {
-    let measures = watch.measure(pictures).unwrap();
-    measures.into_iter().map(|measure| (measure.name, measure.value / measure.floor.unwrap())).collect()
+/// Each value over its baseline.
+fn ratios(tracker: &MetricTracker, pictures: &[u8]) -> BTreeMap<String, f64> {
+    let ratio = |found: Measurement| (found.name, found.value / found.baseline.unwrap());
+    tracker.measure(pictures).unwrap().into_iter().map(ratio).collect()
 }
 
 fn each_picture(pictures: &[u8], change: impl Fn(usize, &mut [u8])) -> Vec<u8> {
@@ -52,24 +43,24 @@ fn each_picture(pictures: &[u8], change: impl Fn(usize, &mut [u8])) -> Vec<u8> {
 }
 
 #[test]
-fn other_real_pictures_are_at_the_floor() {
-    let (watch, others) = &*WATCHED;
-    let ratios = ratios(watch, others);
+fn other_real_pictures_are_at_the_baseline() {
+    let (tracker, others) = &*SCENES;
+    let ratios = ratios(tracker, others);
     assert_eq!(ratios.keys().collect::<Vec<_>>(), ["ms_ssim", "swd", "swd_16", "swd_32", "swd_64"]);
     assert!(ratios.values().all(|ratio| (0.6..1.5).contains(ratio)), "{ratios:?}");
 }
 
 #[test]
-fn a_set_is_not_away_from_itself() {
-    let reals = scenes(8, 1, COLOUR);
+fn a_set_has_no_distance_from_itself() {
+    let real = scenes(8, 1, COLOUR);
     let measure = SlicedWasserstein::new(COLOUR, 3);
-    let profile = measure.profile(&slices(&reals));
-    assert_eq!(profile.distances(&measure.profile(&slices(&reals))), [0.0; 3]);
+    let profile = measure.profile(&slices(&real));
+    assert_eq!(profile.distances(&measure.profile(&slices(&real))), [0.0; 3]);
 }
 
 #[test]
-fn blur_shows_where_it_is_finest() {
-    let (watch, others) = &*WATCHED;
+fn blur_shows_on_the_finest_level() {
+    let (tracker, others) = &*SCENES;
     let blurred = each_picture(others, |_, picture| {
         for plane in picture.chunks_exact_mut(64 * 64) {
             let sharp = plane.to_vec();
@@ -81,50 +72,50 @@ fn blur_shows_where_it_is_finest() {
             }
         }
     });
-    let ratios = ratios(watch, &blurred);
+    let ratios = ratios(tracker, &blurred);
     assert!(ratios["swd_64"] > 2.0 && ratios["swd_64"] > 1.5 * ratios["swd_32"], "{ratios:?}");
     assert!(ratios["swd_32"] > ratios["swd_16"], "{ratios:?}");
 }
 
 #[test]
-fn tints_show_where_it_is_coarsest() {
-    let (watch, others) = &*WATCHED;
+fn tints_show_on_the_coarsest_level() {
+    let (tracker, others) = &*SCENES;
     // Red in one half of the pictures, blue in the other.
     let tinted = each_picture(others, |index, picture| {
         let channel = &mut picture[index % 2 * 2 * 64 * 64..][..64 * 64];
         channel.iter_mut().for_each(|value| *value = value.saturating_add(100));
     });
-    let ratios = ratios(watch, &tinted);
+    let ratios = ratios(tracker, &tinted);
     assert!(ratios["swd_16"] > 2.0 && ratios["swd_16"] > 1.5 * ratios["swd_64"], "{ratios:?}");
 }
 
 #[test]
 fn collapse_shows() {
-    let (watch, others) = &*WATCHED;
+    let (tracker, others) = &*SCENES;
     let one = each_picture(others, |_, picture| picture.copy_from_slice(&others[..COLOUR.len()]));
-    let measures = watch.measure(&one).unwrap();
-    let similarity = measures.last().unwrap();
-    assert!((similarity.value - 1.0).abs() < 1e-6 && similarity.floor.unwrap() < 0.5, "{similarity:?}");
-    assert!(measures[..4].iter().all(|swd| swd.value > 3.0 * swd.floor.unwrap()), "{measures:?}");
-    // One grey.
+    let found = tracker.measure(&one).unwrap();
+    let similarity = found.last().unwrap();
+    assert!((similarity.value - 1.0).abs() < 1e-6 && similarity.baseline.unwrap() < 0.5, "{similarity:?}");
+    assert!(found[..4].iter().all(|swd| swd.value > 3.0 * swd.baseline.unwrap()), "{found:?}");
+    // Uniform grey.
     let flat = vec![128; COLOUR.len() * COUNT];
-    assert!(watch.measure(&flat).unwrap()[..4].iter().all(|swd| swd.value > 5.0 * swd.floor.unwrap()));
+    assert!(tracker.measure(&flat).unwrap()[..4].iter().all(|swd| swd.value > 5.0 * swd.baseline.unwrap()));
 }
 
 #[test]
 fn the_same_with_any_number_of_threads() {
     let format = PictureFormat { channels: 1, height: 32, width: 32 };
-    let (reals, others) = (digits(70, 1, format), digits(35, 2, format));
+    let (real, others) = (digits(70, 1, format), digits(35, 2, format));
     let on = |threads: usize| {
         let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build().unwrap();
-        pool.install(|| records(&watch(&reals).measure(&others.pixels).unwrap()))
+        pool.install(|| records(&tracker(&real).measure(&others.pixels).unwrap()))
     };
     let found = on(1);
     let names: Vec<_> = found.iter().map(|(name, _)| name.as_str()).collect();
-    let wanted = ["swd_32", "swd_32_floor", "swd_16", "swd_16_floor", "swd", "swd_floor", "ms_ssim", "ms_ssim_floor"];
-    assert_eq!(names, wanted);
+    let wanted = ["swd_32", "swd_16", "swd", "ms_ssim"].map(|name| [name.to_string(), format!("{name}_baseline")]);
+    assert_eq!(names, wanted.concat());
     assert_eq!(found, on(3));
-    let other = Watch::new(&reals, COUNT, 8).unwrap();
+    let other = MetricTracker::new(&real, COUNT, 8).unwrap();
     assert_ne!(found, records(&other.measure(&others.pixels).unwrap()));
 }
 
@@ -132,8 +123,8 @@ fn the_same_with_any_number_of_threads() {
 fn small_pictures() {
     for (channels, side) in [(1, 4), (3, 4), (1, 8), (3, 8), (1, 28)] {
         let format = PictureFormat { channels, height: side, width: side };
-        let watch = watch(&digits(2 * COUNT, 1, format));
-        let ratios = ratios(&watch, &shuffled(&digits(COUNT, 2, format)));
+        let tracker = tracker(&digits(2 * COUNT, 1, format));
+        let ratios = ratios(&tracker, &shuffled(&digits(COUNT, 2, format)));
         assert_eq!(ratios.keys().collect::<Vec<_>>(), ["ms_ssim", "swd", &format!("swd_{side}")]);
         assert!(ratios.values().all(|ratio| (0.5..2.0).contains(ratio)), "{channels} {side}: {ratios:?}");
     }
@@ -144,23 +135,30 @@ fn few_pictures() {
     let format = PictureFormat { channels: 3, height: 8, width: 8 };
     let others = digits(3, 2, format);
     for (count, compared) in [(1, 1), (2, 1), (3, 1), (4, 2), (7, 3)] {
-        let watch = watch(&digits(count, 1, format));
-        assert_eq!(watch.count(), compared);
-        let found = records(&watch.measure(&others.pixels).unwrap());
+        let tracker = tracker(&digits(count, 1, format));
+        assert_eq!(tracker.count(), compared);
+        let found = records(&tracker.measure(&others.pixels).unwrap());
         assert!(found.iter().all(|(_, value)| value.is_finite()), "{found:?}");
         let has = |name: &str| found.iter().any(|(found, _)| found == name);
-        assert_eq!((has("swd_8"), has("swd_8_floor"), has("ms_ssim")), (true, count > 1, compared > 1), "{found:?}");
+        assert_eq!((has("swd_8"), has("swd_8_baseline"), has("ms_ssim")), (true, count > 1, compared > 1), "{found:?}");
     }
 }
 
 #[test]
-fn what_cannot_be_measured_is_named() {
+fn noise_is_far_from_digits() {
+    let format = PictureFormat { channels: 1, height: 28, width: 28 };
+    let (tracker, others) = (tracker(&digits(2 * COUNT, 1, format)), shuffled(&digits(COUNT, 2, format)));
+    let found = tracker.measure_beside_noise(&others, 3).unwrap();
+    assert!(found[..2].iter().all(|swd| swd.noise_baseline.unwrap() > 3.0 * swd.baseline.unwrap()), "{found:?}");
+    let without = found.into_iter().map(|found| Measurement { noise_baseline: None, ..found });
+    assert_eq!(without.collect::<Vec<_>>(), tracker.measure(&others).unwrap());
+}
+
+#[test]
+fn too_few_pictures_are_refused() {
     let format = PictureFormat { channels: 1, height: 8, width: 8 };
-    assert!(Watch::new(&digits(0, 1, format), 10, 0).unwrap_err().to_string().contains("without pictures"));
-    let watch = watch(&digits(20, 1, format));
-    let error = watch.measure(&[0; 9 * 64]).unwrap_err().to_string();
-    assert!(error.contains("9 pictures") && error.contains("of 10"), "{error}");
-    let tensor = |values: [f32; 4]| Tensor::new(&values, &candle_core::Device::Cpu).unwrap();
-    assert_eq!(bytes(&tensor([-0.5, 0.5, 1.0, 7.0])).unwrap(), [0, 128, 255, 255]);
-    assert!(bytes(&tensor([0.0, f32::NAN, 0.0, 0.0])).unwrap_err().to_string().contains("NaN"));
+    let error = MetricTracker::new(&digits(0, 1, format), 10, 0).unwrap_err();
+    assert!(matches!(error, Error::Data(_)), "{error:?}");
+    let error = tracker(&digits(20, 1, format)).measure(&[0; 9 * 64]).unwrap_err();
+    assert!(matches!(&error, Error::Data(text) if text.contains('9') && text.contains("10")), "{error:?}");
 }

@@ -1,4 +1,4 @@
-//! Weights that are judged or judge: of a run, a checkpoint, a model file or a weights file.
+//! The weights of a run, a checkpoint, a model file or a weights file.
 
 use std::path::{Path, PathBuf};
 
@@ -9,20 +9,20 @@ use easel_train::Weights;
 use easel_train::run::Checkpoint;
 use easel_train::run::checkpoint::{WEIGHTS, steps};
 
-/// Weights, and what is known of them.
-pub struct Subject {
+/// Weights, and what is known about them.
+pub struct Model {
     /// The checkpoint or the file.
     pub path: PathBuf,
     /// The weights.
     pub weights: Weights,
-    /// The classes' names, as far as they are known.
+    /// The names of the classes, as far as they are known.
     pub classes: Vec<String>,
-    /// The columns of the table that they were trained on, likewise.
+    /// The columns of the training table, as far as they are known.
     pub columns: Option<Columns>,
 }
 
-impl Subject {
-    /// Whether there are weights at a path rather than pictures. Fails on a run that has none yet.
+impl Model {
+    /// Whether a path has weights rather than pictures. Fails on a run without a checkpoint.
     pub fn is_at(path: &Path) -> Result<bool> {
         Ok(path.is_file() || checkpoint_of(path)?.is_some())
     }
@@ -38,7 +38,7 @@ impl Subject {
         let bytes = std::fs::read(path)
             .with_context(|| format!("{}: cannot read; give a run, a checkpoint, an .onnx or a .safetensors", at()))?;
         match ModelCard::from_model(&bytes) {
-            Ok(card) => Self::of_model(path, &bytes, card).with_context(at),
+            Ok(card) => Self::of_bytes(path, &bytes, card).with_context(at),
             Err(Error::NotOnnx(_)) => {
                 let weights = Weights::from_bytes(&bytes, path)?;
                 Ok(Self { path: path.into(), weights, classes: vec![], columns: None })
@@ -47,14 +47,14 @@ impl Subject {
         }
     }
 
-    /// Those of a model file's bytes.
-    pub fn of_model(path: &Path, bytes: &[u8], card: ModelCard) -> Result<Self> {
+    /// From the bytes of a model file.
+    pub fn of_bytes(path: &Path, bytes: &[u8], card: ModelCard) -> Result<Self> {
         let weights = Weights::from_model(bytes, &card)?;
         Ok(Self { path: path.into(), weights, classes: card.classes, columns: card.columns })
     }
 }
 
-/// The checkpoint that a path names, itself or as the newest of a run. Fails on a run that has none yet.
+/// The checkpoint at a path: the path itself, or the newest one of a run. Fails on a run without a checkpoint.
 fn checkpoint_of(path: &Path) -> Result<Option<PathBuf>> {
     if path.join(WEIGHTS).is_file() {
         return Ok(Some(path.to_path_buf()));
@@ -64,5 +64,7 @@ fn checkpoint_of(path: &Path) -> Result<Option<PathBuf>> {
         return Ok(None);
     }
     let newest = steps(&checkpoints)?.into_iter().next().map(|(_, folder)| folder);
-    newest.map(Some).with_context(|| format!("{}: a run without a checkpoint yet", path.display()))
+    newest
+        .map(Some)
+        .with_context(|| format!("{}: a run without a checkpoint; let it run until the first one", path.display()))
 }

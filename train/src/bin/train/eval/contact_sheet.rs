@@ -1,4 +1,4 @@
-//! Made pictures beside the training pictures that they are nearest to.
+//! A contact sheet of pictures with the training pictures that they are closest to.
 
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -9,37 +9,40 @@ use easel_runtime::Picture;
 use easel_runtime::grid::{BACKGROUND, GAP, labelled_rows};
 use easel_runtime::resize::enlarge;
 use easel_train::data::Pictures;
-use easel_train::metrics::features::{Features, Samples};
-use easel_train::metrics::nearest::{Nearest, Neighbours};
+use easel_train::metrics::nearest::Neighbour;
+use easel_train::metrics::sample_sets::TrainingNeighbours;
+use easel_train::metrics::{Features, SampleSets};
 
-/// Pictures in a row, and rows of made pictures.
+/// Pictures in a row.
 const COLUMNS: usize = 12;
+
+/// Rows of generated pictures.
 const ROWS: usize = 3;
 
-/// Smaller pictures are enlarged until they are so wide.
+/// The least width of a picture; smaller ones are enlarged.
 const LEAST: usize = 64;
 
-/// Fails where no sheet could be written: before the work.
+/// Fails where the sheet could not be written. To be called before the work.
 pub fn check(path: &Path) -> Result<()> {
     picture_format(path)?;
     let folder = path.parent().filter(|folder| *folder != Path::new("")).unwrap_or(Path::new("."));
-    anyhow::ensure!(folder.is_dir(), "{}: there is no folder {}; make it first", path.display(), folder.display());
+    anyhow::ensure!(folder.is_dir(), "{}: there is no folder {}; create it first", path.display(), folder.display());
     Ok(())
 }
 
-/// Draws the made pictures that are nearest to a training picture, the nearest first, each above that picture, and below
-/// them as a measure a row of such real ones that the model never saw. All three sets are of one format.
+/// Draws the generated pictures that are closest to a training picture, each above that picture, and below them a row of
+/// real pictures that the model never saw, chosen alike. All three sets are of one format.
 ///
-/// Of each class that the classifier takes pictures for there are as many: the simplest shape, a 1 among digits, would
-/// fill the sheet by itself.
+/// Each class that the classifier predicts has about as many: otherwise the simplest shape, a 1 among digits, would fill
+/// the sheet.
 pub fn write(
     path: &Path,
-    [made, real, training]: [&Pictures; 3],
-    samples: &Samples,
-    neighbours: &Neighbours,
+    [generated, real, training]: [&Pictures; 3],
+    sets: &SampleSets,
+    neighbours: &TrainingNeighbours,
 ) -> Result<()> {
-    let show = |name: &str, rows: usize, pictures: &Pictures, indices: &[u32], of: &Features, found: &[Nearest]| {
-        let chosen = closest(of.answers(), found, rows * COLUMNS);
+    let show = |name: &str, rows: usize, pictures: &Pictures, indices: &[u32], of: &Features, found: &[Neighbour]| {
+        let chosen = closest(of.predictions(), found, rows * COLUMNS);
         let shown = |picture: Picture| enlarge(&picture, LEAST.div_ceil(picture.width));
         let row = |chosen: &[usize]| {
             let above: Vec<_> = chosen.iter().map(|&at| shown(pictures.picture(indices[at] as usize))).collect();
@@ -48,21 +51,21 @@ pub fn write(
         };
         chosen.chunks(COLUMNS).flat_map(row).collect::<Vec<_>>()
     };
-    let mut rows = show("made", ROWS, made, &samples.judged_indices, &samples.judged, &neighbours.judged);
-    rows.extend(show("real", 1, real, &samples.other_indices, &samples.other, &neighbours.other));
+    let mut rows = show("sample", ROWS, generated, &sets.generated_indices, &sets.generated, &neighbours.generated);
+    rows.extend(show("real", 1, real, &sets.baseline_indices, &sets.baseline, &neighbours.baseline));
     save_picture(path, &labelled_rows(&rows, GAP, BACKGROUND)?)?;
     eprintln!(
-        "{}: of each class the pictures that are nearest to one of the training data, the nearest first, each above that \
-         one; in the last two rows real ones that the model never saw",
+        "{}: the pictures of each class that are closest to a training picture, each above that one; the last two rows \
+         show real pictures that the model never saw",
         path.display()
     );
     Ok(())
 }
 
-/// Up to `count` pictures by closeness, about as many of each class.
-fn closest(classes: &[u32], neighbours: &[Nearest], count: usize) -> Vec<usize> {
+/// Up to `count` pictures, the closest first, about as many of each class.
+fn closest(classes: &[u32], neighbours: &[Neighbour], count: usize) -> Vec<usize> {
     let mut order: Vec<usize> = (0..neighbours.len()).collect();
-    order.sort_by(|&a, &b| neighbours[a].squared.total_cmp(&neighbours[b].squared));
+    order.sort_by(|&a, &b| neighbours[a].squared_distance.total_cmp(&neighbours[b].squared_distance));
     let mut taken: BTreeMap<u32, usize> = classes.iter().map(|class| (*class, 0)).collect();
     let most = count.div_ceil(taken.len().max(1));
     let mut take = |at: &usize| {
@@ -79,7 +82,7 @@ mod tests {
 
     #[test]
     fn no_class_fills_the_sheet() {
-        let near = |squared| Nearest { index: 0, squared };
+        let near = |squared_distance| Neighbour { index: 0, squared_distance };
         let neighbours = [0.5, 0.1, 0.2, 0.3, 0.9, 0.4].map(near);
         assert_eq!(closest(&[7, 1, 1, 1, 7, 1], &neighbours, 4), [1, 2, 0, 4]);
         assert_eq!(closest(&[1; 6], &neighbours, 4), [1, 2, 3, 5]);
