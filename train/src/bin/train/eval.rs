@@ -18,6 +18,7 @@ use easel_runtime::Device;
 use easel_train::data::{PictureFormat, Source};
 use easel_train::networks::{Network, lenet, mlp};
 use easel_train::run::device;
+use easel_train::threads;
 
 use denoiser::SamplingArgs;
 use evaluator::{Comparison, Evaluator, class_names};
