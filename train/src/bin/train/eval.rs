@@ -7,7 +7,6 @@ mod judge;
 mod pictures;
 mod report;
 mod sheet;
-mod subject;
 mod table;
 
 use std::path::PathBuf;
@@ -18,12 +17,12 @@ use easel_runtime::Device;
 use easel_train::data::{PictureFormat, Source};
 use easel_train::networks::{Network, lenet, mlp};
 use easel_train::run::device;
+use easel_train::weights::{self, WeightsFile};
 
 use crate::common;
 use denoiser::Sampling;
 use generator::Generator;
 use judge::{Beside, Judge, Made, named};
-use subject::Subject;
 
 /// How many of a generator's pictures are measured unless told, and how many of a denoiser's, which take longer.
 const COUNT: u32 = 2048;
@@ -110,8 +109,8 @@ pub struct Args {
 pub fn eval(args: Args) -> Result<ExitCode> {
     let source: Source = args.data.parse()?;
     args.sheet.as_deref().map(sheet::check).transpose()?;
-    let text = if Subject::is_at(&args.run)? {
-        args.network(Subject::open(&args.run)?, &source)?
+    let text = if weights::is_at(&args.run) {
+        args.network(weights::open(&args.run)?, &source)?
     } else if args.run.is_dir() {
         args.pictures(&source)?
     } else {
@@ -123,7 +122,10 @@ pub fn eval(args: Args) -> Result<ExitCode> {
 }
 
 impl Args {
-    fn network(&self, Subject { path, weights, classes, columns }: Subject, source: &Source) -> Result<String> {
+    fn network(&self, file: WeightsFile, source: &Source) -> Result<String> {
+        file.unreadable.iter().for_each(|why| eprintln!("warning: {why}"));
+        let weights = file.weights()?;
+        let WeightsFile { path, classes, columns, .. } = file;
         let is_small = [lenet::ARCHITECTURE, mlp::ARCHITECTURE].contains(&weights.architecture.name.as_str());
         let all = if is_small { 1 } else { std::thread::available_parallelism().map_or(1, usize::from) };
         let device = self.start(all)?;

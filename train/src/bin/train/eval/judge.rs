@@ -4,7 +4,6 @@ use std::path::Path;
 
 use anyhow::{Result, bail};
 use candle_core::Device;
-use easel_runtime::ModelCard;
 use easel_train::data::{self, PictureFormat, Pictures, Source};
 use easel_train::metrics::Measure;
 use easel_train::metrics::features::{Features, Samples};
@@ -12,9 +11,9 @@ use easel_train::networks::Network;
 use easel_train::networks::lenet::{Lenet, WIDTH};
 use easel_train::trainers::judgement::{self, Judgement};
 use easel_train::trainers::lenet::{load_unseen, relabelled};
+use easel_train::weights::{self, WeightsFile};
 use serde_json::{Value, json};
 
-use super::subject::Subject;
 use super::{report, sheet};
 
 /// The classifier that is there without a file: of MNIST's digits.
@@ -77,14 +76,14 @@ pub enum Answers {
 impl<'a> Judge<'a> {
     /// Takes the shipped classifier or the one of a run, a checkpoint, a model file or a weights file.
     pub fn open(from: Option<&Path>, device: &'a Device) -> Result<Self> {
-        let Subject { path, weights, classes, .. } = match from {
-            None => Subject::of_model(Path::new(""), SHIPPED, ModelCard::from_model(SHIPPED)?)?,
-            Some(path) => Subject::open(path)?,
+        let file = match from {
+            None => WeightsFile::from_bytes(SHIPPED, Path::new(""))?,
+            Some(path) => weights::open(path)?,
         };
-        let Network::Lenet(network) = Network::on(&weights.architecture, &weights.tensors, device)? else {
-            bail!("{}: a {}, but a classifier is needed", path.display(), weights.architecture.name);
+        let Network::Lenet(network) = file.network(device)? else {
+            bail!("{}: a {}, but a classifier is needed", file.path.display(), file.weights()?.architecture.name);
         };
-        Ok(Self { classes: named(&classes, network.sizes().classes), network, device })
+        Ok(Self { classes: named(&file.classes, network.sizes().classes), network, device })
     }
 
     /// The classes' names.
