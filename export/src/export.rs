@@ -1,4 +1,4 @@
-//! The way from a network to a verified file.
+//! Export: from a network to a verified file.
 
 use std::path::{Path, PathBuf};
 
@@ -10,39 +10,42 @@ use easel_runtime::{ModelCard, golden};
 use easel_train::networks::style::Stylizer;
 use prost::Message;
 
-use crate::models::Exportable;
-use crate::quantise::{Pictures, quantise};
+use crate::error::{Error, Result};
+use crate::exportable::Exportable;
+use crate::graph::{Graph, NormForm};
+use crate::quantise::{CalibrationSet, quantise};
 use crate::sample::sample;
+use crate::storage::Storage;
 use crate::verify::{self, verify};
-use crate::{Error, Graph, NormForm, Result, Storage};
 
-/// How to export.
+/// The settings of an export.
 #[derive(Debug, Clone)]
-pub struct Options {
-    /// How instance normalisation is written.
+pub struct ExportOptions {
+    /// The form of instance normalisation.
     pub norms: NormForm,
-    /// How weights are stored. With [`Storage::Half`] the network is to have the weights that are stored
-    /// ([`Storage::stored`]): it is what the file is verified against.
+    /// The precision of stored weights. With [`Storage::Half`] the network must have the rounded weights
+    /// ([`Storage::round`]), since the file is verified against it.
     pub storage: Storage,
-    /// Where weights are stored rounded: how far that took the network's outputs ([`distance`](crate::storage::distance)), for the card.
+    /// Where weights are rounded, the effect on the network's outputs
+    /// ([`network_difference`](crate::verify::network_difference)), for the card.
     pub rounding: Option<f64>,
-    /// A title instead of the network's own.
+    /// The title; by default the network's own.
     pub title: Option<String>,
     /// The licence of the weights, an SPDX expression.
     pub licence: String,
     /// Who made the weights.
     pub author: Option<String>,
-    /// The names of the data's classes by label. A model that knows classes takes them into its card; there may be none.
+    /// The names of the classes by label, for the card of a model with classes; may be empty.
     pub classes: Vec<String>,
-    /// The names of the data's columns. A tabular model takes them into its card; there may be none.
+    /// The names of the table's columns, for the card of a tabular model.
     pub columns: Option<Columns>,
-    /// How good what it makes was found to be, for the card.
+    /// Evaluations, for the card.
     pub evaluations: Vec<Evaluation>,
     /// ONNX Runtime's library, where it is not in one of the usual places.
     pub library: Option<PathBuf>,
 }
 
-impl Default for Options {
+impl Default for ExportOptions {
     fn default() -> Self {
         Self {
             norms: NormForm::default(),
@@ -59,21 +62,40 @@ impl Default for Options {
     }
 }
 
-/// A model file that has been verified.
-pub struct Exported {
+/// A verified model file.
+pub struct ModelFile {
     /// The file's bytes, the same for the same network and options.
     pub bytes: Vec<u8>,
     /// The card inside.
     pub card: ModelCard,
 }
 
-/// Records the network, verifies the result and gives the file. Nothing is written.
+/// Exports a network: records it, verifies the graph in ONNX Runtime against candle, and gives the file's bytes. Nothing
+/// is written.
+///
+/// Fails as [`verify`](crate::verify::verify) does, and with [`Error::ClassCount`], [`Error::ColumnCount`] or
+/// [`Error::Float16Overflow`].
+///
+/// ```
+/// use candle_core::{DType, Device};
+/// use easel_export::export::{ExportOptions, export};
+/// use easel_runtime::ModelCard;
+/// use easel_train::Params;
+/// use easel_train::networks::lenet::{Lenet, Sizes};
+///
+/// let params = Params::new(DType::F32, &Device::Cpu, easel_runtime::Random::new(1, 0));
+/// let network = Lenet::new(params.root(), Sizes { channels: 1, classes: 2 })?;
+/// let options = ExportOptions { classes: vec!["cat".into(), "dog".into()], ..Default::default() };
+/// let file = export(&network, network.sizes().architecture(), Default::default(), &options)?;
+/// assert_eq!(ModelCard::from_model(&file.bytes)?.classes, ["cat", "dog"]);
+/// # Ok::<(), easel_export::Error>(())
+/// ```
 pub fn export(
     network: &dyn Exportable,
     architecture: Architecture,
     provenance: Provenance,
-    options: &Options,
-) -> Result<Exported> {
+    options: &ExportOptions,
+) -> Result<ModelFile> {
     let graph = Graph::new(options.norms, options.storage);
     network.record(&graph)?;
     let mut card = unverified(network, architecture, provenance, options)?;
@@ -82,45 +104,62 @@ pub fn export(
     finish(&graph, card, options)
 }
 
-/// Records a stylizer in eight bits, with ranges taken from some pictures, and judges it on others. How norms and
-/// weights are written is not for the options to say here. Nothing is written.
+/// Exports a stylizer in int8, with ranges observed on the calibration pictures, and evaluates it on the others. The
+/// options' `norms`, `storage` and `rounding` are ignored. Nothing is written.
 ///
-/// Fails below `least` decibels.
+/// Fails with [`Error::LowPsnr`] below `min_psnr` decibels, with [`Error::NotQuantisable`], with [`Error::NotFinite`], and
+/// as [`export`] does.
+///
+/// ```
+/// use candle_core::{DType, Device};
+/// use easel_export::export::{ExportOptions, export_int8};
+/// use easel_export::quantise::{CalibrationSet, MIN_PSNR};
+/// use easel_train::Params;
+/// use easel_train::data::scenes::scene;
+/// use easel_train::networks::style::{Sizes, Stylizer};
+///
+/// let params = Params::new(DType::F32, &Device::Cpu, easel_runtime::Random::new(5, 0));
+/// let network = Stylizer::new(params.root(), Sizes { width: 4 })?;
+/// let pictures = CalibrationSet::split((0..9).map(|at| scene(0, at, 48, 48).0)).unwrap();
+/// let (architecture, options) = (network.sizes().architecture(), ExportOptions::default());
+/// let file = export_int8(&network, architecture, Default::default(), &pictures, MIN_PSNR, &options)?;
+/// assert!(file.card.verification.int8.unwrap().psnr >= MIN_PSNR);
+/// # Ok::<(), easel_export::Error>(())
+/// ```
 pub fn export_int8(
     network: &Stylizer,
     architecture: Architecture,
     provenance: Provenance,
-    pictures: &Pictures,
-    least: f64,
-    options: &Options,
-) -> Result<Exported> {
-    let graph = Graph::new(NormForm::Statistics, Storage::Float32);
+    pictures: &CalibrationSet,
+    min_psnr: f64,
+    options: &ExportOptions,
+) -> Result<ModelFile> {
+    let graph = Graph::default();
     network.record(&graph)?;
     let mut card = unverified(network, architecture, provenance, options)?;
-    let whole = to_bytes(&graph, &card, options);
-    verify(&whole, network, options.library.as_deref())?;
-    let (graph, found) = quantise(network, &whole, pictures, options.library.as_deref())?;
+    let float32 = to_bytes(&graph, &card, options);
+    verify(&float32, network, options.library.as_deref())?;
+    let (graph, found) = quantise(network, &float32, pictures, options.library.as_deref())?;
     let decibels = |value: f64| (value * 100.0).round() / 100.0;
     let int8 = found.int8.map(|int8| Int8 { psnr: decibels(int8.psnr), worst_psnr: decibels(int8.worst_psnr), ..int8 });
     card.verification = Verification { int8, ..rounded(found) };
     match int8 {
         // Written so that NaN fails.
-        Some(int8) if int8.psnr >= least => finish(&graph, card, options),
-        _ => Err(Error::Verification(format!(
-            "in eight bits it is {:.2} dB from float32 on {} pictures that it was not calibrated on (at least {least} is \
-             wanted); calibrate it on more pictures of the kind it is for, or write it all the same with --force",
-            int8.map_or(f64::NAN, |int8| int8.psnr),
-            pictures.judged.len()
-        ))),
+        Some(int8) if int8.psnr >= min_psnr => finish(&graph, card, options),
+        _ => Err(Error::LowPsnr {
+            psnr: int8.map_or(f64::NAN, |int8| int8.psnr),
+            min: min_psnr,
+            pictures: pictures.evaluation.len(),
+        }),
     }
 }
 
-/// The card of a network whose file was not looked at yet.
+/// The card before verification.
 fn unverified(
     network: &dyn Exportable,
     architecture: Architecture,
     provenance: Provenance,
-    options: &Options,
+    options: &ExportOptions,
 ) -> Result<ModelCard> {
     Ok(ModelCard {
         schema: SCHEMA,
@@ -139,64 +178,66 @@ fn unverified(
     })
 }
 
-/// The file, with what a verified model makes in its card.
-fn finish(graph: &Graph, mut card: ModelCard, options: &Options) -> Result<Exported> {
+/// The file, with golden output and sample in its card.
+fn finish(graph: &Graph, mut card: ModelCard, options: &ExportOptions) -> Result<ModelFile> {
     let (bytes, library) = (to_bytes(graph, &card, options), options.library.as_deref());
     card.golden = golden_of(&bytes, &card, library)?;
     card.sample = sample(&bytes, &card.kind, library)?;
-    Ok(Exported { bytes: to_bytes(graph, &card, options), card })
+    Ok(ModelFile { bytes: to_bytes(graph, &card, options), card })
 }
 
-/// A finished file, verified anew, with a card that says what was found; all else in it stays.
-pub fn update(model: &[u8], library: Option<&Path>) -> Result<Exported> {
+/// Verifies a model file again and updates its card: the verification, the golden output and the sample. Everything else
+/// in it stays as it is.
+pub fn update(model: &[u8], library: Option<&Path>) -> Result<ModelFile> {
     let found = verify::verify_file(model, library)?;
     let mut card = ModelCard::from_model(model)?;
     card.verification = Verification { rounding: card.verification.rounding, ..rounded(found) };
     card.golden = golden_of(model, &card, library)?;
     card.sample = sample(model, &card.kind, library)?;
-    let mut proto = onnx::ModelProto::decode(model).map_err(|error| Error::Source(error.to_string()))?;
+    let mut proto = onnx::ModelProto::decode(model).map_err(|error| Error::DamagedModel(error.to_string()))?;
     for entry in proto.metadata_props.iter_mut().filter(|entry| entry.key == METADATA_KEY) {
         entry.value = card.to_json();
     }
-    Ok(Exported { bytes: proto.encode_to_vec(), card })
+    Ok(ModelFile { bytes: proto.encode_to_vec(), card })
 }
 
+/// The verification with two digits of the difference.
 fn rounded(found: Verification) -> Verification {
     Verification { max_difference: two_digits(found.max_difference), ..found }
 }
 
-/// What ONNX Runtime gives on the card's golden inputs, in four digits: more are the machine's.
-pub(crate) fn golden_of(model: &[u8], card: &ModelCard, library: Option<&Path>) -> Result<Vec<f32>> {
+/// The output on the card's golden inputs in ONNX Runtime, with four digits: the others depend on the machine.
+fn golden_of(model: &[u8], card: &ModelCard, library: Option<&Path>) -> Result<Vec<f32>> {
     let output = pollster::block_on(golden::output(&mut verify::engine(model, library)?, card))?;
     Ok(output.iter().map(|value| format!("{value:.3e}").parse().expect("a printed number can be read")).collect())
 }
 
-/// The last bits of a difference are the machine's; two digits are what a reader needs.
+/// The last bits of a difference depend on the machine.
 fn two_digits(difference: f64) -> f64 {
     format!("{difference:.1e}").parse().expect("a printed number can be read")
 }
 
-/// The names for the card. Fails where there are some, but not one for each class.
+/// The class names for the card.
 fn class_names(kind: &Kind, names: &[String]) -> Result<Vec<String>> {
     let Some(class_count) = kind.class_count() else { return Ok(Vec::new()) };
     if !names.is_empty() && names.len() != class_count {
-        return Err(Error::Source(format!("the data has {} classes, the network {class_count}", names.len())));
+        return Err(Error::ClassCount { names: names.len(), network: class_count });
     }
     Ok(names.to_vec())
 }
 
-/// The same for a table's columns.
+/// The column names for the card.
 fn column_names(kind: &Kind, names: Option<&Columns>) -> Result<Option<Columns>> {
     match (kind, names) {
         (Kind::Tabular { column_count, .. }, Some(names)) if names.features.len() != *column_count => {
-            Err(Error::Source(format!("the data has {} columns, the network {column_count}", names.features.len())))
+            Err(Error::ColumnCount { names: names.features.len(), network: *column_count })
         }
         (Kind::Tabular { .. }, names) => Ok(names.cloned()),
         _ => Ok(None),
     }
 }
 
-fn to_bytes(graph: &Graph, card: &ModelCard, options: &Options) -> Vec<u8> {
+fn to_bytes(graph: &Graph, card: &ModelCard, options: &ExportOptions) -> Vec<u8> {
     let mut metadata = Vec::new();
     if let Some(picture) = &card.picture {
         let pixel_format = if picture.channels == 1 { "Gray8" } else { "Rgb8" };

@@ -1,4 +1,4 @@
-//! An ONNX graph while it is being recorded, and the model file that it becomes.
+//! An ONNX graph that is being recorded, and the model file that it becomes.
 
 use std::cell::RefCell;
 use std::collections::{BTreeMap, HashSet};
@@ -6,43 +6,48 @@ use std::rc::Rc;
 
 use candle_core::{DType, Tensor};
 use candle_onnx::onnx;
-use candle_onnx::onnx::attribute_proto::AttributeType;
 use candle_onnx::onnx::tensor_proto::DataType;
-use candle_onnx::onnx::tensor_shape_proto::dimension::Value as DimValue;
-use easel_train::{Param, Result};
+use easel_train::Param;
 use half::f16;
 use prost::Message;
 
-use crate::{Storage, Symbol};
+use crate::error::{Error, Result};
+use crate::proto::{self, Attribute, Dim, Integer, value_info};
+use crate::storage::Storage;
 
-/// The operator set that the graphs are written in.
+/// The version of ONNX's operator set.
 pub const OPSET: i64 = 17;
-/// The file format's version.
+/// The version of ONNX's file format.
 pub const IR_VERSION: i64 = 8;
 
-/// How instance normalisation is written.
+/// The form in which instance normalisation is recorded.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum NormForm {
-    /// As means, with statistics that may be given from outside: the graph gets the inputs `use_statistics` (bool,
-    /// false) and `statistics [2, channels]`, which have initializers and so need not be fed. Row 0 holds the means
-    /// and row 1 the biased variances of all norms' channels, in the order of the norms. What norm k used is the inner
-    /// value `statistics.mean.k` and `statistics.variance.k` `[batch, channel, 1, 1]`, which a runtime can make outputs.
+    /// Elementary operators, with statistics that may be fed: the graph gets the inputs `use_statistics` (bool, default:
+    /// false) and `statistics [2, channels]`, which have initializers and so are optional. Row 0 holds the means and row 1
+    /// the biased variances of all norms' channels, in the order of the norms. The statistics that norm k used are the
+    /// inner values `statistics.mean.k` and `statistics.variance.k` `[batch, channel, 1, 1]`, which a runtime can make
+    /// outputs.
     #[default]
     Statistics,
-    /// As the operator InstanceNormalization, for engines that want it.
+    /// The operator InstanceNormalization, for engines that require it.
     Operator,
 }
 
-/// A dimension of a graph's input or output.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Dim {
-    /// Always this size.
-    Fixed(usize),
-    /// Any size; equal names mean equal sizes.
-    Named(&'static str),
-}
-
 /// A graph being recorded. Clones are the same graph.
+///
+/// ```
+/// use easel_export::{Dim, Graph};
+/// use easel_train::Value;
+///
+/// let graph = Graph::default();
+/// let dims = [Dim::Named("batch"), Dim::Fixed(3)];
+/// let x = graph.input("x", &dims);
+/// graph.output("y", &x.relu()?, &dims);
+/// let model = graph.to_model("rectifier", &[]);
+/// assert!(easel_export::inspect::describe_model(&model)?.contains("operators    1 Relu"));
+/// # Ok::<(), easel_export::Error>(())
+/// ```
 #[derive(Clone)]
 pub struct Graph(Rc<RefCell<Recording>>);
 
@@ -59,14 +64,14 @@ struct Recording {
     norm_count: usize,
 }
 
-/// Where a norm's channels lie in `statistics`.
+/// The columns of a norm's channels in `statistics`.
 #[derive(Debug, Clone, Copy)]
-pub(crate) struct StatisticsPlace {
+pub(crate) struct StatisticsColumns {
     /// The norm's number, in the order of recording.
     pub norm: usize,
     /// Its first column.
     pub start: usize,
-    /// Its columns.
+    /// Their number.
     pub channels: usize,
 }
 
@@ -79,7 +84,7 @@ struct Output {
 pub use easel_runtime::stylizer::statistics::{STATISTICS, USE_STATISTICS};
 
 impl Graph {
-    /// An empty graph.
+    /// An empty graph. The default one has optional statistics and float32 weights.
     pub fn new(norms: NormForm, storage: Storage) -> Self {
         Self(Rc::new(RefCell::new(Recording {
             nodes: Vec::new(),
@@ -95,39 +100,27 @@ impl Graph {
         })))
     }
 
-    /// Adds a float32 input.
-    pub fn input(&self, name: &str, dims: &[Dim]) -> Symbol {
-        self.typed_input(name, DataType::Float, dims)
-    }
-
-    /// Adds an int64 input: labels, time steps.
-    pub fn labels(&self, name: &str, dims: &[Dim]) -> Symbol {
-        self.typed_input(name, DataType::Int64, dims)
-    }
-
-    fn typed_input(&self, name: &str, element: DataType, dims: &[Dim]) -> Symbol {
+    /// Adds an input of a type.
+    pub(crate) fn add_input(&self, name: &str, element: DataType, dims: &[Dim]) {
         let mut recording = self.0.borrow_mut();
         recording.names.insert(name.to_string());
         recording.inputs.push(value_info(name, element, dims));
-        Symbol::new(self.clone(), name.to_string())
     }
 
-    /// Makes a recorded value a float32 output of the graph under a name of its own.
-    pub fn output(&self, name: &str, value: &Symbol, dims: &[Dim]) {
+    /// Makes a recorded value a float32 output under a name of its own.
+    pub(crate) fn add_output(&self, name: &str, value: &str, dims: &[Dim]) {
         let mut recording = self.0.borrow_mut();
         recording.names.insert(name.to_string());
-        recording
-            .outputs
-            .push(Output { value: value.name().to_string(), info: value_info(name, DataType::Float, dims) });
+        recording.outputs.push(Output { value: value.to_string(), info: value_info(name, DataType::Float, dims) });
     }
 
-    /// How instance normalisation is to be written.
+    /// The form of instance normalisation.
     pub(crate) fn norms(&self) -> NormForm {
         self.0.borrow().norms
     }
 
-    /// Records a node with one output and gives that output.
-    pub(crate) fn node(&self, operator: &'static str, inputs: &[&str], attributes: &[(&str, Attribute)]) -> Symbol {
+    /// Records a node with one output. Gives the output's name.
+    pub(crate) fn add_node(&self, operator: &'static str, inputs: &[&str], attributes: &[(&str, Attribute)]) -> String {
         let mut recording = self.0.borrow_mut();
         let name = loop {
             let count = recording.counts.entry(operator).or_default();
@@ -137,25 +130,24 @@ impl Graph {
                 break name;
             }
         };
-        recording.nodes.push(node(operator, &name, inputs, attributes));
-        Symbol::new(self.clone(), name)
+        recording.nodes.push(proto::node(operator, &name, inputs, attributes));
+        name
     }
 
-    /// Records a node whose output has a name of the caller's. Two values of one name would make no graph.
-    pub(crate) fn named_node(
+    /// Records a node whose output has a given name, which no other value may have.
+    pub(crate) fn add_named_node(
         &self,
         operator: &'static str,
         name: &str,
         inputs: &[&str],
         attributes: &[(&str, Attribute)],
-    ) -> Symbol {
+    ) {
         let mut recording = self.0.borrow_mut();
         recording.names.insert(name.to_string());
-        recording.nodes.push(node(operator, name, inputs, attributes));
-        Symbol::new(self.clone(), name.to_string())
+        recording.nodes.push(proto::node(operator, name, inputs, attributes));
     }
 
-    /// A parameter's value. Its initializer has the parameter's name.
+    /// The name of a parameter's value. Its initializer has the parameter's name.
     pub(crate) fn param(&self, param: &Param) -> Result<String> {
         let (name, tensor) = (param.name(), param.tensor());
         if !self.0.borrow().storage.rounds(tensor.dims()) {
@@ -166,30 +158,25 @@ impl Graph {
         if !self.0.borrow().names.contains(&float32) {
             let values = tensor.to_dtype(DType::F16)?.flatten_all()?.to_vec1::<f16>()?;
             if let Some(value) = values.iter().find(|value| !value.is_finite()) {
-                let what = format!("{name}: a weight is {value} in float16; leave --half away");
-                return Err(easel_train::Error::Config(what));
+                return Err(Error::Float16Overflow { parameter: name.to_string(), value: value.to_f32() });
             }
             let bytes = values.iter().flat_map(|value| value.to_le_bytes()).collect();
-            self.initializer(name, || raw_tensor(DataType::Float16, tensor.dims(), bytes));
-            self.named_node("Cast", &float32, &[name], &[("to", Attribute::Int(DataType::Float as i64))]);
+            self.initializer(name, || proto::tensor(DataType::Float16, tensor.dims(), bytes));
+            self.add_named_node("Cast", &float32, &[name], &[("to", Attribute::Int(DataType::Float as i64))]);
         }
         Ok(float32)
     }
 
-    /// A constant of 64-bit integers, named by what it holds.
+    /// The name of a constant of 64-bit integers.
     pub(crate) fn ints(&self, values: &[i64]) -> String {
         let text: Vec<_> = values.iter().map(|value| value.to_string().replace('-', "m")).collect();
         let name = format!("ints_{}", text.join("_"));
-        self.initializer(&name, || onnx::TensorProto {
-            dims: vec![values.len() as i64],
-            data_type: DataType::Int64 as i32,
-            raw_data: values.iter().flat_map(|value| value.to_le_bytes()).collect(),
-            ..Default::default()
-        });
+        let bytes = values.iter().flat_map(|value| value.to_le_bytes()).collect();
+        self.initializer(&name, || proto::tensor(DataType::Int64, &[values.len()], bytes));
         name
     }
 
-    /// A constant of floats under a name of the caller's, which says what it is.
+    /// The name of a constant of floats: the given one, with a number where another constant has it.
     pub(crate) fn floats(&self, name: &str, dims: &[usize], values: &[f32]) -> String {
         let mut unique = name.to_string();
         let bytes: Vec<u8> = values.iter().flat_map(|value| value.to_le_bytes()).collect();
@@ -200,42 +187,42 @@ impl Graph {
                 _ => break,
             }
         }
-        self.initializer(&unique, || float_tensor(dims, bytes.clone()));
+        self.initializer(&unique, || proto::tensor(DataType::Float, dims, bytes.clone()));
         unique
     }
 
-    /// A constant of 8-bit or 32-bit integers under a name of the caller's, which says what it holds.
+    /// The name of a constant of 8-bit or 32-bit integers, which is the given one.
     pub(crate) fn integers<T: Integer>(&self, name: &str, dims: &[usize], values: &[T]) -> String {
         let bytes = values.iter().flat_map(|&value| value.bytes()).collect();
-        self.initializer(name, || raw_tensor(T::ELEMENT, dims, bytes));
+        self.initializer(name, || proto::tensor(T::ELEMENT, dims, bytes));
         name.to_string()
     }
 
     fn float_initializer(&self, name: &str, tensor: &Tensor) -> Result<()> {
         let values = tensor.to_dtype(DType::F32)?.flatten_all()?.to_vec1::<f32>()?;
         let bytes = values.iter().flat_map(|value| value.to_le_bytes()).collect();
-        self.initializer(name, || float_tensor(tensor.dims(), bytes));
+        self.initializer(name, || proto::tensor(DataType::Float, tensor.dims(), bytes));
         Ok(())
     }
 
-    fn initializer(&self, name: &str, make: impl FnOnce() -> onnx::TensorProto) {
+    fn initializer(&self, name: &str, tensor: impl FnOnce() -> onnx::TensorProto) {
         let mut recording = self.0.borrow_mut();
         if !recording.initializers.iter().any(|tensor| tensor.name == name) {
             recording.names.insert(name.to_string());
-            recording.initializers.push(onnx::TensorProto { name: name.to_string(), ..make() });
+            recording.initializers.push(onnx::TensorProto { name: name.to_string(), ..tensor() });
         }
     }
 
-    /// Takes the place of the next norm's channels in `statistics`.
-    pub(crate) fn claim_statistics(&self, channels: usize) -> StatisticsPlace {
+    /// Reserves the columns of the next norm's channels in `statistics`.
+    pub(crate) fn reserve_statistics(&self, channels: usize) -> StatisticsColumns {
         let mut recording = self.0.borrow_mut();
-        let place = StatisticsPlace { norm: recording.norm_count, start: recording.norm_channels, channels };
+        let columns = StatisticsColumns { norm: recording.norm_count, start: recording.norm_channels, channels };
         recording.norm_channels += channels;
         recording.norm_count += 1;
-        place
+        columns
     }
 
-    /// The model file's bytes, the same for the same recording and metadata.
+    /// The model file's bytes, the same for the same recording and metadata. `name` is the graph's.
     pub fn to_model(&self, name: &str, metadata: &[(String, String)]) -> Vec<u8> {
         let recording = self.0.borrow();
         let mut inputs = recording.inputs.clone();
@@ -244,15 +231,11 @@ impl Graph {
             let dims = [2, recording.norm_channels];
             inputs.push(value_info(USE_STATISTICS, DataType::Bool, &[]));
             inputs.push(value_info(STATISTICS, DataType::Float, &dims.map(Dim::Fixed)));
-            initializers.push(onnx::TensorProto {
-                name: USE_STATISTICS.into(),
-                data_type: DataType::Bool as i32,
-                raw_data: vec![0],
-                ..Default::default()
-            });
+            initializers
+                .push(onnx::TensorProto { name: USE_STATISTICS.into(), ..proto::tensor(DataType::Bool, &[], vec![0]) });
             initializers.push(onnx::TensorProto {
                 name: STATISTICS.into(),
-                ..float_tensor(&dims, vec![0; 8 * recording.norm_channels])
+                ..proto::tensor(DataType::Float, &dims, vec![0; 8 * recording.norm_channels])
             });
         }
         let graph = onnx::GraphProto {
@@ -279,125 +262,31 @@ impl Graph {
     }
 }
 
+impl Default for Graph {
+    fn default() -> Self {
+        Self::new(NormForm::default(), Storage::default())
+    }
+}
+
 impl Recording {
-    /// The nodes, with the outputs' values under their public names. A value that no node made, or that has a public
-    /// name already, is handed out through an Identity.
+    /// The nodes, with the outputs' values under the outputs' names. An Identity is added for a value that is not a
+    /// node's, and for a value of several outputs.
     fn nodes_with_outputs(&self) -> Vec<onnx::NodeProto> {
         let mut nodes = self.nodes.clone();
-        let mut public = BTreeMap::new();
+        let mut output_names = BTreeMap::new();
         for Output { value, info } in &self.outputs {
-            let made = self.nodes.iter().any(|node| node.output[0] == *value);
-            if made && !public.contains_key(value) {
-                public.insert(value.clone(), info.name.clone());
+            let is_node = self.nodes.iter().any(|node| node.output[0] == *value);
+            if is_node && !output_names.contains_key(value) {
+                output_names.insert(value.clone(), info.name.clone());
             } else {
-                nodes.push(node("Identity", &info.name, &[value], &[]));
+                nodes.push(proto::node("Identity", &info.name, &[value], &[]));
             }
         }
         for edge in nodes.iter_mut().flat_map(|node| node.input.iter_mut().chain(&mut node.output)) {
-            if let Some(name) = public.get(edge) {
+            if let Some(name) = output_names.get(edge) {
                 edge.clone_from(name);
             }
         }
         nodes
-    }
-}
-
-/// The integers that quantised values are stored as.
-pub(crate) trait Integer: Copy {
-    const ELEMENT: DataType;
-    /// Little-endian.
-    fn bytes(self) -> Vec<u8>;
-}
-
-macro_rules! integers {
-    ($($integer:ty: $element:ident),*) => {
-        $(impl Integer for $integer {
-            const ELEMENT: DataType = DataType::$element;
-            fn bytes(self) -> Vec<u8> {
-                self.to_le_bytes().to_vec()
-            }
-        })*
-    };
-}
-
-integers!(u8: Uint8, i8: Int8, i32: Int32);
-
-/// A node's attribute.
-#[derive(Debug, Clone)]
-pub(crate) enum Attribute {
-    Int(i64),
-    Ints(Vec<i64>),
-    Float(f32),
-    Text(&'static str),
-}
-
-fn node(operator: &str, output: &str, inputs: &[&str], attributes: &[(&str, Attribute)]) -> onnx::NodeProto {
-    let attribute = attributes
-        .iter()
-        .map(|(name, value)| {
-            let mut proto = onnx::AttributeProto { name: name.to_string(), ..Default::default() };
-            proto.r#type = match value {
-                Attribute::Int(value) => {
-                    proto.i = *value;
-                    AttributeType::Int
-                }
-                Attribute::Ints(values) => {
-                    proto.ints = values.clone();
-                    AttributeType::Ints
-                }
-                Attribute::Float(value) => {
-                    proto.f = *value;
-                    AttributeType::Float
-                }
-                Attribute::Text(text) => {
-                    proto.s = text.as_bytes().to_vec();
-                    AttributeType::String
-                }
-            } as i32;
-            proto
-        })
-        .collect();
-    onnx::NodeProto {
-        name: output.to_string(),
-        op_type: operator.to_string(),
-        input: inputs.iter().map(|input| input.to_string()).collect(),
-        output: vec![output.to_string()],
-        attribute,
-        ..Default::default()
-    }
-}
-
-fn float_tensor(dims: &[usize], raw_data: Vec<u8>) -> onnx::TensorProto {
-    raw_tensor(DataType::Float, dims, raw_data)
-}
-
-fn raw_tensor(element: DataType, dims: &[usize], raw_data: Vec<u8>) -> onnx::TensorProto {
-    onnx::TensorProto {
-        dims: dims.iter().map(|&dim| dim as i64).collect(),
-        data_type: element as i32,
-        raw_data,
-        ..Default::default()
-    }
-}
-
-fn value_info(name: &str, element: DataType, dims: &[Dim]) -> onnx::ValueInfoProto {
-    let dim = dims
-        .iter()
-        .map(|dim| onnx::tensor_shape_proto::Dimension {
-            value: Some(match dim {
-                Dim::Fixed(size) => DimValue::DimValue(*size as i64),
-                Dim::Named(name) => DimValue::DimParam(name.to_string()),
-            }),
-            ..Default::default()
-        })
-        .collect();
-    let tensor = onnx::type_proto::Tensor { elem_type: element as i32, shape: Some(onnx::TensorShapeProto { dim }) };
-    onnx::ValueInfoProto {
-        name: name.to_string(),
-        r#type: Some(onnx::TypeProto {
-            value: Some(onnx::type_proto::Value::TensorType(tensor)),
-            ..Default::default()
-        }),
-        ..Default::default()
     }
 }

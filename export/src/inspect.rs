@@ -1,10 +1,10 @@
-//! What a file says of itself, for people.
+//! Descriptions of model files and weights, for people.
 
 use std::collections::BTreeMap;
 use std::fmt::Write;
 use std::path::Path;
 
-use candle_core::Tensor;
+use candle_core::{Device, Tensor};
 use candle_onnx::onnx::tensor_proto::DataType;
 use candle_onnx::onnx::tensor_shape_proto::Dimension;
 use candle_onnx::onnx::tensor_shape_proto::dimension::Value as DimValue;
@@ -13,23 +13,45 @@ use candle_onnx::onnx::{GraphProto, ModelProto, TensorProto, ValueInfoProto};
 use easel_runtime::ModelCard;
 use easel_runtime::card::{Evaluation, Int8, Measured, Verification};
 use easel_runtime::onnx::metadata;
-use easel_train::{Weights, tensors};
+use easel_train::tensors::{Dictionary, Format};
+use easel_train::{WeightsFile, weights};
 use prost::Message;
 
+use crate::error::{Error, Result};
 use crate::models;
-use crate::source::Source;
-use crate::{Error, Result};
+
+/// Describes a model file, or weights in any form that [`weights::open`] takes.
+///
+/// ```
+/// # let models = std::path::Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/../models"));
+/// let text = easel_export::inspect::describe(&models.join("gan-mnist.onnx"))?;
+/// assert!(text.contains("kind         generator"));
+/// # Ok::<(), easel_export::Error>(())
+/// ```
+pub fn describe(path: &Path) -> Result<String> {
+    if path.is_file() {
+        let unreadable = |error: std::io::Error| easel_train::Error::Unreadable {
+            path: path.into(),
+            reason: format!("cannot read: {error}"),
+        };
+        let bytes = std::fs::read(path).map_err(unreadable)?;
+        return match Format::of(&bytes) {
+            Some(_) => describe_weights(&WeightsFile::from_bytes(&bytes, path)?),
+            None => describe_model(&bytes),
+        };
+    }
+    describe_weights(&weights::open(path)?)
+}
 
 fn decode(model: &[u8]) -> Result<(ModelProto, GraphProto)> {
-    // The walk's messages tell a truncated file from another format; the decoder's do not.
+    // Unlike the decoder's errors, these distinguish a truncated file from another format.
     metadata(model)?;
-    let damaged = |what: String| Error::Source(format!("a damaged ONNX model: {what}"));
-    let mut model = ModelProto::decode(model).map_err(|error| damaged(error.to_string()))?;
-    let graph = model.graph.take().ok_or_else(|| damaged("it has no graph".into()))?;
+    let mut model = ModelProto::decode(model).map_err(|error| Error::DamagedModel(error.to_string()))?;
+    let graph = model.graph.take().ok_or_else(|| Error::DamagedModel("it has no graph".into()))?;
     Ok((model, graph))
 }
 
-/// Describes an ONNX model: its card, inputs, outputs, operators and size.
+/// Describes an ONNX model: its card, inputs, outputs, operators and size. A model of another program has no card.
 pub fn describe_model(bytes: &[u8]) -> Result<String> {
     let (model, graph) = decode(bytes)?;
     let mut text = String::new();
@@ -85,8 +107,8 @@ fn describe_card(card: &ModelCard) -> String {
         (
             "stored",
             match (check.rounding, check.int8) {
-                (_, Some(_)) => "in eight bits, and computed so".into(),
-                (Some(by), None) => format!("in half precision, which moved outputs by at most {by:e}"),
+                (_, Some(_)) => "in int8, for integer arithmetic".into(),
+                (Some(by), None) => format!("in half precision, which changes outputs by at most {by:e}"),
                 (None, None) => String::new(),
             },
         ),
@@ -99,7 +121,7 @@ fn describe_card(card: &ModelCard) -> String {
             "golden",
             match card.golden.len() {
                 0 => String::new(),
-                count => format!("{count} elements of output, for engines to be checked by"),
+                count => format!("{count} elements of output, to check engines with"),
             },
         ),
     ];
@@ -112,7 +134,7 @@ fn describe_check(check: &Verification) -> String {
     let Verification { engine, max_difference, .. } = check;
     match check.int8 {
         Some(Int8 { calibrated_on, judged_on, psnr, worst_psnr }) => format!(
-            "{psnr:.2} dB PSNR from float32 (the worst {worst_psnr:.2}) on {judged_on} pictures in {engine}, calibrated on \
+            "{psnr:.2} dB PSNR from float32 (worst picture: {worst_psnr:.2}) on {judged_on} pictures in {engine}, calibrated on \
              {calibrated_on} others"
         ),
         None => format!("{max_difference:e} from candle in {engine}"),
@@ -121,16 +143,19 @@ fn describe_check(check: &Verification) -> String {
 
 fn describe_evaluation(evaluation: &Evaluation) -> String {
     let Evaluation { about, data, count, compared, metrics } = evaluation;
-    let compared = compared.map(|compared| format!(" (distances: {compared})")).unwrap_or_default();
+    let compared = compared.map(|compared| format!(" (distances of {compared})")).unwrap_or_default();
     let metric = |(name, Measured { value, floor, .. }): (&String, &Measured)| {
-        format!("{name} {value:.4}{}", floor.map(|floor| format!(" (real ones {floor:.4})")).unwrap_or_default())
+        format!("{name} {value:.4}{}", floor.map(|floor| format!(" (baseline: {floor:.4})")).unwrap_or_default())
     };
-    format!("{about}: {} of {count}{compared} beside {data}", metrics.iter().map(metric).collect::<Vec<_>>().join(", "))
+    format!(
+        "{about}: {} of {count}{compared} against {data}",
+        metrics.iter().map(metric).collect::<Vec<_>>().join(", ")
+    )
 }
 
 fn describe_value(value: &ValueInfoProto) -> String {
     let Some(TypeValue::TensorType(tensor)) = value.r#type.as_ref().and_then(|kind| kind.value.as_ref()) else {
-        return format!("{} (no tensor)", value.name);
+        return format!("{} (not a tensor)", value.name);
     };
     let element = DataType::try_from(tensor.elem_type).map_or("unknown", |element| element.as_str_name());
     let dim = |dim: &Dimension| match &dim.value {
@@ -142,39 +167,36 @@ fn describe_value(value: &ValueInfoProto) -> String {
     format!("{} {} [{}]", value.name, element.to_lowercase(), dims.join(", "))
 }
 
-/// Describes a run, a checkpoint or a weights file.
-pub fn describe_source(source: &Source) -> Result<String> {
-    let Weights { architecture, provenance, tensors } = &source.weights;
-    let network = source.weights.network()?;
-    let kind = models::of_network(&network)?.kind().name();
-    let count: usize = tensors.values().map(Tensor::elem_count).sum();
-    let mut text = format!(
-        "file         {}\nkind         {kind}\narchitecture {}\nweights      {} tensors, {count} values, sha256 {}\n",
-        source.path.display(),
-        serde_json::to_string(architecture).expect("cards have only string keys"),
-        tensors.len(),
-        source.sha256,
-    );
-    if let Some(run) = &provenance.run {
-        writeln!(text, "run          {run}, {} steps", provenance.steps.unwrap_or_default()).expect("strings take all");
+/// Describes weights. Of an unknown network it lists all dictionaries of tensors in the file.
+pub fn describe_weights(file: &WeightsFile) -> Result<String> {
+    let mut text = format!("file         {}\n", file.path.display());
+    let line = |name: &str, value: &str| format!("{name:<12} {value}\n");
+    let Some(architecture) = &file.architecture else {
+        text += &line("kind", "tensors of no known network");
+        for Dictionary { path, tensors } in &file.dictionaries {
+            let path = if path.is_empty() { String::new() } else { format!("{}: ", path.escape_debug()) };
+            text += &line("weights", &(path + &describe_count(tensors)));
+            text.extend(tensors.iter().map(describe_tensor));
+        }
+        return Ok(text);
+    };
+    let network = file.network(&Device::Cpu)?;
+    text += &line("kind", models::of_network(&network)?.kind().name());
+    text += &line("architecture", &serde_json::to_string(architecture).expect("cards have only string keys"));
+    text += &line("weights", &format!("{}, sha256 {}", describe_count(file.tensors()), file.sha256));
+    if let Some(run) = &file.provenance.run {
+        text += &line("run", &format!("{run}, {} steps", file.provenance.steps.unwrap_or_default()));
     }
-    text.extend(tensors.iter().map(describe_tensor));
+    text.extend(file.tensors().iter().map(describe_tensor));
     Ok(text)
 }
 
-/// Describes a file of tensors that are no known network's.
-pub fn describe_tensors(path: &Path) -> Result<String> {
-    let mut text = format!("file         {}\nkind         tensors of no known network\n", path.display());
-    for (name, tensors) in tensors::read_all(path)? {
-        let count: usize = tensors.values().map(Tensor::elem_count).sum();
-        let name = if name.is_empty() { String::new() } else { format!("{name}: ") };
-        writeln!(text, "weights      {name}{} tensors, {count} values", tensors.len()).expect("strings take all");
-        text.extend(tensors.iter().map(describe_tensor));
-    }
-    Ok(text)
+fn describe_count(tensors: &BTreeMap<String, Tensor>) -> String {
+    let count: usize = tensors.values().map(Tensor::elem_count).sum();
+    format!("{} tensors, {count} values", tensors.len())
 }
 
 fn describe_tensor((name, tensor): (&String, &Tensor)) -> String {
-    // Other people's names may hold what a terminal obeys.
+    // Names in files of others may hold a terminal's control characters.
     format!("  {} {:?} {:?}\n", name.escape_debug(), tensor.dims(), tensor.dtype())
 }

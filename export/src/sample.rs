@@ -1,4 +1,4 @@
-//! The picture in a card: what the model makes of something that the project drew.
+//! The sample picture in a card: a drawn scene, stylized.
 
 use std::path::Path;
 
@@ -9,19 +9,18 @@ use easel_runtime::Picture;
 use easel_runtime::card::{Kind, Sample};
 use easel_scenes::{Motif, scene};
 
+use crate::error::{Error, Result};
 use crate::verify::engine;
-use crate::{Error, Result};
 
-/// The scene and its size: small, for it travels with every copy of the model.
+/// The scene's seed and its size, which is small since every copy of the model carries it.
 const SCENE: u64 = 1;
 const HEIGHT: usize = 192;
 const WIDTH: usize = 256;
-/// JPEG quality, which is beyond what the eye sees at this size.
+/// JPEG quality. Losses are invisible at this size.
 const QUALITY: u8 = 88;
 
-/// Lets a stylizer paint the drawn scene that every stylizer's card shows. Other kinds have no sample.
-///
-/// It is computed with one thread, so that the same file gives the same bytes.
+/// The sample of a stylizer; other kinds have none. It is computed with one thread, so that the same file gives the same
+/// bytes.
 pub fn sample(model: &[u8], kind: &Kind, library: Option<&Path>) -> Result<Option<Sample>> {
     if !matches!(kind, Kind::Stylizer) {
         return Ok(None);
@@ -29,7 +28,7 @@ pub fn sample(model: &[u8], kind: &Kind, library: Option<&Path>) -> Result<Optio
     let (scene, label) = scene(0, SCENE, HEIGHT, WIDTH);
     let outputs = engine(model, library)?.run_blocking(&[("image", &scene.to_tensor())])?;
     let [(_, stylized)] = &outputs[..] else {
-        return Err(Error::Verification(format!("the file has {} outputs, a stylizer has one", outputs.len())));
+        return Err(Error::OutputCount { found: outputs.len(), expected: 1 });
     };
     let picture = Picture::from_batch(stylized)?.remove(0);
     let jpeg = encode_jpeg(&picture, QUALITY).map_err(|error| Error::Source(format!("the card's sample: {error}")))?;

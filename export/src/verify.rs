@@ -1,4 +1,4 @@
-//! The proof that a file computes what the network computes.
+//! Verification: a file computes what its network computes.
 
 use std::path::Path;
 
@@ -8,71 +8,105 @@ use easel_runtime::card::Verification;
 use easel_runtime::{Device, ModelCard, golden};
 use easel_train::Weights;
 
-use crate::models::{self, Exportable};
-use crate::{Error, Result};
+use crate::error::{Error, Result};
+use crate::exportable::Exportable;
+use crate::models;
 
-/// The largest difference that an export may show, as a part of the outputs' unit.
+/// The largest difference that is allowed between a file's and a network's outputs, relative to
+/// [`Exportable::output_scale`].
 pub const TOLERANCE: f64 = 1e-4;
 
-/// ONNX Runtime with the model and one thread, so that what it gives repeats.
+/// ONNX Runtime with a model and one thread, so that results repeat.
 pub(crate) fn engine(model: &[u8], library: Option<&Path>) -> Result<OrtEngine> {
     let options = Options { library: library.map(Path::to_path_buf), device: Device::Cpu, threads: Some(1) };
     Ok(OrtEngine::load(model, &options)?)
 }
 
-/// Runs a model file in ONNX Runtime and the network in candle on the same inputs.
+/// Runs a model file in ONNX Runtime and its network in candle on the same inputs, both with one thread. `library` is
+/// ONNX Runtime's, where it is not in one of the usual places.
 ///
-/// Both use one thread, so that what is found repeats. Fails where an output is missing, has another shape, or is
-/// anywhere more than [`TOLERANCE`] off; the message names the output and the worst place.
+/// Fails with [`Error::OutputCount`], [`Error::OutputName`] or [`Error::OutputShape`], and with
+/// [`Error::OutputDifference`] where an element differs by more than [`TOLERANCE`].
+///
+/// ```
+/// use candle_core::{DType, Device};
+/// use easel_export::export::{ExportOptions, export};
+/// use easel_export::{Error, verify::verify};
+/// use easel_train::Params;
+/// use easel_train::networks::gan::{Generator, Sizes};
+///
+/// let generator = |seed| {
+///     let params = Params::new(DType::F32, &Device::Cpu, easel_runtime::Random::new(seed, 0));
+///     Generator::new(params.root(), Sizes { z_dim: 3, hidden: 4, picture: [1, 2, 2] })
+/// };
+/// let network = generator(1)?;
+/// let file = export(&network, network.sizes().architecture(), Default::default(), &ExportOptions::default())?;
+/// assert!(verify(&file.bytes, &network, None)?.max_difference < 1e-5);
+/// let error = verify(&file.bytes, &generator(2)?, None).unwrap_err();
+/// assert!(matches!(error, Error::OutputDifference { output, .. } if output == "image"));
+/// # Ok::<(), Error>(())
+/// ```
 pub fn verify(model: &[u8], network: &dyn Exportable, library: Option<&Path>) -> Result<Verification> {
     let mut engine = engine(model, library)?;
     let mut verification =
         Verification { engine: format!("ONNX Runtime {}", engine.version()), ..Verification::default() };
-    let unit = network.unit()?;
-    for inputs in network.trials()? {
-        let given = inputs.iter().map(|(name, tensor)| Ok((*name, to_runtime(tensor)?))).collect::<Result<Vec<_>>>()?;
-        let found = engine.run_blocking(&given.iter().map(|(name, tensor)| (*name, tensor)).collect::<Vec<_>>())?;
+    let scale = network.output_scale()?;
+    for inputs in network.test_inputs()? {
+        let fed = inputs.iter().map(|(name, tensor)| Ok((*name, to_runtime(tensor)?))).collect::<Result<Vec<_>>>()?;
+        let found = engine.run_blocking(&fed.iter().map(|(name, tensor)| (*name, tensor)).collect::<Vec<_>>())?;
         let expected = network.compute(&inputs)?;
         if found.len() != expected.len() {
-            return Err(Error::Verification(format!(
-                "the file has {} outputs, the network {}",
-                found.len(),
-                expected.len()
-            )));
+            return Err(Error::OutputCount { found: found.len(), expected: expected.len() });
         }
         for ((name, expected), (found_name, found)) in expected.iter().zip(&found) {
             if name != found_name {
-                return Err(Error::Verification(format!("the output `{name}` is named `{found_name}` in the file")));
+                return Err(Error::OutputName { found: found_name.clone(), expected: name.to_string() });
             }
-            let difference = compare(name, expected, found, unit)?;
+            let difference = compare(name, expected, found, scale)?;
             verification.max_difference = verification.max_difference.max(difference);
         }
-        verification.shapes.extend(given.iter().map(|(_, tensor)| tensor.shape().to_vec()));
+        verification.shapes.extend(fed.iter().map(|(_, tensor)| tensor.shape().to_vec()));
     }
     Ok(verification)
 }
 
-/// Verifies a finished file against candle with the weights that the file itself holds. Fails, too, where the card says
-/// other things of the model than these, and for an int8 model, which does not hold the network's weights.
+/// Verifies a model file against candle with the weights in the file itself.
+///
+/// Fails as [`verify`] does, with [`Error::CardMismatch`] where the card describes another model, and with
+/// [`Error::Int8Model`] for an int8 model, which does not hold its network's weights.
 pub fn verify_file(model: &[u8], library: Option<&Path>) -> Result<Verification> {
     let card = ModelCard::from_model(model)?;
     if card.verification.int8.is_some() {
-        return Err(Error::Verification("an int8 model does not hold the weights of its network".into()));
+        return Err(Error::Int8Model);
     }
     let weights = Weights::from_model(model, &card)?;
     let network = models::of_network(&weights.network()?)?;
     if (network.kind(), network.picture()) != (card.kind, card.picture) {
-        return Err(Error::Verification("the card describes another model than the file's own weights make".into()));
+        return Err(Error::CardMismatch);
     }
     verify(model, &*network, library)
 }
 
-/// What can be told of an int8 model without the network that it was made of: how far what it computes is from the
-/// golden output in its card. Fails where that is too far, and where the card has none.
-pub fn golden_of_int8(model: &[u8], library: Option<&Path>) -> Result<f32> {
+/// The largest difference between a model file's output and the golden output in its card, for int8 models.
+///
+/// Fails where the difference is too large, and with [`Error::NoGoldenOutput`].
+pub fn golden_difference(model: &[u8], library: Option<&Path>) -> Result<f32> {
     let card = ModelCard::from_model(model)?;
-    let apart = pollster::block_on(golden::check(&mut engine(model, library)?, &card))?;
-    apart.ok_or_else(|| Error::Verification("its card has no golden output; export it again".into()))
+    let difference = pollster::block_on(golden::check(&mut engine(model, library)?, &card))?;
+    difference.ok_or(Error::NoGoldenOutput)
+}
+
+/// The largest difference between the outputs of two networks on the inputs of verification, relative to
+/// [`Exportable::output_scale`].
+pub fn network_difference(one: &dyn Exportable, other: &dyn Exportable) -> Result<f64> {
+    let mut largest = 0f64;
+    for inputs in one.test_inputs()? {
+        for ((_, a), (_, b)) in one.compute(&inputs)?.iter().zip(&other.compute(&inputs)?) {
+            let differences = (a - b)?.abs()?.flatten_all()?.to_vec1::<f32>()?;
+            largest = differences.into_iter().map(f64::from).fold(largest, f64::max);
+        }
+    }
+    Ok(largest / one.output_scale()?)
 }
 
 fn to_runtime(tensor: &Tensor) -> Result<easel_runtime::Tensor> {
@@ -84,19 +118,20 @@ fn to_runtime(tensor: &Tensor) -> Result<easel_runtime::Tensor> {
     })
 }
 
-fn compare(name: &str, expected: &Tensor, found: &easel_runtime::Tensor, unit: f64) -> Result<f64> {
+/// The largest difference of an element, relative to `scale`.
+fn compare(output: &str, expected: &Tensor, found: &easel_runtime::Tensor, scale: f64) -> Result<f64> {
     if expected.dims() != found.shape() {
-        return Err(Error::Verification(format!(
-            "the output `{name}` has shape {:?} in ONNX Runtime and {:?} in candle",
-            found.shape(),
-            expected.dims()
-        )));
+        return Err(Error::OutputShape {
+            output: output.into(),
+            found: found.shape().to_vec(),
+            expected: expected.dims().to_vec(),
+        });
     }
     let expected = expected.to_dtype(DType::F32)?.flatten_all()?.to_vec1::<f32>()?;
-    let found_values = found.as_f32()?;
+    let values = found.as_f32()?;
     let mut worst = (0, 0.0);
-    for (at, (expected, found)) in expected.iter().zip(found_values).enumerate() {
-        let difference = f64::from(expected - found).abs() / unit;
+    for (at, (expected, found)) in expected.iter().zip(values).enumerate() {
+        let difference = f64::from(expected - found).abs() / scale;
         if difference > worst.1 || difference.is_nan() {
             worst = (at, difference);
         }
@@ -109,16 +144,16 @@ fn compare(name: &str, expected: &Tensor, found: &easel_runtime::Tensor, unit: f
     if difference <= TOLERANCE {
         return Ok(difference);
     }
-    let allowed = TOLERANCE * unit;
-    Err(Error::Verification(format!(
-        "the file differs from the network: output `{name}`{:?} is {} in candle and {} in ONNX Runtime (at most {allowed:e} apart is allowed)",
-        index(at, found.shape()),
-        expected[at],
-        found_values[at]
-    )))
+    Err(Error::OutputDifference {
+        output: output.into(),
+        index: index(at, found.shape()),
+        found: values[at],
+        expected: expected[at],
+        allowed: TOLERANCE * scale,
+    })
 }
 
-/// The position of a flat offset in a shape.
+/// The index of a flat offset in a shape.
 fn index(mut offset: usize, shape: &[usize]) -> Vec<usize> {
     let mut index = vec![0; shape.len()];
     for (place, &dim) in index.iter_mut().zip(shape).rev() {
@@ -134,17 +169,21 @@ mod tests {
     use candle_core::Device as CandleDevice;
 
     #[test]
-    fn the_worst_place_is_named() {
+    fn the_worst_element_is_named() {
         let expected = Tensor::zeros((1, 1, 2, 3), DType::F32, &CandleDevice::Cpu).unwrap();
         let found = |values: Vec<f32>| easel_runtime::Tensor::new([1, 1, 2, 3], values).unwrap();
         assert!(compare("image", &expected, &found(vec![9e-5; 6]), 1.0).unwrap() > 8e-5);
-        assert!(compare("prediction", &expected, &found(vec![0.5; 6]), 1e4).unwrap() == 5e-5);
-        let error = compare("image", &expected, &found(vec![0., 1e-3, 0., 0., 0.5, 0.]), 1.0).unwrap_err().to_string();
-        assert!(error.contains("`image`[0, 0, 1, 1]") && error.contains("0.5"), "{error}");
-        let nan = found(vec![0., 0., f32::NAN, 0., 0., 0.]);
-        let error = compare("image", &expected, &nan, 1.0).unwrap_err().to_string();
-        assert!(error.contains("[0, 0, 0, 2]"), "{error}");
+        assert_eq!(compare("prediction", &expected, &found(vec![0.5; 6]), 1e4).unwrap(), 5e-5);
+        let worst = |values| match compare("image", &expected, &found(values), 1.0) {
+            Err(Error::OutputDifference { output, index, found, .. }) => (output, index, found),
+            other => panic!("{other:?}"),
+        };
+        let (output, index, value) = worst(vec![0., 1e-3, 0., 0., 0.5, 0.]);
+        assert_eq!((output.as_str(), &index[..], value), ("image", &[0, 0, 1, 1][..], 0.5));
+        let (_, index, value) = worst(vec![0., 0., f32::NAN, 0., 0., 0.]);
+        assert!(index == [0, 0, 0, 2] && value.is_nan());
         let other = easel_runtime::Tensor::new([1, 6], vec![0f32; 6]).unwrap();
-        assert!(compare("image", &expected, &other, 1.0).unwrap_err().to_string().contains("shape"));
+        let error = compare("image", &expected, &other, 1.0).unwrap_err();
+        assert!(matches!(error, Error::OutputShape { found, .. } if found == [1, 6]));
     }
 }

@@ -1,6 +1,6 @@
 //! What can go wrong in training.
 
-use std::fmt::Display;
+use std::fmt::{self, Display};
 use std::path::{Path, PathBuf};
 
 /// The crate's result.
@@ -16,14 +16,6 @@ pub enum Error {
     /// A file could not be read or written; the message names it.
     #[error(transparent)]
     Io(#[from] std::io::Error),
-    /// A file that cannot be read, or that does not hold what it should.
-    #[error("{}: cannot read: {reason}", path.display())]
-    Unreadable {
-        /// The file.
-        path: PathBuf,
-        /// What is wrong with it.
-        reason: String,
-    },
     /// A setting whose value makes no sense.
     #[error("{name} is {value}; expected {expected}")]
     Setting {
@@ -103,6 +95,103 @@ pub enum Error {
     /// A device that is not there.
     #[error("{0}")]
     Device(String),
+    /// A file or a folder that cannot be read, or that does not hold what it should.
+    #[error("{}: {reason}", .path.display())]
+    Unreadable {
+        /// The file or folder.
+        path: PathBuf,
+        /// Why, and what to do.
+        reason: String,
+    },
+    /// Tensors that are the weights of no network of this crate.
+    #[error("{}: the weights of no known network ({})", .path.display(), summary(.tensors))]
+    UnknownNetwork {
+        /// The file or checkpoint.
+        path: PathBuf,
+        /// The tensors' names.
+        tensors: Vec<String>,
+    },
+    /// An architecture name that stands for no network of this crate.
+    #[error("unknown architecture `{name}`: known are {}", .known.join(", "))]
+    UnknownArchitecture {
+        /// The name.
+        name: String,
+        /// The names that are known.
+        known: Vec<&'static str>,
+    },
+    /// Weights whose names or shapes are not those of the network.
+    #[error("the weights do not fit the network: {}", list(.0))]
+    WeightsMismatch(Vec<Mismatch>),
+    /// An int8 model, which does not hold the float32 weights of its network.
+    #[error(
+        "{}: an int8 model does not hold the weights of its network; give the run or the model that it was exported from",
+        .path.display()
+    )]
+    Int8Model {
+        /// The model file.
+        path: PathBuf,
+    },
+    /// Weights of one network where those of another are needed.
+    #[error("weights of {}, but {wanted} is needed", .found.as_ref().map_or("no known network".into(), |name| format!("the network `{name}`")))]
+    WrongNetwork {
+        /// The architecture's name, where it is known.
+        found: Option<String>,
+        /// What is needed.
+        wanted: &'static str,
+    },
+    /// A file without a network that a perceptual loss can use.
+    #[error("{}: {error}; {advice}", .path.display())]
+    FeatureNetwork {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong with it.
+        error: Box<Self>,
+        /// Where such networks are found.
+        advice: String,
+    },
+    /// An error of another crate's implementation of [`Value`](crate::Value).
+    #[error(transparent)]
+    Value(Box<dyn std::error::Error + Send + Sync>),
+}
+
+/// A tensor by which weights differ from what a network needs.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Mismatch {
+    /// Its name.
+    pub name: String,
+    /// The shape that the network needs; `None` where it has no such tensor.
+    pub expected: Option<Vec<usize>>,
+    /// The shape of the weights; `None` where they have no such tensor.
+    pub found: Option<Vec<usize>>,
+}
+
+impl fmt::Display for Mismatch {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { name, expected, found } = self;
+        match (expected, found) {
+            (Some(expected), Some(found)) => write!(f, "`{name}` has shape {found:?}, the network's is {expected:?}"),
+            (Some(_), None) => write!(f, "`{name}` is missing"),
+            (None, _) => write!(f, "the network has no `{name}`"),
+        }
+    }
+}
+
+/// The first few mismatches.
+fn list(mismatches: &[Mismatch]) -> String {
+    const SHOWN: usize = 4;
+    let mut text = mismatches.iter().take(SHOWN).map(Mismatch::to_string).collect::<Vec<_>>().join("; ");
+    if mismatches.len() > SHOWN {
+        text += &format!("; and {} more", mismatches.len() - SHOWN);
+    }
+    text
+}
+
+/// The number of tensors and the first few names.
+fn summary(names: &[String]) -> String {
+    const SHOWN: usize = 3;
+    let first = names.iter().take(SHOWN).map(String::as_str).collect::<Vec<_>>().join(", ");
+    let more = if names.len() > SHOWN { ", .." } else { "" };
+    format!("{} tensors: {first}{more}", names.len())
 }
 
 impl Error {

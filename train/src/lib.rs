@@ -28,7 +28,8 @@ pub mod value;
 pub mod weights;
 
 pub use error::{Error, Result};
+pub use networks::Weights;
 pub use param::{Param, Params};
 pub use training::{Run, TrainOptions, train};
 pub use value::Value;
-pub use weights::Weights;
+pub use weights::WeightsFile;

@@ -8,7 +8,7 @@ use std::sync::{Arc, Mutex};
 use candle_core::{DType, Device, Tensor, Var};
 use easel_runtime::Random;
 
-use crate::{Error, Result};
+use crate::error::{Error, Mismatch, Result};
 
 /// PyTorch's count of a batch norm's batches, which nothing here needs: it may be there.
 const BATCH_COUNT: &str = "num_batches_tracked";
@@ -161,28 +161,24 @@ impl Params {
     /// lists what does not.
     pub fn load(&self, tensors: &BTreeMap<String, Tensor>) -> Result<()> {
         let params = self.all();
-        let mut problems = Vec::new();
-        for param in &params {
-            match tensors.get(param.name()) {
-                None => problems.push(format!("`{}` is missing", param.name())),
-                Some(tensor) if tensor.dims() != param.dims() => problems.push(format!(
-                    "`{}` has shape {:?}, the network's is {:?}",
-                    param.name(),
-                    tensor.dims(),
-                    param.dims()
-                )),
-                Some(_) => {}
-            }
-        }
-        let mut unknown: Vec<_> = tensors
+        let shape = |name: &str| tensors.get(name).map(|tensor| tensor.dims().to_vec());
+        let mut mismatches: Vec<_> = params
+            .iter()
+            .map(|param| Mismatch {
+                name: param.name().to_string(),
+                expected: Some(param.dims().to_vec()),
+                found: shape(param.name()),
+            })
+            .filter(|mismatch| mismatch.expected != mismatch.found)
+            .collect();
+        let unexpected = tensors
             .keys()
             .filter(|name| !params.iter().any(|param| param.name() == *name))
             .filter(|name| name.rsplit('.').next() != Some(BATCH_COUNT))
-            .collect();
-        unknown.sort();
-        problems.extend(unknown.into_iter().map(|name| format!("the network has no `{name}`")));
-        if !problems.is_empty() {
-            return Err(Error::Checkpoint(format!("the weights do not fit the network: {}", summary(&problems))));
+            .map(|name| Mismatch { name: name.clone(), expected: None, found: shape(name) });
+        mismatches.extend(unexpected);
+        if !mismatches.is_empty() {
+            return Err(Error::WeightsMismatch(mismatches));
         }
         for param in &params {
             param.0.var.set(&tensors[param.name()].to_dtype(self.dtype)?.to_device(&self.device)?)?;
@@ -193,16 +189,6 @@ impl Params {
     fn lock(&self) -> std::sync::MutexGuard<'_, Shared> {
         self.shared.lock().expect("no panic happens while the parameters are locked")
     }
-}
-
-/// The first few of a list of problems.
-fn summary(problems: &[String]) -> String {
-    const SHOWN: usize = 4;
-    let mut text = problems.iter().take(SHOWN).cloned().collect::<Vec<_>>().join("; ");
-    if problems.len() > SHOWN {
-        text += &format!("; and {} more", problems.len() - SHOWN);
-    }
-    text
 }
 
 /// A module's place in the tree of names.
@@ -312,8 +298,9 @@ mod tests {
         tensors.insert("block.0.weight".into(), Tensor::zeros((2, 3), DType::F32, &Device::Cpu).unwrap());
         tensors.remove("block.0.mean");
         tensors.insert("extra".into(), Tensor::zeros(1, DType::F32, &Device::Cpu).unwrap());
-        let error = params.load(&tensors).unwrap_err().to_string();
-        assert!(error.contains("`block.0.mean` is missing") && error.contains("no `extra`"), "{error}");
+        let mismatch = |name: &str, expected, found| Mismatch { name: name.into(), expected, found };
+        let Error::WeightsMismatch(found) = params.load(&tensors).unwrap_err() else { panic!("another error") };
+        assert_eq!(found, [mismatch("block.0.mean", Some(vec![2]), None), mismatch("extra", None, Some(vec![1]))]);
         assert_eq!(params.to_tensors()["block.0.weight"].to_vec2::<f32>().unwrap(), before);
     }
 

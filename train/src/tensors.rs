@@ -1,4 +1,4 @@
-//! Files of named tensors that other programs wrote, told by their content.
+//! Files of named tensors in the formats of other programs, which are recognised by their first bytes.
 
 mod old_pytorch;
 mod pickle;
@@ -6,41 +6,55 @@ mod state_dict;
 mod zip_pytorch;
 
 use std::collections::BTreeMap;
-use std::path::Path;
 
 use candle_core::{Device, Tensor};
 use safetensors::SafeTensors;
 
-pub use state_dict::Named;
+pub use state_dict::Dictionary;
 
-use crate::{Error, Result};
-
-/// Whether a file that begins like this was written by PyTorch.
-pub fn is_pytorch(start: &[u8]) -> bool {
-    start.starts_with(zip_pytorch::MAGIC) || start.starts_with(old_pytorch::MAGIC)
+/// A format of named tensors.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Format {
+    /// safetensors.
+    Safetensors,
+    /// What `torch.save` writes since version 1.6: a zip archive.
+    PyTorch,
+    /// What `torch.save` wrote before version 1.6: a sequence of pickles.
+    OldPyTorch,
 }
 
-/// Reads a file of tensors to the CPU: safetensors, or a dictionary of tensors that PyTorch wrote, of any version; of
-/// several in one another the likeliest. The error names the file.
-pub fn read(path: &Path) -> Result<BTreeMap<String, Tensor>> {
-    Ok(read_all(path)?.swap_remove(0).1)
-}
-
-/// Reads all dictionaries of tensors in a file, the likeliest first, each with where it was found: `state_dict`, empty
-/// for the outermost. No code in the file is run.
-pub fn read_all(path: &Path) -> Result<Vec<Named>> {
-    let bad = |what: String| Error::Checkpoint(format!("{}: {what}", path.display()));
-    let bytes = std::fs::read(path).map_err(|error| bad(format!("cannot read: {error}")))?;
-    if is_pytorch(&bytes) {
-        let zipped = bytes.starts_with(zip_pytorch::MAGIC);
-        let read = if zipped { zip_pytorch::read(&bytes) } else { old_pytorch::read(&bytes) };
-        return read.map_err(|what| bad(format!("a PyTorch file that cannot be read: {what}")));
+impl Format {
+    /// The format of a file that begins with these bytes; `None` where it is none of these.
+    pub fn of(start: &[u8]) -> Option<Self> {
+        if start.starts_with(zip_pytorch::MAGIC) {
+            Some(Self::PyTorch)
+        } else if start.starts_with(old_pytorch::MAGIC) {
+            Some(Self::OldPyTorch)
+        } else {
+            // The length of the header, and the JSON object that it is.
+            (start.get(8) == Some(&b'{')).then_some(Self::Safetensors)
+        }
     }
-    SafeTensors::read_metadata(&bytes)
-        .map_err(|_| bad("neither a safetensors nor a PyTorch file, or a damaged one".into()))?;
-    let tensors = candle_core::safetensors::load_buffer(&bytes, &Device::Cpu)
-        .map_err(|error| bad(format!("a damaged safetensors file ({})", first_line(&error))))?;
-    Ok(vec![(String::new(), tensors.into_iter().collect())])
+}
+
+/// Reads all dictionaries of tensors in a file's bytes, to the CPU. The likeliest to be a network's weights comes first.
+/// No code in the file is run. The error is the reason.
+pub fn read(bytes: &[u8]) -> Result<Vec<Dictionary>, String> {
+    let pytorch = |reason| format!("a PyTorch file that cannot be read: {reason}");
+    match Format::of(bytes) {
+        Some(Format::PyTorch) => zip_pytorch::read(bytes).map_err(pytorch),
+        Some(Format::OldPyTorch) => old_pytorch::read(bytes).map_err(pytorch),
+        Some(Format::Safetensors) => Ok(vec![Dictionary { path: String::new(), tensors: read_safetensors(bytes)? }]),
+        None => Err("neither a safetensors nor a PyTorch file, or a damaged one".into()),
+    }
+}
+
+/// Reads the tensors of a safetensors file's bytes, to the CPU. The error is the reason.
+pub fn read_safetensors(bytes: &[u8]) -> Result<BTreeMap<String, Tensor>, String> {
+    SafeTensors::read_metadata(bytes).map_err(|error| format!("not a safetensors file, or a damaged one ({error})"))?;
+    let tensors = candle_core::safetensors::load_buffer(bytes, &Device::Cpu)
+        .map_err(|error| format!("a damaged safetensors file ({})", first_line(&error)))?;
+    Ok(tensors.into_iter().collect())
 }
 
 /// An error of candle's may end in a backtrace.

@@ -6,8 +6,9 @@ use easel_runtime::card::{Kind, PictureFormat, PictureSize};
 use easel_train::Result;
 use easel_train::networks::lenet::{Lenet, SIDE};
 
-use super::Exportable;
-use crate::{Dim, Graph};
+use crate::exportable::{Exportable, NamedTensors};
+use crate::graph::Graph;
+use crate::proto::Dim;
 
 impl Exportable for Lenet {
     fn title(&self) -> String {
@@ -31,7 +32,7 @@ impl Exportable for Lenet {
         Ok(())
     }
 
-    fn trials(&self) -> Result<Vec<Vec<(&'static str, Tensor)>>> {
+    fn test_inputs(&self) -> Result<Vec<NamedTensors>> {
         let channels = self.sizes().channels;
         [1, 3, 16]
             .into_iter()
@@ -42,7 +43,7 @@ impl Exportable for Lenet {
             .collect()
     }
 
-    fn compute(&self, inputs: &[(&'static str, Tensor)]) -> Result<Vec<(&'static str, Tensor)>> {
+    fn compute(&self, inputs: &[(&'static str, Tensor)]) -> Result<NamedTensors> {
         Ok(vec![("logits", self.classify(&inputs[0].1)?)])
     }
 }

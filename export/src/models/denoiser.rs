@@ -7,23 +7,24 @@ use easel_train::Result;
 use easel_train::networks::denoiser::{Denoiser, Folded, Task};
 use easel_train::nn::Eval;
 
-use super::Exportable;
-use crate::{Dim, Graph};
+use crate::exportable::{Exportable, NamedTensors};
+use crate::graph::Graph;
+use crate::proto::Dim;
 
-/// A denoiser as it was trained. It is recorded folded, so its verification judges the folding too.
-pub struct Trained {
+/// A denoiser as it was trained. The graph is that of the folded network, so verification covers the folding too.
+pub struct UnfoldedModel {
     network: Denoiser,
-    folded: Told,
+    folded: FoldedModel,
 }
 
-impl Trained {
+impl UnfoldedModel {
     /// Folds the network.
     pub fn new(network: &Denoiser, task: Task) -> Result<Self> {
-        Ok(Self { network: network.clone(), folded: Told { network: Folded::of(network)?, task } })
+        Ok(Self { network: network.clone(), folded: FoldedModel { network: Folded::of(network)?, task } })
     }
 }
 
-impl Exportable for Trained {
+impl Exportable for UnfoldedModel {
     fn title(&self) -> String {
         self.folded.title()
     }
@@ -40,23 +41,23 @@ impl Exportable for Trained {
         self.folded.record(graph)
     }
 
-    fn trials(&self) -> Result<Vec<Vec<(&'static str, Tensor)>>> {
-        self.folded.trials()
+    fn test_inputs(&self) -> Result<Vec<NamedTensors>> {
+        self.folded.test_inputs()
     }
 
-    fn compute(&self, inputs: &[(&'static str, Tensor)]) -> Result<Vec<(&'static str, Tensor)>> {
-        let [(_, x), (_, t), (_, label)] = inputs else { unreachable!("trials have three inputs") };
+    fn compute(&self, inputs: &[(&'static str, Tensor)]) -> Result<NamedTensors> {
+        let [(_, x), (_, t), (_, label)] = inputs else { unreachable!("a denoiser has three inputs") };
         Ok(vec![("prediction", self.network.forward(x, t, label, &mut Eval)?)])
     }
 }
 
 /// A folded denoiser with its task.
-pub struct Told {
+pub struct FoldedModel {
     pub network: Folded,
     pub task: Task,
 }
 
-impl Exportable for Told {
+impl Exportable for FoldedModel {
     fn title(&self) -> String {
         "DDPM".into()
     }
@@ -77,12 +78,12 @@ impl Exportable for Told {
         let dims =
             [batch, Dim::Fixed(self.network.sizes().channels), Dim::Fixed(self.task.side), Dim::Fixed(self.task.side)];
         let x = graph.input("x", &dims);
-        let (t, label) = (graph.labels("t", &[batch]), graph.labels("label", &[batch]));
+        let (t, label) = (graph.int_input("t", &[batch]), graph.int_input("label", &[batch]));
         graph.output("prediction", &self.network.forward(&x, &t, &label)?, &dims);
         Ok(())
     }
 
-    fn trials(&self) -> Result<Vec<Vec<(&'static str, Tensor)>>> {
+    fn test_inputs(&self) -> Result<Vec<NamedTensors>> {
         let (sizes, side) = (self.network.sizes(), self.task.side);
         let (NoiseSchedule::Linear { steps, .. } | NoiseSchedule::Cosine { steps, .. }) = self.task.schedule;
         [1, 2, 5]
@@ -90,17 +91,17 @@ impl Exportable for Told {
             .map(|batch| {
                 let mut random = Random::new(batch as u64, 0);
                 let x = random.normals(batch * sizes.channels * side * side);
-                // From the first to the last.
-                let among = |bound: usize, at: usize| (at * (bound - 1) / (batch - 1).max(1)) as i64;
-                let ints = |bound| Tensor::from_iter((0..batch).map(|at| among(bound, at)), &Device::Cpu);
+                // Evenly from 0 to the last one.
+                let spaced = |count: usize, at: usize| (at * (count - 1) / (batch - 1).max(1)) as i64;
+                let ints = |count| Tensor::from_iter((0..batch).map(|at| spaced(count, at)), &Device::Cpu);
                 let x = Tensor::from_vec(x, (batch, sizes.channels, side, side), &Device::Cpu)?;
                 Ok(vec![("x", x), ("t", ints(steps)?), ("label", ints(sizes.labels)?)])
             })
             .collect()
     }
 
-    fn compute(&self, inputs: &[(&'static str, Tensor)]) -> Result<Vec<(&'static str, Tensor)>> {
-        let [(_, x), (_, t), (_, label)] = inputs else { unreachable!("trials have three inputs") };
+    fn compute(&self, inputs: &[(&'static str, Tensor)]) -> Result<NamedTensors> {
+        let [(_, x), (_, t), (_, label)] = inputs else { unreachable!("a denoiser has three inputs") };
         Ok(vec![("prediction", self.network.forward(x, t, label)?)])
     }
 }

@@ -6,8 +6,9 @@ use easel_runtime::card::{Kind, PictureFormat, PictureSize};
 use easel_train::Result;
 use easel_train::networks::gan::Generator;
 
-use super::Exportable;
-use crate::{Dim, Graph};
+use crate::exportable::{Exportable, NamedTensors};
+use crate::graph::Graph;
+use crate::proto::Dim;
 
 impl Exportable for Generator {
     fn title(&self) -> String {
@@ -30,7 +31,7 @@ impl Exportable for Generator {
         Ok(())
     }
 
-    fn trials(&self) -> Result<Vec<Vec<(&'static str, Tensor)>>> {
+    fn test_inputs(&self) -> Result<Vec<NamedTensors>> {
         let z_dim = self.sizes().z_dim;
         [1, 3, 64]
             .into_iter()
@@ -41,7 +42,7 @@ impl Exportable for Generator {
             .collect()
     }
 
-    fn compute(&self, inputs: &[(&'static str, Tensor)]) -> Result<Vec<(&'static str, Tensor)>> {
+    fn compute(&self, inputs: &[(&'static str, Tensor)]) -> Result<NamedTensors> {
         Ok(vec![("image", self.pictures(&inputs[0].1)?)])
     }
 }

@@ -1,4 +1,4 @@
-//! A model of tables: `features [batch, columns] -> logits [batch, classes]`, or `prediction [batch, 1]` in a regression.
+//! A model for tables: `features [batch, columns] -> logits [batch, classes]`, or `prediction [batch, 1]` in a regression.
 
 use candle_core::{Device, Tensor};
 use easel_runtime::Random;
@@ -6,8 +6,9 @@ use easel_runtime::card::{Kind, Task};
 use easel_train::Result;
 use easel_train::networks::mlp::Mlp;
 
-use super::Exportable;
-use crate::{Dim, Graph};
+use crate::exportable::{Exportable, NamedTensors};
+use crate::graph::Graph;
+use crate::proto::Dim;
 
 fn output(mlp: &Mlp) -> &'static str {
     match mlp.sizes().task {
@@ -25,7 +26,7 @@ impl Exportable for Mlp {
         Kind::Tabular { column_count: self.sizes().columns, task: self.sizes().task }
     }
 
-    fn unit(&self) -> Result<f64> {
+    fn output_scale(&self) -> Result<f64> {
         Ok(self.target()?.map_or(1.0, |target| target.std.max(target.mean.abs())))
     }
 
@@ -36,8 +37,8 @@ impl Exportable for Mlp {
         Ok(())
     }
 
-    /// Rows as they may stand in the table: its columns' means, and normal deviations from them.
-    fn trials(&self) -> Result<Vec<Vec<(&'static str, Tensor)>>> {
+    /// Rows of normally distributed columns with the means and standard deviations of the table.
+    fn test_inputs(&self) -> Result<Vec<NamedTensors>> {
         let columns = self.columns()?;
         [1, 3, 64]
             .into_iter()
@@ -53,7 +54,7 @@ impl Exportable for Mlp {
             .collect()
     }
 
-    fn compute(&self, inputs: &[(&'static str, Tensor)]) -> Result<Vec<(&'static str, Tensor)>> {
+    fn compute(&self, inputs: &[(&'static str, Tensor)]) -> Result<NamedTensors> {
         Ok(vec![(output(self), self.predict(&inputs[0].1)?)])
     }
 }

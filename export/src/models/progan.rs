@@ -6,16 +6,17 @@ use easel_runtime::card::{Kind, PictureFormat, PictureSize};
 use easel_train::Result;
 use easel_train::networks::progan::{Folded, Generator, Sizes, Stage};
 
-use super::Exportable;
-use crate::{Dim, Graph};
+use crate::exportable::{Exportable, NamedTensors};
+use crate::graph::Graph;
+use crate::proto::Dim;
 
-/// A generator as it was trained. It is recorded folded, so its verification judges the folding too.
-pub struct Grown {
+/// A generator as it was trained. The graph is that of the folded network, so verification covers the folding too.
+pub struct UnfoldedModel {
     pub generator: Generator,
     pub stage: Stage,
 }
 
-impl Exportable for Grown {
+impl Exportable for UnfoldedModel {
     fn title(&self) -> String {
         TITLE.into()
     }
@@ -32,11 +33,11 @@ impl Exportable for Grown {
         Folded::of(&self.generator, self.stage)?.record(graph)
     }
 
-    fn trials(&self) -> Result<Vec<Vec<(&'static str, Tensor)>>> {
-        trials(self.generator.sizes())
+    fn test_inputs(&self) -> Result<Vec<NamedTensors>> {
+        test_inputs(self.generator.sizes())
     }
 
-    fn compute(&self, inputs: &[(&'static str, Tensor)]) -> Result<Vec<(&'static str, Tensor)>> {
+    fn compute(&self, inputs: &[(&'static str, Tensor)]) -> Result<NamedTensors> {
         Ok(vec![("image", self.generator.pictures(&inputs[0].1, self.stage)?)])
     }
 }
@@ -62,11 +63,11 @@ impl Exportable for Folded {
         Ok(())
     }
 
-    fn trials(&self) -> Result<Vec<Vec<(&'static str, Tensor)>>> {
-        trials(self.sizes())
+    fn test_inputs(&self) -> Result<Vec<NamedTensors>> {
+        test_inputs(self.sizes())
     }
 
-    fn compute(&self, inputs: &[(&'static str, Tensor)]) -> Result<Vec<(&'static str, Tensor)>> {
+    fn compute(&self, inputs: &[(&'static str, Tensor)]) -> Result<NamedTensors> {
         Ok(vec![("image", self.pictures(&inputs[0].1)?)])
     }
 }
@@ -82,7 +83,7 @@ fn picture(sizes: Sizes, stage: Stage) -> Option<PictureFormat> {
     Some(PictureFormat { channels: sizes.channels, size: PictureSize::Fixed { height: side, width: side } })
 }
 
-fn trials(sizes: Sizes) -> Result<Vec<Vec<(&'static str, Tensor)>>> {
+fn test_inputs(sizes: Sizes) -> Result<Vec<NamedTensors>> {
     [1, 2, 5]
         .into_iter()
         .map(|batch| {

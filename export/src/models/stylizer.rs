@@ -6,8 +6,9 @@ use easel_runtime::card::{Kind, PictureFormat, PictureSize};
 use easel_train::Result;
 use easel_train::networks::style::{AT_LEAST, MULTIPLE, Stylizer};
 
-use super::Exportable;
-use crate::{Dim, Graph};
+use crate::exportable::{Exportable, NamedTensors};
+use crate::graph::Graph;
+use crate::proto::Dim;
 
 impl Exportable for Stylizer {
     fn title(&self) -> String {
@@ -29,7 +30,7 @@ impl Exportable for Stylizer {
         Ok(())
     }
 
-    fn trials(&self) -> Result<Vec<Vec<(&'static str, Tensor)>>> {
+    fn test_inputs(&self) -> Result<Vec<NamedTensors>> {
         [(1, 1, 1), (1, 5, 9), (1, 61, 83), (2, 96, 72)]
             .into_iter()
             .map(|(batch, height, width)| {
@@ -39,7 +40,7 @@ impl Exportable for Stylizer {
             .collect()
     }
 
-    fn compute(&self, inputs: &[(&'static str, Tensor)]) -> Result<Vec<(&'static str, Tensor)>> {
+    fn compute(&self, inputs: &[(&'static str, Tensor)]) -> Result<NamedTensors> {
         Ok(vec![("stylized", self.stylize(&inputs[0].1)?)])
     }
 }

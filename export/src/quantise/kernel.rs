@@ -1,8 +1,8 @@
-//! Convolutions as quantised ones compute fastest: exact rewritings of their kernels.
+//! Exact rewrites of convolutions to forms that are fast in int8.
 //!
-//! Integer products are made for many output channels at a time. So a convolution of few becomes one of more channels
-//! and a larger step, each channel a pixel of a block, which DepthToSpace then puts in its place (Shi et al. 2016, arXiv
-//! 1609.05158); and so does a transposed convolution that doubles the picture.
+//! Engines multiply integers for many output channels at once. A convolution of few output channels is therefore
+//! rewritten with more channels and a larger stride, where each channel is a pixel of a block, and DepthToSpace rearranges
+//! them (sub-pixel convolution, Shi et al. 2016, arXiv 1609.05158); and so is a transposed convolution of stride 2.
 
 /// The weights of a convolution.
 #[derive(Debug, Clone, PartialEq)]
@@ -19,7 +19,7 @@ impl Kernel {
         Self { outputs, inputs, side, values: vec![0.0; outputs * inputs * side * side] }
     }
 
-    /// The weights of one output channel.
+    /// The weights of an output channel.
     pub fn of_output(&self, output: usize) -> &[f64] {
         let length = self.inputs * self.side * self.side;
         &self.values[output * length..][..length]
@@ -30,7 +30,7 @@ impl Kernel {
         &mut self.values[((output * self.inputs + input) * side + row) * side + column]
     }
 
-    /// Every weight with its output and input channel, row and column.
+    /// Every weight with its output channel, input channel, row and column.
     fn taps(&self) -> impl Iterator<Item = ([usize; 4], f64)> {
         let side = self.side;
         self.values.iter().enumerate().map(move |(at, &value)| {
@@ -39,17 +39,17 @@ impl Kernel {
         })
     }
 
-    /// Takes in what was done before the convolution, `scale[c] * x + shift[c]` for each input channel, and gives what
-    /// is added to each output.
-    pub fn take_in(&mut self, scale: &[f64], shift: &[f64]) -> Vec<f64> {
+    /// Folds an affine map of the input, `scale[c] * x + shift[c]` for each channel, into the weights. Gives the change of
+    /// the bias.
+    pub fn fold_input_affine(&mut self, scale: &[f64], shift: &[f64]) -> Vec<f64> {
         let area = self.side * self.side;
-        let mut added = vec![0.0; self.outputs];
+        let mut bias = vec![0.0; self.outputs];
         for (at, value) in self.values.iter_mut().enumerate() {
             let input = at / area % self.inputs;
-            added[at / (area * self.inputs)] += *value * shift[input];
+            bias[at / (area * self.inputs)] += *value * shift[input];
             *value *= scale[input];
         }
-        added
+        bias
     }
 
     /// Multiplies each output channel.
@@ -58,9 +58,9 @@ impl Kernel {
         self.values.iter_mut().enumerate().for_each(|(at, value)| *value *= scale[at / length]);
     }
 
-    /// The kernel that computes a block of `block` x `block` outputs of this one at a time, with that step: output
-    /// channel `(c * block + row) * block + column`, as DepthToSpace (mode CRD) expects.
-    pub fn in_blocks(&self, block: usize) -> Self {
+    /// The sub-pixel form of a convolution of stride 1: it computes blocks of `block` x `block` pixels with that stride,
+    /// as output channels `(c * block + row) * block + column`, the order of DepthToSpace (mode CRD).
+    pub fn sub_pixel(&self, block: usize) -> Self {
         let mut blocks = Self::zeros(self.outputs * block * block, self.inputs, self.side + block - 1);
         for ([output, input, row, column], value) in self.taps() {
             for (down, right) in (0..block * block).map(|at| (at / block, at % block)) {
@@ -70,24 +70,23 @@ impl Kernel {
         blocks
     }
 
-    /// A transposed convolution's weights `[inputs, outputs, side, side]` with step 1, as those of the convolution that
-    /// it is.
-    pub fn turned(inputs: usize, outputs: usize, side: usize, values: &[f64]) -> Self {
+    /// The convolution that a transposed convolution of stride 1, with weights `[inputs, outputs, side, side]`, is equal to.
+    pub fn flipped(inputs: usize, outputs: usize, side: usize, values: &[f64]) -> Self {
         let transposed = Self { outputs: inputs, inputs: outputs, side, values: values.to_vec() };
-        let mut turned = Self::zeros(outputs, inputs, side);
+        let mut flipped = Self::zeros(outputs, inputs, side);
         for ([input, output, row, column], value) in transposed.taps() {
-            *turned.at(output, input, side - 1 - row, side - 1 - column) = value;
+            *flipped.at(output, input, side - 1 - row, side - 1 - column) = value;
         }
-        turned
+        flipped
     }
 
-    /// A transposed convolution of 3x3 that doubles the picture (step 2, padding 1, output padding 1; weights
-    /// `[inputs, outputs, 3, 3]`) as a 2x2 convolution to blocks of 2x2: a pixel of an even row is made of the middle
-    /// weights, one of an odd row of the last ones here and the first ones of the row below.
-    pub fn doubling(inputs: usize, outputs: usize, values: &[f64]) -> Self {
+    /// The sub-pixel form of a 3x3 transposed convolution with stride 2, padding 1 and output padding 1 (weights
+    /// `[inputs, outputs, 3, 3]`): a 2x2 convolution to blocks of 2x2. Pixels of even rows take the middle weights, those
+    /// of odd rows the last weights of this input row and the first ones of the next.
+    pub fn upsampling(inputs: usize, outputs: usize, values: &[f64]) -> Self {
         let transposed = Self { outputs: inputs, inputs: outputs, side: 3, values: values.to_vec() };
         let mut blocks = Self::zeros(4 * outputs, inputs, 2);
-        // Which of the block's pixels a weight is for, and of which input pixel.
+        // The row in the block and the input row of a weight's row; the same for columns.
         let place = |tap: usize| [(1, 1), (0, 0), (1, 0)][tap];
         for ([input, output, row, column], value) in transposed.taps() {
             let ((down, from_row), (right, from_column)) = (place(row), place(column));
@@ -103,7 +102,7 @@ mod tests {
     use candle_core::{Device, Tensor};
     use easel_runtime::Random;
 
-    fn drawn(count: usize) -> Vec<f64> {
+    fn normals(count: usize) -> Vec<f64> {
         Random::new(3, 0).normals(count).into_iter().map(f64::from).collect()
     }
 
@@ -111,13 +110,13 @@ mod tests {
         Tensor::from_slice(values, &dims, &Device::Cpu).unwrap()
     }
 
-    fn convolve(x: &Tensor, kernel: &Kernel, step: usize) -> Tensor {
+    fn convolve(x: &Tensor, kernel: &Kernel, stride: usize) -> Tensor {
         let weight = tensor(&kernel.values, [kernel.outputs, kernel.inputs, kernel.side, kernel.side]);
-        x.conv2d(&weight, 0, step, 1, 1).unwrap()
+        x.conv2d(&weight, 0, stride, 1, 1).unwrap()
     }
 
-    /// What DepthToSpace does, mode CRD.
-    fn put_in_place(x: &Tensor, block: usize) -> Tensor {
+    /// DepthToSpace, mode CRD.
+    fn depth_to_space(x: &Tensor, block: usize) -> Tensor {
         let (batch, channels, height, width) = x.dims4().unwrap();
         let outputs = channels / (block * block);
         x.reshape((batch * outputs, block, block, height, width))
@@ -126,47 +125,47 @@ mod tests {
             .unwrap()
     }
 
-    fn apart(a: &Tensor, b: &Tensor) -> f64 {
+    fn difference(a: &Tensor, b: &Tensor) -> f64 {
         assert_eq!(a.dims(), b.dims());
         (a - b).unwrap().abs().unwrap().max_all().unwrap().to_scalar().unwrap()
     }
 
     #[test]
-    fn blocks_are_the_same_convolution() {
-        let kernel = Kernel { outputs: 2, inputs: 3, side: 5, values: drawn(150) };
-        let x = tensor(&drawn(3 * 16 * 12), [1, 3, 16, 12]);
+    fn the_sub_pixel_form_is_equal() {
+        let kernel = Kernel { outputs: 2, inputs: 3, side: 5, values: normals(150) };
+        let x = tensor(&normals(3 * 16 * 12), [1, 3, 16, 12]);
         let expected = convolve(&x, &kernel, 1);
         for block in [2, 4] {
-            let found = put_in_place(&convolve(&x, &kernel.in_blocks(block), block), block);
-            assert!(apart(&found, &expected) < 1e-12, "{block}");
+            let found = depth_to_space(&convolve(&x, &kernel.sub_pixel(block), block), block);
+            assert!(difference(&found, &expected) < 1e-12, "{block}");
         }
     }
 
     #[test]
-    fn transposed_convolutions_are_convolutions() {
-        let (weights, x) = (drawn(4 * 3 * 9), tensor(&drawn(4 * 5 * 6), [1, 4, 5, 6]));
+    fn transposed_convolutions_are_rewritten() {
+        let (weights, x) = (normals(4 * 3 * 9), tensor(&normals(4 * 5 * 6), [1, 4, 5, 6]));
         let weight = tensor(&weights, [4, 3, 3, 3]);
-        let around = |x: &Tensor, before: usize, after: usize| {
+        let pad = |x: &Tensor, before: usize, after: usize| {
             x.pad_with_zeros(2, before, after).and_then(|x| x.pad_with_zeros(3, before, after)).unwrap()
         };
         let same = x.conv_transpose2d(&weight, 1, 0, 1, 1).unwrap();
-        assert!(apart(&convolve(&around(&x, 1, 1), &Kernel::turned(4, 3, 3, &weights), 1), &same) < 1e-12);
-        let doubled = x.conv_transpose2d(&weight, 1, 1, 2, 1).unwrap();
-        let blocks = convolve(&around(&x, 0, 1), &Kernel::doubling(4, 3, &weights), 1);
-        assert!(apart(&put_in_place(&blocks, 2), &doubled) < 1e-12);
+        assert!(difference(&convolve(&pad(&x, 1, 1), &Kernel::flipped(4, 3, 3, &weights), 1), &same) < 1e-12);
+        let upsampled = x.conv_transpose2d(&weight, 1, 1, 2, 1).unwrap();
+        let blocks = convolve(&pad(&x, 0, 1), &Kernel::upsampling(4, 3, &weights), 1);
+        assert!(difference(&depth_to_space(&blocks, 2), &upsampled) < 1e-12);
     }
 
     #[test]
-    fn what_comes_before_is_taken_in() {
-        let kernel = Kernel { outputs: 2, inputs: 3, side: 2, values: drawn(24) };
-        let x = tensor(&drawn(3 * 16), [1, 3, 4, 4]);
+    fn an_affine_input_is_folded() {
+        let kernel = Kernel { outputs: 2, inputs: 3, side: 2, values: normals(24) };
+        let x = tensor(&normals(3 * 16), [1, 3, 4, 4]);
         let [scale, shift] = [[0.5, -2.0, 3.0], [1.0, 0.25, -1.0]];
         let channel = |values: [f64; 3]| Tensor::from_slice(&values, (1, 3, 1, 1), &Device::Cpu).unwrap();
         let changed = x.broadcast_mul(&channel(scale)).and_then(|x| x.broadcast_add(&channel(shift))).unwrap();
-        let mut taken = kernel.clone();
-        let added = taken.take_in(&scale, &shift);
-        let added = Tensor::from_vec(added, (1, 2, 1, 1), &Device::Cpu).unwrap();
-        let found = convolve(&x, &taken, 1).broadcast_add(&added).unwrap();
-        assert!(apart(&found, &convolve(&changed, &kernel, 1)) < 1e-12);
+        let mut folded = kernel.clone();
+        let bias = folded.fold_input_affine(&scale, &shift);
+        let bias = Tensor::from_vec(bias, (1, 2, 1, 1), &Device::Cpu).unwrap();
+        let found = convolve(&x, &folded, 1).broadcast_add(&bias).unwrap();
+        assert!(difference(&found, &convolve(&changed, &kernel, 1)) < 1e-12);
     }
 }

@@ -1,15 +1,16 @@
-//! A stylizer in eight bits: every convolution multiplies bytes.
+//! Stylizers in int8: every convolution multiplies bytes.
 //!
-//! The network is recorded once more, on values that quantise ([`value`]): first in float32, to observe the ranges of
-//! numbers on pictures, then with QuantizeLinear and DequantizeLinear around what is computed in bytes. Norms compute
-//! their statistics in float32, and take them from outside as in float32. The result is judged on other pictures.
+//! The network is recorded on values that quantise ([`value`]): first in float32, to observe the ranges of activations on
+//! calibration pictures, then with QuantizeLinear and DequantizeLinear around each integer operation. Norms compute their
+//! statistics in float32, or take them from the same optional inputs as a float32 model. The result is evaluated on other
+//! pictures.
 
+mod calibration;
 mod kernel;
-mod pictures;
+mod params;
 mod psnr;
 mod ranges;
 mod recorder;
-mod step;
 mod value;
 
 use std::path::Path;
@@ -22,91 +23,90 @@ use easel_runtime::card::{Int8, Verification};
 use easel_train::networks::style::Stylizer;
 use prost::Message;
 
-pub use pictures::Pictures;
-pub use psnr::{Distance, psnr};
+pub use calibration::CalibrationSet;
+pub use psnr::{PictureDifference, psnr};
 
+use crate::error::Result;
+use crate::graph::Graph;
+use crate::proto::{self, Dim};
 use crate::verify::{engine, verify};
-use crate::{Dim, Error, Graph, NormForm, Result, Storage};
-use ranges::{Ranges, SHARES};
-use recorder::{Form, Place, Recorder};
-use value::Quantised;
+use ranges::{CLIPPED, Ranges};
+use recorder::{Mode, QuantisationPoint, Recorder};
+use value::QuantisedValue;
 
-/// The decibels below which eight bits are too few.
-pub const LEAST_PSNR: f64 = 30.0;
+/// The PSNR in decibels below which an int8 model is refused by default.
+pub const MIN_PSNR: f64 = 30.0;
 
-/// How many of the calibration's pictures tell how wide ranges are to be.
-const TRIED_ON: usize = 8;
+/// The number of calibration pictures that each clipped fraction is tried on.
+const TRIAL_PICTURES: usize = 8;
 
-/// Records a stylizer in eight bits. `whole` is its file in float32, which it is judged by.
+/// Records a stylizer in int8. `float32` is its file in float32, which the result is compared with.
 pub(crate) fn quantise(
     network: &Stylizer,
-    whole: &[u8],
-    pictures: &Pictures,
+    float32: &[u8],
+    pictures: &CalibrationSet,
     library: Option<&Path>,
 ) -> Result<(Graph, Verification)> {
-    let (graph, places) = record(network, Form::Observed)?;
-    let observed = graph.to_model("observed", &[]);
-    // What was rewritten on the way is exact.
-    verify(&observed, network, library)?;
-    let mut ranges = Ranges::new(&places);
-    let mut engine = engine(&[observed, outputs(&places)].concat(), library)?;
+    let (graph, points) = record(network, Mode::Calibration)?;
+    let calibration = graph.to_model("calibration", &[]);
+    // The rewrites so far are exact.
+    verify(&calibration, network, library)?;
+    let mut ranges = Ranges::new(&points);
+    let mut observer = engine(&[calibration, outputs(&points)].concat(), library)?;
     for picture in &pictures.calibration {
-        ranges.observe(engine.run_blocking(&[("image", picture)])?.split_off(1))?;
+        ranges.observe(observer.run_blocking(&[("image", picture)])?.split_off(1))?;
     }
 
-    let mut whole = self::engine(whole, library)?;
-    let tried = &pictures.calibration[..TRIED_ON.min(pictures.calibration.len())];
-    let expected = stylized(&mut whole, tried)?;
-    let mut best: Option<(f64, Graph)> = None;
-    for share in 0..SHARES.len() {
-        let (graph, _) = record(network, Form::Quantised(ranges.leaving_out(share)))?;
-        let found = stylized(&mut self::engine(&graph.to_model("tried", &[]), library)?, tried)?;
-        let psnr = Distance::of(expected.iter().zip(&found))?.psnr;
-        if best.as_ref().is_none_or(|(best, _)| psnr > *best) {
-            best = Some((psnr, graph));
+    let mut float32 = engine(float32, library)?;
+    let tried = &pictures.calibration[..TRIAL_PICTURES.min(pictures.calibration.len())];
+    let expected = stylize(&mut float32, tried)?;
+    let trial = |fraction| -> Result<(f64, Graph)> {
+        let (graph, _) = record(network, Mode::Quantised(ranges.clipped(fraction)))?;
+        let found = stylize(&mut engine(&graph.to_model("trial", &[]), library)?, tried)?;
+        Ok((PictureDifference::between(expected.iter().zip(&found))?.psnr, graph))
+    };
+    let mut best = trial(0)?;
+    for fraction in 1..CLIPPED.len() {
+        let other = trial(fraction)?;
+        if other.0 > best.0 {
+            best = other;
         }
     }
-    let (_, graph) = best.ok_or_else(|| Error::Verification("the quantised model gives no numbers".into()))?;
-    let mut engine = self::engine(&graph.to_model("judged", &[]), library)?;
-    let (expected, found) = (stylized(&mut whole, &pictures.judged)?, stylized(&mut engine, &pictures.judged)?);
-    let apart = Distance::of(expected.iter().zip(&found))?;
-    let mut shapes: Vec<_> = pictures.judged.iter().map(|picture| picture.shape().to_vec()).collect();
+    let (_, graph) = best;
+    let mut int8 = engine(&graph.to_model("int8", &[]), library)?;
+    let (expected, found) = (stylize(&mut float32, &pictures.evaluation)?, stylize(&mut int8, &pictures.evaluation)?);
+    let difference = PictureDifference::between(expected.iter().zip(&found))?;
+    let mut shapes: Vec<_> = pictures.evaluation.iter().map(|picture| picture.shape().to_vec()).collect();
     shapes.sort();
     shapes.dedup();
+    let engine = format!("ONNX Runtime {}", int8.version());
     let int8 = Int8 {
         calibrated_on: pictures.calibration.len(),
-        judged_on: pictures.judged.len(),
-        psnr: apart.psnr,
-        worst_psnr: apart.worst,
+        judged_on: pictures.evaluation.len(),
+        psnr: difference.psnr,
+        worst_psnr: difference.worst_psnr,
     };
-    let engine = format!("ONNX Runtime {}", engine.version());
-    Ok((graph, Verification { engine, max_difference: apart.largest, shapes, rounding: None, int8: Some(int8) }))
+    Ok((graph, Verification { engine, max_difference: difference.max, shapes, rounding: None, int8: Some(int8) }))
 }
 
-fn record(network: &Stylizer, form: Form) -> Result<(Graph, Vec<Place>)> {
-    let graph = Graph::new(NormForm::Statistics, Storage::Float32);
+fn record(network: &Stylizer, mode: Mode) -> Result<(Graph, Vec<QuantisationPoint>)> {
+    let graph = Graph::default();
     let dims = [Dim::Named("batch"), Dim::Fixed(3), Dim::Named("height"), Dim::Named("width")];
-    let recorder = Rc::new(Recorder::new(graph.clone(), form));
+    let recorder = Rc::new(Recorder::new(graph.clone(), mode));
     let image = graph.input("image", &dims);
-    let stylized = network.stylize(&Quantised::picture(recorder.clone(), &image))?.output()?;
+    let stylized = network.stylize(&QuantisedValue::picture(recorder.clone(), &image))?.output()?;
     graph.output("stylized", &stylized, &dims);
-    Ok((graph, recorder.places()))
+    Ok((graph, recorder.points()))
 }
 
-/// What to append to a file so that it also gives its values at some places, in their order: protobuf messages that
-/// follow each other are merged.
-fn outputs(places: &[Place]) -> Vec<u8> {
-    let tensor = onnx::type_proto::Tensor { elem_type: onnx::tensor_proto::DataType::Float as i32, shape: None };
-    let kind = onnx::TypeProto { value: Some(onnx::type_proto::Value::TensorType(tensor)), ..Default::default() };
-    let output = |place: &Place| onnx::ValueInfoProto {
-        name: place.name.clone(),
-        r#type: Some(kind.clone()),
-        ..Default::default()
-    };
-    let graph = onnx::GraphProto { output: places.iter().map(output).collect(), ..Default::default() };
+/// A suffix to a model file that makes its values at the quantisation points outputs: concatenated protobuf messages
+/// merge.
+fn outputs(points: &[QuantisationPoint]) -> Vec<u8> {
+    let output = |point: &QuantisationPoint| proto::shapeless_value(&point.name, onnx::tensor_proto::DataType::Float);
+    let graph = onnx::GraphProto { output: points.iter().map(output).collect(), ..Default::default() };
     onnx::ModelProto { graph: Some(graph), ..Default::default() }.encode_to_vec()
 }
 
-fn stylized(engine: &mut OrtEngine, pictures: &[Tensor]) -> Result<Vec<Tensor>> {
+fn stylize(engine: &mut OrtEngine, pictures: &[Tensor]) -> Result<Vec<Tensor>> {
     pictures.iter().map(|picture| Ok(engine.run_blocking(&[("image", picture)])?.remove(0).1)).collect()
 }

@@ -1,4 +1,4 @@
-//! The graph of a quantised network while it is recorded, in float32 or in bytes.
+//! The graph of a quantised network that is being recorded, in float32 or in int8.
 
 use std::cell::RefCell;
 
@@ -7,43 +7,43 @@ use easel_train::value::Affine;
 use easel_train::{Result, Value};
 
 use super::kernel::Kernel;
-use super::step::{Step, Stored};
-use crate::graph::Attribute;
-use crate::symbol::{int, ints};
-use crate::{Graph, Symbol};
+use super::params::{QuantParams, QuantisedWeights};
+use crate::graph::Graph;
+use crate::proto::Attribute;
+use crate::symbol::{Symbol, int, ints};
 
-/// A place where numbers are to be stored as bytes.
-pub(super) struct Place {
-    /// The value in the observed graph.
+/// A point of the network where activations are quantised.
+pub(super) struct QuantisationPoint {
+    /// The value in the calibration graph.
     pub name: String,
-    /// Into how many ranges its channels fall: channel c of n belongs to range `c * ranges / n`.
+    /// The number of ranges that its channels are divided into: channel c of n belongs to range `c * ranges / n`.
     pub ranges: usize,
 }
 
-/// What a graph is recorded as.
-pub(super) enum Form {
-    /// In float32, with the places to observe.
-    Observed,
-    /// Quantised, with the ranges that were observed at each place.
+/// The kind of graph that is recorded.
+pub(super) enum Mode {
+    /// In float32, to observe ranges at the quantisation points.
+    Calibration,
+    /// In int8, with the ranges of each quantisation point.
     Quantised(Vec<Vec<[f32; 2]>>),
 }
 
-/// A graph being recorded.
+/// A graph that is being recorded.
 pub(super) struct Recorder {
     graph: Graph,
-    form: Form,
-    places: RefCell<Vec<Place>>,
+    mode: Mode,
+    points: RefCell<Vec<QuantisationPoint>>,
 }
 
-/// How far a value has come.
+/// The state of a value: operators that engines merge with a convolution or a quantisation are delayed until then.
 #[derive(Clone)]
 pub(super) enum State {
-    /// Bytes in the graph, which stand for `scale[c] * real + shift[c]` where there is such a change.
-    Stored { bytes: Symbol, step: Step, change: Option<[Vec<f64>; 2]> },
-    /// A convolution that is not recorded yet: what follows may become a part of it.
+    /// A value in int8. Where there is an `affine` of scale and shift, it stands for `scale[c] * value + shift[c]`.
+    Quantised { quantised: Symbol, params: QuantParams, affine: Option<[Vec<f64>; 2]> },
+    /// A convolution that is not recorded yet, since the next operation may become a part of it.
     Conv(Conv),
-    /// Real numbers that are still to be stored, in blocks.
-    Real { real: Symbol, block: usize },
+    /// A float32 value that is not quantised yet. Its channels are blocks of `block` x `block` pixels.
+    Float { value: Symbol, block: usize },
 }
 
 /// A convolution.
@@ -51,81 +51,83 @@ pub(super) enum State {
 pub(super) struct Conv {
     /// Its parameters' name, without `.weight`.
     pub name: String,
-    /// What is convolved, in real numbers that are multiples of a step.
+    /// The dequantised input.
     pub input: Symbol,
-    pub input_step: Step,
+    pub input_params: QuantParams,
     pub kernel: Kernel,
     pub bias: Vec<f64>,
     pub stride: usize,
     /// Zeros above and at the left, below and at the right.
     pub padding: [usize; 2],
-    /// Its channels are blocks of so many pixels a side.
+    /// Its channels are blocks of `block` x `block` pixels.
     pub block: usize,
 }
 
-/// Each element as often as a block has pixels.
-pub(super) fn each(values: &[f64], block: usize) -> Vec<f64> {
+/// Repeats each channel's value for each pixel of a block.
+pub(super) fn repeat_for_block(values: &[f64], block: usize) -> Vec<f64> {
     values.iter().flat_map(|&value| std::iter::repeat_n(value, block * block)).collect()
 }
 
 impl Recorder {
-    pub fn new(graph: Graph, form: Form) -> Self {
-        Self { graph, form, places: RefCell::default() }
+    pub fn new(graph: Graph, mode: Mode) -> Self {
+        Self { graph, mode, points: RefCell::default() }
     }
 
-    /// The places, in the order of recording, which is the same in both forms.
-    pub fn places(&self) -> Vec<Place> {
-        self.places.take()
+    /// The quantisation points in the order of recording, which is the same in both modes.
+    pub fn points(&self) -> Vec<QuantisationPoint> {
+        self.points.take()
     }
 
-    /// The ranges of the next place, in the quantised form; in the observed one it gets the value's name.
-    fn place(&self, real: &Symbol, ranges: usize) -> Option<&[[f32; 2]]> {
-        let mut places = self.places.borrow_mut();
-        places.push(Place { name: real.name().to_string(), ranges });
-        match &self.form {
-            Form::Observed => None,
-            Form::Quantised(found) => Some(found[places.len() - 1].as_slice()),
+    /// Adds a quantisation point. Gives its ranges; `None` in a calibration graph.
+    fn add_point(&self, value: &Symbol, ranges: usize) -> Option<&[[f32; 2]]> {
+        let mut points = self.points.borrow_mut();
+        points.push(QuantisationPoint { name: value.name().to_string(), ranges });
+        match &self.mode {
+            Mode::Calibration => None,
+            Mode::Quantised(found) => Some(found[points.len() - 1].as_slice()),
         }
     }
 
     pub fn is_quantised(&self) -> bool {
-        matches!(self.form, Form::Quantised(_))
+        matches!(self.mode, Mode::Quantised(_))
     }
 
-    /// The constants of a step: its scale and its zero.
-    fn step(&self, step: Step) -> [String; 2] {
-        let Step { scale, zero } = step;
-        [self.graph.floats("scale", &[], &[scale]), self.graph.integers(&format!("zero_{zero}"), &[], &[zero])]
+    /// The constants of a quantisation: scale and zero point.
+    fn constants(&self, params: QuantParams) -> [String; 2] {
+        let QuantParams { scale, zero_point } = params;
+        let zero_point = self.graph.integers(&format!("zero_{zero_point}"), &[], &[zero_point]);
+        [self.graph.floats("scale", &[], &[scale]), zero_point]
     }
 
-    /// Stores real numbers as bytes; in the observed form they stay real.
-    pub fn to_bytes(&self, real: &Symbol, step: Step) -> Symbol {
+    /// Quantises a float32 value, which a calibration graph leaves as it is.
+    pub fn quantise(&self, value: &Symbol, params: QuantParams) -> Symbol {
         if !self.is_quantised() {
-            return real.clone();
+            return value.clone();
         }
-        let [scale, zero] = self.step(step);
-        real.node("QuantizeLinear", &[&scale, &zero], &[])
+        let [scale, zero_point] = self.constants(params);
+        value.node("QuantizeLinear", &[&scale, &zero_point], &[])
     }
 
-    /// What bytes stand for.
-    pub fn to_real(&self, bytes: &Symbol, step: Step) -> Symbol {
+    /// Dequantises a value, which a calibration graph leaves as it is.
+    pub fn dequantise(&self, value: &Symbol, params: QuantParams) -> Symbol {
         if !self.is_quantised() {
-            return bytes.clone();
+            return value.clone();
         }
-        let [scale, zero] = self.step(step);
-        bytes.node("DequantizeLinear", &[&scale, &zero], &[])
+        let [scale, zero_point] = self.constants(params);
+        value.node("DequantizeLinear", &[&scale, &zero_point], &[])
     }
 
-    /// Stores real numbers and puts blocks in their places. What is below 0 becomes 0 where `positive`.
-    pub fn store(&self, real: &Symbol, block: usize, positive: bool) -> Result<State> {
-        let real = if positive && !self.is_quantised() { real.relu()? } else { real.clone() };
-        let range = self.place(&real, 1).map_or([0.0; 2], |ranges| ranges[0]);
-        let step = Step::within(if positive { [0.0, range[1]] } else { range });
-        Ok(State::Stored { bytes: in_place(&self.to_bytes(&real, step), block), step, change: None })
+    /// Quantises a float32 value in blocks, at a quantisation point of one range. With `relu`, negative values become 0.
+    pub fn requantise(&self, value: &Symbol, block: usize, relu: bool) -> Result<State> {
+        let value = if relu && !self.is_quantised() { value.relu()? } else { value.clone() };
+        let range = self.add_point(&value, 1).map_or([0.0; 2], |ranges| ranges[0]);
+        let params = QuantParams::of_range(if relu { [0.0, range[1]] } else { range });
+        let quantised = depth_to_space(&self.quantise(&value, params), block);
+        Ok(State::Quantised { quantised, params, affine: None })
     }
 
-    /// Instance normalisation of a convolution, whose channels are stored each in its own range.
-    pub fn normalised(&self, mut conv: Conv, affine: Option<Affine>, epsilon: f64) -> Result<State> {
+    /// Instance normalisation of a convolution, each of whose channels has a range of its own.
+    pub fn instance_norm(&self, mut conv: Conv, affine: Option<Affine>, epsilon: f64) -> Result<State> {
         let graph = &self.graph;
         let (block, blocks) = (conv.block, (conv.block * conv.block) as i64);
         let channels = conv.bias.len() / (block * block);
@@ -134,18 +136,18 @@ impl Recorder {
             graph.floats(name, &[1, channels, 1, 1], &values)
         };
         if !self.is_quantised() {
-            let y = in_place(&self.record(&conv), block);
-            self.place(&y, channels);
-            return Ok(State::Real { real: y.instance_norm2d(channels, affine, epsilon)?, block: 1 });
+            let y = depth_to_space(&self.record(&conv), block);
+            self.add_point(&y, channels);
+            return Ok(State::Float { value: y.instance_norm2d(channels, affine, epsilon)?, block: 1 });
         }
         // Channel c is recorded as `(x - middle[c]) / spread[c]`.
-        let ends = self.place(&conv.input, channels).into_iter().flatten().map(|range| range.map(f64::from));
+        let ranges = self.add_point(&conv.input, channels).into_iter().flatten().map(|range| range.map(f64::from));
         let (middle, spread): (Vec<_>, Vec<_>) =
-            ends.map(|[low, high]| ((low + high) / 2.0, ((high - low) / 2.0).max(1e-6))).unzip();
+            ranges.map(|[low, high]| ((low + high) / 2.0, ((high - low) / 2.0).max(1e-6))).unzip();
         let inverse: Vec<_> = spread.iter().map(|spread| 1.0 / spread).collect();
         let shift: Vec<_> = middle.iter().zip(&inverse).map(|(middle, inverse)| -middle * inverse).collect();
-        conv.change(&inverse, &shift);
-        let y = self.to_real(&self.to_bytes(&self.record(&conv), Step::SIGNED), Step::SIGNED);
+        conv.fold_output_affine(&inverse, &shift);
+        let y = self.dequantise(&self.quantise(&self.record(&conv), QuantParams::SIGNED), QuantParams::SIGNED);
 
         let over_block = |per_pixel: Symbol| {
             let axes = [("axes", Attribute::Ints(vec![2])), ("keepdims", Attribute::Int(1))];
@@ -168,46 +170,46 @@ impl Recorder {
         };
         let mean = over_block(y.mean_of_picture());
         let square = over_block(y.mul(&y)?.mean_of_picture());
-        // The mean's square can be greater by rounding alone.
+        // Rounding can make the square of the mean the greater one.
         let variance = square.sub(&mean.mul(&mean)?)?.relu()?;
         let (middle, spread) = (constant("middle", &middle), constant("spread", &spread));
-        let statistics = graph.claim_statistics(channels);
+        let statistics = graph.reserve_statistics(channels);
         let mean = mean.node("Mul", &[&spread], &[]).node("Add", &[&middle], &[]);
-        let mean = mean.unless_given(0, statistics, MEAN_PREFIX);
+        let mean = mean.or_fed(0, statistics, MEAN_PREFIX);
         let variance = variance.node("Mul", &[&spread], &[]).node("Mul", &[&spread], &[]);
-        let variance = variance.unless_given(1, statistics, VARIANCE_PREFIX);
+        let variance = variance.or_fed(1, statistics, VARIANCE_PREFIX);
 
         let [weight, bias] = y.weight_and_bias(channels, affine)?;
-        let deviation = variance.with_number("Add", "epsilon", epsilon).node("Sqrt", &[], &[]);
+        let deviation = variance.with_constant("Add", "epsilon", epsilon).node("Sqrt", &[], &[]);
         let scale = y.per_channel(&weight).node("Div", &[deviation.name()], &[]);
         let from_middle = mean.node("Sub", &[&middle], &[]).mul(&scale)?;
         let shift = y.per_channel(&bias).sub(&from_middle)?;
         let scale = scale.node("Mul", &[&spread], &[]);
-        Ok(State::Real { real: y.mul(&to_block(scale))?.add(&to_block(shift))?, block })
+        Ok(State::Float { value: y.mul(&to_block(scale))?.add(&to_block(shift))?, block })
     }
 
-    /// Records a convolution, which gives real numbers in blocks.
+    /// Records a convolution. Gives its float32 output in blocks.
     pub fn record(&self, conv: &Conv) -> Symbol {
-        let Conv { name, input, input_step, kernel, bias, stride, padding: [before, after], .. } = conv;
+        let Conv { name, input, input_params, kernel, bias, stride, padding: [before, after], .. } = conv;
         let graph = &self.graph;
         let Kernel { outputs, inputs, side, values } = kernel;
         let dims = [*outputs, *inputs, *side, *side];
         let (weight_name, bias_name) = (format!("{name}.weight"), format!("{name}.bias"));
         let [weight, bias] = if self.is_quantised() {
-            let stored = Stored::new(kernel, bias, input_step.scale);
+            let quantised = QuantisedWeights::new(kernel, bias, input_params.scale);
             let scales = |of: &str, scales: &[f32]| graph.floats(&format!("{of}/scale"), &[*outputs], scales);
-            let read = |integers: &str, scale: &str, zeros: &str| {
+            let dequantise = |integers: &str, scale: &str, zeros: &str| {
                 graph.node("DequantizeLinear", &[integers, scale, zeros], &[("axis", int(0))]).name().to_string()
             };
             [
-                read(
-                    &graph.integers(&weight_name, &dims, &stored.weights),
-                    &scales(&weight_name, &stored.scales),
+                dequantise(
+                    &graph.integers(&weight_name, &dims, &quantised.weights),
+                    &scales(&weight_name, &quantised.scales),
                     &graph.integers(&format!("zeros_{outputs}"), &[*outputs], &vec![0i8; *outputs]),
                 ),
-                read(
-                    &graph.integers(&bias_name, &[*outputs], &stored.bias),
-                    &scales(&bias_name, &stored.bias_scales),
+                dequantise(
+                    &graph.integers(&bias_name, &[*outputs], &quantised.bias),
+                    &scales(&bias_name, &quantised.bias_scales),
                     &graph.integers(&format!("bias_zeros_{outputs}"), &[*outputs], &vec![0i32; *outputs]),
                 ),
             ]
@@ -232,8 +234,8 @@ impl Recorder {
     }
 }
 
-/// Blocks of channels as the pixels that they are.
-pub(super) fn in_place(blocks: &Symbol, block: usize) -> Symbol {
+/// Rearranges channels that are blocks of pixels.
+pub(super) fn depth_to_space(blocks: &Symbol, block: usize) -> Symbol {
     match block {
         1 => blocks.clone(),
         _ => blocks.node("DepthToSpace", &[], &[("blocksize", int(block)), ("mode", Attribute::Text("CRD"))]),
@@ -241,11 +243,11 @@ pub(super) fn in_place(blocks: &Symbol, block: usize) -> Symbol {
 }
 
 impl Conv {
-    /// Takes in `scale[c] * y + shift[c]` of its output.
-    pub fn change(&mut self, scale: &[f64], shift: &[f64]) {
-        let (scale, shift) = (each(scale, self.block), each(shift, self.block));
+    /// Folds an affine map of the output, `scale[c] * y + shift[c]` for each channel, into the weights and the bias.
+    pub fn fold_output_affine(&mut self, scale: &[f64], shift: &[f64]) {
+        let [scale, shift] = [scale, shift].map(|values| repeat_for_block(values, self.block));
         self.kernel.scale_outputs(&scale);
-        let changes = scale.iter().zip(&shift);
-        self.bias.iter_mut().zip(changes).for_each(|(bias, (scale, shift))| *bias = *bias * scale + shift);
+        let affine = scale.iter().zip(&shift);
+        self.bias.iter_mut().zip(affine).for_each(|(bias, (scale, shift))| *bias = *bias * scale + shift);
     }
 }

@@ -1,4 +1,4 @@
-//! Networks whose activations judge pictures: what a perceptual loss looks through.
+//! Pretrained networks whose activations a perceptual loss compares.
 
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -8,9 +8,9 @@ use easel_runtime::Random;
 
 use super::squeezenet::{self, SqueezeNet};
 use super::vgg::{self, Vgg16};
-use crate::{Error, Params, Result, Value, tensors};
+use crate::{Error, Params, Result, Value};
 
-/// The first convolution, from whose shape a network and its width are told.
+/// The first convolution, whose shape tells the width.
 const FIRST: &str = "features.0.weight";
 
 /// The kinds of network that are known.
@@ -47,8 +47,8 @@ impl Kind {
         }
     }
 
-    /// Tells from names and shapes which network weights belong to, and by what its widths are divided. Whether all of
-    /// its parameters are there shows when they are loaded.
+    /// The network that weights of these names and shapes belong to, and the divisor of its widths. Whether all
+    /// parameters are there shows when they are loaded.
     fn recognise(shapes: &BTreeMap<String, Vec<usize>>) -> Option<(Self, usize)> {
         let [width, 3, 3, 3] = shapes.get(FIRST)?[..] else { return None };
         let divisor = |published: usize| published.is_multiple_of(width).then(|| published / width);
@@ -73,30 +73,18 @@ pub enum Features {
 }
 
 impl Features {
-    /// Reads the weights of VGG16 or SqueezeNet 1.1, safetensors or `.pth`, told by looking at the file: torchvision's
-    /// own, or narrower networks of the same build. What the file holds beside (a classifier) is left alone.
-    ///
-    /// The error of a missing file says where there are such weights.
-    pub fn load(path: &Path, device: &Device) -> Result<Self> {
-        if !path.exists() {
-            return Err(Error::Data(format!("{}: no such file; {}", path.display(), advice(path))));
-        }
-        let tensors = tensors::read(path).map_err(|error| Error::Checkpoint(format!("{error}; {}", advice(path))))?;
-        Self::from_tensors(tensors, device)
-            .map_err(|error| Error::Checkpoint(format!("{}: {error}; {}", path.display(), advice(path))))
+    /// Whether the names and shapes are those of VGG16 or SqueezeNet 1.1.
+    pub fn fits(tensors: &BTreeMap<String, Tensor>) -> bool {
+        Kind::recognise(&shapes(tensors)).is_some()
     }
 
-    /// Builds the network that these weights are of.
+    /// Builds VGG16 or SqueezeNet 1.1 from its weights; other tensors are ignored. Fails with [`Error::WrongNetwork`] or
+    /// [`Error::WeightsMismatch`].
     pub fn from_tensors(mut tensors: BTreeMap<String, Tensor>, device: &Device) -> Result<Self> {
-        let shapes = tensors.iter().map(|(name, tensor)| (name.clone(), tensor.dims().to_vec())).collect();
+        let shapes = shapes(&tensors);
         let Some((kind, divisor)) = Kind::recognise(&shapes) else {
-            return Err(Error::Checkpoint(match super::recognise(&shapes) {
-                Ok(other) => format!("weights of the network `{}`, which judges no pictures", other.name),
-                Err(_) => {
-                    let first: Vec<_> = shapes.keys().take(3).map(String::as_str).collect();
-                    format!("neither VGG16 nor SqueezeNet 1.1 ({} tensors: {}, ..)", shapes.len(), first.join(", "))
-                }
-            }));
+            let found = super::recognise(&shapes).map(|architecture| architecture.name);
+            return Err(Error::WrongNetwork { found, wanted: "VGG16 or SqueezeNet 1.1" });
         };
         let params = Params::new(DType::F32, device, Random::new(0, 0));
         let features = match kind {
@@ -105,9 +93,7 @@ impl Features {
         };
         let wanted: Vec<_> = params.all().iter().map(|param| param.name().to_string()).collect();
         tensors.retain(|name, _| wanted.contains(name));
-        params
-            .load(&tensors)
-            .map_err(|error| Error::Checkpoint(format!("it looks like {}, but {error}", kind.name())))?;
+        params.load(&tensors)?;
         params.set_frozen(true);
         Ok(features)
     }
@@ -142,7 +128,11 @@ impl From<SqueezeNet> for Features {
     }
 }
 
-/// Where weights come from.
+fn shapes(tensors: &BTreeMap<String, Tensor>) -> BTreeMap<String, Vec<usize>> {
+    tensors.iter().map(|(name, tensor)| (name.clone(), tensor.dims().to_vec())).collect()
+}
+
+/// Where pretrained weights can be downloaded.
 pub fn advice(path: &Path) -> String {
     let folder = path.parent().filter(|folder| *folder != Path::new("")).unwrap_or(Path::new("."));
     format!(

@@ -12,6 +12,7 @@ pub mod progan;
 pub mod squeezenet;
 pub mod style;
 pub mod vgg;
+mod weights;
 
 use std::collections::BTreeMap;
 
@@ -19,6 +20,9 @@ use candle_core::{DType, Device, Tensor};
 use easel_runtime::Random;
 use easel_runtime::card::Architecture;
 use serde_json::Value as Json;
+
+pub use weights::Weights;
+pub(crate) use weights::read_metadata;
 
 use crate::{Error, Params, Result};
 
@@ -91,16 +95,15 @@ impl Network {
             lenet::ARCHITECTURE => Self::Lenet(lenet::Lenet::new(params.root(), lenet::Sizes::read(architecture)?)?),
             mlp::ARCHITECTURE => Self::Mlp(mlp::Mlp::new(params.root(), mlp::Sizes::read(architecture)?)?),
             other => {
-                let known = [
+                let known = vec![
                     gan::ARCHITECTURE,
                     progan::ARCHITECTURE,
                     denoiser::ARCHITECTURE,
                     style::ARCHITECTURE,
                     lenet::ARCHITECTURE,
                     mlp::ARCHITECTURE,
-                ]
-                .join(", ");
-                return Err(Error::Checkpoint(format!("unknown architecture `{other}`: known are {known}")));
+                ];
+                return Err(Error::UnknownArchitecture { name: other.into(), known });
             }
         };
         params.load(weights)?;
@@ -109,8 +112,8 @@ impl Network {
     }
 }
 
-/// Finds out from names and shapes which network weights belong to.
-pub fn recognise(shapes: &BTreeMap<String, Vec<usize>>) -> Result<Architecture> {
+/// The network that weights of these names and shapes belong to; `None` where no network of this crate has such.
+pub fn recognise(shapes: &BTreeMap<String, Vec<usize>>) -> Option<Architecture> {
     gan::Sizes::recognise(shapes)
         .map(|sizes| sizes.architecture())
         .or_else(|| progan::Sizes::recognise(shapes).map(|(sizes, stage)| sizes.architecture(stage)))
@@ -118,14 +121,6 @@ pub fn recognise(shapes: &BTreeMap<String, Vec<usize>>) -> Result<Architecture> 
         .or_else(|| style::Sizes::recognise(shapes).map(|sizes| sizes.architecture()))
         .or_else(|| lenet::Sizes::recognise(shapes).map(|sizes| sizes.architecture()))
         .or_else(|| mlp::Sizes::recognise(shapes).map(|sizes| sizes.architecture()))
-        .ok_or_else(|| {
-            let first: Vec<_> = shapes.keys().take(3).map(String::as_str).collect();
-            Error::Checkpoint(format!(
-                "these are the weights of no known network ({} tensors: {}, ..)",
-                shapes.len(),
-                first.join(", ")
-            ))
-        })
 }
 
 /// Reads one size of an architecture.

@@ -4,7 +4,7 @@
 use std::collections::HashMap;
 
 use super::pickle::{Object, Objects};
-use super::state_dict::{self, Named};
+use super::state_dict::{self, Dictionary};
 
 /// What such a file begins with: a pickled number, 0x1950a86a20f9469cfc6c.
 pub const MAGIC: &[u8] = b"\x80\x02\x8a\x0a\x6c\xfc\x9c\x46\xf9\x20\x6a\xa8\x50\x19";
@@ -13,7 +13,7 @@ pub const MAGIC: &[u8] = b"\x80\x02\x8a\x0a\x6c\xfc\x9c\x46\xf9\x20\x6a\xa8\x50\
 const VERSION: i64 = 1001;
 
 /// Reads a file's bytes.
-pub fn read(file: &[u8]) -> Result<Vec<Named>, String> {
+pub fn read(file: &[u8]) -> Result<Vec<Dictionary>, String> {
     let bytes = &mut &file[..];
     Objects::read(bytes)?;
     let (version, outermost) = Objects::read(bytes)?;

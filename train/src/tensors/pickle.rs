@@ -1,15 +1,15 @@
 //! Pickled objects as far as files of weights need them: nothing is called, imported or run.
 //!
-//! The operations are those that `torch.save` writes, which uses protocol 2 unless told otherwise, and their like of protocol 4;
-//! all others are refused.
+//! The operations are those that `torch.save` writes, which uses protocol 2 by default, and their
+//! counterparts of protocol 4; all others are refused.
 
 use std::collections::HashMap;
 
 /// An object's place in [`Objects`].
 pub type Id = usize;
 
-/// How many objects a pickle may have, also at once on its stack, and how many that calls are made of in all; a state dictionary has a few dozen
-/// a tensor. Objects take up to a hundred times what they take in the file.
+/// The most objects of a pickle, the most on its stack, and the most elements of all its calls together. A state dictionary
+/// has a few dozen per tensor; in memory they take up to a hundred times their size in the file.
 const MOST_OBJECTS: usize = 1 << 20;
 
 /// The longest pickle.

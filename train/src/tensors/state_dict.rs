@@ -9,19 +9,25 @@ use super::pickle::{Id, Object, Objects};
 /// The keys under which a checkpoint's state dictionary is looked for first where the file holds more than one.
 const KEYS: [&str; 4] = ["state_dict", "model", "model_state_dict", "net"];
 
-/// How deep in one another dictionaries are looked into. No checkpoint needs more.
-const DEEPEST: usize = 4;
+/// The deepest nesting that is searched. No checkpoint needs more.
+const MAX_DEPTH: usize = 4;
 
 /// More dictionaries than a checkpoint has: networks, optimisers, schedules.
-const MOST: usize = 256;
+const MAX_DICTIONARIES: usize = 256;
 
 type Result<T> = std::result::Result<T, String>;
 
-/// A dictionary of tensors: where it was found, its keys joined by dots, and its tensors.
-pub type Named = (String, BTreeMap<String, Tensor>);
+/// A dictionary of tensors in a file.
+#[derive(Debug, Clone)]
+pub struct Dictionary {
+    /// The keys that lead to it, joined by dots; empty for the outermost.
+    pub path: String,
+    /// Its tensors by name.
+    pub tensors: BTreeMap<String, Tensor>,
+}
 
-/// What a tensor is made of. Offset, strides and the storage's part are in elements.
-struct Place<'a> {
+/// Where a tensor's elements lie. Offset and strides are in elements.
+struct Layout<'a> {
     storage: &'a str,
     dtype: DType,
     offset: usize,
@@ -29,54 +35,55 @@ struct Place<'a> {
     strides: Vec<usize>,
 }
 
-/// The path to a dictionary, and its tensors' names and places, which are only known of types that are.
-type Found<'a> = (Vec<&'a str>, Vec<(&'a str, Option<Place<'a>>)>);
+/// The keys that lead to a dictionary, and its tensors' names and layouts; `None` for an element type that is not supported.
+type Entry<'a> = (Vec<&'a str>, Vec<(&'a str, Option<Layout<'a>>)>);
 
 /// The dictionaries that hold tensors, the likeliest first: the outermost, those under the usual keys, then the others in
-/// the order of the file. `storage` gives a storage's bytes, `length` is the file's.
+/// the file's order. `storage` gives a storage's bytes, `length` is the file's.
 ///
-/// Fails where there is none, where a tensor of the likeliest is not in the file whole or of an unknown type, and where the
-/// tensors share storages so much that they would take several times the file's length.
+/// Fails where there is none, where a tensor of the first is incomplete or of an unsupported type, and where the tensors
+/// share storages so much that they would take several times the file's length.
 pub fn read<'a>(
     objects: &Objects,
     outermost: Id,
     storage: impl Fn(&str) -> Option<&'a [u8]>,
     length: usize,
-) -> Result<Vec<Named>> {
+) -> Result<Vec<Dictionary>> {
     let mut found = Vec::new();
-    look_into(objects, outermost, &mut Vec::new(), &mut HashSet::new(), &mut found);
+    collect(objects, outermost, &mut Vec::new(), &mut HashSet::new(), &mut found);
     if found.is_empty() {
         return Err(nothing(objects, outermost));
     }
-    found.sort_by_key(|(path, _): &Found| {
+    found.sort_by_key(|(path, _): &Entry| {
         let usual = path.last().and_then(|last| KEYS.iter().position(|key| key == last));
         (!path.is_empty(), usual.unwrap_or(KEYS.len()))
     });
     let mut left = length.saturating_mul(4);
-    let mut named = |(path, items): Found| -> Result<Named> {
-        let tensors = items.into_iter().map(|(name, place)| {
-            let place = place.ok_or_else(|| format!("the tensor `{name}` is of a type that is not known here"))?;
-            let bytes = storage(place.storage).ok_or_else(|| format!("the tensor `{name}` is missing"))?;
-            let tensor = tensor(&place, bytes).ok_or_else(|| format!("the tensor `{name}` is damaged"))?;
-            let size = tensor.elem_count() * place.dtype.size_in_bytes();
+    let mut named = |(path, items): Entry| -> Result<Dictionary> {
+        let tensors = items.into_iter().map(|(name, layout)| {
+            let layout =
+                layout.ok_or_else(|| format!("the tensor `{name}` has an element type that is not supported"))?;
+            let bytes = storage(layout.storage).ok_or_else(|| format!("the tensor `{name}` is missing"))?;
+            let tensor = tensor(&layout, bytes).ok_or_else(|| format!("the tensor `{name}` is damaged"))?;
+            let size = tensor.elem_count() * layout.dtype.size_in_bytes();
             left = left.checked_sub(size).ok_or("its tensors take many times the file's length")?;
             Ok((name.to_string(), tensor))
         });
-        Ok((path.join("."), tensors.collect::<Result<_>>()?))
+        Ok(Dictionary { path: path.join("."), tensors: tensors.collect::<Result<_>>()? })
     };
     let mut found = found.into_iter();
     let likeliest = found.next().map(&mut named).transpose()?;
-    // What is wrong with an optimiser's moments is no harm to the weights.
+    // A damaged optimiser state does not matter to the weights.
     Ok(likeliest.into_iter().chain(found.filter_map(|other| named(other).ok())).collect())
 }
 
-/// Adds a dictionary, where it has tensors, and those inside it, each once.
-fn look_into<'a>(
+/// Collects a dictionary, where it has tensors, and those nested in it, each once.
+fn collect<'a>(
     objects: &'a Objects,
     id: Id,
     path: &mut Vec<&'a str>,
     seen: &mut HashSet<Id>,
-    found: &mut Vec<Found<'a>>,
+    found: &mut Vec<Entry<'a>>,
 ) {
     let Object::Dict(items) = objects.get(id) else { return };
     if !seen.insert(id) {
@@ -84,20 +91,20 @@ fn look_into<'a>(
     }
     let named = || items.iter().filter_map(|(key, value)| Some((objects.text(*key)?, *value)));
     let tensors = named().filter(|(_, value)| is_tensor(objects, *value));
-    let tensors: Vec<_> = tensors.map(|(name, value)| (name, place(objects, value))).collect();
+    let tensors: Vec<_> = tensors.map(|(name, value)| (name, layout(objects, value))).collect();
     if !tensors.is_empty() {
         found.push((path.clone(), tensors));
     }
     for (name, value) in named() {
-        if path.len() < DEEPEST && found.len() < MOST {
+        if path.len() < MAX_DEPTH && found.len() < MAX_DICTIONARIES {
             path.push(name);
-            look_into(objects, value, path, seen, found);
+            collect(objects, value, path, seen, found);
             path.pop();
         }
     }
 }
 
-/// Why nothing was found.
+/// The reason why a file has no dictionary of tensors.
 fn nothing(objects: &Objects, outermost: Id) -> String {
     let inside = match objects.get(outermost) {
         Object::Dict(items) => items.iter().find_map(|(_, value)| class(objects, *value)),
@@ -112,7 +119,7 @@ fn nothing(objects: &Objects, outermost: Id) -> String {
     }
 }
 
-/// The name of what makes an object, where it is no plain one.
+/// The class of an object that is neither a plain one nor a tensor.
 fn class(objects: &Objects, id: Id) -> Option<String> {
     let Object::Call(function, _) = objects.get(id) else { return None };
     let class = match objects.get(*function) {
@@ -140,14 +147,14 @@ pub fn storage(objects: &Objects, description: Id) -> Option<(&str, usize)> {
     Some((objects.text(*key)?, size))
 }
 
-/// Whether an object is made as tensors are.
+/// Whether an object is a tensor.
 fn is_tensor(objects: &Objects, id: Id) -> bool {
     let Object::Call(function, _) = objects.get(id) else { return false };
     matches!(objects.get(*function), Object::Global(name) if name.starts_with("torch._utils _rebuild_"))
 }
 
-/// Where a tensor's elements are, if the object is one.
-fn place(objects: &Objects, tensor: Id) -> Option<Place<'_>> {
+/// A tensor's layout; `None` where the object is no tensor of a supported type.
+fn layout(objects: &Objects, tensor: Id) -> Option<Layout<'_>> {
     let Object::Call(function, arguments) = objects.get(tensor) else { return None };
     let Object::Global(function) = objects.get(*function) else { return None };
     let arguments = objects.elements(*arguments)?;
@@ -157,7 +164,7 @@ fn place(objects: &Objects, tensor: Id) -> Option<Place<'_>> {
             let inner = *arguments.first()?;
             matches!(objects.get(inner), Object::Call(function, _)
                 if matches!(objects.get(*function), Object::Global(name) if name.contains("_rebuild_tensor")))
-            .then(|| place(objects, inner))?
+            .then(|| layout(objects, inner))?
         }
         "torch._utils _rebuild_tensor" | "torch._utils _rebuild_tensor_v2" => {
             let [storage, offset, dims, strides, ..] = arguments else { return None };
@@ -176,7 +183,7 @@ fn place(objects: &Objects, tensor: Id) -> Option<Place<'_>> {
             let sizes = |id: Id| -> Option<Vec<usize>> {
                 objects.elements(id)?.iter().map(|size| objects.size(*size)).collect()
             };
-            Some(Place {
+            Some(Layout {
                 storage: objects.text(*key)?,
                 dtype: dtype_of(dtype)?,
                 offset: objects.size(*offset)?.checked_add(first)?,
@@ -202,22 +209,22 @@ fn dtype_of(storage: &str) -> Option<DType> {
     })
 }
 
-/// A tensor's elements in order; none where they are not all in the storage.
-fn tensor(place: &Place, storage: &[u8]) -> Option<Tensor> {
-    let size = place.dtype.size_in_bytes();
-    let Place { dtype, offset, dims, strides, .. } = place;
+/// A tensor's elements in order; `None` where they are not all in the storage.
+fn tensor(layout: &Layout, storage: &[u8]) -> Option<Tensor> {
+    let size = layout.dtype.size_in_bytes();
+    let Layout { dtype, offset, dims, strides, .. } = layout;
     if dims.len() != strides.len() {
         return None;
     }
     let count = dims.iter().try_fold(1usize, |count, dim| count.checked_mul(*dim))?;
-    // Elements that are used twice, as broadcasting does, could make a file's few bytes fill the memory.
+    // A broadcast tensor could make a small file fill the memory.
     if count > storage.len() / size {
         return None;
     }
     let mut expected = 1usize;
     let contiguous = dims.iter().zip(strides).rev().all(|(dim, stride)| {
         let as_expected = *dim == 1 || *stride == expected;
-        // Beside a dimension of 0 the others may be anything.
+        // With a dimension of 0 the others may be anything.
         expected = expected.wrapping_mul(*dim);
         as_expected
     });

@@ -6,7 +6,7 @@ use std::io::Cursor;
 use zip::{CompressionMethod, ZipArchive};
 
 use super::pickle::Objects;
-use super::state_dict::{self, Named};
+use super::state_dict::{self, Dictionary};
 
 /// What a zip archive begins with.
 pub const MAGIC: &[u8] = b"PK\x03\x04";
@@ -14,7 +14,7 @@ pub const MAGIC: &[u8] = b"PK\x03\x04";
 type Result<T> = std::result::Result<T, String>;
 
 /// Reads a file's bytes. Names inside are only compared, never used as paths.
-pub fn read(file: &[u8]) -> Result<Vec<Named>> {
+pub fn read(file: &[u8]) -> Result<Vec<Dictionary>> {
     let mut archive = ZipArchive::new(Cursor::new(file)).map_err(|error| format!("it is not complete: {error}"))?;
     let names: Vec<String> = archive.file_names().filter_map(|name| Some(name.ok()?.into_owned())).collect();
     let pickle = names.iter().find(|name| *name == "data.pkl" || name.ends_with("/data.pkl"));

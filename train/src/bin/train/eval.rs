@@ -5,7 +5,6 @@ mod contact_sheet;
 mod denoiser;
 mod evaluator;
 mod generator;
-mod model;
 mod pictures;
 mod report;
 mod table;
@@ -19,11 +18,11 @@ use easel_train::data::{PictureFormat, Source};
 use easel_train::networks::{Network, lenet, mlp};
 use easel_train::run::device;
 use easel_train::threads;
+use easel_train::weights::{self, WeightsFile};
 
 use denoiser::SamplingArgs;
 use evaluator::{Comparison, Evaluator, class_names};
 use generator::Generator;
-use model::Model;
 
 /// How many pictures of a generator are evaluated by default.
 const COUNT: u32 = 2048;
@@ -121,8 +120,8 @@ pub struct Args {
 pub fn eval(args: Args) -> Result<ExitCode> {
     let source: Source = args.data.parse()?;
     args.contact_sheet.as_deref().map(contact_sheet::check).transpose()?;
-    let text = if Model::is_at(&args.run)? {
-        args.model(Model::open(&args.run)?, &source)?
+    let text = if weights::is_at(&args.run) {
+        args.model(weights::open(&args.run)?, &source)?
     } else if args.run.is_dir() {
         args.pictures(&source)?
     } else {
@@ -134,7 +133,10 @@ pub fn eval(args: Args) -> Result<ExitCode> {
 }
 
 impl Args {
-    fn model(&self, Model { path, weights, classes, columns }: Model, source: &Source) -> Result<String> {
+    fn model(&self, file: WeightsFile, source: &Source) -> Result<String> {
+        file.unreadable.iter().for_each(|why| eprintln!("warning: {why}"));
+        let weights = file.weights()?;
+        let WeightsFile { path, classes, columns, .. } = file;
         let is_small = [lenet::ARCHITECTURE, mlp::ARCHITECTURE].contains(&weights.architecture.name.as_str());
         let all = if is_small { 1 } else { std::thread::available_parallelism().map_or(1, usize::from) };
         let device = self.start(all)?;

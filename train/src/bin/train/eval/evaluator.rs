@@ -4,15 +4,14 @@ use std::path::Path;
 
 use anyhow::{Result, bail};
 use candle_core::Device;
-use easel_runtime::ModelCard;
 use easel_train::data::{self, PictureFormat, Pictures, Source};
 use easel_train::metrics::{Classification, Features, Measurement, SampleSets, classification};
 use easel_train::networks::Network;
 use easel_train::networks::lenet::{Lenet, WIDTH};
 use easel_train::recipes::lenet::{load_unseen, relabelled};
+use easel_train::weights::{self, WeightsFile};
 use serde_json::{Value, json};
 
-use super::model::Model;
 use super::{contact_sheet, report};
 
 /// The built-in classifier, of MNIST's digits.
@@ -75,15 +74,15 @@ pub enum Predictions {
 impl<'a> Evaluator<'a> {
     /// With the built-in classifier, or that of a run, a checkpoint, a model file or a weights file.
     pub fn open(from: Option<&Path>, device: &'a Device) -> Result<Self> {
-        let Model { path, weights, classes, .. } = match from {
-            None => Model::of_bytes(Path::new(""), BUILT_IN, ModelCard::from_model(BUILT_IN)?)?,
-            Some(path) => Model::open(path)?,
+        let file = match from {
+            None => WeightsFile::from_bytes(BUILT_IN, Path::new(""))?,
+            Some(path) => weights::open(path)?,
         };
-        let Network::Lenet(network) = Network::on(&weights.architecture, &weights.tensors, device)? else {
-            let found = &weights.architecture.name;
-            bail!("{}: a {found} is not a classifier; give a run of `train lenet`", path.display());
+        let Network::Lenet(network) = file.network(device)? else {
+            let found = &file.weights()?.architecture.name;
+            bail!("{}: a {found} is not a classifier; give a run of `train lenet`", file.path.display());
         };
-        Ok(Self { classes: class_names(&classes, network.sizes().classes), network, device })
+        Ok(Self { classes: class_names(&file.classes, network.sizes().classes), network, device })
     }
 
     /// The names of the classes.

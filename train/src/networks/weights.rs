@@ -1,8 +1,8 @@
-//! Weights files: one network's parameters with what is needed to build it again.
+//! The weights of one network, with what is needed to build it again.
 //!
 //! A weights file is safetensors under PyTorch's parameter names, with JSON under the metadata key `easel`: the
-//! [`Architecture`] and the [`Provenance`]. Where it is absent, as in a file from PyTorch, the network is told by names
-//! and shapes. A model file holds the weights of the network that it was exported from, too.
+//! [`Architecture`] and the [`Provenance`]. Where the key is absent the network is recognised by names and shapes. A
+//! model file holds the weights of the network that it was exported from, too.
 
 use std::borrow::Cow;
 use std::collections::{BTreeMap, HashMap};
@@ -15,10 +15,10 @@ use easel_runtime::onnx::{Element, Initializer, initializers};
 use safetensors::SafeTensors;
 use serde::{Deserialize, Serialize};
 
-use crate::networks::{self, Network};
-use crate::{Error, Result};
+use super::Network;
+use crate::{Error, Result, tensors};
 
-/// One key holds all: safetensors writes several in random order.
+/// One key holds everything: safetensors writes several in random order.
 const METADATA_KEY: &str = "easel";
 
 #[derive(Serialize, Deserialize)]
@@ -27,11 +27,12 @@ struct Metadata<'a> {
     provenance: Cow<'a, Provenance>,
 }
 
-/// The contents of a weights file.
+/// The weights of one network.
+#[derive(Debug, Clone)]
 pub struct Weights {
-    /// Which network they are for.
+    /// The network.
     pub architecture: Architecture,
-    /// Where they came from. The hash is the reader's business and empty here.
+    /// Where they came from. `weights_sha256` is empty here: it is the file's.
     pub provenance: Provenance,
     /// The parameters by name.
     pub tensors: BTreeMap<String, Tensor>,
@@ -47,24 +48,21 @@ impl Weights {
         safetensors::serialize(&self.tensors, Some(metadata)).map_err(|error| Error::Checkpoint(error.to_string()))
     }
 
-    /// Reads a weights file from its bytes; `path` is for messages.
+    /// Reads a weights file in safetensors from its bytes; `path` is for messages.
+    ///
+    /// Fails with [`Error::Unreadable`], or with [`Error::UnknownNetwork`] where the file has no metadata of ours and the
+    /// network is not recognised.
     pub fn from_bytes(bytes: &[u8], path: &Path) -> Result<Self> {
-        let bad = |what: String| Error::Checkpoint(format!("{}: {what}", path.display()));
-        let (_, header) = SafeTensors::read_metadata(bytes)
-            .map_err(|error| bad(format!("not a safetensors file, or a damaged one ({error})")))?;
-        let tensors: BTreeMap<_, _> = candle_core::safetensors::load_buffer(bytes, &Device::Cpu)
-            .map_err(|error| bad(format!("a damaged safetensors file ({error})")))?
-            .into_iter()
-            .collect();
-        if let Some(json) = header.metadata().as_ref().and_then(|metadata| metadata.get(METADATA_KEY)) {
-            let Metadata { architecture, provenance } = serde_json::from_str(json)
-                .map_err(|error| bad(format!("its metadata `{METADATA_KEY}` cannot be read: {error}")))?;
-            return Ok(Self { architecture: architecture.into_owned(), provenance: provenance.into_owned(), tensors });
+        let unreadable = |reason| Error::Unreadable { path: path.into(), reason };
+        let tensors = tensors::read_safetensors(bytes).map_err(unreadable)?;
+        if let Some((architecture, provenance)) = read_metadata(bytes).map_err(unreadable)? {
+            return Ok(Self { architecture, provenance, tensors });
         }
-        Self::recognise(tensors).map_err(|error| bad(error.to_string()))
+        let names = tensors.keys().cloned().collect();
+        Self::recognise(tensors).ok_or_else(|| Error::UnknownNetwork { path: path.into(), tensors: names })
     }
 
-    /// Reads the weights inside a model file of ours, its constants under their parameters' names, as float32.
+    /// Reads the weights inside a model file that export-onnx wrote, as float32. An int8 model holds none.
     pub fn from_model(model: &[u8], card: &ModelCard) -> Result<Self> {
         let constants = initializers(model).map_err(|error| Error::Checkpoint(error.to_string()))?;
         // The exporter's own constants have no dot in their names; parameters all do.
@@ -81,17 +79,28 @@ impl Weights {
         Ok(Self { architecture: card.architecture.clone(), provenance: card.provenance.clone(), tensors })
     }
 
-    /// Weights that say nothing of themselves: the network is told by their names and shapes.
-    pub fn recognise(tensors: BTreeMap<String, Tensor>) -> Result<Self> {
+    /// The weights of a network that is recognised by their names and shapes; `None` where it is unknown.
+    pub fn recognise(tensors: BTreeMap<String, Tensor>) -> Option<Self> {
         let shapes = tensors.iter().map(|(name, tensor)| (name.clone(), tensor.dims().to_vec())).collect();
-        let architecture = networks::recognise(&shapes)?;
-        Ok(Self { architecture, provenance: Provenance::default(), tensors })
+        let architecture = super::recognise(&shapes)?;
+        Some(Self { architecture, provenance: Provenance::default(), tensors })
     }
 
-    /// Builds the network.
+    /// Builds the network on the CPU.
     pub fn network(&self) -> Result<Network> {
         Network::with_weights(&self.architecture, &self.tensors)
     }
+}
+
+/// What a safetensors file of ours says of its weights; `None` in a file of others. The error is the reason.
+pub(crate) fn read_metadata(bytes: &[u8]) -> std::result::Result<Option<(Architecture, Provenance)>, String> {
+    let (_, header) = SafeTensors::read_metadata(bytes).map_err(|error| error.to_string())?;
+    let Some(json) = header.metadata().as_ref().and_then(|metadata| metadata.get(METADATA_KEY)) else {
+        return Ok(None);
+    };
+    let Metadata { architecture, provenance } =
+        serde_json::from_str(json).map_err(|error| format!("its metadata `{METADATA_KEY}` cannot be read: {error}"))?;
+    Ok(Some((architecture.into_owned(), provenance.into_owned())))
 }
 
 #[cfg(test)]
@@ -122,7 +131,8 @@ mod tests {
         let Network::Gan(generator) = again.network().unwrap() else { panic!("another network came back") };
         assert_eq!(generator.sizes(), sizes);
         for length in [0, 7, 8, 100, bytes.len() - 1] {
-            assert!(Weights::from_bytes(&bytes[..length], Path::new("w")).is_err(), "cut at {length}");
+            let cut = Weights::from_bytes(&bytes[..length], Path::new("w"));
+            assert!(matches!(cut, Err(Error::Unreadable { .. })), "cut at {length}");
         }
     }
 
@@ -139,7 +149,7 @@ mod tests {
             weights.network().unwrap();
         }
         let unknown = safetensors::serialize([("a", Tensor::zeros(1, DType::F32, &Device::Cpu).unwrap())], None);
-        let error = Weights::from_bytes(&unknown.unwrap(), Path::new("w")).err().unwrap().to_string();
-        assert!(error.contains("no known network"), "{error}");
+        let error = Weights::from_bytes(&unknown.unwrap(), Path::new("w")).unwrap_err();
+        assert!(matches!(error, Error::UnknownNetwork { tensors, .. } if tensors == ["a"]));
     }
 }

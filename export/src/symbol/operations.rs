@@ -1,34 +1,14 @@
-//! [`Value`] by recording: each operation becomes nodes of an ONNX graph.
+//! [`Value`] by recording: each operation becomes nodes of the graph.
 
 use easel_runtime::stylizer::statistics::{MEAN_PREFIX, VARIANCE_PREFIX};
 use easel_train::value::{Affine, Conv2dConfig, ConvTranspose2dConfig, PadMode, Padding, Pool2dConfig};
 use easel_train::{Param, Result, Value};
 
-use crate::graph::{Attribute, Graph, NormForm, STATISTICS, StatisticsPlace, USE_STATISTICS};
-
-/// A value of a graph being recorded.
-#[derive(Clone)]
-pub struct Symbol {
-    graph: Graph,
-    name: String,
-}
+use super::{Symbol, int, ints};
+use crate::graph::NormForm;
+use crate::proto::Attribute;
 
 impl Symbol {
-    pub(crate) fn new(graph: Graph, name: String) -> Self {
-        Self { graph, name }
-    }
-
-    /// The value's name in the graph.
-    pub fn name(&self) -> &str {
-        &self.name
-    }
-
-    /// A node that takes this value first.
-    pub(crate) fn node(&self, operator: &'static str, others: &[&str], attributes: &[(&str, Attribute)]) -> Self {
-        let inputs: Vec<_> = std::iter::once(self.name.as_str()).chain(others.iter().copied()).collect();
-        self.graph.node(operator, &inputs, attributes)
-    }
-
     /// A convolution-like node: this value, the weight, the bias.
     fn weighted(
         &self,
@@ -44,9 +24,9 @@ impl Symbol {
         Ok(self.node(operator, &inputs.iter().map(String::as_str).collect::<Vec<_>>(), attributes))
     }
 
-    /// A transposed convolution of stride 1 as the convolution that it is, with the kernel turned round. Engines unfold
-    /// the whole picture for the former: with a 9x9 kernel that is 1 KB a pixel, more than all else together, and takes
-    /// half again as long. The weight stays as it is in the file, and engines turn it once when they load it.
+    /// A transposed convolution of stride 1 as a convolution with the flipped kernel. Engines unfold the whole picture for
+    /// the former: with a 9x9 kernel that is 1 KB a pixel, more than everything else together, and takes half as long
+    /// again. The file holds the original weight, which engines flip once when they load it.
     fn same_size_transpose(
         &self,
         weight: &Param,
@@ -58,12 +38,12 @@ impl Symbol {
         let last = weight.dims()[2] as i64 - 1;
         let backwards = graph.ints(&(0..=last).rev().collect::<Vec<_>>());
         let along = |axis| [("axis", Attribute::Int(axis))];
-        let turned = graph
+        let flipped = graph
             .node("Gather", &[&graph.param(weight)?, &backwards], &along(2))
             .node("Gather", &[&backwards], &along(3))
             .node("Transpose", &[], &[("perm", Attribute::Ints(vec![1, 0, 2, 3]))]);
         let bias = bias.map(|bias| graph.param(bias)).transpose()?;
-        let others: Vec<&str> = std::iter::once(turned.name()).chain(bias.as_deref()).collect();
+        let others: Vec<&str> = std::iter::once(flipped.name()).chain(bias.as_deref()).collect();
         Ok(self.node(
             "Conv",
             &others,
@@ -83,44 +63,6 @@ impl Symbol {
         self.node("Shape", &[], &[]).node("Slice", &[&ints(&[2]), &ints(&[4])], &[])
     }
 
-    pub(crate) fn mean_of_picture(&self) -> Self {
-        self.node("ReduceMean", &[], &[("axes", Attribute::Ints(vec![2, 3])), ("keepdims", Attribute::Int(1))])
-    }
-
-    /// `Where(use_statistics, statistics[row, start .. start + channels], self)`, for `self [batch, channel, 1, 1]`,
-    /// under a name by which a runtime can ask for it.
-    pub(crate) fn unless_given(&self, row: i64, place: StatisticsPlace, name: &str) -> Self {
-        let graph = &self.graph;
-        let (start, end) = (place.start as i64, (place.start + place.channels) as i64);
-        let from = graph.ints(&[row, start]);
-        let to = graph.ints(&[row + 1, end]);
-        let given =
-            graph.node("Slice", &[STATISTICS, &from, &to], &[]).node("Reshape", &[&graph.ints(&[1, -1, 1, 1])], &[]);
-        let name = format!("{name}{}", place.norm);
-        graph.named_node("Where", &name, &[USE_STATISTICS, &given.name, &self.name], &[])
-    }
-
-    /// A vector `[channel]` seen as `[1, channel, 1, 1]`.
-    pub(crate) fn per_channel(&self, name: &str) -> Self {
-        self.graph.node("Reshape", &[name, &self.graph.ints(&[1, -1, 1, 1])], &[])
-    }
-
-    /// The initializers of a normalisation's weight and bias: the given ones, or ones and zeros.
-    pub(crate) fn weight_and_bias(&self, channels: usize, affine: Option<Affine>) -> Result<[String; 2]> {
-        match affine {
-            Some(Affine { weight, bias }) => Ok([self.graph.param(weight)?, self.graph.param(bias)?]),
-            None => {
-                let constant = |name: &str, value| self.graph.floats(name, &[channels], &vec![value; channels]);
-                Ok([constant("ones", 1.0), constant("zeros", 0.0)])
-            }
-        }
-    }
-
-    /// This value and a number, element by element.
-    pub(crate) fn with_number(&self, operator: &'static str, name: &str, number: f64) -> Self {
-        self.node(operator, &[&self.graph.floats(name, &[], &[number as f32])], &[])
-    }
-
     fn pool(&self, operator: &'static str, config: Pool2dConfig, more: &[(&str, Attribute)]) -> Self {
         let Pool2dConfig { kernel, stride, padding, ceil } = config;
         let mut attributes = vec![
@@ -133,7 +75,7 @@ impl Symbol {
         self.node(operator, &[], &attributes)
     }
 
-    /// Along one axis, the last `before` elements in front and the first `after` behind.
+    /// Circular padding along one axis: the last `before` elements in front and the first `after` behind.
     fn wrap(&self, axis: i64, [before, after]: [usize; 2]) -> Self {
         let ints = |value: i64| self.graph.ints(&[value]);
         let part = |from: i64, to: i64| self.node("Slice", &[&ints(from), &ints(to), &ints(axis)], &[]);
@@ -146,14 +88,6 @@ impl Symbol {
         }
         self.graph.node("Concat", &parts, &[("axis", Attribute::Int(axis))])
     }
-}
-
-pub(crate) fn int(value: usize) -> Attribute {
-    Attribute::Int(value as i64)
-}
-
-pub(crate) fn ints<const N: usize>(value: usize) -> Attribute {
-    Attribute::Ints(vec![value as i64; N])
 }
 
 fn kernel_shape(weight: &Param) -> Attribute {
@@ -212,12 +146,11 @@ impl Value for Symbol {
             let epsilon = [("epsilon", Attribute::Float(epsilon as f32))];
             return Ok(self.node("InstanceNormalization", &[&weight, &bias], &epsilon));
         }
-        let place = graph.claim_statistics(channels);
-        let mean = self.mean_of_picture().unless_given(0, place, MEAN_PREFIX);
+        let columns = graph.reserve_statistics(channels);
+        let mean = self.mean_of_picture().or_fed(0, columns, MEAN_PREFIX);
         let centred = self.node("Sub", &[&mean.name], &[]);
-        let variance =
-            centred.node("Mul", &[&centred.name], &[]).mean_of_picture().unless_given(1, place, VARIANCE_PREFIX);
-        let deviation = variance.with_number("Add", "epsilon", epsilon).node("Sqrt", &[], &[]);
+        let variance = centred.node("Mul", &[&centred.name], &[]).mean_of_picture().or_fed(1, columns, VARIANCE_PREFIX);
+        let deviation = variance.with_constant("Add", "epsilon", epsilon).node("Sqrt", &[], &[]);
         let scale = self.per_channel(&weight).node("Div", &[&deviation.name], &[]);
         Ok(centred.node("Mul", &[&scale.name], &[]).node("Add", &[&self.per_channel(&bias).name], &[]))
     }
@@ -232,7 +165,7 @@ impl Value for Symbol {
     fn pixel_norm(&self, epsilon: f64) -> Result<Self> {
         let squares = self.node("Mul", &[&self.name], &[]);
         let over_channels = [("axes", Attribute::Ints(vec![1])), ("keepdims", Attribute::Int(1))];
-        let mean = squares.node("ReduceMean", &[], &over_channels).with_number("Add", "epsilon", epsilon);
+        let mean = squares.node("ReduceMean", &[], &over_channels).with_constant("Add", "epsilon", epsilon);
         Ok(self.node("Div", &[&mean.node("Sqrt", &[], &[]).name], &[]))
     }
 
@@ -275,11 +208,11 @@ impl Value for Symbol {
     }
 
     fn scale(&self, by: f64) -> Result<Self> {
-        Ok(self.with_number("Mul", "scale", by))
+        Ok(self.with_constant("Mul", "scale", by))
     }
 
     fn shift(&self, by: f64) -> Result<Self> {
-        Ok(self.with_number("Add", "shift", by))
+        Ok(self.with_constant("Add", "shift", by))
     }
 
     fn channel_affine(&self, scale: &[f32], shift: &[f32]) -> Result<Self> {
