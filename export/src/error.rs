@@ -28,7 +28,7 @@ pub enum Error {
     DamagedModel(String),
     /// The card's sample picture cannot be encoded.
     #[error("the card's sample picture: {0}")]
-    Sample(#[from] image::ImageError),
+    Sample(std::io::Error),
     /// Class names that are not as many as the network's classes.
     #[error("the data has {names} classes, the network {network}")]
     ClassCount {

@@ -31,7 +31,7 @@ pub fn sample(model: &[u8], kind: &Kind, library: Option<&Path>) -> Result<Optio
         return Err(Error::OutputCount { found: outputs.len(), expected: 1 });
     };
     let picture = Picture::from_batch(stylized)?.remove(0);
-    let jpeg = encode_jpeg(&picture, QUALITY).map_err(|error| Error::Source(format!("the card's sample: {error}")))?;
+    let jpeg = encode_jpeg(&picture, QUALITY).map_err(Error::Sample)?;
     let about = format!("a drawn scene ({})", Motif::ALL[label as usize].name());
     Ok(Some(Sample { about, media_type: "image/jpeg".into(), base64: BASE64_STANDARD.encode(jpeg) }))
 }

@@ -165,7 +165,7 @@ pub struct Mismatch {
     pub found: Option<Vec<usize>>,
 }
 
-impl fmt::Display for Mismatch {
+impl Display for Mismatch {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self { name, expected, found } = self;
         match (expected, found) {
