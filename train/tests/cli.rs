@@ -223,7 +223,7 @@ fn settings_are_checked() {
     assert!(failure(&place.train("synthetic", &[])).contains("batch is 0"));
     fs::remove_file(place.at("short.toml")).unwrap();
     assert!(failure(&place.train("synthetic", &[])).contains("short.toml: cannot read"));
-    assert!(failure(&train(&["--resume", utf8(&place.at("gone"))])).contains("gone: no run"));
+    assert!(failure(&train(&["--resume", utf8(&place.at("gone"))])).contains("gone: not a run"));
     assert!(!place.at("runs").exists());
 }
 
@@ -240,17 +240,20 @@ fn a_dry_run_prints_the_settings_and_writes_nothing() {
 }
 
 #[test]
-fn misuse_has_status_2() {
-    for arguments in [
-        &["--out", "x"][..],
-        &["--data", "synthetic", "--steps", "0"],
-        &["--data", "synthetic", "--steps", "5", "--epochs", "5"],
-        &["--data", "synthetic", "--loss", "best"],
-        &["--data", "synthetic", "--device", "gpu"],
-        &["--resume", "x", "--seed", "1"],
+fn misuse_has_status_2_and_names_the_flag() {
+    for (arguments, named) in [
+        (&["--out", "x"][..], "--data"),
+        (&["--data", "synthetic", "--steps", "0"], "--steps"),
+        (&["--data", "synthetic", "--steps", "5", "--epochs", "5"], "--epochs"),
+        (&["--data", "synthetic", "--loss", "best"], "--loss"),
+        (&["--data", "synthetic", "--device", "gpu"], "--device"),
+        (&["--data", "synthetic", "--preset", "best"], "--preset"),
+        (&["--resume", "x", "--seed", "1"], "--seed"),
     ] {
         let output = train(arguments);
-        assert_eq!(output.status.code(), Some(2), "{arguments:?}: {}", text(&output.stderr));
+        let said = text(&output.stderr);
+        assert_eq!(output.status.code(), Some(2), "{arguments:?}: {said}");
+        assert!(said.starts_with("error: ") && said.contains(named), "{arguments:?}: {said}");
     }
     let help = train(&["--help"]);
     assert!(help.status.success() && text(&help.stdout).contains("Examples:"));

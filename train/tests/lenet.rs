@@ -189,7 +189,7 @@ fn more_classes_than_the_data_has() {
     assert_eq!(checkpoint.weights["fc3.weight"].dims(), [12, 84]);
     assert_eq!(checkpoint.record.classes[9..], ["9", "10", "11"]);
     let error = failure(&place.train(utf8(&place.at("digits")), &["--classes", "3"]));
-    assert!(error.contains("classes is 3, but digits has 10"), "{error}");
+    assert!(error.contains("classes is 3") && error.contains("at least 10"), "{error}");
 }
 
 #[test]
@@ -199,7 +199,7 @@ fn a_dry_run_says_what_it_would_take() {
     let (said, settings) = success(&output);
     let settings: toml::Table = settings.parse().unwrap();
     assert_eq!((settings["steps"].as_integer(), settings["shift"].as_integer()), (Some(16), Some(2)));
-    for wanted in ["16 steps would take about 0:", " ms a step, ", " ms each of 2 evaluations)", "MB of disk"] {
+    for wanted in ["16 steps would take about 0:", " ms a step, ", " ms for each of 2 evaluations)", "MB of disk"] {
         assert!(said.contains(wanted), "{said}");
     }
     assert!(!place.at("runs").exists());
@@ -207,15 +207,16 @@ fn a_dry_run_says_what_it_would_take() {
 
 #[test]
 fn misuse_has_status_2() {
-    for arguments in [
-        &["lenet"][..],
-        &["lenet", "--data", "synthetic", "--steps", "5", "--epochs", "5"],
-        &["lenet", "--resume", "x", "--classes", "5"],
-        &["eval", "run"],
-        &["eval", "--data", "synthetic"],
+    for (arguments, named) in [
+        (&["lenet"][..], "--data"),
+        (&["lenet", "--data", "synthetic", "--steps", "5", "--epochs", "5"], "--epochs"),
+        (&["lenet", "--resume", "x", "--classes", "5"], "--classes"),
+        (&["eval", "run"], "--data"),
+        (&["eval", "--data", "synthetic"], "<RUN>"),
     ] {
         let output = train(arguments);
-        assert_eq!(output.status.code(), Some(2), "{arguments:?}: {}", text(&output.stderr));
+        let said = text(&output.stderr);
+        assert!(output.status.code() == Some(2) && said.contains(named), "{arguments:?}: {said}");
     }
     for (flag, wanted) in [("--channels", "channels is 7"), ("--shift", "shift is 77")] {
         let place = Place::new();

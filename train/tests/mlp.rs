@@ -73,7 +73,7 @@ fn a_gzipped_table_of_classes_is_learnt() {
     let run = PathBuf::from(run.trim_end());
     assert!(run.ends_with("00000-mlp-flowers"), "{}", run.display());
     let wanted =
-        "72 rows of 4 columns from flowers, 18 more for validation, to tell `kind`, one of 3 classes; 90 steps";
+        "72 rows of 4 columns from flowers, 18 more for validation, to predict `kind`, one of 3 classes; 90 steps";
     assert!(said.contains(wanted), "{said}");
     assert!(said.contains("warning: column `constant` is 7 in every training row"), "{said}");
     let last = stats(&run).pop().unwrap();
@@ -160,7 +160,7 @@ fn bad_tables_are_named_in_one_line() {
 }
 
 #[test]
-fn a_run_goes_on_with_its_own_columns_and_classes() {
+fn a_run_is_resumed_with_its_own_columns_and_classes() {
     let place = Place::new();
     let table = place.write("flowers.csv", flowers(true));
     let (_, run) = success(&place.train(&table, &["--steps", "5"]));
@@ -233,7 +233,7 @@ fn misuse_has_status_2() {
         assert_eq!(output.status.code(), Some(2), "{arguments:?}: {}", text(&output.stderr));
     }
     let place = Place::new();
-    for (flag, value, wanted) in [("--validation", "1", "held_out is 1"), ("--hidden", "0", "there is no MLP")] {
+    for (flag, value, wanted) in [("--validation", "1", "validation_split is 1"), ("--hidden", "0", "there is no MLP")] {
         let error = failure(&place.train(Path::new("synthetic"), &[flag, value]));
         assert!(error.contains(wanted), "{error}");
     }

@@ -49,9 +49,14 @@ enum Command {
     Summary(summary::Args),
 }
 
+/// ProGAN's flag `--grey` has become `--channels 1`; other former flags are aliases.
+fn renamed(argument: OsString) -> OsString {
+    if argument == "--grey" { "--channels=1".into() } else { argument }
+}
+
 fn main() -> ExitCode {
     interrupt::outlive_file_limits();
-    let arguments: Vec<OsString> = std::env::args_os().collect();
+    let arguments: Vec<OsString> = std::env::args_os().map(renamed).collect();
     let recipes = RECIPES.iter().map(|entry| (entry.command)(&arguments));
     let matches = recipes.fold(Cli::command(), clap::Command::subcommand).get_matches_from(&arguments);
     memory::keep_freed_memory();

@@ -4,8 +4,9 @@ use std::sync::{Arc, Condvar, Mutex};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
-use super::plan::{Job, Plan};
-use super::worker::{Doing, Recipe, Shared, State};
+use super::walk::{BatchJob, EpochWalk};
+use super::BatchSpec;
+use super::worker::{Doing, Shared, State};
 use super::{LoaderOptions, Place};
 use crate::data::Dataset;
 use crate::{Error, Result};
@@ -50,15 +51,15 @@ pub struct Loading<D: Dataset, B> {
 
 impl<D: Dataset, B: Send + 'static> Loading<D, B> {
     pub(super) fn new(
-        recipe: &Arc<Recipe<D, B>>,
+        spec: &Arc<BatchSpec<D, B>>,
         options: LoaderOptions,
         (epoch, batch): (u64, u64),
         last: Option<u64>,
     ) -> Result<Self> {
-        let plan = Plan::new(recipe, (epoch, batch), last)?;
-        let place = Place { epoch, batch, batches: plan.batches(), items: recipe.dataset.len() as u64 };
+        let walk = EpochWalk::new(spec, (epoch, batch), last)?;
+        let place = Place { epoch, batch, batches: walk.batches(), items: spec.dataset.len() as u64 };
         let state = State {
-            plan,
+            walk,
             begun: 0,
             taken: 0,
             ended: false,
@@ -68,7 +69,7 @@ impl<D: Dataset, B: Send + 'static> Loading<D, B> {
             alive: 0,
         };
         let shared = Arc::new(Shared {
-            recipe: recipe.clone(),
+            spec: spec.clone(),
             ahead: options.ahead.max(1) as u64,
             state: Mutex::new(state),
             ready: Condvar::new(),
@@ -114,14 +115,14 @@ impl<D: Dataset, B: Send + 'static> Loading<D, B> {
         self.times
     }
 
-    fn fetch(&mut self) -> Option<(Option<Job>, Result<B>)> {
+    fn fetch(&mut self) -> Option<(Option<BatchJob>, Result<B>)> {
         if self.threads.is_empty() {
-            let recipe = self.shared.recipe.clone();
-            let job = match self.shared.lock().plan.take(&recipe)? {
+            let spec = self.shared.spec.clone();
+            let job = match self.shared.lock().walk.take(&spec)? {
                 Ok(job) => job,
                 Err(error) => return Some((None, Err(error))),
             };
-            let made = recipe.make(&job, |_| true)?;
+            let made = spec.make(&job, |_| true)?;
             return Some((Some(job), made));
         }
         let until = Instant::now() + self.timeout;
@@ -152,7 +153,7 @@ impl<D: Dataset, B: Send + 'static> Loading<D, B> {
 
     fn too_slow(&self, doing: Option<Doing>) -> Error {
         let what = match doing {
-            Some(Doing::Reading(index)) => format!("reading {}", self.shared.recipe.dataset.describe(index as usize)),
+            Some(Doing::Reading(index)) => format!("reading {}", self.shared.spec.dataset.describe(index as usize)),
             Some(Doing::Collating) => "putting its items together".into(),
             None => "waiting for a thread".into(),
         };
@@ -185,7 +186,7 @@ impl<D: Dataset, B: Send + 'static> Iterator for Loading<D, B> {
         };
         self.over = made.is_err();
         if let (Some(job), Ok(_)) = (job, &made) {
-            let Job { epoch, batch, batches, .. } = job;
+            let BatchJob { epoch, batch, batches, .. } = job;
             let next = if batch + 1 < batches { (epoch, batch + 1) } else { (epoch + 1, 0) };
             self.place = Place { epoch: next.0, batch: next.1, batches, ..self.place };
         }

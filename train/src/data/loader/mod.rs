@@ -30,7 +30,7 @@
 //! ```
 
 mod loading;
-mod plan;
+mod walk;
 mod worker;
 
 use std::sync::Arc;
@@ -39,7 +39,6 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 
 pub use loading::{Loading, Times};
-use worker::Recipe;
 
 use super::{BatchSampler, Dataset};
 use crate::{Error, Result};
@@ -79,9 +78,19 @@ pub struct Place {
     pub items: u64,
 }
 
+type Collate<I, B> = Box<dyn Fn(Vec<I>) -> Result<B> + Send + Sync>;
+
+/// All that a batch depends on.
+struct BatchSpec<D: Dataset, B> {
+    dataset: Arc<D>,
+    sampler: Box<dyn BatchSampler>,
+    collate: Collate<D::Item, B>,
+    seed: u64,
+}
+
 /// Makes batches `B` from the items of a data set.
 pub struct DataLoader<D: Dataset, B> {
-    recipe: Arc<Recipe<D, B>>,
+    spec: Arc<BatchSpec<D, B>>,
     options: LoaderOptions,
 }
 
@@ -93,23 +102,23 @@ impl<D: Dataset, B: Send + 'static> DataLoader<D, B> {
         collate: impl Fn(Vec<D::Item>) -> Result<B> + Send + Sync + 'static,
         options: LoaderOptions,
     ) -> Self {
-        let recipe = Recipe { dataset, sampler: Box::new(batches), collate: Box::new(collate), seed: options.seed };
-        Self { recipe: Arc::new(recipe), options }
+        let spec = BatchSpec { dataset, sampler: Box::new(batches), collate: Box::new(collate), seed: options.seed };
+        Self { spec: Arc::new(spec), options }
     }
 
     /// The data.
     pub fn dataset(&self) -> &D {
-        &self.recipe.dataset
+        &self.spec.dataset
     }
 
     /// The number of batches in every epoch.
     pub fn batches(&self) -> usize {
-        self.recipe.sampler.batches(0).len()
+        self.spec.sampler.batches(0).len()
     }
 
     /// All epochs from the first on, without end. Fails where an epoch has no batch.
     pub fn start(&self) -> Result<Loading<D, B>> {
-        Loading::new(&self.recipe, self.options, (0, 0), None)
+        Loading::new(&self.spec, self.options, (0, 0), None)
     }
 
     /// Goes on, without end, with the batch at the place, which [`Loading::place`] gave. Fails where the place is in
@@ -123,12 +132,12 @@ impl<D: Dataset, B: Send + 'static> DataLoader<D, B> {
                 place.items, place.batches
             )));
         }
-        Loading::new(&self.recipe, self.options, (place.epoch, place.batch), None)
+        Loading::new(&self.spec, self.options, (place.epoch, place.batch), None)
     }
 
     /// One epoch and no more: what validation takes.
     pub fn epoch(&self, epoch: u64) -> Result<Loading<D, B>> {
-        Loading::new(&self.recipe, self.options, (epoch, 0), Some(epoch))
+        Loading::new(&self.spec, self.options, (epoch, 0), Some(epoch))
     }
 }
 

@@ -217,10 +217,10 @@ fn dropping_in_the_middle_ends_the_threads() {
     let loader = loader(Numbers { slow: Duration::from_millis(2), ..some(1_000) }, 4);
     let mut loading = loader.start().unwrap();
     loading.next().unwrap().unwrap();
-    assert!(Arc::strong_count(&loader.recipe) > 1);
+    assert!(Arc::strong_count(&loader.spec) > 1);
     drop(loading);
     // Each thread held one.
-    assert_eq!(Arc::strong_count(&loader.recipe), 1);
+    assert_eq!(Arc::strong_count(&loader.spec), 1);
     let read = loader.dataset().read.load(Ordering::SeqCst);
     assert!(read < 60, "{read} items were read after all");
 }

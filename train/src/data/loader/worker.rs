@@ -7,20 +7,11 @@ use std::sync::{Arc, Condvar, Mutex, MutexGuard};
 
 use easel_runtime::Random;
 
-use super::plan::{Job, Plan};
-use crate::data::{BatchSampler, Dataset};
+use super::BatchSpec;
+use super::walk::{BatchJob, EpochWalk};
+use crate::data::Dataset;
 use crate::run::streams;
 use crate::{Error, Result};
-
-type Collate<I, B> = Box<dyn Fn(Vec<I>) -> Result<B> + Send + Sync>;
-
-/// All that a batch depends on.
-pub struct Recipe<D: Dataset, B> {
-    pub dataset: Arc<D>,
-    pub sampler: Box<dyn BatchSampler>,
-    pub collate: Collate<D::Item, B>,
-    pub seed: u64,
-}
 
 /// What a batch is at.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -31,10 +22,10 @@ pub enum Doing {
     Collating,
 }
 
-impl<D: Dataset, B> Recipe<D, B> {
+impl<D: Dataset, B> BatchSpec<D, B> {
     /// Makes a batch. `go_on` hears what is being done and stops it with `false`; then there is no result. A panic of
     /// the data set or the collate function is an error.
-    pub fn make(&self, job: &Job, mut go_on: impl FnMut(Doing) -> bool) -> Option<Result<B>> {
+    pub fn make(&self, job: &BatchJob, mut go_on: impl FnMut(Doing) -> bool) -> Option<Result<B>> {
         let mut key = Random::new(self.seed, streams::AUGMENTATION + job.epoch);
         let seed = u64::from(key.next_u32()) << 32 | u64::from(key.next_u32());
         let mut items = Vec::with_capacity(job.indices.len());
@@ -69,7 +60,7 @@ fn caught<T>(work: impl FnOnce() -> T) -> std::result::Result<T, String> {
 
 /// What the consumer and the threads share.
 pub struct Shared<D: Dataset, B> {
-    pub recipe: Arc<Recipe<D, B>>,
+    pub spec: Arc<BatchSpec<D, B>>,
     pub ahead: u64,
     pub state: Mutex<State<B>>,
     /// A batch is there, or a thread has ended.
@@ -80,16 +71,16 @@ pub struct Shared<D: Dataset, B> {
 
 /// Batches are numbered in the order in which they are begun, which is the order in which they are handed out.
 pub struct State<B> {
-    pub plan: Plan,
+    pub walk: EpochWalk,
     /// Batches begun.
     pub begun: u64,
     /// Batches handed out.
     pub taken: u64,
-    /// The plan has no more.
+    /// The walk has no more.
     pub ended: bool,
     /// The consumer is gone.
     pub stop: bool,
-    pub ready: BTreeMap<u64, (Option<Job>, Result<B>)>,
+    pub ready: BTreeMap<u64, (Option<BatchJob>, Result<B>)>,
     /// What each thread is at.
     pub doing: Vec<Option<(u64, Doing)>>,
     /// Threads that have not ended.
@@ -112,7 +103,7 @@ impl<D: Dataset, B> Shared<D, B> {
             if state.stop || state.ended {
                 break;
             }
-            let taken = caught(|| state.plan.take(&self.recipe))
+            let taken = caught(|| state.walk.take(&self.spec))
                 .unwrap_or_else(|why| Some(Err(Error::Data(format!("the sampler panicked: {why}")))));
             let number = state.begun;
             let job = match taken {
@@ -131,7 +122,7 @@ impl<D: Dataset, B> Shared<D, B> {
             state.begun += 1;
             drop(state);
 
-            let made = self.recipe.make(&job, |doing| {
+            let made = self.spec.make(&job, |doing| {
                 let mut state = self.lock();
                 state.doing[worker] = Some((number, doing));
                 !state.stop

@@ -87,7 +87,10 @@ impl Recipe for DdpmConfig {
             checkpoint_epochs: false,
             sample_every: every,
             run_name: name.clone(),
-            summary: format!("{count} pictures of {} classes from {name}; {steps} steps", classes.len()),
+            summary: format!(
+                "{count} pictures of {} classes from {name}; {steps} steps, {epoch} an epoch",
+                classes.len()
+            ),
             data: DataFacts { name, classes, ..DataFacts::default() },
             warnings,
         })

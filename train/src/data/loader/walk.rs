@@ -1,12 +1,12 @@
 //! What is to be made next.
 
-use super::worker::Recipe;
+use super::BatchSpec;
 use crate::data::Dataset;
 use crate::{Error, Result};
 
 /// One batch to make.
 #[derive(Debug, Clone)]
-pub struct Job {
+pub struct BatchJob {
     pub epoch: u64,
     pub batch: u64,
     /// The number of batches in the epoch.
@@ -17,7 +17,7 @@ pub struct Job {
 }
 
 /// A walk through epochs.
-pub struct Plan {
+pub struct EpochWalk {
     epoch: u64,
     last: Option<u64>,
     batches: Vec<Vec<u32>>,
@@ -25,10 +25,10 @@ pub struct Plan {
     first: u64,
 }
 
-impl Plan {
+impl EpochWalk {
     /// From a batch of an epoch on, to the end of the `last` one where there is a last.
-    pub fn new<D: Dataset, B>(recipe: &Recipe<D, B>, (epoch, batch): (u64, u64), last: Option<u64>) -> Result<Self> {
-        let batches = batches(recipe, epoch)?;
+    pub fn new<D: Dataset, B>(spec: &BatchSpec<D, B>, (epoch, batch): (u64, u64), last: Option<u64>) -> Result<Self> {
+        let batches = batches(spec, epoch)?;
         let next = usize::try_from(batch).ok().filter(|batch| *batch < batches.len()).ok_or_else(|| {
             Error::Run(format!("batch {batch} of epoch {epoch} is not there: the epoch has {}", batches.len()))
         })?;
@@ -42,18 +42,18 @@ impl Plan {
     }
 
     /// The next batch to make; none after the last.
-    pub fn take<D: Dataset, B>(&mut self, recipe: &Recipe<D, B>) -> Option<Result<Job>> {
+    pub fn take<D: Dataset, B>(&mut self, spec: &BatchSpec<D, B>) -> Option<Result<BatchJob>> {
         if self.next == self.batches.len() {
             if self.last.is_some_and(|last| last <= self.epoch) {
                 return None;
             }
-            match Self::new(recipe, (self.epoch + 1, 0), self.last) {
-                Ok(plan) => *self = plan,
+            match Self::new(spec, (self.epoch + 1, 0), self.last) {
+                Ok(walk) => *self = walk,
                 Err(error) => return Some(Err(error)),
             }
         }
         let indices = std::mem::take(&mut self.batches[self.next]);
-        let job = Job {
+        let job = BatchJob {
             epoch: self.epoch,
             batch: self.next as u64,
             batches: self.batches.len() as u64,
@@ -66,8 +66,8 @@ impl Plan {
     }
 }
 
-fn batches<D: Dataset, B>(recipe: &Recipe<D, B>, epoch: u64) -> Result<Vec<Vec<u32>>> {
-    let (batches, items) = (recipe.sampler.batches(epoch), recipe.dataset.len());
+fn batches<D: Dataset, B>(spec: &BatchSpec<D, B>, epoch: u64) -> Result<Vec<Vec<u32>>> {
+    let (batches, items) = (spec.sampler.batches(epoch), spec.dataset.len());
     if batches.is_empty() || batches.iter().any(Vec::is_empty) {
         return Err(Error::Config(format!(
             "{items} items give no full batch in epoch {epoch}; use smaller batches, or more data"
