@@ -86,7 +86,7 @@ pub struct Run {
 /// ```
 pub fn train<R: Recipe>(config: R, options: TrainOptions) -> Result<Run> {
     let TrainOptions { place, mut hooks } = options;
-    let threads = config.shared().threads;
+    let threads = config.as_ref().threads;
     threads::on_own_threads(threads, R::SECOND_ORDER, move || {
         let mut prepared = Prepared::new(config, &place, &mut hooks)?;
         let Prepared { plan, checkpoint, folder, .. } = &mut prepared;
@@ -111,7 +111,7 @@ pub fn train<R: Recipe>(config: R, options: TrainOptions) -> Result<Run> {
 /// settings, the plan, the steps that are done and the estimate.
 pub fn dry_run<R: Recipe>(config: R, options: TrainOptions) -> Result<(R, Plan, u64, Estimate)> {
     let TrainOptions { place, mut hooks } = options;
-    threads::on_own_threads(config.shared().threads, R::SECOND_ORDER, move || {
+    threads::on_own_threads(config.as_ref().threads, R::SECOND_ORDER, move || {
         let mut prepared = Prepared::new(config, &place, &mut hooks)?;
         let done = prepared.checkpoint.as_ref().map_or(0, |checkpoint| checkpoint.record.step);
         let estimate = estimate(prepared.trainer.as_mut(), &prepared.plan, done)?;
@@ -144,7 +144,7 @@ struct Prepared<R> {
 
 impl<R: Recipe> Prepared<R> {
     fn new(mut config: R, place: &RunPlace, hooks: &mut Hooks) -> Result<Self> {
-        config.shared().check()?;
+        config.as_ref().check()?;
         config.check()?;
         let folder = match place {
             RunPlace::New(_) => None,
@@ -153,20 +153,20 @@ impl<R: Recipe> Prepared<R> {
                 Some(RunFolder::open(run)?)
             }
         };
-        let data = config.shared().data.clone();
+        let data = config.as_ref().data.clone();
         let data = data.ok_or_else(|| Error::Config("no data; set it with --data or in the settings file".into()))?;
         let source: Source = data.parse()?;
         if let Source::Path(_) = source {
-            config.shared_mut().data.iter_mut().for_each(make_absolute);
+            config.as_mut().data.iter_mut().for_each(make_absolute);
         }
         config.files().into_iter().for_each(make_absolute);
 
-        let device = device::open(config.shared().device)?;
+        let device = device::open(config.as_ref().device)?;
         let training = config.build(&source, &device)?;
         let Training { mut trainer, steps, epochs, checkpoint_epochs, sample_every, data, run_name, .. } = training;
         training.warnings.iter().for_each(|warning| hooks.tell(&Event::Warning(warning)));
         hooks.tell(&Event::Ready(&format!("{} on the {}", training.summary, device::describe(&device))));
-        let shared = config.shared();
+        let shared = config.as_ref();
         let provenance = Provenance {
             data: Some(data.name.clone()),
             style: data.style.clone(),

@@ -1,5 +1,6 @@
 //! The training of one network on batches of data.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use candle_core::Tensor;
@@ -7,9 +8,10 @@ use easel_runtime::card::Architecture;
 use serde::de::DeserializeOwned;
 
 use super::player::Player;
-use crate::data::{DataLoader, Dataset, Loading, Place};
+use crate::data::{Batches, DataLoader, Dataset, LoaderOptions, Loading, Place, Shuffle};
 use crate::optim::{AdamConfig, Schedule};
 use crate::run::{Checkpoint, Snapshot};
+use crate::settings::Shared;
 use crate::{Error, Params, Result};
 
 /// Batches of a data set, and the place in it.
@@ -90,6 +92,17 @@ impl<D: Dataset, B: Send + 'static> Learner<D, B> {
         self.step = checkpoint.record.step;
         Ok(())
     }
+}
+
+/// Batches of all items, in a new random order each epoch; the last one may be smaller.
+pub(super) fn shuffled<D: Dataset, B: Send + 'static>(
+    dataset: Arc<D>,
+    batch: usize,
+    &Shared { seed, workers, .. }: &Shared,
+    collate: impl Fn(Vec<D::Item>) -> Result<B> + Send + Sync + 'static,
+) -> DataLoader<D, B> {
+    let batches = Batches::new(Shuffle { len: dataset.len(), seed }, batch);
+    DataLoader::new(dataset, batches, collate, LoaderOptions { seed, workers, ..LoaderOptions::default() })
 }
 
 /// A trainer's own part of a checkpoint's record.

@@ -25,7 +25,7 @@ use crate::run::{DataFacts, Epochs, Trainer};
 use crate::settings::{Settings, Shared};
 
 /// A training: its settings, and how it is built from them.
-pub trait Recipe: Settings + Send + 'static {
+pub trait Recipe: Settings + AsRef<Shared> + AsMut<Shared> + Send + 'static {
     /// The subcommand and the kind in a run folder's name.
     const NAME: &'static str;
 
@@ -52,12 +52,6 @@ pub trait Recipe: Settings + Send + 'static {
 
     /// Whether it differentiates gradients.
     const SECOND_ORDER: bool = false;
-
-    /// The settings that all recipes have.
-    fn shared(&self) -> &Shared;
-
-    /// The same, to change them.
-    fn shared_mut(&mut self) -> &mut Shared;
 
     /// The files that settings name, beside the data.
     fn files(&mut self) -> Vec<&mut String> {
@@ -111,4 +105,21 @@ pub struct Training {
     pub summary: String,
     /// What the user should know before it begins.
     pub warnings: Vec<String>,
+}
+
+impl Training {
+    /// Without epochs, and with samples at the end; the run is named after the data.
+    fn new(trainer: impl Trainer + 'static, steps: u64, data: DataFacts, summary: String) -> Self {
+        Self {
+            trainer: Box::new(trainer),
+            steps,
+            epochs: Epochs::none(),
+            checkpoint_epochs: false,
+            sample_every: 0,
+            run_name: data.name.clone(),
+            data,
+            summary,
+            warnings: vec![],
+        }
+    }
 }

@@ -47,6 +47,20 @@ macro_rules! settings {
             $(..$flattened: $other)*
         }
 
+        $(
+            impl AsRef<$other> for $settings {
+                fn as_ref(&self) -> &$other {
+                    &self.$flattened
+                }
+            }
+
+            impl AsMut<$other> for $settings {
+                fn as_mut(&mut self) -> &mut $other {
+                    &mut self.$flattened
+                }
+            }
+        )*
+
         impl $crate::settings::Settings for $settings {
             fn names() -> Vec<$crate::settings::Name> {
                 let own = [$($crate::settings::Name { name: stringify!($field), former: &[$($($former),+)?] }),*];

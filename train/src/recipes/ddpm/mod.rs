@@ -18,14 +18,14 @@ pub use config::{BetaSchedule, DdpmConfig};
 pub use diffusion::Diffusion;
 pub use engine::DenoiserEngine;
 
-use super::learner::{Learner, number};
+use super::learner::{Learner, number, shuffled};
 use super::{Preset, Recipe, Training};
 use crate::data::transform::Normalise;
-use crate::data::{self, Batches, DataLoader, LoaderOptions, PictureBatch, Pictures, Shuffle, Source, stack};
+use crate::data::{self, PictureBatch, Pictures, Source, stack};
 use crate::networks::denoiser::{Denoiser, Task};
 use crate::nn::Train;
 use crate::optim::AdamConfig;
-use crate::run::{Checkpoint, DataFacts, Epochs, Snapshot, Trainer, streams};
+use crate::run::{Checkpoint, DataFacts, Snapshot, Trainer, streams};
 use crate::settings::Shared;
 use crate::{Error, Params, Result};
 
@@ -60,14 +60,6 @@ impl Recipe for DdpmConfig {
         "beta_schedule", "prediction", "condition_dropout",
     ];
 
-    fn shared(&self) -> &Shared {
-        &self.shared
-    }
-
-    fn shared_mut(&mut self) -> &mut Shared {
-        &mut self.shared
-    }
-
     fn check(&self) -> Result<()> {
         self.check()
     }
@@ -80,20 +72,11 @@ impl Recipe for DdpmConfig {
         let every = self.sampling.every(epoch);
         self.sampling.sample_every = Some(every);
         let warnings = pictures.warning().into_iter().collect();
-        Ok(Training {
-            trainer: Box::new(DdpmTrainer::new(self, pictures, steps, device)?),
-            steps,
-            epochs: Epochs::none(),
-            checkpoint_epochs: false,
-            sample_every: every,
-            run_name: name.clone(),
-            summary: format!(
-                "{count} pictures of {} classes from {name}; {steps} steps, {epoch} an epoch",
-                classes.len()
-            ),
-            data: DataFacts { name, classes, ..DataFacts::default() },
-            warnings,
-        })
+        let summary =
+            format!("{count} pictures of {} classes from {name}; {steps} steps, {epoch} an epoch", classes.len());
+        let data = DataFacts { name, classes, ..DataFacts::default() };
+        let trainer = DdpmTrainer::new(self, pictures, steps, device)?;
+        Ok(Training { sample_every: every, warnings, ..Training::new(trainer, steps, data, summary) })
     }
 }
 
@@ -117,7 +100,7 @@ struct Parts {
 impl DdpmTrainer {
     /// A network with its initial weights. The pictures are of the configuration's format.
     fn new(config: &DdpmConfig, pictures: Pictures, steps: u64, device: &Device) -> Result<Self> {
-        let Shared { seed, workers, lr, ema_decay, .. } = config.shared;
+        let Shared { seed, lr, ema_decay, .. } = config.shared;
         let classes = pictures.classes.len();
         let task = Task {
             schedule: config.beta_schedule_formula(),
@@ -129,10 +112,8 @@ impl DdpmTrainer {
         let params = Params::new(DType::F32, device, Random::new(seed, streams::WEIGHTS));
         let network = Denoiser::new(params.root(), config.sizes(classes))?;
         let pictures = Arc::new(pictures);
-        let batches = Batches::new(Shuffle { len: pictures.len(), seed }, config.epochs.batch);
-        let options = LoaderOptions { seed, workers, ..LoaderOptions::default() };
-        let symmetric = Some(Normalise::symmetric(config.channels));
-        let loader = DataLoader::new(pictures.clone(), batches, stack(device, symmetric), options);
+        let collate = stack(device, Some(Normalise::symmetric(config.channels)));
+        let loader = shuffled(pictures.clone(), config.epochs.batch, &config.shared, collate);
         let lr_schedule = config.shared.schedule(steps);
         let min_snr = (config.min_snr_gamma > 0.0).then_some(config.min_snr_gamma);
         let diffusion = Diffusion { schedule, prediction: config.prediction, min_snr };

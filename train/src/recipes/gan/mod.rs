@@ -23,7 +23,7 @@ use crate::data::{
 };
 use crate::losses::gan::discriminator_loss;
 use crate::networks::gan::{Discriminator, Generator, Sizes};
-use crate::run::{Checkpoint, DataFacts, Epochs, Snapshot, Trainer, streams};
+use crate::run::{Checkpoint, DataFacts, Snapshot, Trainer, streams};
 use crate::settings::Shared;
 use crate::Result;
 
@@ -52,14 +52,6 @@ impl Recipe for GanConfig {
     ];
     const FIXED: &'static [&'static str] = &["seed", "batch", "critic_steps", "z_dim", "hidden"];
 
-    fn shared(&self) -> &Shared {
-        &self.shared
-    }
-
-    fn shared_mut(&mut self) -> &mut Shared {
-        &mut self.shared
-    }
-
     fn check(&self) -> Result<()> {
         self.check()
     }
@@ -68,19 +60,13 @@ impl Recipe for GanConfig {
         let pictures = data::load(source, FORMAT)?;
         let epoch = self.epochs.epoch_steps(pictures.len(), self.critic_steps);
         let steps = self.epochs.resolve(&mut self.shared, epoch);
-        let data = DataFacts { name: pictures.name.clone(), classes: pictures.classes.clone(), ..Default::default() };
-        let (count, classes, name) = (pictures.len(), data.classes.len(), &data.name);
-        Ok(Training {
-            steps,
-            epochs: Epochs::none(),
-            checkpoint_epochs: false,
-            sample_every: self.sampling.every(epoch),
-            run_name: data.name.clone(),
-            summary: format!("{count} pictures of {classes} classes from {name}; {steps} steps"),
-            warnings: pictures.warning().into_iter().collect(),
-            trainer: Box::new(GanTrainer::new(self.clone(), pictures, steps, device)?),
-            data,
-        })
+        let (count, name, classes) = (pictures.len(), pictures.name.clone(), pictures.classes.clone());
+        let summary = format!("{count} pictures of {} classes from {name}; {steps} steps", classes.len());
+        let warnings = pictures.warning().into_iter().collect();
+        let trainer = GanTrainer::new(self.clone(), pictures, steps, device)?;
+        let data = DataFacts { name, classes, ..DataFacts::default() };
+        let sample_every = self.sampling.every(epoch);
+        Ok(Training { sample_every, warnings, ..Training::new(trainer, steps, data, summary) })
     }
 }
 

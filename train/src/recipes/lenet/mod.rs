@@ -14,11 +14,9 @@ pub use config::LenetConfig;
 pub use sets::{Sets, load_test, load_unseen, relabelled};
 pub use shift::RandomShift;
 
-use super::learner::{Learner, number};
+use super::learner::{Learner, number, shuffled};
 use super::{Preset, Recipe, Training};
-use crate::data::{
-    self, Batches, DataLoader, LoaderOptions, PictureBatch, Pictures, Shuffle, Source, Transformed, stack,
-};
+use crate::data::{self, PictureBatch, Pictures, Source, Transformed, stack};
 use crate::losses::cross_entropy;
 use crate::metrics::classification::{self, Classification};
 use crate::networks::lenet::{Lenet, Sizes};
@@ -46,14 +44,6 @@ impl Recipe for LenetConfig {
     ];
     const FIXED: &'static [&'static str] = &["seed", "batch", "channels", "classes", "validation_split"];
 
-    fn shared(&self) -> &Shared {
-        &self.shared
-    }
-
-    fn shared_mut(&mut self) -> &mut Shared {
-        &mut self.shared
-    }
-
     fn check(&self) -> Result<()> {
         self.check()
     }
@@ -72,17 +62,8 @@ impl Recipe for LenetConfig {
             "{count} pictures of {} classes from {name}, {held_out} more for validation; {steps} steps, {epoch} an epoch",
             classes.len()
         );
-        Ok(Training {
-            trainer: Box::new(trainer),
-            steps,
-            epochs: Epochs::every(epoch),
-            checkpoint_epochs: false,
-            sample_every: 0,
-            run_name: name.clone(),
-            data: DataFacts { name, classes, ..DataFacts::default() },
-            summary,
-            warnings,
-        })
+        let data = DataFacts { name, classes, ..DataFacts::default() };
+        Ok(Training { epochs: Epochs::every(epoch), warnings, ..Training::new(trainer, steps, data, summary) })
     }
 }
 
@@ -105,13 +86,11 @@ impl LenetTrainer {
             let expected = format!("at least {known}, which {} has", training.name);
             return Err(Error::Setting { name: "classes", value: classes.to_string(), expected });
         }
-        let Shared { seed, workers, lr, ema_decay, .. } = config.shared;
+        let Shared { seed, lr, ema_decay, .. } = config.shared;
         let params = Params::new(DType::F32, device, Random::new(seed, streams::WEIGHTS));
         let network = Lenet::new(params.root(), Sizes { channels: config.channels, classes })?;
-        let batches = Batches::new(Shuffle { len: training.len(), seed }, config.epochs.batch);
         let dataset = Arc::new(Transformed { dataset: training, transform: RandomShift(config.shift) });
-        let options = LoaderOptions { seed, workers, ..LoaderOptions::default() };
-        let loader = DataLoader::new(dataset, batches, stack(device, None), options);
+        let loader = shuffled(dataset, config.epochs.batch, &config.shared, stack(device, None));
         let adam = AdamConfig::decoupled(lr, config.weight_decay);
         let learner = Learner::new(params, adam, ema_decay, config.shared.schedule(steps), loader)?;
         Ok(Self { device: device.clone(), network, learner, validation })

@@ -13,10 +13,10 @@ use easel_runtime::card::{self, Columns};
 pub use config::MlpConfig;
 pub use sets::{Sets, load};
 
-use super::learner::{Learner, number};
+use super::learner::{Learner, number, shuffled};
 use super::{Preset, Recipe, Training};
 use crate::data::table::Targets;
-use crate::data::{Batches, DataLoader, LoaderOptions, RowBatch, Shuffle, Source, Table, stack_rows};
+use crate::data::{RowBatch, Source, Table, stack_rows};
 use crate::losses::{Reduction, cross_entropy, mse};
 use crate::metrics::{Classification, Regression, TableEvaluation, evaluate_table};
 use crate::networks::mlp::{Mlp, Moments, Sizes};
@@ -46,14 +46,6 @@ impl Recipe for MlpConfig {
     ];
     const FIXED: &'static [&'static str] = &["header", "task", "seed", "batch", "hidden", "validation_split"];
 
-    fn shared(&self) -> &Shared {
-        &self.shared
-    }
-
-    fn shared_mut(&mut self) -> &mut Shared {
-        &mut self.shared
-    }
-
     fn check(&self) -> Result<()> {
         self.check()
     }
@@ -77,17 +69,9 @@ impl Recipe for MlpConfig {
             if classes.is_empty() { "a number".into() } else { format!("one of {} classes", classes.len()) },
         );
         let columns = Some(Columns { features: columns.clone(), target: target.clone() });
-        Ok(Training {
-            trainer: Box::new(MlpTrainer::new(self, sets, steps, device)?),
-            steps,
-            epochs: Epochs::every(epoch),
-            checkpoint_epochs: false,
-            sample_every: 0,
-            run_name: name.clone(),
-            data: DataFacts { name, classes, columns, ..DataFacts::default() },
-            summary,
-            warnings,
-        })
+        let data = DataFacts { name, classes, columns, ..DataFacts::default() };
+        let trainer = MlpTrainer::new(self, sets, steps, device)?;
+        Ok(Training { epochs: Epochs::every(epoch), warnings, ..Training::new(trainer, steps, data, summary) })
     }
 }
 
@@ -103,7 +87,7 @@ struct MlpTrainer {
 impl MlpTrainer {
     /// A network with its initial weights.
     fn new(config: &MlpConfig, sets: Sets, steps: u64, device: &Device) -> Result<Self> {
-        let Shared { seed, workers, lr, ema_decay, .. } = config.shared;
+        let Shared { seed, lr, ema_decay, .. } = config.shared;
         let params = Params::new(DType::F32, device, Random::new(seed, streams::WEIGHTS));
         let task = match &sets.training.targets {
             Targets::Numbers(_) => card::Task::Regression,
@@ -113,9 +97,7 @@ impl MlpTrainer {
         let network = Mlp::new(params.root(), sizes)?;
         network.standardise(&sets.features(), sets.target())?;
         let Sets { training, validation } = sets;
-        let batches = Batches::new(Shuffle { len: training.rows(), seed }, config.epochs.batch);
-        let options = LoaderOptions { seed, workers, ..LoaderOptions::default() };
-        let loader = DataLoader::new(Arc::new(training), batches, stack_rows(device), options);
+        let loader = shuffled(Arc::new(training), config.epochs.batch, &config.shared, stack_rows(device));
         let adam = AdamConfig::decoupled(lr, config.weight_decay);
         let learner = Learner::new(params, adam, ema_decay, config.shared.schedule(steps), loader)?;
         Ok(Self { device: device.clone(), target: network.target()?, network, learner, validation })

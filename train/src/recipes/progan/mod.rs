@@ -28,7 +28,6 @@ use crate::metrics::{self, MetricTracker};
 use crate::networks::progan::{Critic, Generator, Sizes, Stage};
 use crate::ops::check_second_order;
 use crate::run::{Checkpoint, DataFacts, Phase, Snapshot, Trainer, streams};
-use crate::settings::Shared;
 use crate::{Error, Result};
 
 use feed::PictureFeed;
@@ -78,14 +77,6 @@ impl Recipe for ProganConfig {
     const EXCLUSIVE: &'static [&'static str] = &["epochs", "pictures"];
     const SECOND_ORDER: bool = true;
 
-    fn shared(&self) -> &Shared {
-        &self.shared
-    }
-
-    fn shared_mut(&mut self) -> &mut Shared {
-        &mut self.shared
-    }
-
     fn check(&self) -> Result<()> {
         self.check()
     }
@@ -101,16 +92,13 @@ impl Recipe for ProganConfig {
         let growth = trainer.growth.clone();
         let (steps, colour) = (growth.steps(), if channels == 1 { "grey" } else { "RGB" });
         let top = growth.phases().pop().map_or("4x4".into(), |phase| phase.name);
+        let summary = format!("{count} {colour} pictures from {name}; {steps} steps up to {top}");
         Ok(Training {
-            trainer: Box::new(trainer),
-            steps,
             epochs: growth.epochs(),
             checkpoint_epochs: true,
             sample_every: self.sampling.every(steps),
-            run_name: name.clone(),
-            data,
-            summary: format!("{count} {colour} pictures from {name}; {steps} steps up to {top}"),
             warnings,
+            ..Training::new(trainer, steps, data, summary)
         })
     }
 }

@@ -15,16 +15,14 @@ use easel_runtime::{Picture, Random};
 pub use config::{StyleConfig, title};
 pub use inputs::Inputs;
 
-use super::learner::{Learner, number};
+use super::learner::{Learner, number, shuffled};
 use super::{Preset, Recipe, Training, samples};
 use crate::data::transform::{CentreSquare, Normalise, RandomFlip, RandomSquare, Resize, Transform};
-use crate::data::{
-    Batches, Content, DataLoader, Dataset, LoaderOptions, PictureBatch, Shuffle, Source, Transformed, stack,
-};
+use crate::data::{Content, Dataset, PictureBatch, Source, Transformed, stack};
 use crate::losses::perceptual::Perceptual;
 use crate::networks::style::{IMAGENET_MEAN, IMAGENET_STD, Sizes, Stylizer};
 use crate::optim::AdamConfig;
-use crate::run::{Checkpoint, DataFacts, Epochs, Snapshot, Trainer, streams};
+use crate::run::{Checkpoint, DataFacts, Snapshot, Trainer, streams};
 use crate::settings::Shared;
 use crate::{Params, Result};
 
@@ -61,14 +59,6 @@ impl Recipe for StyleConfig {
     ];
     const FIXED: &'static [&'static str] = &["seed", "batch", "width", "size", "style_size"];
 
-    fn shared(&self) -> &Shared {
-        &self.shared
-    }
-
-    fn shared_mut(&mut self) -> &mut Shared {
-        &mut self.shared
-    }
-
     fn files(&mut self) -> Vec<&mut String> {
         self.style.iter_mut().chain(&mut self.features).chain(&mut self.preview).collect()
     }
@@ -88,22 +78,11 @@ impl Recipe for StyleConfig {
         let features = inputs.features.kind().name();
         let summary = format!("{title}: {count} pictures from {name}, loss by {features}; {steps} steps");
         let warnings = inputs.content.others().into_iter().collect();
-        Ok(Training {
-            trainer: Box::new(StyleTrainer::new(self, inputs, steps, device)?),
-            steps,
-            epochs: Epochs::none(),
-            checkpoint_epochs: false,
-            sample_every: self.sampling.every(epoch),
-            run_name: stem,
-            data: DataFacts {
-                name,
-                style: style.file_name().map(|name| name.to_string_lossy().into_owned()),
-                title: Some(title),
-                ..DataFacts::default()
-            },
-            summary,
-            warnings,
-        })
+        let style = style.file_name().map(|name| name.to_string_lossy().into_owned());
+        let data = DataFacts { name, style, title: Some(title), ..DataFacts::default() };
+        let trainer = StyleTrainer::new(self, inputs, steps, device)?;
+        let sample_every = self.sampling.every(epoch);
+        Ok(Training { sample_every, run_name: stem, warnings, ..Training::new(trainer, steps, data, summary) })
     }
 }
 
@@ -125,7 +104,7 @@ impl StyleTrainer {
     /// A stylizer with its initial weights.
     fn new(config: &StyleConfig, inputs: Inputs, steps: u64, device: &Device) -> Result<Self> {
         let Inputs { content, style, features, loss, previews } = inputs;
-        let Shared { seed, workers, lr, ema_decay, .. } = config.shared;
+        let Shared { seed, lr, ema_decay, .. } = config.shared;
         let params = Params::new(DType::F32, device, Random::new(seed, streams::WEIGHTS));
         let network = Stylizer::new(params.root(), Sizes { width: config.width })?;
         if config.even_upsampling {
@@ -142,10 +121,8 @@ impl StyleTrainer {
         } else {
             vec![Box::new(CentreSquare), Box::new(exactly)]
         };
-        let batches = Batches::new(Shuffle { len: content.len(), seed }, config.epochs.batch);
         let dataset = Arc::new(Transformed { dataset: content.clone(), transform });
-        let options = LoaderOptions { seed, workers, ..LoaderOptions::default() };
-        let loader = DataLoader::new(dataset, batches, stack(device, Some(normalise)), options);
+        let loader = shuffled(dataset, config.epochs.batch, &config.shared, stack(device, Some(normalise)));
         Ok(Self {
             device: device.clone(),
             network,
