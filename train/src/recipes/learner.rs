@@ -15,12 +15,13 @@ use crate::settings::Shared;
 use crate::{Error, Params, Result};
 
 /// Batches of a data set, and the place in it.
-pub(super) struct Feed<D: Dataset, B> {
+pub struct Feed<D: Dataset, B> {
     loader: DataLoader<D, B>,
     loading: Loading<D, B>,
 }
 
 impl<D: Dataset, B: Send + 'static> Feed<D, B> {
+    /// From the loader's first batch on.
     pub fn new(loader: DataLoader<D, B>) -> Result<Self> {
         Ok(Self { loading: loader.start()?, loader })
     }
@@ -30,23 +31,28 @@ impl<D: Dataset, B: Send + 'static> Feed<D, B> {
         self.loading.next().ok_or_else(|| Error::Run("the data has ended".into()))?
     }
 
+    /// The place of the next batch.
     pub fn place(&self) -> Place {
         self.loading.place()
     }
 
+    /// Goes on at a place. Fails where it is in other data.
     pub fn resume(&mut self, place: Place) -> Result<()> {
         self.loading = self.loader.resume(place)?;
         Ok(())
     }
 
+    /// The time spent waiting for batches.
     pub fn waited(&self) -> Duration {
         self.loading.waited()
     }
 }
 
 /// A network, its optimiser and EMA, the learning rate, and where it is in the data.
-pub(super) struct Learner<D: Dataset, B> {
+pub struct Learner<D: Dataset, B> {
+    /// The network in training.
     pub player: Player,
+    /// Its batches.
     pub feed: Feed<D, B>,
     schedule: Schedule,
     /// The steps that are done.
@@ -54,6 +60,7 @@ pub(super) struct Learner<D: Dataset, B> {
 }
 
 impl<D: Dataset, B: Send + 'static> Learner<D, B> {
+    /// A network that has done no step yet.
     pub fn new(
         params: Params,
         adam: AdamConfig,
@@ -95,7 +102,7 @@ impl<D: Dataset, B: Send + 'static> Learner<D, B> {
 }
 
 /// Batches of all items, in a new random order each epoch; the last one may be smaller.
-pub(super) fn shuffled<D: Dataset, B: Send + 'static>(
+pub fn shuffled<D: Dataset, B: Send + 'static>(
     dataset: Arc<D>,
     batch: usize,
     &Shared { seed, workers, .. }: &Shared,
@@ -106,13 +113,13 @@ pub(super) fn shuffled<D: Dataset, B: Send + 'static>(
 }
 
 /// A trainer's own part of a checkpoint's record.
-pub(super) fn progress<T: DeserializeOwned>(checkpoint: &Checkpoint) -> Result<T> {
+pub fn progress<T: DeserializeOwned>(checkpoint: &Checkpoint) -> Result<T> {
     serde_json::from_value(checkpoint.record.trainer.clone())
         .map_err(|error| Error::Checkpoint(format!("the checkpoint's record cannot be read: {error}")))
 }
 
 /// Fails where a checkpoint is of another network than the run's.
-pub(super) fn same_network(same: bool, checkpoint: &Checkpoint) -> Result<()> {
+pub fn same_network(same: bool, checkpoint: &Checkpoint) -> Result<()> {
     match same {
         true => Ok(()),
         false => Err(Error::Checkpoint(format!(
@@ -122,6 +129,7 @@ pub(super) fn same_network(same: bool, checkpoint: &Checkpoint) -> Result<()> {
     }
 }
 
-pub(super) fn number(scalar: &Tensor) -> Result<f64> {
+/// A scalar of float32.
+pub fn number(scalar: &Tensor) -> Result<f64> {
     Ok(f64::from(scalar.to_scalar::<f32>()?))
 }

@@ -6,11 +6,11 @@
 
 pub mod ddpm;
 pub mod gan;
-mod learner;
+pub mod learner;
 pub mod lenet;
 pub mod mlp;
-mod player;
-mod players;
+pub mod player;
+pub mod players;
 pub mod progan;
 mod samples;
 pub mod style;
@@ -109,7 +109,7 @@ pub struct Training {
 
 impl Training {
     /// Without epochs, and with samples at the end; the run is named after the data.
-    fn new(trainer: impl Trainer + 'static, steps: u64, data: DataFacts, summary: String) -> Self {
+    pub fn new(trainer: impl Trainer + 'static, steps: u64, data: DataFacts, summary: String) -> Self {
         Self {
             trainer: Box::new(trainer),
             steps,

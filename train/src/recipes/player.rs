@@ -9,9 +9,10 @@ use crate::run::Checkpoint;
 use crate::{Params, Result};
 
 /// A network's parameters with their optimiser and, where there is one, their EMA.
-pub(super) struct Player {
+pub struct Player {
     /// What its parameters and its optimiser are called in a checkpoint's state.
     names: [&'static str; 2],
+    /// Its parameters.
     pub params: Params,
     adam: Adam,
     ema: Option<Ema>,

@@ -13,9 +13,12 @@ use crate::settings::Shared;
 use crate::{Params, Result};
 
 /// Both players, their random numbers, and the learning rate.
-pub(super) struct Players {
+pub struct Players {
+    /// The generator, with an EMA.
     pub generator: Player,
+    /// The critic or discriminator.
     pub critic: Player,
+    /// Where latent vectors come from.
     pub noise: Random,
     schedule: Schedule,
 }

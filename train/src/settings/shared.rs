@@ -126,10 +126,11 @@ impl Epochs {
         items.div_ceil(self.batch.saturating_mul(batches)).max(1) as u64
     }
 
-    /// Turns epochs of so many steps into steps in total, which are set in their place.
+    /// Turns epochs of so many steps into steps in total, which are set in their place. Where both are set, the run ends
+    /// with what comes first.
     pub fn resolve(&mut self, shared: &mut Shared, epoch_steps: u64) -> u64 {
         let epochs = self.epochs.take().map(|epochs| epochs.saturating_mul(epoch_steps));
-        *shared.steps.insert(epochs.or(shared.steps).unwrap_or_default())
+        *shared.steps.insert(epochs.into_iter().chain(shared.steps).min().unwrap_or_default())
     }
 }
 
@@ -163,7 +164,7 @@ mod tests {
             assert_eq!(epochs.epochs, None);
             shared.steps.unwrap()
         };
-        assert_eq!((resolved(None, Some(2)), resolved(Some(7), None)), (938, 7));
+        assert_eq!((resolved(None, Some(2)), resolved(Some(7), None), resolved(Some(7), Some(2))), (938, 7, 7));
         assert_eq!(resolved(None, Some(u64::MAX)), u64::MAX);
         assert!(Epochs { epochs: None, batch: 1 }.check(None).is_err());
     }

@@ -207,7 +207,7 @@ mod tests {
         let mut flag = String::new();
         let mut shown = vec![];
         for line in help.lines().map(str::trim) {
-            if line.starts_with("--") || line.starts_with("-") {
+            if line.starts_with("--") {
                 flag = line.split_whitespace().next().unwrap_or_default().trim_start_matches('-').replace('-', "_");
             }
             if let Some(value) = line.split("[default: ").nth(1) {
