@@ -6,14 +6,13 @@ use std::io::Read;
 use std::path::Path;
 
 use easel_export::NormForm;
-use easel_export::export::{Options, export};
+use easel_export::export::{ExportOptions, export};
 use easel_native::Options as EngineOptions;
 use easel_native::stylize::{Numbers, Statistics, Stylizer, Tiling};
 use easel_runtime::card::Provenance;
 use easel_runtime::stylizer::tiles::{self, HALO};
 use easel_runtime::stylizer::{Look, Range, statistics_of, stylize};
 use easel_runtime::{Picture, Random};
-use easel_scenes::scene;
 use easel_tests::data::real;
 use easel_tests::golden::folder;
 use easel_train::Params;
@@ -26,7 +25,7 @@ fn stylizer(norms: NormForm) -> Stylizer {
     let params = Params::new(candle_core::DType::F32, &candle_core::Device::Cpu, Random::new(0, 0));
     let network = style::Stylizer::new(params.root(), Sizes { width: case.number("width") }).unwrap();
     params.load(&case.weights("")).unwrap();
-    let options = Options { norms, ..Options::default() };
+    let options = ExportOptions { norms, ..ExportOptions::default() };
     let file = export(&network, network.sizes().architecture(), Provenance::default(), &options);
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("m.onnx");
@@ -35,7 +34,7 @@ fn stylizer(norms: NormForm) -> Stylizer {
 }
 
 fn scene(width: usize, height: usize) -> Picture {
-    scene(0, 5, height, width).0
+    easel_scenes::scene(0, 5, height, width).0
 }
 
 /// The largest difference of two pictures' values.
