@@ -13,7 +13,6 @@ use easel_export::quantise::CalibrationSet;
 use easel_export::{Error, inspect, models};
 use easel_runtime::card::Architecture;
 use easel_runtime::{ModelCard, Random};
-use easel_train::data::scenes;
 use easel_train::networks::{denoiser, gan, lenet, progan, style};
 use easel_train::{Params, Weights, weights};
 use weight_files::{CLASSES, TITLE, Tensors, accepted, refused, tensors, to_float32, with_batch_counts};
@@ -145,7 +144,7 @@ fn an_int8_model_has_no_weights_and_a_half_one_has() {
     let params = Params::new(DType::F32, &Device::Cpu, Random::new(5, 0));
     let network = style::Stylizer::new(params.root(), style::Sizes { width: 4 }).unwrap();
     let (architecture, options) = (network.sizes().architecture(), ExportOptions::default());
-    let pictures = CalibrationSet::split((0..9).map(|at| scenes::scene(0, at, 48, 48).0)).unwrap();
+    let pictures = CalibrationSet::split((0..9).map(|at| easel_scenes::scene(0, at, 48, 48).0)).unwrap();
     let int8 = export_int8(&network, architecture.clone(), Default::default(), &pictures, 0.0, &options).unwrap();
     let path = folder.path().join("int8.onnx");
     std::fs::write(&path, &int8.bytes).unwrap();
