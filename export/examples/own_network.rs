@@ -1,4 +1,4 @@
-//! A network of one's own, from a table to a verified ONNX file. `docs/your-own-network.md` walks through it.
+//! A custom network, from a table to a verified ONNX file. `docs/your-own-network.md` walks through it.
 //!
 //! ```text
 //! cargo run --release -p easel-export --example own_network -- TABLE.csv MODEL.onnx
@@ -9,9 +9,8 @@ use std::sync::Arc;
 
 use anyhow::Context;
 use candle_core::{DType, Device, Tensor};
-use easel_export::export::{Exported, Options, export};
-use easel_export::models::Exportable;
-use easel_export::{Dim, Graph};
+use easel_export::export::{ExportOptions, ExportedModel, export};
+use easel_export::{Dim, Exportable, Graph, NamedTensors};
 use easel_runtime::Random;
 use easel_runtime::card::{Architecture, Columns, Kind, Provenance, Task};
 use easel_runtime::files::write_atomically;
@@ -87,7 +86,7 @@ impl Exportable for Gated {
         Ok(())
     }
 
-    fn trials(&self) -> Result<Vec<Vec<(&'static str, Tensor)>>> {
+    fn test_inputs(&self) -> Result<Vec<NamedTensors>> {
         let rows = |count| {
             let values = Random::new(count as u64, 0).normals(count * self.columns);
             Ok(vec![("features", Tensor::from_vec(values, (count, self.columns), &Device::Cpu)?)])
@@ -95,23 +94,23 @@ impl Exportable for Gated {
         [1, 3, 64].into_iter().map(rows).collect()
     }
 
-    fn compute(&self, inputs: &[(&'static str, Tensor)]) -> Result<Vec<(&'static str, Tensor)>> {
+    fn compute(&self, inputs: &[(&'static str, Tensor)]) -> Result<NamedTensors> {
         Ok(vec![("logits", self.forward(&inputs[0].1)?)])
     }
 }
 
-fn write(network: &Gated, table: &Table, classes: Vec<String>, model: &Path) -> anyhow::Result<Exported> {
+fn write(network: &Gated, table: &Table, classes: Vec<String>, model: &Path) -> anyhow::Result<ExportedModel> {
     let architecture = Architecture { name: "gated".into(), sizes: Default::default() };
     let provenance = Provenance { data: Some(table.name.clone()), ..Provenance::default() };
     let columns = Columns { features: table.columns.clone(), target: table.target.clone() };
-    let options = Options { classes, columns: Some(columns), ..Options::default() };
+    let options = ExportOptions { classes, columns: Some(columns), ..ExportOptions::default() };
     let exported = export(network, architecture, provenance, &options)?;
     write_atomically(model, &exported.bytes)?;
     Ok(exported)
 }
 
 /// Reads a table, trains, validates and writes the model. Gives the first and the last losses, the accuracy, and the model.
-pub fn run(table: &Path, model: &Path) -> anyhow::Result<([f32; 2], f64, Exported)> {
+pub fn run(table: &Path, model: &Path) -> anyhow::Result<([f32; 2], f64, ExportedModel)> {
     let table = Table::read(table, None, None)?;
     let Targets::Classes { names, .. } = table.targets.clone() else {
         anyhow::bail!("{}: give a table whose last column has the names of classes", table.name);

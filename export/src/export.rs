@@ -33,7 +33,7 @@ pub struct ExportOptions {
     pub title: Option<String>,
     /// The licence of the weights, an SPDX expression.
     pub licence: String,
-    /// Who made the weights.
+    /// The author of the weights.
     pub author: Option<String>,
     /// The names of the classes by label, for the card of a model with classes; may be empty.
     pub classes: Vec<String>,
@@ -63,7 +63,7 @@ impl Default for ExportOptions {
 }
 
 /// A verified model file.
-pub struct ModelFile {
+pub struct ExportedModel {
     /// The file's bytes, the same for the same network and options.
     pub bytes: Vec<u8>,
     /// The card inside.
@@ -95,7 +95,7 @@ pub fn export(
     architecture: Architecture,
     provenance: Provenance,
     options: &ExportOptions,
-) -> Result<ModelFile> {
+) -> Result<ExportedModel> {
     let graph = Graph::new(options.norms, options.storage);
     network.record(&graph)?;
     let mut card = unverified(network, architecture, provenance, options)?;
@@ -133,7 +133,7 @@ pub fn export_int8(
     pictures: &CalibrationSet,
     min_psnr: f64,
     options: &ExportOptions,
-) -> Result<ModelFile> {
+) -> Result<ExportedModel> {
     let graph = Graph::default();
     network.record(&graph)?;
     let mut card = unverified(network, architecture, provenance, options)?;
@@ -179,16 +179,16 @@ fn unverified(
 }
 
 /// The file, with golden output and sample in its card.
-fn finish(graph: &Graph, mut card: ModelCard, options: &ExportOptions) -> Result<ModelFile> {
+fn finish(graph: &Graph, mut card: ModelCard, options: &ExportOptions) -> Result<ExportedModel> {
     let (bytes, library) = (to_bytes(graph, &card, options), options.library.as_deref());
     card.golden = golden_of(&bytes, &card, library)?;
     card.sample = sample(&bytes, &card.kind, library)?;
-    Ok(ModelFile { bytes: to_bytes(graph, &card, options), card })
+    Ok(ExportedModel { bytes: to_bytes(graph, &card, options), card })
 }
 
 /// Verifies a model file again and updates its card: the verification, the golden output and the sample. Everything else
 /// in it stays as it is.
-pub fn update(model: &[u8], library: Option<&Path>) -> Result<ModelFile> {
+pub fn update(model: &[u8], library: Option<&Path>) -> Result<ExportedModel> {
     let found = verify::verify_file(model, library)?;
     let mut card = ModelCard::from_model(model)?;
     card.verification = Verification { rounding: card.verification.rounding, ..rounded(found) };
@@ -198,7 +198,7 @@ pub fn update(model: &[u8], library: Option<&Path>) -> Result<ModelFile> {
     for entry in proto.metadata_props.iter_mut().filter(|entry| entry.key == METADATA_KEY) {
         entry.value = card.to_json();
     }
-    Ok(ModelFile { bytes: proto.encode_to_vec(), card })
+    Ok(ExportedModel { bytes: proto.encode_to_vec(), card })
 }
 
 /// The verification with two digits of the difference.

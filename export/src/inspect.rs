@@ -20,7 +20,7 @@ use prost::Message;
 use crate::error::{Error, Result};
 use crate::models;
 
-/// Describes a model file, or weights in any form that [`weights::open`] takes.
+/// Describes a model file, or weights in any form that [`weights::open`] takes. The error names the file.
 ///
 /// ```
 /// # let models = std::path::Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/../models"));
@@ -30,14 +30,11 @@ use crate::models;
 /// ```
 pub fn describe(path: &Path) -> Result<String> {
     if path.is_file() {
-        let unreadable = |error: std::io::Error| easel_train::Error::Unreadable {
-            path: path.into(),
-            reason: format!("cannot read: {error}"),
-        };
-        let bytes = std::fs::read(path).map_err(unreadable)?;
+        let unreadable = |reason| easel_train::Error::Unreadable { path: path.into(), reason };
+        let bytes = std::fs::read(path).map_err(|error| unreadable(format!("cannot read: {error}")))?;
         return match Format::of(&bytes) {
             Some(_) => describe_weights(&WeightsFile::from_bytes(&bytes, path)?),
-            None => describe_model(&bytes),
+            None => Ok(describe_model(&bytes).map_err(|error| unreadable(error.to_string()))?),
         };
     }
     describe_weights(&weights::open(path)?)

@@ -1,9 +1,9 @@
-//! The denoiser in either form.
+//! The denoiser, as trained and folded.
 
 use std::collections::BTreeMap;
 
 use candle_core::{DType, Device, Tensor};
-use easel_export::export::{Options, export};
+use easel_export::export::{ExportOptions, export};
 use easel_export::verify::verify_file;
 use easel_export::{Storage, fold, models};
 use easel_native::{Options as EngineOptions, OrtEngine};
@@ -14,7 +14,7 @@ use easel_train::networks::denoiser::{Conditioning, Denoiser, Sizes, Task};
 use easel_train::nn::Eval;
 use easel_train::{Params, Weights};
 
-/// A network none of whose parameters has the value that hides it, and its weights.
+/// A network without parameters of 0 or 1, which would hide errors, and its weights.
 fn weights(conditioning: Conditioning, channels: usize) -> (Denoiser, Weights) {
     let params = Params::new(DType::F32, &Device::Cpu, Random::new(5, 0));
     let sizes = Sizes { channels, labels: 4, base: 4, embedding: 6, hidden: 5, conditioning, times: 50 };
@@ -35,7 +35,8 @@ fn the_file_predicts_what_was_trained() {
         let (network, weights) = weights(conditioning, channels);
         let model = models::of_network(&weights.network().unwrap()).unwrap();
         let architecture = fold::fold(&weights).unwrap().architecture;
-        let options = Options { classes: ["cat", "dog", "owl"].map(String::from).to_vec(), ..Options::default() };
+        let options =
+            ExportOptions { classes: ["cat", "dog", "owl"].map(String::from).to_vec(), ..ExportOptions::default() };
         let file = export(&*model, architecture, Provenance::default(), &options).unwrap();
 
         let size = PictureSize::Fixed { height: 48, width: 48 };
@@ -67,15 +68,15 @@ fn the_file_predicts_what_was_trained() {
 }
 
 #[test]
-fn a_half_stored_file_is_half_as_long_and_holds_what_it_says() {
+fn half_precision_halves_the_file() {
     let (_, weights) = weights(Conditioning::EveryBlock, 1);
     let kept = fold::fold(&weights).unwrap();
     let file = |weights: &Weights, storage| {
         let model = models::of_network(&weights.network().unwrap()).unwrap();
-        let options = Options { storage, ..Options::default() };
+        let options = ExportOptions { storage, ..ExportOptions::default() };
         export(&*model, kept.architecture.clone(), Provenance::default(), &options).unwrap()
     };
-    let stored = Storage::Half.stored(&kept).unwrap();
+    let stored = Storage::Half.round(&kept).unwrap();
     let (whole, half) = (file(&kept, Storage::Float32), file(&stored, Storage::Half));
     let values: usize = kept.tensors.values().filter(|tensor| tensor.rank() > 1).map(Tensor::elem_count).sum();
     let saved = whole.bytes.len() - half.bytes.len();

@@ -1,11 +1,12 @@
-//! Stylizers in eight bits: the file, and what the program says of it.
+//! Stylizers in int8: the file, and the program.
 
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 
 use candle_core::{DType, Device, Tensor as CandleTensor};
-use easel_export::export::{Exported, Options, export, export_int8};
-use easel_export::quantise::{Distance, Pictures};
+use easel_export::Error;
+use easel_export::export::{ExportOptions, ExportedModel, export, export_int8};
+use easel_export::quantise::{CalibrationSet, PictureDifference};
 use easel_native::{Options as EngineOptions, OrtEngine};
 use easel_runtime::card::Provenance;
 use easel_runtime::onnx::statistics_outputs;
@@ -20,8 +21,8 @@ fn params() -> Params {
     Params::new(DType::F32, &Device::Cpu, Random::new(5, 0))
 }
 
-fn pictures() -> Pictures {
-    Pictures::split((0..12).map(|at| scenes::scene(0, at, 48, 72).0)).unwrap()
+fn pictures() -> CalibrationSet {
+    CalibrationSet::split((0..12).map(|at| scenes::scene(0, at, 48, 72).0)).unwrap()
 }
 
 fn engine(model: &[u8]) -> OrtEngine {
@@ -32,17 +33,17 @@ fn stylized(engine: &mut OrtEngine, image: &Tensor) -> Tensor {
     engine.run_blocking(&[("image", image)]).unwrap().remove(0).1
 }
 
-/// A small network in float32 and in eight bits.
-fn both(pictures: &Pictures) -> [Exported; 2] {
+/// A small network in float32 and in int8.
+fn both(pictures: &CalibrationSet) -> [ExportedModel; 2] {
     let network = Stylizer::new(params().root(), Sizes { width: 4 }).unwrap();
-    let (architecture, options) = (network.sizes().architecture(), Options::default());
+    let (architecture, options) = (network.sizes().architecture(), ExportOptions::default());
     let whole = export(&network, architecture.clone(), Provenance::default(), &options).unwrap();
     let int8 = export_int8(&network, architecture, Provenance::default(), pictures, 30.0, &options);
     [whole, int8.unwrap_or_else(|error| panic!("{error}"))]
 }
 
 #[test]
-fn the_card_says_what_other_pictures_show() {
+fn the_card_holds_the_evaluation() {
     let pictures = pictures();
     let [whole, int8] = both(&pictures);
     assert!(both(&pictures)[1].bytes == int8.bytes);
@@ -52,14 +53,26 @@ fn the_card_says_what_other_pictures_show() {
 
     let [mut float32, mut bytes] = [&whole, &int8].map(|file| engine(&file.bytes));
     let pairs: Vec<_> = pictures
-        .judged
+        .evaluation
         .iter()
         .map(|picture| (stylized(&mut float32, picture), stylized(&mut bytes, picture)))
         .collect();
-    let apart = Distance::of(pairs.iter().map(|(a, b)| (a, b))).unwrap();
-    assert!((apart.psnr - found.psnr).abs() < 0.01 && (apart.worst - found.worst_psnr).abs() < 0.01, "{apart:?}");
+    let difference = PictureDifference::between(pairs.iter().map(|(a, b)| (a, b))).unwrap();
+    assert!(
+        (difference.psnr - found.psnr).abs() < 0.01 && (difference.worst_psnr - found.worst_psnr).abs() < 0.01,
+        "{difference:?}"
+    );
     assert!(pollster::block_on(easel_runtime::golden::check(&mut bytes, &int8.card)).unwrap().unwrap() < 1e-3);
     assert!(int8.card.sample.is_some());
+}
+
+#[test]
+fn the_error_of_a_low_psnr_holds_it() {
+    let network = Stylizer::new(params().root(), Sizes { width: 4 }).unwrap();
+    let (architecture, options) = (network.sizes().architecture(), ExportOptions::default());
+    let error = export_int8(&network, architecture, Provenance::default(), &pictures(), 99.0, &options).err().unwrap();
+    let Error::LowPsnr { psnr, min, pictures } = error else { panic!("{error}") };
+    assert!((30.0..99.0).contains(&psnr) && min == 99.0 && pictures == 4, "{psnr}");
 }
 
 #[test]
@@ -70,16 +83,16 @@ fn any_size_and_batch() {
         let image = Tensor::new(shape, Random::new(2, 0).uniforms(shape.iter().product(), 0.0, 1.0)).unwrap();
         let (expected, found) = (stylized(&mut float32, &image), stylized(&mut bytes, &image));
         assert_eq!(expected.shape(), found.shape());
-        let psnr = Distance::of([(&expected, &found)]).unwrap().psnr;
+        let psnr = PictureDifference::between([(&expected, &found)]).unwrap().psnr;
         assert!(psnr > 20.0, "{shape:?}: {psnr}");
     }
 }
 
 #[test]
-fn statistics_are_those_of_float32_and_can_be_given() {
+fn statistics_are_those_of_float32_and_can_be_fed() {
     let pictures = pictures();
-    let image = &pictures.judged[0];
-    let with_statistics = |file: &Exported| {
+    let image = &pictures.evaluation[0];
+    let with_statistics = |file: &ExportedModel| {
         let outputs = statistics_outputs(&file.bytes).unwrap().unwrap();
         let mut found = engine(&[&file.bytes[..], &outputs].concat()).run_blocking(&[("image", image)]).unwrap();
         let stylized = found.remove(0).1;
@@ -87,24 +100,24 @@ fn statistics_are_those_of_float32_and_can_be_given() {
     };
     let [whole, int8] = both(&pictures);
     let ((_, expected), (own, statistics)) = (with_statistics(&whole), with_statistics(&int8));
-    // Deviations rather than variances, which would show each error twice.
+    // Standard deviations, since a variance would double the relative error.
     let channels = expected.shape()[1];
     for (at, (a, b)) in expected.as_f32().unwrap().iter().zip(statistics.as_f32().unwrap()).enumerate() {
         let deviation = expected.as_f32().unwrap()[channels + at % channels].sqrt();
-        let apart = if at < channels { a - b } else { a.sqrt() - b.sqrt() };
-        assert!(apart.abs() < 0.1 * deviation + 1e-3, "{at}: {a} and {b}");
+        let difference = if at < channels { a - b } else { a.sqrt() - b.sqrt() };
+        assert!(difference.abs() < 0.1 * deviation + 1e-3, "{at}: {a} and {b}");
     }
     let mut engine = engine(&int8.bytes);
     let switch = Tensor::new([], vec![true]).unwrap();
-    let mut given = |statistics: &Tensor| {
+    let mut fed = |statistics: &Tensor| {
         let inputs = [("image", image), ("use_statistics", &switch), ("statistics", statistics)];
         engine.run_blocking(&inputs).unwrap().remove(0).1
     };
-    let again = Distance::of([(&own, &given(&statistics))]).unwrap();
+    let again = PictureDifference::between([(&own, &fed(&statistics))]).unwrap();
     assert!(again.psnr > 45.0, "{again:?}");
     let doubled = statistics.as_f32().unwrap().iter().map(|value| 2.0 * value).collect::<Vec<_>>();
-    let other = given(&Tensor::new(statistics.shape(), doubled).unwrap());
-    assert!(Distance::of([(&own, &other)]).unwrap().psnr < 40.0);
+    let other = fed(&Tensor::new(statistics.shape(), doubled).unwrap());
+    assert!(PictureDifference::between([(&own, &other)]).unwrap().psnr < 40.0);
 }
 
 struct Folder(tempfile::TempDir);
@@ -139,7 +152,7 @@ impl Folder {
 fn save(path: &Path, architecture: easel_runtime::card::Architecture, params: &Params, outlier: Option<f32>) {
     let mut tensors = params.to_tensors();
     if let Some(outlier) = outlier {
-        // One weight so large that the others of its channel are nothing beside it.
+        // One weight so large that the others of its channel are rounded to 0.
         let weight = tensors.get_mut("unsample.6.weight").unwrap();
         let mut values = weight.flatten_all().unwrap().to_vec1::<f32>().unwrap();
         (0..3).for_each(|channel| values[channel * 81] = outlier);
@@ -165,30 +178,29 @@ fn folder() -> Folder {
 }
 
 #[test]
-fn a_model_becomes_one_of_eight_bits() {
+fn a_model_is_quantised() {
     let folder = folder();
     folder.says("style.safetensors -o whole.onnx --title Waves --licence CC0-1.0");
     let line = folder.says("whole.onnx -o int8.onnx --int8 --calibrate photos");
-    assert!(line.contains("dB PSNR from float32 on 3 pictures that it was not calibrated on"), "{line}");
+    assert!(line.contains("dB PSNR from float32 on 3 pictures"), "{line}");
     let card = ModelCard::from_model(&std::fs::read(folder.at("int8.onnx")).unwrap()).unwrap();
     assert_eq!((card.title.as_str(), card.licence.as_str()), ("Waves", "CC0-1.0"));
     let int8 = card.verification.int8.unwrap();
     assert!(line.contains(&format!("{:.2} dB", int8.psnr)), "{line}");
 
     let text = folder.says("inspect int8.onnx");
-    assert!(text.contains("stored       in eight bits") && text.contains("calibrated on 6 others"), "{text}");
+    assert!(text.contains("stored       in int8") && text.contains("calibrated on 6 others"), "{text}");
     let line = folder.says("verify int8.onnx");
-    assert!(line.contains("float32 weights are not in it") && line.contains("golden output"), "{line}");
-    assert!(folder.refuses("verify int8.onnx --update").contains("int8.onnx: an int8 model cannot be verified anew"));
-    let line = folder.refuses("int8.onnx -o again.onnx");
-    assert!(line.contains("int8.onnx: an int8 model does not hold the weights"), "{line}");
+    assert!(line.contains("golden output"), "{line}");
+    assert!(folder.refuses("verify int8.onnx --update").contains("int8.onnx: "));
+    assert!(folder.refuses("int8.onnx -o again.onnx").contains("int8.onnx: "));
 }
 
 #[test]
-fn what_eight_bits_spoil_is_not_written() {
+fn a_low_psnr_is_refused() {
     let folder = folder();
     let line = folder.refuses("odd.safetensors -o int8.onnx --int8 --calibrate photos");
-    assert!(line.contains("odd.safetensors: in eight bits it is") && line.contains("--force"), "{line}");
+    assert!(line.contains("odd.safetensors: ") && line.contains("--force"), "{line}");
     assert!(!folder.at("int8.onnx").exists());
     folder.says("odd.safetensors -o int8.onnx --int8 --calibrate photos --force");
     let card = ModelCard::from_model(&std::fs::read(folder.at("int8.onnx")).unwrap()).unwrap();
@@ -196,16 +208,17 @@ fn what_eight_bits_spoil_is_not_written() {
 }
 
 #[test]
-fn what_int8_cannot_do_is_said() {
+fn unsuitable_pictures_and_networks_are_named() {
     let folder = folder();
     let with = |calibrate: &str| folder.refuses(&format!("style.safetensors -o m.onnx --int8 --calibrate {calibrate}"));
-    assert!(with("photos/more").contains("photos/more: 2 different pictures can be read"));
-    assert!(with("nowhere").contains("nowhere: cannot open"));
+    let error = with("photos/more");
+    assert!(error.contains("photos/more: 2 ") && error.contains("at least 8"), "{error}");
+    assert!(with("nowhere").contains("nowhere: "));
     let (sizes, generator) = (gan::Sizes { z_dim: 3, hidden: 4, picture: [1, 2, 2] }, params());
     gan::Generator::new(generator.root(), sizes).unwrap();
     save(&folder.at("gan.safetensors"), sizes.architecture(), &generator, None);
     let line = folder.refuses("gan.safetensors -o m.onnx --int8 --calibrate photos");
-    assert!(line.contains("gan.safetensors: --int8: only a stylizer"), "{line}");
+    assert!(line.contains("gan.safetensors: --int8") && line.contains("generator"), "{line}");
     for misuse in ["--int8", "--calibrate photos", "--force", "--int8 --calibrate photos --half"] {
         let output = folder.run(&format!("style.safetensors -o m.onnx {misuse}"));
         assert_eq!(output.status.code(), Some(2), "{misuse}");

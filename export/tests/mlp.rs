@@ -1,12 +1,12 @@
-//! Models of tables: from a run to a file, and what other programs make of it.
+//! Models for tables: from a run to a file.
 
 use std::path::Path;
 use std::process::Command;
 
 use candle_core::{DType, Device, Tensor};
-use easel_export::export::{Exported, Options, export};
+use easel_export::export::{ExportOptions, ExportedModel, export};
 use easel_export::verify::verify_file;
-use easel_export::{Storage, models, storage};
+use easel_export::{Error, Storage, models, verify};
 use easel_native::{Options as EngineOptions, OrtEngine};
 use easel_runtime::card::{Columns, Kind, Provenance, Task};
 use easel_runtime::{ModelCard, Random};
@@ -25,18 +25,18 @@ fn network(task: Task, target: Option<Moments>) -> (Mlp, Weights) {
     (network, Weights { architecture, provenance: Provenance::default(), tensors: params.to_tensors() })
 }
 
-fn options(columns: &[&str], classes: &[&str]) -> Options {
+fn options(columns: &[&str], classes: &[&str]) -> ExportOptions {
     let text = |names: &[&str]| names.iter().map(|name| name.to_string()).collect::<Vec<_>>();
     let columns = Some(Columns { features: text(columns), target: "worth".into() });
-    Options { columns, classes: text(classes), ..Options::default() }
+    ExportOptions { columns, classes: text(classes), ..ExportOptions::default() }
 }
 
-fn exported(network: &Mlp, options: &Options) -> easel_export::Result<Exported> {
+fn exported(network: &Mlp, options: &ExportOptions) -> easel_export::Result<ExportedModel> {
     export(network, network.sizes().architecture(), Provenance::default(), options)
 }
 
 #[test]
-fn numbers_go_in_and_come_out_in_their_own_units() {
+fn inputs_and_outputs_have_the_tables_units() {
     for target in [Moments { mean: 3e8, std: 2e7 }, Moments { mean: 1e-9, std: 1e-9 }] {
         let (network, _) = network(Task::Regression, Some(target));
         let file = exported(&network, &options(&["a", "b", "c"], &[])).unwrap();
@@ -52,8 +52,8 @@ fn numbers_go_in_and_come_out_in_their_own_units() {
         let own = Tensor::new(&[[1e6f32, -3e-5, 7.0]], &Device::Cpu).unwrap();
         let expected = network.predict(&own).unwrap().to_vec2::<f32>().unwrap()[0][0];
         assert_eq!((found.0.as_str(), found.1.shape()), ("prediction", &[1, 1][..]));
-        let apart = f64::from(found.1.as_f32().unwrap()[0] - expected).abs();
-        assert!(apart < 1e-5 * target.mean.max(target.std), "{apart}");
+        let difference = f64::from(found.1.as_f32().unwrap()[0] - expected).abs();
+        assert!(difference < 1e-5 * target.mean.max(target.std), "{difference}");
     }
 }
 
@@ -63,41 +63,40 @@ fn names_are_as_many_as_columns_and_classes() {
     let with = |columns: &[&str], classes: &[&str]| exported(&network, &options(columns, classes));
     let file = with(&["a", "b", "c"], &["low", "high"]).unwrap();
     assert_eq!((file.card.classes.len(), file.card.columns.unwrap().features.len()), (2, 3));
-    let error = |file: easel_export::Result<Exported>| file.err().unwrap().to_string();
-    assert!(error(with(&["a"], &[])).contains("1 columns, the network 3"));
-    assert!(error(with(&["a", "b", "c"], &["low"])).contains("1 classes, the network 2"));
-    let nameless = exported(&network, &Options::default()).unwrap();
+    assert!(matches!(with(&["a"], &[]), Err(Error::ColumnCount { names: 1, network: 3 })));
+    assert!(matches!(with(&["a", "b", "c"], &["low"]), Err(Error::ClassCount { names: 1, network: 2 })));
+    let nameless = exported(&network, &ExportOptions::default()).unwrap();
     assert!(nameless.card.columns.is_none() && verify_file(&nameless.bytes, None).is_ok());
 }
 
 #[test]
-fn a_wrong_file_is_found_out() {
+fn another_networks_file_is_refused() {
     let (network, _) = network(Task::Regression, Some(Moments { mean: 5e4, std: 1e4 }));
-    let file = exported(&network, &Options::default()).unwrap();
+    let file = exported(&network, &ExportOptions::default()).unwrap();
     let other = Sizes { hidden: vec![16], ..network.sizes().clone() };
     let params = Params::new(DType::F32, &Device::Cpu, Random::new(3, 0));
     let other = Mlp::new(params.root(), other).unwrap();
-    let error = easel_export::verify::verify(&file.bytes, &other, None).unwrap_err().to_string();
-    assert!(error.contains("output `prediction`["), "{error}");
+    let error = verify::verify(&file.bytes, &other, None).unwrap_err();
+    assert!(matches!(error, Error::OutputDifference { output, .. } if output == "prediction"));
 }
 
 #[test]
-fn weights_may_be_stored_by_half() {
+fn weights_are_stored_in_half_precision() {
     let (network, weights) = network(Task::Regression, Some(Moments { mean: 3e8, std: 2e7 }));
-    let stored = models::of_network(&Storage::Half.stored(&weights).unwrap().network().unwrap()).unwrap();
-    let rounding = storage::distance(&network, &*stored).unwrap();
-    let options = Options { storage: Storage::Half, rounding: Some(rounding), ..Options::default() };
+    let stored = models::of_network(&Storage::Half.round(&weights).unwrap().network().unwrap()).unwrap();
+    let rounding = verify::network_difference(&network, &*stored).unwrap();
+    let options = ExportOptions { storage: Storage::Half, rounding: Some(rounding), ..ExportOptions::default() };
     let file = export(&*stored, network.sizes().architecture(), Provenance::default(), &options).unwrap();
     assert!(rounding > 0.0 && rounding < 1e-2, "{rounding}");
     assert!(verify_file(&file.bytes, None).unwrap().max_difference < 1e-5);
 }
 
 #[test]
-fn a_run_becomes_a_file_that_tells_its_columns() {
+fn a_runs_columns_are_in_the_card() {
     let folder = tempfile::tempdir().unwrap();
     let (run, model) = (folder.path().join("run"), folder.path().join("m.onnx"));
     let Weights { architecture, provenance, tensors } = network(Task::Classification { class_count: 2 }, None).1;
-    let Options { columns, classes, .. } = options(&["long", "wide", "deep"], &["low", "high"]);
+    let ExportOptions { columns, classes, .. } = options(&["long", "wide", "deep"], &["low", "high"]);
     let (title, trainer, session) = (None, serde_json::Value::Null, serde_json::Value::Null);
     let record = Record { step: 4, provenance, title, classes, columns, trainer, session };
     let checkpoint = Checkpoint { architecture, weights: tensors, state: Default::default(), record };
@@ -118,14 +117,14 @@ fn a_run_becomes_a_file_that_tells_its_columns() {
         assert!(text.lines().any(|found| found == line), "{line}: {text}");
     }
     assert!(!text.contains("picture"), "{text}");
-    // Weights alone, as PyTorch saves them, are told by their names.
+    // Weights without metadata are recognised by their names.
     let weights = folder.path().join("w.safetensors");
     let tensors = network(Task::Regression, None).1.tensors;
     candle_core::safetensors::save(&tensors.into_iter().collect(), &weights).unwrap();
     assert!(success(&["inspect".as_ref(), &weights]).contains("kind         tabular model"));
 }
 
-/// What a call that ends well writes to stdout.
+/// The stdout of a call that must succeed.
 fn success(arguments: &[&Path]) -> String {
     let output = Command::new(env!("CARGO_BIN_EXE_export-onnx")).args(arguments).output().unwrap();
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));

@@ -1,4 +1,4 @@
-//! Each operation of `Value` alone: what is recorded must compute in ONNX Runtime what candle computes.
+//! Each operation of `Value`: ONNX Runtime must compute the same with the recorded graph as candle.
 
 use candle_core::{DType, Device, Tensor};
 use easel_export::{Dim, Graph, NormForm, Storage, Symbol};
@@ -11,10 +11,10 @@ use easel_train::nn::{
 use easel_train::value::{Conv2dConfig, ConvTranspose2dConfig, PadMode, Padding, Pool2dConfig};
 use easel_train::{Params, Result, Value};
 
-/// Graphs are recorded without sizes, so each is run on inputs of two.
+/// Graphs have dynamic sizes, so each is run on inputs of two sizes.
 const BATCHES: [usize; 2] = [1, 3];
 
-/// An operation: a layer, or what no layer does.
+/// An operation: a layer, or an operation that no layer has.
 enum Operation {
     Layer(Layer),
     Add,
@@ -57,12 +57,12 @@ impl Operation {
     }
 }
 
-/// An input's dimensions but the batch's. Pictures have named heights and widths, which change from run to run.
+/// An input's dimensions without the batch. The heights and widths of pictures are dynamic and change from run to run.
 #[derive(Clone, Copy)]
 enum Input {
     Picture(usize, usize, usize),
     Vector(usize),
-    /// Labels below a number, int64.
+    /// int64 labels below a bound.
     Labels(usize),
 }
 
@@ -94,12 +94,12 @@ impl Input {
         let batch = Dim::Named("batch");
         match self {
             Self::Picture(channels, ..) => {
-                // Two pictures of one graph need not be of one size.
+                // Two pictures of a graph may differ in size.
                 let sizes = if name == "x0" { ["height", "width"] } else { ["other_height", "other_width"] };
                 graph.input(name, &[batch, Dim::Fixed(channels), Dim::Named(sizes[0]), Dim::Named(sizes[1])])
             }
             Self::Vector(size) => graph.input(name, &[batch, Dim::Fixed(size)]),
-            Self::Labels(_) => graph.labels(name, &[batch]),
+            Self::Labels(_) => graph.int_input(name, &[batch]),
         }
     }
 }
@@ -142,8 +142,8 @@ fn check(name: &str, inputs: &[Input], operation: &Operation, norms: NormForm) {
     }
 }
 
-/// Gives layers weights and statistics that none of them starts with.
-fn unsettle(params: &Params) {
+/// Randomises all weights and statistics, whose initial values may hide errors.
+fn randomise(params: &Params) {
     for (index, param) in params.all().iter().enumerate() {
         let count = param.dims().iter().product();
         // Positive, as some are variances.
@@ -153,7 +153,7 @@ fn unsettle(params: &Params) {
 }
 
 #[test]
-fn each_computes_in_onnx_runtime_what_it_does_in_candle() {
+fn each_computes_the_same_in_onnx_runtime() {
     use Input::{Labels, Picture, Vector};
     let picture = [Picture(2, 9, 8)];
     let params = Params::new(DType::F32, &Device::Cpu, Random::new(5, 0));
@@ -172,7 +172,7 @@ fn each_computes_in_onnx_runtime_what_it_does_in_candle() {
     };
     let doubling = ConvTranspose2dConfig { stride: 2, padding: 1, output_padding: 1, ..Default::default() };
     let grouped = ConvTranspose2dConfig { stride: 2, dilation: 2, groups: 2, ..Default::default() };
-    // At stride 1 it is written as a convolution.
+    // At stride 1 it is recorded as a convolution.
     let same = ConvTranspose2dConfig { padding: 1, ..Default::default() };
     let wide = ConvTranspose2dConfig { padding: 1, dilation: 2, ..Default::default() };
     let linear = |name: &str, bias| {
@@ -190,7 +190,7 @@ fn each_computes_in_onnx_runtime_what_it_does_in_candle() {
         Pool2dConfig { stride: 1, ..pool },
         Pool2dConfig { kernel: 3, stride: 2, ceil: true, ..pool },
         Pool2dConfig { kernel: 3, stride: 3, padding: 1, ceil: true },
-        // Here a last window would begin in the padding behind the picture.
+        // Here the last window would begin in the padding.
         Pool2dConfig { padding: 1, ceil: true, ..pool },
     ];
     let pools = pools.iter().flat_map(|config| {
@@ -242,7 +242,7 @@ fn each_computes_in_onnx_runtime_what_it_does_in_candle() {
     add("stretch_like", &[Vector(18), Picture(1, 3, 4)], Operation::StretchLike);
     add("pixel_shuffle2x", &[Picture(8, 3, 4)], Operation::PixelShuffle);
     add("unflatten", &[Vector(24)], Operation::Unflatten);
-    unsettle(&params);
+    randomise(&params);
     for (name, inputs, operation) in &table {
         for norms in [NormForm::Statistics, NormForm::Operator] {
             check(name, inputs, operation, norms);

@@ -1,4 +1,4 @@
-//! The example of a network of one's own: it learns, its file is verified, and `docs/your-own-network.md` quotes it.
+//! The example of a custom network: it learns, its file is verified, and `docs/your-own-network.md` quotes it.
 
 #[path = "../examples/own_network.rs"]
 mod own_network;

@@ -3,9 +3,9 @@
 use std::collections::BTreeMap;
 
 use candle_core::{DType, Device, Tensor};
-use easel_export::export::{Exported, Options, export};
+use easel_export::export::{ExportOptions, ExportedModel, export};
 use easel_export::verify::verify_file;
-use easel_export::{Storage, fold, growth, inspect, models};
+use easel_export::{Error, Storage, fold, growth, inspect, models};
 use easel_native::{Options as EngineOptions, OrtEngine};
 use easel_runtime::Random;
 use easel_runtime::card::{Distribution, Kind, Latent, PictureFormat, PictureSize, Provenance};
@@ -16,7 +16,7 @@ fn generator(sizes: Sizes) -> (Generator, BTreeMap<String, Tensor>) {
     let params = Params::new(DType::F32, &Device::Cpu, Random::new(5, 0));
     let generator = Generator::new(params.root(), sizes).unwrap();
     for (index, param) in params.all().iter().enumerate().filter(|(_, param)| param.dims().len() == 1) {
-        // Biases start from 0, and there nobody sees what they are multiplied by.
+        // Biases are initially 0, which would hide a wrong scale.
         let values = Random::new(index as u64, 1).uniforms(param.dims()[0], -0.5, 0.5);
         param.var().set(&Tensor::from_vec(values, param.dims(), &Device::Cpu).unwrap()).unwrap();
     }
@@ -31,20 +31,14 @@ fn weights(channels: usize) -> (Generator, Weights) {
     (generator, Weights { architecture, provenance: Provenance::default(), tensors })
 }
 
-fn exported(weights: &Weights) -> Exported {
+fn exported(weights: &Weights) -> ExportedModel {
     let network = models::of_network(&weights.network().unwrap()).unwrap();
     let architecture = fold::fold(weights).unwrap().architecture;
-    export(&*network, architecture, Provenance::default(), &Options::default()).unwrap()
+    export(&*network, architecture, Provenance::default(), &ExportOptions::default()).unwrap()
 }
 
-/// A weights file's clone: weights are consumed by choosing a stage.
-fn at(weights: &Weights, resolution: Option<usize>, alpha: Option<f64>) -> Result<Weights, String> {
-    let copy = Weights {
-        architecture: weights.architecture.clone(),
-        provenance: weights.provenance.clone(),
-        tensors: weights.tensors.clone(),
-    };
-    growth::at_stage(copy, resolution, alpha).map_err(|error| error.to_string())
+fn at(weights: &Weights, resolution: Option<usize>, alpha: Option<f64>) -> easel_export::Result<Weights> {
+    growth::at_stage(weights.clone(), resolution, alpha)
 }
 
 #[test]
@@ -85,7 +79,7 @@ fn every_stage_computes_what_was_trained() {
 }
 
 #[test]
-fn nothing_is_left_of_what_was_folded() {
+fn folded_operations_are_not_in_the_file() {
     let (_, weights) = weights(3);
     let described = |resolution, alpha| {
         let file = exported(&at(&weights, Some(resolution), alpha).unwrap());
@@ -115,23 +109,20 @@ fn nothing_is_left_of_what_was_folded() {
 fn half_stored_it_is_the_rounded_network() {
     let (_, weights) = weights(3);
     let kept = fold::fold(&weights).unwrap();
-    let stored = models::of_network(&Storage::Half.stored(&kept).unwrap().network().unwrap()).unwrap();
-    let options = Options { storage: Storage::Half, ..Options::default() };
+    let stored = models::of_network(&Storage::Half.round(&kept).unwrap().network().unwrap()).unwrap();
+    let options = ExportOptions { storage: Storage::Half, ..ExportOptions::default() };
     let half = export(&*stored, kept.architecture, Provenance::default(), &options).unwrap();
     assert!(half.bytes.len() < exported(&weights).bytes.len() * 6 / 10);
     assert!(verify_file(&half.bytes, None).unwrap().max_difference < 1e-5);
 }
 
 #[test]
-fn stages_that_are_not_there_are_refused() {
+fn other_stages_are_refused() {
     let (_, weights) = weights(1);
-    for (resolution, alpha, expected) in [
-        (Some(64), None, "--resolution 64: it has grown to 4, 8, 16, 32"),
-        (Some(20), None, "--resolution 20: it has grown to 4, 8, 16, 32"),
-        (Some(4), Some(0.5), "--alpha 0.5: at 4x4 there is nothing to fade from"),
-    ] {
-        let error = at(&weights, resolution, alpha).err().unwrap();
-        assert!(error.contains(expected), "{error}");
+    for side in [64, 20] {
+        let Err(Error::NotGrown { resolution, grown }) = at(&weights, Some(side), None) else { panic!("it has grown") };
+        assert_eq!((resolution, &grown[..]), (side, &[4, 8, 16, 32][..]));
     }
+    assert!(matches!(at(&weights, Some(4), Some(0.5)), Err(Error::NoFade { alpha: 0.5 })));
     assert_eq!(at(&weights, None, None).unwrap().architecture, weights.architecture);
 }

@@ -7,9 +7,9 @@ mod clock;
 use std::fs;
 
 use clock::Clock;
-use easel_export::export::{Exported, Options, export, export_int8};
+use easel_export::export::{ExportOptions, ExportedModel, export, export_int8};
 use easel_export::models;
-use easel_export::quantise::{LEAST_PSNR, Pictures};
+use easel_export::quantise::{CalibrationSet, MIN_PSNR};
 use easel_native::{Options as EngineOptions, OrtEngine};
 use easel_runtime::{ModelCard, Tensor};
 use easel_tests::data::{real, root};
@@ -22,18 +22,22 @@ const MOST: f64 = 0.55;
 /// Runs of each, in turn.
 const RUNS: usize = 7;
 
-fn in_both(weights: &Weights, pictures: &Pictures, least: f64) -> [Exported; 2] {
+fn in_both(weights: &Weights, pictures: &CalibrationSet, least: f64) -> [ExportedModel; 2] {
     let network = weights.network().unwrap();
     let (architecture, provenance) = (weights.architecture.clone(), weights.provenance.clone());
-    let whole =
-        export(&*models::of_network(&network).unwrap(), architecture.clone(), provenance.clone(), &Options::default());
+    let whole = export(
+        &*models::of_network(&network).unwrap(),
+        architecture.clone(),
+        provenance.clone(),
+        &ExportOptions::default(),
+    );
     let Network::Style(stylizer) = network else { panic!("{} is no stylizer", architecture.name) };
-    let int8 = export_int8(&stylizer, architecture, provenance, pictures, least, &Options::default());
+    let int8 = export_int8(&stylizer, architecture, provenance, pictures, least, &ExportOptions::default());
     [whole.unwrap(), int8.unwrap_or_else(|error| panic!("{error}"))]
 }
 
 /// The CPU time of the second model over that of the first at 512x512 with one thread: each one's least.
-fn ratio(models: &[Exported; 2]) -> f64 {
+fn ratio(models: &[ExportedModel; 2]) -> f64 {
     let options = EngineOptions { threads: Some(1), ..Default::default() };
     let mut engines = [0, 1].map(|at| OrtEngine::load(&models[at].bytes, &options).unwrap());
     let image = scenes::scene(0, 7, 512, 512).0.to_tensor();
@@ -58,8 +62,8 @@ fn ratio(models: &[Exported; 2]) -> f64 {
 #[ignore = "takes minutes"]
 fn eight_bits_are_near_and_take_half_the_time() {
     let Some(photos) = real("photos") else { return };
-    let pictures = Pictures::read(&Source::Path(photos)).unwrap();
-    let row = |name: &str, models: &[Exported; 2]| {
+    let pictures = CalibrationSet::read(&Source::Path(photos)).unwrap();
+    let row = |name: &str, models: &[ExportedModel; 2]| {
         let (int8, ratio) = (models[1].card.verification.int8.unwrap(), ratio(models));
         let sizes = [0, 1].map(|at| models[at].bytes.len() as f64 / 1e6);
         println!(
@@ -72,8 +76,8 @@ fn eight_bits_are_near_and_take_half_the_time() {
     for name in ["wave", "starry-night", "scream"] {
         let bytes = fs::read(root().join(format!("models/{name}.onnx"))).unwrap();
         let weights = Weights::from_model(&bytes, &ModelCard::from_model(&bytes).unwrap()).unwrap();
-        let int8 = row(name, &in_both(&weights, &pictures, LEAST_PSNR));
-        assert!(int8.worst_psnr >= LEAST_PSNR, "{name}: {int8:?}");
+        let int8 = row(name, &in_both(&weights, &pictures, MIN_PSNR));
+        assert!(int8.worst_psnr >= MIN_PSNR, "{name}: {int8:?}");
     }
     let params = Params::new(candle_core::DType::F32, &candle_core::Device::Cpu, easel_runtime::Random::new(1, 0));
     let sizes = style::Sizes { width: 32 };

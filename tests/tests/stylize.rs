@@ -6,7 +6,7 @@ use std::io::Read;
 use std::path::Path;
 
 use easel_export::NormForm;
-use easel_export::export::{Options, export};
+use easel_export::export::{ExportOptions, export};
 use easel_native::Options as EngineOptions;
 use easel_native::stylize::{Numbers, Statistics, Stylizer, Tiling};
 use easel_runtime::card::Provenance;
@@ -26,7 +26,7 @@ fn stylizer(norms: NormForm) -> Stylizer {
     let params = Params::new(candle_core::DType::F32, &candle_core::Device::Cpu, Random::new(0, 0));
     let network = style::Stylizer::new(params.root(), Sizes { width: case.number("width") }).unwrap();
     params.load(&case.weights("")).unwrap();
-    let options = Options { norms, ..Options::default() };
+    let options = ExportOptions { norms, ..ExportOptions::default() };
     let file = export(&network, network.sizes().architecture(), Provenance::default(), &options);
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("m.onnx");

@@ -3,9 +3,8 @@
 use base64::Engine;
 use base64::prelude::BASE64_STANDARD;
 use candle_core::{DType, Device, Tensor};
-use easel_export::export::{Options, export};
-use easel_export::storage::distance;
-use easel_export::verify::verify_file;
+use easel_export::export::{ExportOptions, export};
+use easel_export::verify::{network_difference, verify_file};
 use easel_export::{NormForm, Storage, models};
 use easel_native::{Options as EngineOptions, OrtEngine};
 use easel_runtime::Random;
@@ -34,7 +33,7 @@ fn pytorchs_weights_run_at_any_size() -> Result<()> {
     let network = Stylizer::new(params.root(), Sizes { width: case.number("width") })?;
     params.load(&case.weights(""))?;
     for norms in [NormForm::Statistics, NormForm::Operator] {
-        let options = Options { norms, ..Options::default() };
+        let options = ExportOptions { norms, ..ExportOptions::default() };
         let file = export(&network, network.sizes().architecture(), Provenance::default(), &options)
             .unwrap_or_else(|error| panic!("{error}"));
         let mut engine = OrtEngine::load(&file.bytes, &EngineOptions::default()).unwrap();
@@ -64,13 +63,13 @@ fn half_stored_weights_halve_the_file() -> Result<()> {
     let provenance = Provenance::default();
     let weights =
         Weights { architecture: sizes.architecture(), provenance: provenance.clone(), tensors: case.weights("") };
-    let stored = Storage::Half.stored(&weights).unwrap();
+    let stored = Storage::Half.round(&weights).unwrap();
     let (network, rounded) = (weights.network()?, stored.network()?);
-    let rounding = distance(&*models::of_network(&network)?, &*models::of_network(&rounded)?).unwrap();
+    let rounding = network_difference(&*models::of_network(&network)?, &*models::of_network(&rounded)?).unwrap();
     assert!((1e-6..0.02).contains(&rounding), "{rounding}");
 
     let file = |network, storage, rounding| {
-        let options = Options { storage, rounding, ..Options::default() };
+        let options = ExportOptions { storage, rounding, ..ExportOptions::default() };
         export(&*models::of_network(network).unwrap(), sizes.architecture(), provenance.clone(), &options).unwrap()
     };
     let full = file(&network, Storage::Float32, None);

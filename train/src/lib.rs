@@ -23,7 +23,7 @@ pub mod value;
 pub mod weights;
 
 pub use error::{Error, Result};
-pub use networks::Weights;
+pub use networks::weights::Weights;
 pub use param::{Param, Params};
 pub use value::Value;
 pub use weights::WeightsFile;

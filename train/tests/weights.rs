@@ -84,8 +84,7 @@ fn the_programs_accept_every_form() {
     let classifiers = accepted(&at(""), &architecture, &tensors);
     for path in classifiers.iter().chain([&model()]) {
         success(&eval(path));
-        // The data are no pictures by themselves, which is found out after the classifier was opened.
-        assert!(failure(&classifier(path)).contains("digits: "));
+        success(&classifier(path));
         assert!(failure(&features(path)).contains("the network `lenet`"), "{}", path.display());
     }
     let (architecture, tensors) = squeezenet();

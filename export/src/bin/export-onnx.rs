@@ -6,7 +6,7 @@ use std::process::ExitCode;
 
 use anyhow::{Context, Result, bail, ensure};
 use clap::{Args, Parser, Subcommand};
-use easel_export::export::{self, ExportOptions, ModelFile, export, export_int8};
+use easel_export::export::{self, ExportOptions, ExportedModel, export, export_int8};
 use easel_export::quantise::{CalibrationSet, MIN_PSNR};
 use easel_export::verify::{golden_difference, network_difference, verify_file};
 use easel_export::{NormForm, Storage, fold, growth, inspect, models};
@@ -64,7 +64,7 @@ enum Command {
 
 #[derive(Args)]
 struct LibraryArg {
-    /// ONNX Runtime's shared library, by default ORT_DYLIB_PATH or the one next to the program, in .tools/ or of the system
+    /// ONNX Runtime's shared library, instead of searching ORT_DYLIB_PATH, the program's folder, .tools/ and the system
     #[arg(long, value_name = "PATH")]
     ort_lib: Option<PathBuf>,
 }
@@ -81,10 +81,10 @@ struct ExportArgs {
     /// The best checkpoint of a run instead of the newest
     #[arg(long)]
     best: bool,
-    /// The model's title, by default that of the run or model file, or the network's name
+    /// The model's title, instead of that of the run, model file or network
     #[arg(long)]
     title: Option<String>,
-    /// The weights' licence, an SPDX expression; by default that of the model file, or `unknown`
+    /// The weights' licence, an SPDX expression, instead of a model file's own or `unknown`
     #[arg(long, value_name = "SPDX")]
     licence: Option<String>,
     /// The author of the weights
@@ -106,11 +106,10 @@ struct ExportArgs {
     /// tiles of a large picture differ in tone
     #[arg(long)]
     plain_norm: bool,
-    /// A ProGAN's resolution, by default the last that it has grown to
+    /// A ProGAN's resolution, one that it has grown to, instead of the last
     #[arg(long, value_name = "N")]
     resolution: Option<usize>,
-    /// The share of a ProGAN's newest block in the picture, 0 to 1; by default that of the checkpoint, and 1 below the last
-    /// resolution
+    /// The share of a ProGAN's newest block in the picture, 0 to 1, instead of the checkpoint's
     #[arg(long, value_name = "A", value_parser = alpha)]
     alpha: Option<f64>,
     /// Output of `train eval --json`, for the model's card; may be repeated
@@ -204,7 +203,7 @@ fn run_export(args: ExportArgs) -> Result<()> {
 }
 
 /// Prints the result of an export.
-fn report(output: &Path, ModelFile { bytes, card }: &ModelFile) {
+fn report(output: &Path, ExportedModel { bytes, card }: &ExportedModel) {
     let (output, bytes, check) = (output.display(), bytes.len(), &card.verification);
     match check.int8 {
         Some(Int8 { judged_on, psnr, worst_psnr, .. }) => say(format_args!(
@@ -261,7 +260,7 @@ fn run_verify(path: &Path, update: bool, library: Option<&Path>) -> Result<()> {
 }
 
 fn run_inspect(path: &Path) -> Result<()> {
-    let text = inspect::describe(path).with_context(|| path.display().to_string())?;
+    let text = inspect::describe(path)?;
     say(format_args!("{}", text.trim_end()));
     Ok(())
 }

@@ -95,8 +95,8 @@ impl Recorder {
     /// The constants of a quantisation: scale and zero point.
     fn constants(&self, params: QuantParams) -> [String; 2] {
         let QuantParams { scale, zero_point } = params;
-        let zero_point = self.graph.integers(&format!("zero_{zero_point}"), &[], &[zero_point]);
-        [self.graph.floats("scale", &[], &[scale]), zero_point]
+        let scale = self.graph.floats("scale", &[], &[scale]);
+        [scale, self.graph.integers(&format!("zero_{zero_point}"), &[], &[zero_point])]
     }
 
     /// Quantises a float32 value, which a calibration graph leaves as it is.

@@ -135,7 +135,7 @@ macro_rules! not_quantised {
 impl Value for QuantisedValue {
     fn conv2d(&self, weight: &Param, bias: Option<&Param>, config: Conv2dConfig) -> Result<Self> {
         let Conv2dConfig { stride, padding, dilation, groups } = config;
-        let [outputs, inputs, side, width] = weight.dims()[..] else { return Err(unsupported("such kernel")) };
+        let [outputs, inputs, side, width] = weight.dims()[..] else { return Err(unsupported("kernel of this shape")) };
         if (dilation, groups, width) != (1, 1, side) {
             return Err(unsupported("dilation, groups or oblong kernel"));
         }
@@ -155,7 +155,7 @@ impl Value for QuantisedValue {
 
     fn conv_transpose2d(&self, weight: &Param, bias: Option<&Param>, config: ConvTranspose2dConfig) -> Result<Self> {
         let ConvTranspose2dConfig { stride, padding, output_padding, dilation, groups } = config;
-        let [inputs, outputs, side, width] = weight.dims()[..] else { return Err(unsupported("such kernel")) };
+        let [inputs, outputs, side, width] = weight.dims()[..] else { return Err(unsupported("kernel of this shape")) };
         let weights = values(&weight.tensor())?;
         match (stride, side, padding, output_padding, dilation, groups) {
             (1, _, _, 0, 1, 1) if side == width && padding < side => {
@@ -167,7 +167,7 @@ impl Value for QuantisedValue {
                 let conv = self.conv(weight, bias, kernel, [0, 1], 2)?;
                 Ok(Self { multiple: 2 * self.multiple, extra: 2 * self.extra, ..self.with(State::Conv(conv)) })
             }
-            _ => Err(unsupported("such transposed convolution")),
+            _ => Err(unsupported("transposed convolution with these settings")),
         }
     }
 
@@ -221,7 +221,7 @@ impl Value for QuantisedValue {
     fn pad2d(&self, padding: Padding, mode: Option<PadMode>) -> Result<Self> {
         let Padding { rows, columns } = padding;
         if mode.is_none() || rows != columns {
-            return Err(unsupported("such padding"));
+            return Err(unsupported("padding of this kind"));
         }
         let extra = self.extra + (rows[0] + rows[1]) as isize;
         Ok(Self { extra, ..self.move_pixels("padding", |value| value.pad2d(padding, mode))? })

@@ -12,7 +12,7 @@ pub mod progan;
 pub mod squeezenet;
 pub mod style;
 pub mod vgg;
-mod weights;
+pub mod weights;
 
 use std::collections::BTreeMap;
 
@@ -20,9 +20,6 @@ use candle_core::{DType, Device, Tensor};
 use easel_runtime::Random;
 use easel_runtime::card::Architecture;
 use serde_json::Value as Json;
-
-pub use weights::Weights;
-pub(crate) use weights::read_metadata;
 
 use crate::{Error, Params, Result};
 

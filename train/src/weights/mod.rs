@@ -32,7 +32,8 @@ use easel_runtime::card::{Architecture, Columns, Provenance};
 use sha2::{Digest, Sha256};
 
 use crate::error::{Error, Result};
-use crate::networks::{self, Network, Weights};
+use crate::networks::weights::{Weights, read_metadata};
+use crate::networks::{self, Network};
 use crate::run::Checkpoint;
 use crate::run::checkpoint::STATE;
 use crate::tensors::{self, Dictionary};
@@ -138,7 +139,7 @@ impl WeightsFile {
             Some(format) => {
                 let mut dictionaries = tensors::read(bytes).map_err(unreadable)?;
                 if format == tensors::Format::Safetensors
-                    && let Some((architecture, provenance)) = networks::read_metadata(bytes).map_err(unreadable)?
+                    && let Some((architecture, provenance)) = read_metadata(bytes).map_err(unreadable)?
                 {
                     return Ok(Self { architecture: Some(architecture), provenance, dictionaries, ..file });
                 }
@@ -168,7 +169,9 @@ impl WeightsFile {
         if card.verification.int8.is_some() {
             return Err(Error::Int8Model { path });
         }
-        let tensors = Weights::from_model(bytes, &card)?.tensors;
+        let tensors = Weights::from_model(bytes, &card)
+            .map_err(|error| Error::Unreadable { path, reason: error.to_string() })?
+            .tensors;
         Ok(Self {
             architecture: Some(card.architecture),
             dictionaries: vec![Dictionary { path: String::new(), tensors }],

@@ -30,11 +30,25 @@ pub fn tensors<T>(make: impl FnOnce(Scope) -> Result<T>) -> Tensors {
 }
 
 pub fn to_float16(tensors: &Tensors) -> Tensors {
-    tensors.iter().map(|(name, tensor)| (name.clone(), tensor.to_dtype(DType::F16).unwrap())).collect()
+    convert(tensors, DType::F16)
 }
 
 pub fn to_float32(tensors: &Tensors) -> Tensors {
-    tensors.iter().map(|(name, tensor)| (name.clone(), tensor.to_dtype(DType::F32).unwrap())).collect()
+    convert(tensors, DType::F32)
+}
+
+/// Converts floats and leaves integers as they are.
+fn convert(tensors: &Tensors, dtype: DType) -> Tensors {
+    let convert = |tensor: &Tensor| if tensor.dtype().is_float() { tensor.to_dtype(dtype) } else { Ok(tensor.clone()) };
+    tensors.iter().map(|(name, tensor)| (name.clone(), convert(tensor).unwrap())).collect()
+}
+
+/// Adds the counter of batches that PyTorch keeps with the statistics of each batch norm.
+pub fn with_batch_counts(mut tensors: Tensors) -> Tensors {
+    let norms: Vec<_> = tensors.keys().filter_map(|name| name.strip_suffix("running_mean").map(String::from)).collect();
+    let count = |norm: String| (format!("{norm}num_batches_tracked"), Tensor::new(3i64, &Device::Cpu).unwrap());
+    tensors.extend(norms.into_iter().map(count));
+    tensors
 }
 
 pub fn wrapped(tensors: &Tensors, wrapper: &str) -> Tensors {
