@@ -7,7 +7,7 @@ use easel_export::export::{Exported, Options, export};
 use easel_export::models::Exportable;
 use easel_export::verify::verify_file;
 use easel_export::{Dim, Graph, NormForm};
-use easel_native::{Options as EngineOptions, OrtEngine};
+use easel_native::{EngineOptions, OrtEngine};
 use easel_runtime::card::{Kind, PictureFormat, Provenance};
 use easel_runtime::{ModelCard, Random};
 use easel_train::networks::gan::{self, Generator};

@@ -6,7 +6,7 @@ use std::process::{Command, Output};
 use candle_core::{DType, Device, Tensor as CandleTensor};
 use easel_export::export::{Exported, Options, export, export_int8};
 use easel_export::quantise::{Distance, Pictures};
-use easel_native::{Options as EngineOptions, OrtEngine};
+use easel_native::{EngineOptions, OrtEngine};
 use easel_runtime::card::Provenance;
 use easel_runtime::onnx::statistics_outputs;
 use easel_runtime::stylizer::statistics::gather;

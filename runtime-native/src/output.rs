@@ -7,7 +7,6 @@ use std::path::{Path, PathBuf};
 use easel_runtime::files;
 use image::ImageFormat;
 
-use crate::error::io_error;
 use crate::{Error, Result};
 
 /// What `-o` names.
@@ -42,16 +41,14 @@ impl Output {
         let folder = match self {
             Self::Folder(path) => {
                 if path.exists() && !path.is_dir() {
-                    return Err(Error::Impossible(format!(
-                        "{}: it is a file; give a folder, or a picture's name",
-                        path.display()
-                    )));
+                    let reason = "it is a file; give a folder, or a picture's name".into();
+                    return Err(Error::Output { path: path.clone(), reason });
                 }
                 prepared = create_folder(path)?;
                 path.as_path()
             }
             Self::Picture(path, _) if path.is_dir() => {
-                return Err(Error::Impossible(format!("{}: it is a folder; give another name", path.display())));
+                return Err(Error::Output { path: path.clone(), reason: "it is a folder; give another name".into() });
             }
             Self::Picture(path, _) => match path.parent() {
                 Some(parent) if parent != Path::new("") => parent,
@@ -59,16 +56,13 @@ impl Output {
             },
         };
         if !folder.is_dir() {
-            return Err(Error::Impossible(format!(
-                "{}: cannot write: {} is no folder; create it first",
-                self.path().display(),
-                folder.display()
-            )));
+            let reason = format!("cannot write: {} is not a folder; create it first", folder.display());
+            return Err(Error::Output { path: self.path().to_owned(), reason });
         }
         tempfile::Builder::new()
             .prefix(".easel-")
             .tempfile_in(folder)
-            .map_err(|error| io_error(self.path(), "cannot write", strip_path(error)))?;
+            .map_err(|error| Error::write(self.path(), "cannot write", &strip_path(error)))?;
         Ok(prepared)
     }
 }
@@ -107,7 +101,7 @@ pub(crate) fn create_folder(path: &Path) -> Result<Prepared> {
             Ok(()) => prepared.created.push(folder),
             // Another process was faster.
             Err(_) if folder.is_dir() => {}
-            Err(error) => return Err(io_error(path, "cannot create the folder", error)),
+            Err(error) => return Err(Error::write(path, "cannot create the folder", &error)),
         }
     }
     Ok(prepared)

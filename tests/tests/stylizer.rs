@@ -7,7 +7,7 @@ use easel_export::export::{Options, export};
 use easel_export::storage::distance;
 use easel_export::verify::verify_file;
 use easel_export::{NormForm, Storage, models};
-use easel_native::{Options as EngineOptions, OrtEngine};
+use easel_native::{EngineOptions, OrtEngine};
 use easel_runtime::Random;
 use easel_runtime::card::Provenance;
 use easel_tests::golden::folder;
