@@ -103,9 +103,8 @@ impl OrtEngine {
         let threads = options.thread_count();
         let start = |processor| Self::start(library, model, processor, threads);
         let on_cpu = || {
-            start(Processor::Cpu).map_err(|reason| {
-                Error::Runtime(easel_runtime::Error::Engine(format!("ONNX Runtime cannot load the model: {reason}")))
-            })
+            start(Processor::Cpu)
+                .map_err(|reason| Error::from(failure(format!("ONNX Runtime cannot load the model: {reason}"))))
         };
         match options.device {
             Device::Cpu => on_cpu(),
@@ -323,10 +322,13 @@ pub(crate) fn from_value(name: &str, value: &DynValue) -> easel_runtime::Result<
 const OUT_OF_MEMORY: [&str; 4] = ["Failed to allocate memory", "bad allocation", "bad_alloc", "out of memory"];
 
 pub(crate) fn engine_error(error: ort::Error) -> easel_runtime::Error {
-    let text = format!("ONNX Runtime: {}", one_line(error.message()));
-    if OUT_OF_MEMORY.iter().any(|words| text.contains(words)) {
-        easel_runtime::Error::OutOfMemory(text)
+    failure(format!("ONNX Runtime: {}", one_line(error.message())))
+}
+
+fn failure(message: String) -> easel_runtime::Error {
+    if OUT_OF_MEMORY.iter().any(|words| message.contains(words)) {
+        easel_runtime::Error::OutOfMemory(message)
     } else {
-        easel_runtime::Error::Engine(text)
+        easel_runtime::Error::Engine(message)
     }
 }

@@ -43,7 +43,7 @@ impl Layout {
         })
     }
 
-    /// Width and height of all of a width and height.
+    /// The width and height of the whole, for pictures of a width and height.
     pub fn size(&self, [width, height]: [u128; 2]) -> [u128; 2] {
         let side = |pictures: usize, pixels: u128| pictures as u128 * (pixels + GAP as u128) + GAP as u128;
         match self {
