@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use candle_core::{DType, Tensor};
-use easel_native::{Options, OrtEngine};
+use easel_native::{EngineOptions, OrtEngine};
 use easel_runtime::card::Verification;
 use easel_runtime::{Device, ModelCard, golden};
 use easel_train::Weights;
@@ -18,7 +18,7 @@ pub const TOLERANCE: f64 = 1e-4;
 
 /// ONNX Runtime with a model and one thread, so that results repeat.
 pub(crate) fn engine(model: &[u8], library: Option<&Path>) -> Result<OrtEngine> {
-    let options = Options { library: library.map(Path::to_path_buf), device: Device::Cpu, threads: Some(1) };
+    let options = EngineOptions { library: library.map(Path::to_path_buf), device: Device::Cpu, threads: Some(1) };
     Ok(OrtEngine::load(model, &options)?)
 }
 

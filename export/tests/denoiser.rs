@@ -6,7 +6,7 @@ use candle_core::{DType, Device, Tensor};
 use easel_export::export::{ExportOptions, export};
 use easel_export::verify::verify_file;
 use easel_export::{Storage, fold, models};
-use easel_native::{Options as EngineOptions, OrtEngine};
+use easel_native::{EngineOptions, OrtEngine};
 use easel_runtime::Random;
 use easel_runtime::card::{Kind, NoiseSchedule, PictureFormat, PictureSize, Prediction, Provenance};
 use easel_runtime::denoiser::Denoiser as Sampled;

@@ -6,7 +6,7 @@ use candle_core::{DType, Device, Tensor};
 use easel_export::export::{ExportOptions, ExportedModel, export};
 use easel_export::verify::verify_file;
 use easel_export::{Dim, Error, Exportable, Graph, NamedTensors, NormForm, Storage};
-use easel_native::{Options as EngineOptions, OrtEngine};
+use easel_native::{EngineOptions, OrtEngine};
 use easel_runtime::card::{Kind, PictureFormat, Provenance};
 use easel_runtime::{ModelCard, Random};
 use easel_train::networks::gan::{self, Generator};

@@ -7,7 +7,7 @@ use candle_core::{DType, Device, Tensor as CandleTensor};
 use easel_export::Error;
 use easel_export::export::{ExportOptions, ExportedModel, export, export_int8};
 use easel_export::quantise::{CalibrationSet, PictureDifference};
-use easel_native::{Options as EngineOptions, OrtEngine};
+use easel_native::{EngineOptions, OrtEngine};
 use easel_runtime::card::Provenance;
 use easel_runtime::onnx::statistics_outputs;
 use easel_runtime::stylizer::statistics::gather;

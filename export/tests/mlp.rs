@@ -7,7 +7,7 @@ use candle_core::{DType, Device, Tensor};
 use easel_export::export::{ExportOptions, ExportedModel, export};
 use easel_export::verify::verify_file;
 use easel_export::{Error, Storage, models, verify};
-use easel_native::{Options as EngineOptions, OrtEngine};
+use easel_native::{EngineOptions, OrtEngine};
 use easel_runtime::card::{Columns, Kind, Provenance, Task};
 use easel_runtime::{ModelCard, Random};
 use easel_train::networks::mlp::{Mlp, Moments, Sizes};

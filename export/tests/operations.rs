@@ -2,7 +2,7 @@
 
 use candle_core::{DType, Device, Tensor};
 use easel_export::{Dim, Graph, NormForm, Storage, Symbol};
-use easel_native::{Options, OrtEngine};
+use easel_native::{EngineOptions, OrtEngine};
 use easel_runtime::Random;
 use easel_train::nn::{
     Activation, BatchNorm2d, BatchNorm2dOptions, Conv2d, Conv2dOptions, ConvTranspose2d, ConvTranspose2dOptions,
@@ -124,7 +124,7 @@ fn check(name: &str, inputs: &[Input], operation: &Operation, norms: NormForm) {
     let rank = compute(&tensors(0)).rank();
     let free = ["d0", "d1", "d2", "d3"].map(Dim::Named);
     graph.output("y", &operation.apply(&symbols).unwrap(), &free[..rank]);
-    let options = Options { threads: Some(1), ..Options::default() };
+    let options = EngineOptions { threads: Some(1), ..EngineOptions::default() };
     let mut engine =
         OrtEngine::load(&graph.to_model("operation", &[]), &options).unwrap_or_else(|error| panic!("{name}: {error}"));
     for run in 0..BATCHES.len() {

@@ -6,7 +6,7 @@ use candle_core::{DType, Device, Tensor};
 use easel_export::export::{ExportOptions, ExportedModel, export};
 use easel_export::verify::verify_file;
 use easel_export::{Error, Storage, fold, growth, inspect, models};
-use easel_native::{Options as EngineOptions, OrtEngine};
+use easel_native::{EngineOptions, OrtEngine};
 use easel_runtime::Random;
 use easel_runtime::card::{Distribution, Kind, Latent, PictureFormat, PictureSize, Provenance};
 use easel_train::networks::progan::{Generator, Sizes, Stage};

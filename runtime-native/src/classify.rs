@@ -1,4 +1,4 @@
-//! `classify`: the classes of pictures.
+//! `classify`: predicts the classes of pictures.
 
 mod args;
 mod run;

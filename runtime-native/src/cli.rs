@@ -1,11 +1,15 @@
-//! What the programs share: the flags that choose an engine, how an end is reported, progress.
+//! What the programs share: engine options, misuse, the exit status, progress.
 
+use std::fmt;
 use std::io::{IsTerminal, stderr};
+use std::ops::RangeInclusive;
 use std::path::PathBuf;
 use std::process::ExitCode;
+use std::str::FromStr;
 use std::time::{Duration, Instant};
 
-use clap::Args;
+use clap::error::ErrorKind;
+use clap::{Args, Command};
 use easel_runtime::{Device, Engine};
 use indicatif::{ProgressBar, ProgressStyle};
 use tracing::level_filters::LevelFilter;
@@ -13,32 +17,34 @@ use tracing_subscriber::filter::Targets;
 use tracing_subscriber::layer::SubscriberExt;
 use tracing_subscriber::util::SubscriberInitExt;
 
-use crate::{Options, OrtEngine, Result};
+use crate::engine::{EngineOptions, OrtEngine};
+use crate::error::Result;
 
-/// The flags that say how a model is run.
+/// The options for running a model.
 #[derive(Debug, Clone, Args)]
 #[command(next_help_heading = "Engine")]
 pub struct EngineArgs {
-    /// Where to compute: auto (CUDA where it works, else the CPU), cpu, cuda, cuda:N
+    /// Where to compute: auto (CUDA if it works, or else the CPU), cpu, cuda, cuda:N
     #[arg(long, value_name = "DEVICE", default_value_t)]
     pub device: Device,
 
-    /// Threads on the CPU [default: as many as there are cores]
-    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=1024))]
-    pub threads: Option<u16>,
+    /// CPU threads; auto: one for each core
+    #[arg(long, value_name = "auto|N", default_value_t, value_parser = auto_or(1..=1024))]
+    pub threads: Auto<u32>,
 
-    /// ONNX Runtime's shared library, or the folder it is in [default: ORT_DYLIB_PATH, beside the program, .tools/, the system's]
+    /// ONNX Runtime's shared library, or its folder, to use in place of the first one found: in ORT_DYLIB_PATH, beside
+    /// the program, in .tools/, on the system's library path
     #[arg(long, value_name = "PATH")]
     pub ort_lib: Option<PathBuf>,
 
-    /// Say more on stderr, ONNX Runtime's own messages too
+    /// Print more on stderr, including ONNX Runtime's messages
     #[arg(short, long)]
     pub verbose: bool,
 }
 
 impl EngineArgs {
-    /// The flags as the engine takes them. With `--verbose`, messages are shown from now on.
-    pub fn options(&self) -> Options {
+    /// The options as the engine takes them. With `--verbose`, turns messages on.
+    pub fn options(&self) -> EngineOptions {
         if self.verbose {
             let shown = tracing_subscriber::fmt()
                 .with_writer(stderr)
@@ -50,17 +56,94 @@ impl EngineArgs {
                 .with(Targets::new().with_default(LevelFilter::WARN).with_target("easel_native", LevelFilter::INFO));
             let _ = shown.try_init();
         }
-        Options { library: self.ort_lib.clone(), device: self.device, threads: self.threads.map(usize::from) }
+        let threads = self.threads.value().map(|threads| threads as usize);
+        EngineOptions { library: self.ort_lib.clone(), device: self.device, threads }
     }
 }
 
-/// Says on stderr which engine is in use, and why not a better one.
-pub fn announce(engine: &OrtEngine) {
-    let note = engine.note().map(|note| format!(" ({note})")).unwrap_or_default();
-    eprintln!("engine: {}{note}", engine.describe());
+/// An option's value, or `auto`, which leaves it to the program.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Auto<T> {
+    /// The program chooses.
+    #[default]
+    Auto,
+    /// The user's value.
+    Value(T),
 }
 
-/// A program's exit status; an error goes to stderr as one line.
+impl<T> Auto<T> {
+    /// The user's value, if there is one.
+    pub fn value(self) -> Option<T> {
+        match self {
+            Self::Auto => None,
+            Self::Value(value) => Some(value),
+        }
+    }
+}
+
+impl<T: fmt::Display> fmt::Display for Auto<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Auto => f.write_str("auto"),
+            Self::Value(value) => value.fmt(f),
+        }
+    }
+}
+
+impl<T: FromStr> FromStr for Auto<T> {
+    type Err = T::Err;
+
+    fn from_str(text: &str) -> Result<Self, T::Err> {
+        if text == "auto" { Ok(Self::Auto) } else { text.parse().map(Self::Value) }
+    }
+}
+
+/// Parses `auto` or a whole number of a range.
+pub fn auto_or(range: RangeInclusive<u32>) -> impl Fn(&str) -> Result<Auto<u32>, String> + Clone {
+    move |text| {
+        let number = text.parse().ok().filter(|number| range.contains(number)).map(Auto::Value);
+        let auto = (text == "auto").then_some(Auto::Auto);
+        auto.or(number).ok_or_else(|| match range.end() {
+            &u32::MAX => format!("expected auto or a whole number from {}", range.start()),
+            end => format!("expected auto or a whole number from {} to {end}", range.start()),
+        })
+    }
+}
+
+/// Arguments that are valid by themselves but not together.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{reason}")]
+pub struct Misuse {
+    /// The argument that is wrong, as it is written on the command line: `--grid`, `INPUT`.
+    pub argument: &'static str,
+    /// What is wrong, and what to do.
+    pub reason: String,
+}
+
+impl Misuse {
+    pub(crate) fn new(argument: &'static str, reason: impl Into<String>) -> Self {
+        Self { argument, reason: reason.into() }
+    }
+
+    /// Prints it with the command's usage and ends the program with status 2.
+    pub fn exit(self, mut command: Command) -> ! {
+        command.error(ErrorKind::ValueValidation, self).exit()
+    }
+}
+
+/// Names the engine, and why no better one is used: `ONNX Runtime 1.31.1 on CPU, 2 threads (no CUDA: ..)`.
+pub(crate) fn describe(engine: &OrtEngine) -> String {
+    let note = engine.note().map(|note| format!(" ({note})")).unwrap_or_default();
+    format!("{}{note}", engine.describe())
+}
+
+/// Prints the engine on stderr, and how many `things` it computes at a time if that is more than one.
+pub(crate) fn announce(engine: &str, count: usize, things: &str) {
+    let at_a_time = if count > 1 { format!(", {count} {things} at a time") } else { String::new() };
+    eprintln!("engine: {engine}{at_a_time}");
+}
+
+/// A program's exit status. Prints an error on stderr, as one line.
 pub fn finish(result: Result<()>) -> ExitCode {
     match result {
         Ok(()) => ExitCode::SUCCESS,
@@ -71,19 +154,19 @@ pub fn finish(result: Result<()>) -> ExitCode {
     }
 }
 
-/// A write beyond `ulimit -f` is then an error, as on a full disk, and does not end the process.
+/// Makes a write beyond `ulimit -f` an error, like one on a full disk, rather than the end of the process.
 pub fn outlive_file_limits() {
     #[cfg(unix)]
-    // SAFETY: ignoring a signal installs no handler, so nothing of this process can run at a bad moment.
+    // SAFETY: ignoring a signal installs no handler, so none of this process's code runs in one.
     unsafe {
         libc::signal(libc::SIGXFSZ, libc::SIG_IGN);
     }
 }
 
-/// How often a line is printed where stderr is no terminal.
+/// How often a line is printed if stderr is not a terminal.
 const LINE_EVERY: Duration = Duration::from_secs(5);
 
-/// Progress on stderr: a bar on a terminal, now and then a line elsewhere. The bar goes away when this is dropped.
+/// Progress on stderr: a bar on a terminal, and a line every few seconds elsewhere. Dropping it clears the bar.
 #[derive(Debug)]
 pub struct Progress {
     bar: Option<ProgressBar>,
@@ -95,7 +178,7 @@ pub struct Progress {
 }
 
 impl Progress {
-    /// Progress over `total` pieces of `what`.
+    /// Progress over `total` items; `what` names them.
     pub fn new(total: u64, what: &'static str) -> Self {
         let bar = stderr().is_terminal().then(|| {
             let template = "{bar:32} {human_pos}/{human_len} {msg}, {per_sec}, {eta} left";
@@ -106,7 +189,7 @@ impl Progress {
         Self { bar, what, done: 0, total, started: now, printed: now }
     }
 
-    /// Says something on stderr, above the bar.
+    /// Prints a line on stderr, above the bar.
     pub fn say(&self, line: &str) {
         match &self.bar {
             Some(bar) => bar.suspend(|| eprintln!("{line}")),
@@ -114,12 +197,12 @@ impl Progress {
         }
     }
 
-    /// Counts pieces that are done.
-    pub fn advance(&mut self, pieces: u64) {
-        self.reach(self.done + pieces);
+    /// Counts items that are done.
+    pub fn advance(&mut self, items: u64) {
+        self.reach(self.done + items);
     }
 
-    /// Says how many pieces are done, which can be fewer than before.
+    /// Sets how many items are done, which may be fewer than before.
     pub fn reach(&mut self, done: u64) {
         self.done = done;
         if let Some(bar) = &self.bar {

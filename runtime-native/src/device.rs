@@ -1,7 +1,7 @@
-//! Tensors that stay on the device that a model computes on, by ONNX Runtime's I/O binding.
+//! Tensors that stay on the device of a model, by ONNX Runtime's I/O binding.
 //!
-//! A sampler's loop then sends the device a time and labels at each step, and nothing comes back before the pictures
-//! are done. What a sampler adds up is added up there, by a graph of five nodes.
+//! A sampler's loop then sends the device a timestep and labels at each step, and nothing comes back before the pictures
+//! are done. A sampler's linear combinations are computed on the device too, by a graph of five nodes.
 
 use std::cell::RefCell;
 use std::rc::Rc;
@@ -15,34 +15,33 @@ use ort::memory::{AllocationDevice, AllocatorType, MemoryInfo, MemoryType};
 use ort::session::Session;
 use ort::value::{DynValue, Outlet, Shape, SymbolicDimensions, TensorElementType, ValueType};
 
-use crate::OrtEngine;
-use crate::engine::{Processor, engine_error, from_value, session_builder};
+use crate::engine::{OrtEngine, Processor, engine_error, from_value, session_builder};
 
-/// The terms of a sum. Where there are fewer, the first counts again, 0 times.
+/// The number of terms of a sum. If there are fewer, the first is repeated with factor 0.
 const TERMS: usize = 3;
 const TENSORS: [&str; TERMS] = ["x0", "x1", "x2"];
 const FACTORS: [&str; TERMS] = ["f0", "f1", "f2"];
 
-/// A denoiser whose tensors stay where an engine computes.
+/// A denoiser whose tensors stay on the engine's device.
 pub struct OnDevice<'a> {
     engine: &'a mut OrtEngine,
     sums: Rc<Sums>,
 }
 
-/// A tensor where an engine computes, or one that it takes there when it is used.
+/// A tensor on the engine's device, or on the host until it is used.
 pub struct DeviceTensor {
     value: DynValue,
     sums: Rc<Sums>,
 }
 
-/// What adds up tensors on a processor.
+/// The session that computes sums on a processor.
 struct Sums {
     session: RefCell<Session>,
     processor: Processor,
 }
 
 impl<'a> OnDevice<'a> {
-    /// Fails where ONNX Runtime has no memory for another session.
+    /// Fails if ONNX Runtime has no memory for another session.
     pub fn new(engine: &'a mut OrtEngine) -> Result<Self> {
         let (processor, threads) = (engine.processor, engine.threads);
         let session = session_builder(engine.library, processor, threads).and_then(|builder| {
@@ -74,12 +73,12 @@ impl Predictor for OnDevice<'_> {
 }
 
 impl DeviceTensor {
-    /// A sum on the processor, or on the host where that is another.
+    /// A sum whose result is placed on a processor.
     fn sum(terms: &[(f64, &Self)], to: Processor) -> Result<DynValue> {
         let [first, ..] = terms else { return Err(Error::Shape("a sum needs a term".into())) };
         let padded: Vec<_> = terms.iter().copied().chain(std::iter::repeat((0.0, first.1))).take(TERMS).collect();
         if terms.len() > TERMS || padded.iter().any(|(_, term)| shape(&term.value) != shape(&first.1.value)) {
-            return Err(Error::Shape(format!("a sum is of {TERMS} tensors at most, of one shape")));
+            return Err(Error::Shape(format!("a sum takes at most {TERMS} tensors, of one shape")));
         }
         let sum = || {
             let factors = padded.iter().map(|(factor, _)| scalar(*factor as f32)).collect::<ort::Result<Vec<_>>>()?;
@@ -107,9 +106,9 @@ impl Linear for DeviceTensor {
     }
 }
 
-/// Runs a session on values wherever they are, and leaves its output in a processor's memory.
+/// Runs a session on values wherever they are, and leaves its output in the memory of a processor.
 fn run(session: &mut Session, inputs: &[(&str, &DynValue)], output: &str, to: Processor) -> ort::Result<DynValue> {
-    // A binding of its own for each run: one that is used again writes to the same memory again.
+    // A new binding for each run: if it is reused, it overwrites the earlier output.
     let mut binding = session.create_binding()?;
     for (name, value) in inputs {
         binding.bind_input(*name, *value)?;
@@ -125,7 +124,7 @@ fn run(session: &mut Session, inputs: &[(&str, &DynValue)], output: &str, to: Pr
     outputs.remove(output).ok_or_else(|| ort::Error::new(format!("the model has no output named `{output}`")))
 }
 
-/// `f0 x0 + f1 x1 + f2 x2` of tensors of four dimensions and scalars.
+/// `f0 x0 + f1 x1 + f2 x2` for tensors `x` of four dimensions and scalars `f`.
 fn sum() -> ort::Result<Graph> {
     let outlet = |name: &str, dims: usize| {
         let (shape, dimension_symbols) = (Shape::new(vec![-1; dims]), SymbolicDimensions::empty(dims));
@@ -143,7 +142,7 @@ fn sum() -> ort::Result<Graph> {
     Ok(graph)
 }
 
-/// A value with elements of its own, which a binding need not copy.
+/// A value that owns its elements, which a binding need not copy.
 fn owned(tensor: &Tensor) -> ort::Result<DynValue> {
     let shape = tensor.shape();
     Ok(match tensor.data() {

@@ -11,20 +11,26 @@ use ort::session::builder::{GraphOptimizationLevel, SessionBuilder};
 use ort::session::{RunOptions, Session, SessionInputValue};
 use ort::value::{DynValue, TensorElementType, TensorRef, ValueType};
 
-use crate::error::one_line;
+use crate::error::{Error, Result, one_line};
 use crate::library::{self, Library};
-use crate::{Error, Result};
 
 /// How to run a model.
 #[derive(Debug, Clone, Default)]
-pub struct Options {
-    /// ONNX Runtime's shared library, or the folder it is in; without one it is looked for (see [`library`]).
+pub struct EngineOptions {
+    /// ONNX Runtime's shared library, or its folder; without one the library is searched for (see [`library`]).
     pub library: Option<PathBuf>,
     /// Where to compute.
     pub device: Device,
-    /// Threads on the CPU; without a number, as many as there are cores. With one, a model gives the same bits each
-    /// time it runs on one machine.
+    /// CPU threads; by default one for each core. With a given number, a model's output has the same bits each time on one
+    /// machine.
     pub threads: Option<usize>,
+}
+
+impl EngineOptions {
+    /// The number of CPU threads.
+    pub fn thread_count(&self) -> usize {
+        self.threads.filter(|&threads| threads > 0).unwrap_or_else(cores)
+    }
 }
 
 /// An input or output of a model.
@@ -36,7 +42,7 @@ pub struct ValueInfo {
     pub element: String,
     /// Its dimensions.
     pub dims: Vec<Dimension>,
-    /// Whether the model has a value of its own for it, so that it need not be given.
+    /// Whether the model has a default for it, so that it need not be given.
     pub optional: bool,
 }
 
@@ -45,7 +51,7 @@ pub struct ValueInfo {
 pub enum Dimension {
     /// Always this size.
     Fixed(usize),
-    /// Any size; the same under the same name. The name may be empty.
+    /// Any size; dimensions of one name have one size. The name may be empty.
     Named(String),
 }
 
@@ -66,7 +72,7 @@ impl fmt::Display for ValueInfo {
     }
 }
 
-/// What a session computes on.
+/// Where a session computes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Processor {
     Cpu,
@@ -75,8 +81,7 @@ pub(crate) enum Processor {
 
 /// A model loaded into ONNX Runtime.
 ///
-/// Inputs and outputs have float32, int64 or bool elements. An input that is also an initializer can be given or left
-/// out.
+/// Inputs and outputs have float32, int64 or bool elements. An input that is also an initializer is optional.
 #[derive(Debug)]
 pub struct OrtEngine {
     pub(crate) session: Session,
@@ -90,17 +95,16 @@ pub struct OrtEngine {
 }
 
 impl OrtEngine {
-    /// Loads an ONNX model from its file's bytes, loading ONNX Runtime first where no model was loaded yet.
+    /// Loads an ONNX model from its file's bytes. Loads ONNX Runtime first if this is the first model.
     ///
-    /// [`Device::Auto`] takes CUDA where that works; otherwise [`OrtEngine::note`] says why not.
-    pub fn load(model: &[u8], options: &Options) -> Result<Self> {
+    /// [`Device::Auto`] is CUDA if that works, or else the CPU, and [`OrtEngine::note`] says why.
+    pub fn load(model: &[u8], options: &EngineOptions) -> Result<Self> {
         let library = library::load(options.library.as_deref())?;
-        let threads = options.threads.filter(|&threads| threads > 0).unwrap_or_else(cores);
+        let threads = options.thread_count();
         let start = |processor| Self::start(library, model, processor, threads);
         let on_cpu = || {
-            start(Processor::Cpu).map_err(|reason| {
-                Error::Runtime(easel_runtime::Error::Engine(format!("ONNX Runtime cannot load the model: {reason}")))
-            })
+            start(Processor::Cpu)
+                .map_err(|reason| Error::from(failure(format!("ONNX Runtime cannot load the model: {reason}"))))
         };
         match options.device {
             Device::Cpu => on_cpu(),
@@ -110,15 +114,15 @@ impl OrtEngine {
                 Ok(Self { note: Some(format!("no CUDA: {reason}")), ..engine })
             }),
             Device::Cuda(number) => start(Processor::Cuda(number)).or_else(|reason| {
-                // Where the CPU cannot load the model either, the device is not to blame.
+                // If the CPU cannot load the model either, the device is not to blame.
                 on_cpu()?;
-                Err(Error::Device { device: options.device, reason })
+                Err(Error::DeviceUnavailable { device: options.device, reason })
             }),
         }
     }
 
     fn start(library: &'static Library, model: &[u8], processor: Processor, threads: usize) -> Result<Self, String> {
-        // It can be trusted where it says no: the library was built without CUDA. A yes says nothing about a GPU.
+        // A no is certain: the library was built without CUDA. A yes says nothing about a GPU.
         if processor != Processor::Cpu && matches!(ep::CUDA::is_available(), Ok(false)) {
             return Err("this build of ONNX Runtime has none".into());
         }
@@ -132,7 +136,7 @@ impl OrtEngine {
         Ok(Self { session, library, processor, threads, note: None, keeps_memory: true, inputs, outputs })
     }
 
-    /// The inputs: those that must be given in the model's order, then the optional ones.
+    /// The inputs: the required ones in the model's order, then the optional ones.
     pub fn inputs(&self) -> &[ValueInfo] {
         &self.inputs
     }
@@ -142,7 +146,7 @@ impl OrtEngine {
         &self.outputs
     }
 
-    /// Why the CPU was taken, where that was not asked for.
+    /// Why the CPU is used although it was not asked for.
     pub fn note(&self) -> Option<&str> {
         self.note.as_deref()
     }
@@ -152,8 +156,8 @@ impl OrtEngine {
         self.processor != Processor::Cpu
     }
 
-    /// Whether it keeps the memory that a run took for the next one, as it does by itself: a run that has to ask for it
-    /// anew takes about an eighth longer. On the CPU alone.
+    /// Sets whether it keeps the memory of a run for the next one, which is the default; without, a run takes about an
+    /// eighth longer. It has an effect on the CPU only.
     pub fn keep_memory(&mut self, keep: bool) {
         self.keeps_memory = keep;
     }
@@ -163,7 +167,7 @@ impl OrtEngine {
         &self.library.version
     }
 
-    /// [`Engine::run`] for callers that are not async; ONNX Runtime is done when it returns anyway.
+    /// [`Engine::run`] for callers that are not async; ONNX Runtime blocks anyway.
     pub fn run_blocking(&mut self, inputs: &[(&str, &Tensor)]) -> easel_runtime::Result<Vec<(String, Tensor)>> {
         pollster::block_on(self.run(inputs))
     }
@@ -214,24 +218,23 @@ impl Engine for OrtEngine {
     }
 }
 
-/// How sessions on a processor are made.
+/// A builder of sessions on a processor.
 pub(crate) fn session_builder(library: &Library, processor: Processor, threads: usize) -> ort::Result<SessionBuilder> {
     let mut builder = Session::builder(&library.environment)?
         .with_optimization_level(GraphOptimizationLevel::All)?
-        // It keeps a plan for each size that it has seen, and a block of memory beside the one it made the plan with:
-        // half as much again from the second run on, and no faster.
+        // A memory pattern keeps a second block of memory, half as large again, and is no faster.
         .with_memory_pattern(false)?
         .with_intra_threads(threads)?;
     if let Processor::Cuda(number) = processor {
         preload_cuda(&library.path);
-        // Without TensorFloat-32, so that a seed gives the CPU's picture.
+        // TensorFloat-32 would make a seed's picture differ from the CPU's.
         let cuda = ep::CUDA::default().with_device_id(i32::try_from(number).unwrap_or(i32::MAX)).with_tf32(false);
         builder = builder.with_execution_providers([cuda.build().error_on_failure()])?;
     }
     Ok(builder)
 }
 
-/// Loads what CUDA libraries lie beside ONNX Runtime's, so that its provider finds them without a library path.
+/// Loads the CUDA libraries beside ONNX Runtime's, so that its provider finds them without a library path.
 fn preload_cuda(library: &Path) {
     let Some(folder) = library.parent().filter(|folder| !folder.as_os_str().is_empty()) else { return };
     for name in ep::cuda::CUDA_DYLIBS.iter().chain(ep::cuda::CUDNN_DYLIBS) {
@@ -244,7 +247,7 @@ fn preload_cuda(library: &Path) {
     }
 }
 
-/// Cores rather than their hardware threads, which matrix products gain nothing from, within what the process may use.
+/// The physical cores that the process may use; matrix products gain nothing from hardware threads.
 pub(crate) fn cores() -> usize {
     num_cpus::get_physical().min(num_cpus::get()).max(1)
 }
@@ -288,7 +291,7 @@ fn to_value(tensor: &Tensor) -> ort::Result<SessionInputValue<'_>> {
 
 pub(crate) fn from_value(name: &str, value: &DynValue) -> easel_runtime::Result<Tensor> {
     let (Some(shape), Some(ty)) = (value.dtype().tensor_shape(), value.dtype().tensor_type()) else {
-        return Err(easel_runtime::Error::Engine(format!("the model's output `{name}` is no tensor")));
+        return Err(easel_runtime::Error::Engine(format!("the model's output `{name}` is not a tensor")));
     };
     let dims: Vec<usize> = shape.iter().map(|&size| usize::try_from(size).unwrap_or(0)).collect();
     let empty = dims.contains(&0);
@@ -307,7 +310,7 @@ pub(crate) fn from_value(name: &str, value: &DynValue) -> easel_runtime::Result<
         TensorElementType::Bool => elements!(bool),
         other => {
             return Err(easel_runtime::Error::Engine(format!(
-                "the model's output `{name}` has {} elements; float32, int64 and bool are known",
+                "the model's output `{name}` has {} elements; float32, int64 and bool are supported",
                 element_name(other)
             )));
         }
@@ -315,14 +318,17 @@ pub(crate) fn from_value(name: &str, value: &DynValue) -> easel_runtime::Result<
     Tensor::new(dims, data)
 }
 
-/// What ONNX Runtime and CUDA say where memory is short; there is no code for it.
+/// What ONNX Runtime's and CUDA's messages contain if memory runs out; there is no error code for it.
 const OUT_OF_MEMORY: [&str; 4] = ["Failed to allocate memory", "bad allocation", "bad_alloc", "out of memory"];
 
 pub(crate) fn engine_error(error: ort::Error) -> easel_runtime::Error {
-    let text = format!("ONNX Runtime: {}", one_line(error.message()));
-    if OUT_OF_MEMORY.iter().any(|words| text.contains(words)) {
-        easel_runtime::Error::OutOfMemory(text)
+    failure(format!("ONNX Runtime: {}", one_line(error.message())))
+}
+
+fn failure(message: String) -> easel_runtime::Error {
+    if OUT_OF_MEMORY.iter().any(|words| message.contains(words)) {
+        easel_runtime::Error::OutOfMemory(message)
     } else {
-        easel_runtime::Error::Engine(text)
+        easel_runtime::Error::Engine(message)
     }
 }

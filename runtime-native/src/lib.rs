@@ -1,8 +1,8 @@
-//! Models on this machine: [`Engine`](easel_runtime::Engine) over ONNX Runtime, and the programs that use it.
+//! Runs models with ONNX Runtime: [`OrtEngine`] is an [`Engine`](easel_runtime::Engine), and the programs `sample`,
+//! `stylize` and `classify` use it.
 //!
-//! ONNX Runtime is loaded when the first model is, from a shared library that [`library`] finds. A model file is opened
-//! with [`Model::open`]; bytes without a card (another's model, an export that is still being verified) go straight
-//! to [`OrtEngine::load`].
+//! ONNX Runtime is loaded with the first model, from a shared library that [`library`] finds. A model file is opened with
+//! [`Model::open`]; the bytes of a model without a card go to [`OrtEngine::load`].
 
 pub mod classify;
 pub mod cli;
@@ -16,9 +16,11 @@ pub mod output;
 mod places;
 pub mod sample;
 pub mod stylize;
+#[cfg(test)]
+mod test_support;
 
 pub use device::OnDevice;
-pub use engine::{Dimension, Options, OrtEngine, ValueInfo};
+pub use engine::{Dimension, EngineOptions, OrtEngine, ValueInfo};
 pub use error::{Error, Result};
 pub use library::onnxruntime_version;
 pub use model::{AnyModelFile, Model, ModelFile, find_model};

@@ -1,8 +1,8 @@
-//! Finding and loading ONNX Runtime's shared library, once in a process.
+//! Finds and loads ONNX Runtime's shared library, once in a process.
 //!
-//! It is looked for, in this order: the path given (`--ort-lib`), the environment's `ORT_DYLIB_PATH`, the program's own
-//! folder, `.tools/onnxruntime/lib` above that folder or above the current one, the system's library path. Where a
-//! library is named, it is that one or an error; what merely lies about and is too old or broken is passed over.
+//! It is searched for in this order: the path given (`--ort-lib`), the environment variable `ORT_DYLIB_PATH`, the
+//! program's folder, `.tools/onnxruntime/lib` in that folder, the current one, or a folder above either, and the system's
+//! library path. A library that is named must work. Others that are too old or broken are skipped.
 
 use std::env;
 use std::error::Error as _;
@@ -15,19 +15,19 @@ use ort::environment::Environment;
 use ort::logging::LogLevel;
 use tracing::level_filters::LevelFilter;
 
-use crate::error::one_line;
-use crate::{Error, Result, places};
+use crate::error::{Error, Result, one_line};
+use crate::places;
 
-/// The environment's variable that names the library.
+/// The environment variable that names the library.
 pub const LIBRARY_VARIABLE: &str = "ORT_DYLIB_PATH";
 
-/// Where `cargo xtask setup` puts the library, from the repository's root.
+/// Where `cargo xtask setup` puts the library, relative to the repository's root.
 pub const TOOLS_FOLDER: &str = ".tools/onnxruntime/lib";
 
 /// ONNX Runtime, loaded.
 #[derive(Debug)]
 pub struct Library {
-    /// Its file, or its bare name where the system found it.
+    /// Its file, or its file name if the system found it.
     pub path: PathBuf,
     /// Its version: `1.31.1`.
     pub version: String,
@@ -37,17 +37,19 @@ pub struct Library {
 static LOADED: OnceLock<Library> = OnceLock::new();
 static LOADING: Mutex<()> = Mutex::new(());
 
-/// The version of ONNX Runtime in this process, loading it where that has not happened yet.
+/// The version of ONNX Runtime in this process. Loads it if necessary.
 pub fn onnxruntime_version() -> Result<&'static str> {
     Ok(&load(None)?.version)
 }
 
-/// Loads the library, or gives the one that is loaded. A failure can be tried again.
+/// Loads the library, or returns the one that is loaded. After an error it can be called again.
 pub fn load(named: Option<&Path>) -> Result<&'static Library> {
     let _loading = LOADING.lock().unwrap_or_else(PoisonError::into_inner);
     if let Some(loaded) = LOADED.get() {
         return match named.map(resolve) {
-            Some(wanted) if wanted != loaded.path => Err(Error::LibraryTaken { wanted, loaded: loaded.path.clone() }),
+            Some(wanted) if wanted != loaded.path => {
+                Err(Error::LibraryAlreadyLoaded { wanted, loaded: loaded.path.clone() })
+            }
             _ => Ok(loaded),
         };
     }
@@ -61,7 +63,7 @@ pub fn load(named: Option<&Path>) -> Result<&'static Library> {
     Ok(LOADED.get_or_init(|| library))
 }
 
-/// The library of a file, or in a folder, that somebody named.
+/// Loads the library that the user named: a file, or a folder with one.
 fn load_named(path: &Path, named: &str) -> Result<Library> {
     let unusable = |reason| Error::LibraryUnusable { named: named.to_string(), reason };
     if !path.exists() {
@@ -73,52 +75,52 @@ fn load_named(path: &Path, named: &str) -> Result<Library> {
     open(&resolve(path)).map_err(unusable)
 }
 
-/// The file that a named path stands for: absolute, since `ort` takes a relative one from the program's folder.
+/// The file of a named path: absolute, since `ort` resolves a relative one from the program's folder.
 fn resolve(path: &Path) -> PathBuf {
     let file = if path.is_dir() { newest_in(path).unwrap_or_else(|| path.to_owned()) } else { path.to_owned() };
     file.canonicalize().unwrap_or(file)
 }
 
 fn search() -> Result<Library> {
-    let mut looked = vec![format!("{LIBRARY_VARIABLE} (not set)")];
+    let mut searched = vec![format!("{LIBRARY_VARIABLE} (not set)")];
     let program = places::program_folder();
     let tools = places::upward().into_iter().map(|folder| folder.join(TOOLS_FOLDER));
     for file in program.iter().cloned().chain(tools).filter_map(|folder| newest_in(&folder)) {
         match open(&resolve(&file)) {
             Ok(library) => return Ok(library),
-            Err(reason) => looked.push(format!("{} ({reason})", file.display())),
+            Err(reason) => searched.push(format!("{} ({reason})", file.display())),
         }
     }
     let current = env::current_dir().ok().filter(|folder| program.as_ref() != Some(folder));
-    looked.extend(program.iter().map(|folder| folder.display().to_string()));
-    looked.extend(program.iter().chain(&current).map(|folder| format!("{TOOLS_FOLDER} above {}", folder.display())));
+    searched.extend(program.iter().map(|folder| folder.display().to_string()));
+    searched.extend(program.iter().chain(&current).map(|folder| format!("{TOOLS_FOLDER} above {}", folder.display())));
     for name in system_names() {
         match open(Path::new(name)) {
             Ok(library) => return Ok(library),
             Err(reason) if reason.starts_with(VERSION_COMPLAINT) => {
-                looked.push(format!("the system's {name} ({reason})"))
+                searched.push(format!("the system's {name} ({reason})"))
             }
-            // Where nothing has this name, the system's words say no more.
-            Err(_) => looked.push(format!("the system's {name}")),
+            // If there is no such library, the system's message adds nothing.
+            Err(_) => searched.push(format!("the system's {name}")),
         }
     }
-    Err(Error::LibraryMissing { looked })
+    Err(Error::LibraryMissing { searched })
 }
 
 const VERSION_COMPLAINT: &str = "it is ONNX Runtime";
 
-/// Loads a library and starts ONNX Runtime's environment, or says why not.
+/// Loads a library and starts ONNX Runtime's environment. The error says why it cannot be used.
 fn open(path: &Path) -> Result<Library, String> {
-    // ort panics on a library that does not know its interface, so it is asked first. The handle stays open until ort
-    // has one of its own.
+    // ort panics on a library without its API version, so that is checked first. The handle stays open until ort has one
+    // of its own.
     let (_handle, version) = probe(path)?;
     let environment = ort::init_from(path)
         .map_err(|error| one_line(&error.to_string()))?
         .with_telemetry(false)
         .build()
         .map_err(|error| one_line(error.message()))?;
-    // ort asks for messages of every level, and making those that nobody reads costs time in each run. What ONNX
-    // Runtime calls information is about its own insides.
+    // By default ort formats messages of every level, which costs time in each run. ONNX Runtime's information messages
+    // are about its internals.
     environment.set_log_level(match LevelFilter::current() {
         LevelFilter::OFF | LevelFilter::ERROR => LogLevel::Error,
         LevelFilter::WARN | LevelFilter::INFO => LogLevel::Warning,
@@ -128,11 +130,11 @@ fn open(path: &Path) -> Result<Library, String> {
     Ok(Library { path: path.to_owned(), version, environment })
 }
 
-/// Opens a library and asks for its version; an error where it is none of ONNX Runtime's or too old.
+/// Opens a library and reads its version. Fails if it is not ONNX Runtime or too old.
 fn probe(path: &Path) -> Result<(libloading::Library, String), String> {
     // SAFETY: loading a library runs its initialisers. It is one that the user named or set up.
     let library = unsafe { libloading::Library::new(path) }.map_err(|error| {
-        // The system's words are the cause of libloading's own.
+        // The system's message is the cause of libloading's error.
         let reason = one_line(&error.source().map_or_else(|| error.to_string(), |cause| cause.to_string()));
         let named = format!("{}: ", path.display());
         format!("it cannot be loaded: {}", reason.strip_prefix(&named).unwrap_or(&reason))
@@ -148,8 +150,8 @@ fn probe(path: &Path) -> Result<(libloading::Library, String), String> {
     // SAFETY: the version is a static text of the library, which is open.
     let version = unsafe { CStr::from_ptr((base.GetVersionString)()) }.to_string_lossy().into_owned();
     let needed = ort::MINOR_VERSION;
-    // The version comes first: asked for an interface that it does not know, the library itself writes to stderr.
-    // SAFETY: the function takes any number and gives null for one that it does not know.
+    // The version is compared first: the library prints on stderr if it is asked for an API version that it lacks.
+    // SAFETY: the function takes any number and returns null for one that it does not know.
     if !new_enough(&version, needed) || unsafe { (base.GetApi)(needed) }.is_null() {
         return Err(format!("{VERSION_COMPLAINT} {version}, 1.{needed} or newer is needed"));
     }
@@ -161,7 +163,7 @@ fn new_enough(version: &str, minor: u32) -> bool {
     (numbers.next().unwrap_or(0), numbers.next().unwrap_or(0)) >= (1, minor)
 }
 
-/// The library in a folder; of several versions the newest.
+/// The newest library in a folder.
 fn newest_in(folder: &Path) -> Option<PathBuf> {
     fs::read_dir(folder)
         .ok()?

@@ -1,20 +1,20 @@
-//! How much memory there is, and giving it back.
+//! The machine's free memory, and freed memory.
 
-/// Where no system tells how much memory is free.
-const SUPPOSED_FREE_BYTES: usize = 4_000_000_000;
+/// The free memory assumed if the system does not report it.
+const ASSUMED_FREE_BYTES: usize = 4_000_000_000;
 
-/// The memory that the system has left.
+/// The memory that is available, in bytes.
 pub(crate) fn free_bytes() -> usize {
     let kilobytes = |text: String| -> Option<usize> {
         let line = text.lines().find_map(|line| line.strip_prefix("MemAvailable:").map(str::to_owned))?;
         line.trim().trim_end_matches("kB").trim().parse().ok()
     };
-    std::fs::read_to_string("/proc/meminfo").ok().and_then(kilobytes).map_or(SUPPOSED_FREE_BYTES, |free| free * 1024)
+    std::fs::read_to_string("/proc/meminfo").ok().and_then(kilobytes).map_or(ASSUMED_FREE_BYTES, |free| free * 1024)
 }
 
-/// Gives back what the C library's allocator keeps of freed memory. It is ONNX Runtime's, whose blocks are large and of
-/// other sizes for each model.
-pub(crate) fn give_back() {
+/// Returns freed memory from the C library's allocator to the system. ONNX Runtime frees large blocks, of different sizes
+/// for each model.
+pub(crate) fn release_freed() {
     #[cfg(all(target_os = "linux", target_env = "gnu"))]
     // SAFETY: it may be called at any time, from any thread.
     unsafe {

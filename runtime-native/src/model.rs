@@ -1,78 +1,79 @@
-//! Model files: finding them, reading their card, loading them.
+//! Model files: finds them, reads their card, loads them.
 
 use std::fs;
 use std::path::{Path, PathBuf};
 
 use easel_runtime::{ModelCard, onnx};
 
-use crate::error::io_error;
-use crate::{Error, Options, OrtEngine, Result, places};
+use crate::engine::{EngineOptions, OrtEngine};
+use crate::error::{Error, Result};
+use crate::places;
 
-/// The longest file that is read: protobuf, and so ONNX, goes no further than 2 GiB.
+/// The size limit of a file in bytes, that of protobuf and so of ONNX.
 pub const MAX_FILE_BYTES: u64 = 1 << 31;
 
-/// A model file that was read and has a card, not loaded yet.
+/// A model file with a card, read but not loaded.
 #[derive(Debug)]
 pub struct ModelFile {
-    /// Where it is.
+    /// Its path.
     pub path: PathBuf,
-    /// What it says about itself.
+    /// Its card.
     pub card: ModelCard,
-    /// The whole file.
+    /// Its bytes.
     pub bytes: Vec<u8>,
 }
 
-/// A model file of anybody's.
+/// A model file with or without a card, read but not loaded.
 #[derive(Debug)]
 pub struct AnyModelFile {
-    /// Where it is.
+    /// Its path.
     pub path: PathBuf,
-    /// What it says about itself, where export-onnx wrote it.
+    /// Its card, if export-onnx wrote it.
     pub card: Option<ModelCard>,
-    /// All of its metadata.
+    /// Its metadata.
     pub metadata: Vec<(String, String)>,
-    /// The whole file.
+    /// Its bytes.
     pub bytes: Vec<u8>,
 }
 
-/// A model that is ready to run.
+/// A model, loaded.
 #[derive(Debug)]
 pub struct Model {
-    /// What it says about itself.
+    /// Its card.
     pub card: ModelCard,
-    /// What runs it.
+    /// Its engine.
     pub engine: OrtEngine,
 }
 
 impl ModelFile {
-    /// Reads a model file. Fails, naming it, where it cannot be read, is truncated or no ONNX model, or has no card
-    /// that this build can read.
+    /// Reads a model file. Fails if it cannot be read, is truncated or not an ONNX model, or has no card that this build
+    /// can read.
     pub fn read(path: &Path) -> Result<Self> {
         let bytes = read_bytes(path)?;
-        let card = ModelCard::from_model(&bytes).map_err(|source| Error::Model { path: path.to_owned(), source })?;
+        let card = ModelCard::from_model(&bytes).map_err(|source| Error::model(path, source))?;
         Ok(Self { path: path.to_owned(), card, bytes })
     }
 
     /// Loads it into ONNX Runtime.
-    pub fn load(self, options: &Options) -> Result<Model> {
+    pub fn load(self, options: &EngineOptions) -> Result<Model> {
         let engine = OrtEngine::load(&self.bytes, options).map_err(|error| error.in_file(&self.path))?;
         Ok(Model { card: self.card, engine })
     }
 }
 
 impl Model {
-    /// Reads a model file and loads it; errors name the file.
-    pub fn open(path: &Path, options: &Options) -> Result<Self> {
+    /// Reads a model file and loads it.
+    pub fn open(path: &Path, options: &EngineOptions) -> Result<Self> {
         ModelFile::read(path)?.load(options)
     }
 }
 
 impl AnyModelFile {
-    /// Reads a model file. Fails, naming it, where it cannot be read, is truncated or no ONNX model, or has a card that
-    /// this build cannot read.
+    /// Reads a model file. Fails if it cannot be read, is truncated or not an ONNX model, or has a card that this build
+    /// cannot read.
     pub fn read(path: &Path) -> Result<Self> {
         let bytes = read_bytes(path)?;
-        let in_model = |source| Error::Model { path: path.to_owned(), source };
+        let in_model = |source| Error::model(path, source);
         let metadata = onnx::metadata(&bytes).map_err(in_model)?;
         let card = match ModelCard::from_model(&bytes) {
             Err(easel_runtime::Error::NoCard) => None,
@@ -83,29 +84,25 @@ impl AnyModelFile {
 }
 
 fn read_bytes(path: &Path) -> Result<Vec<u8>> {
-    let cannot_read = |error| io_error(path, "cannot read", error);
+    let cannot_read = |error| Error::read(path, error);
     let found = fs::metadata(path).map_err(cannot_read)?;
-    let unusable = |what: &str| {
-        let source = easel_runtime::Error::NotOnnx(what.into());
-        Err(Error::Model { path: path.to_owned(), source })
-    };
+    let unusable = |what: &str| Err(Error::model(path, easel_runtime::Error::NotOnnx(what.into())));
     if found.is_dir() {
-        return unusable("it is a folder; a run becomes a model with export-onnx");
+        return unusable("it is a folder; export-onnx turns a run into a model");
     }
     if !found.is_file() {
-        return unusable("it is no regular file");
+        return unusable("it is not a regular file");
     }
     if found.len() > MAX_FILE_BYTES {
-        return unusable("it is longer than 2 GiB");
+        return unusable("it is larger than 2 GiB");
     }
     fs::read(path).map_err(cannot_read)
 }
 
-/// The shipped models and their names, in the order of the names. Of several with one name it is the one that
-/// [`find_model`] gives.
+/// The shipped models and their names, sorted by name. Of several with one name it is the one that [`find_model`] finds.
 pub fn shipped_models() -> Vec<(String, PathBuf)> {
     let mut shipped = shipped_in(&places::upward());
-    // Stable, so that the nearest of one name stays first.
+    // A stable sort keeps the nearest model of a name first.
     shipped.sort_by(|a, b| a.0.cmp(&b.0));
     shipped.dedup_by(|later, first| later.0 == first.0);
     shipped
@@ -115,10 +112,8 @@ fn shipped_in(places: &[PathBuf]) -> Vec<(String, PathBuf)> {
     places.iter().map(|place| place.join("models")).flat_map(|folder| models_in(&folder)).collect()
 }
 
-/// The file that `-m` means: an existing path, or a shipped model by its name: `NAME.onnx` or `NAME/model.onnx` in a
-/// folder `models` beside the program or above it, or beside the current folder or above it.
-///
-/// Where there is none, the error lists the names there are.
+/// The file that `-m` names: an existing path, or the name of a shipped model, which is `NAME.onnx` or `NAME/model.onnx` in
+/// a folder `models` beside the program, in the current folder, or in a folder above either.
 pub fn find_model(name_or_path: &Path) -> Result<PathBuf> {
     find_model_in(name_or_path, &places::upward())
 }
@@ -134,12 +129,7 @@ fn find_model_in(wanted: &Path, places: &[PathBuf]) -> Result<PathBuf> {
     let mut names: Vec<&str> = shipped.iter().map(|(name, _)| name.as_str()).collect();
     names.sort_unstable();
     names.dedup();
-    let known = if names.is_empty() {
-        "give the path of a model that export-onnx wrote".to_string()
-    } else {
-        format!("by name there are: {}", names.join(", "))
-    };
-    Err(Error::UnknownModel { name: wanted.display().to_string(), known })
+    Err(Error::UnknownModel { name: wanted.to_owned(), known: names.into_iter().map(String::from).collect() })
 }
 
 /// The models of a folder and their names.
@@ -175,18 +165,28 @@ mod tests {
         assert_eq!(find("waves").unwrap(), models.join("waves/model.onnx"));
         let path = models.join("digits.onnx");
         assert_eq!(find(path.to_str().unwrap()).unwrap(), path);
-        let error = find("wave").unwrap_err().to_string();
-        assert!(error.contains("wave: ") && error.ends_with("digits, waves"), "{error}");
+        match find("wave").unwrap_err() {
+            Error::UnknownModel { name, known } => {
+                assert_eq!((name, known.join(" ")), ("wave".into(), "digits waves".into()))
+            }
+            other => panic!("{other}"),
+        }
     }
 
     #[test]
-    fn what_is_no_file_is_not_read() {
+    fn only_regular_files_are_read() {
         let folder = tempfile::tempdir().unwrap();
-        for path in [folder.path().to_owned(), folder.path().join("absent.onnx")] {
-            let error = ModelFile::read(&path).unwrap_err().to_string();
-            assert!(error.starts_with(path.to_str().unwrap()), "{error}");
+        let absent = folder.path().join("absent.onnx");
+        match ModelFile::read(&absent).unwrap_err() {
+            Error::Read { path, source } => assert_eq!((path, source.kind()), (absent, std::io::ErrorKind::NotFound)),
+            other => panic!("{other}"),
         }
+        let not_onnx = |named: &Path| match ModelFile::read(named).unwrap_err() {
+            Error::Model { path, source: easel_runtime::Error::NotOnnx(_) } => assert_eq!(path, named),
+            other => panic!("{other}"),
+        };
+        not_onnx(folder.path());
         #[cfg(unix)]
-        assert!(ModelFile::read(Path::new("/dev/zero")).is_err());
+        not_onnx(Path::new("/dev/zero"));
     }
 }

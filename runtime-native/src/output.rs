@@ -8,7 +8,6 @@ use easel_files::check_writable;
 use easel_pictures::picture_format;
 use image::ImageFormat;
 
-use crate::error::io_error;
 use crate::{Error, Result};
 
 /// What `-o` names.
@@ -43,16 +42,14 @@ impl Output {
         let folder = match self {
             Self::Folder(path) => {
                 if path.exists() && !path.is_dir() {
-                    return Err(Error::Impossible(format!(
-                        "{}: it is a file; give a folder, or a picture's name",
-                        path.display()
-                    )));
+                    let reason = "it is a file; give a folder, or a picture's name".into();
+                    return Err(Error::Output { path: path.clone(), reason });
                 }
                 prepared = create_folder(path)?;
                 path.as_path()
             }
             Self::Picture(path, _) if path.is_dir() => {
-                return Err(Error::Impossible(format!("{}: it is a folder; give another name", path.display())));
+                return Err(Error::Output { path: path.clone(), reason: "it is a folder; give another name".into() });
             }
             Self::Picture(path, _) => match path.parent() {
                 Some(parent) if parent != Path::new("") => parent,
@@ -60,13 +57,10 @@ impl Output {
             },
         };
         if !folder.is_dir() {
-            return Err(Error::Impossible(format!(
-                "{}: cannot write: {} is no folder; create it first",
-                self.path().display(),
-                folder.display()
-            )));
+            let reason = format!("cannot write: {} is not a folder; create it first", folder.display());
+            return Err(Error::Output { path: self.path().to_owned(), reason });
         }
-        check_writable(folder).map_err(|error| io_error(self.path(), "cannot write", error))?;
+        check_writable(folder).map_err(|error| Error::write(self.path(), "cannot write", &error))?;
         Ok(prepared)
     }
 }
@@ -105,7 +99,7 @@ pub(crate) fn create_folder(path: &Path) -> Result<Prepared> {
             Ok(()) => prepared.created.push(folder),
             // Another process was faster.
             Err(_) if folder.is_dir() => {}
-            Err(error) => return Err(io_error(path, "cannot create the folder", error)),
+            Err(error) => return Err(Error::write(path, "cannot create the folder", &error)),
         }
     }
     Ok(prepared)

@@ -1,4 +1,4 @@
-//! Where a program's companions may lie: beside it or further up, beside the current folder or further up.
+//! The folders that are searched for models and libraries: the program's, the current one, and those above them.
 
 use std::env;
 use std::path::{Path, PathBuf};

@@ -1,20 +1,20 @@
-//! `sample`: pictures from a generator, and walks from one to the next; pictures of a class from a denoiser.
+//! `sample`: pictures from a generator, and walks from one to the next; pictures of classes from a denoiser.
 
+mod animation_file;
 mod args;
 mod batches;
 mod classes;
 mod denoise;
-mod drawing;
-mod film;
+mod draws;
 mod generate;
 mod latents;
+mod layout;
 mod names;
 mod plan;
 mod run;
 mod seeds;
-mod sheet;
 
 pub use args::{Args, Grid};
-pub use plan::{Denoising, Plan, Subject, Target};
+pub use plan::{DenoiserOptions, SamplePlan, Selection, Target};
 pub use run::run;
 pub use seeds::Seeds;

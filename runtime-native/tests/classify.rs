@@ -59,13 +59,13 @@ fn failure(output: &Output) -> String {
 }
 
 #[test]
-fn a_line_a_picture() {
+fn each_picture_has_a_line() {
     let folder = folder();
     // The pixels are the logits: one of 1 and three of 0.
-    let said = succeeds(&folder, "-m m.onnx b.png a.png");
-    assert_eq!(said, ["b.png  bottom left 47.5 %", "a.png  top right 47.5 %"]);
-    let said = succeeds(&folder, "-m m.onnx --top 2 a.png");
-    assert_eq!(said, ["a.png  top right 47.5 %  top left 17.5 %"]);
+    let printed = succeeds(&folder, "-m m.onnx b.png a.png");
+    assert_eq!(printed, ["b.png  bottom left 47.5 %", "a.png  top right 47.5 %"]);
+    let printed = succeeds(&folder, "-m m.onnx --top 2 a.png");
+    assert_eq!(printed, ["a.png  top right 47.5 %  top left 17.5 %"]);
     assert_eq!(succeeds(&folder, "-m m.onnx --top 99 a.png")[0].matches('%').count(), 4);
 }
 
@@ -75,13 +75,13 @@ fn folders_are_searched_in_order() {
     fs::write(folder.path().join("in/notes.txt"), "no picture").unwrap();
     fs::write(folder.path().join("in/.hidden.png"), "no picture").unwrap();
     for batch in ["1", "3", "64"] {
-        let said = succeeds(&folder, &format!("-m m.onnx --batch {batch} in b.png ."));
-        let paths: Vec<_> = said.iter().map(|line| line.split("  ").next().unwrap()).collect();
+        let printed = succeeds(&folder, &format!("-m m.onnx --batch {batch} in b.png ."));
+        let paths: Vec<_> = printed.iter().map(|line| line.split("  ").next().unwrap()).collect();
         assert_eq!(
             paths,
             ["in/c.bmp", "in/deep/d.png", "b.png", "./a.png", "./b.png", "./in/c.bmp", "./in/deep/d.png"]
         );
-        assert!(said[1].contains("bottom right") && said[3].contains("top right"), "{said:?}");
+        assert!(printed[1].contains("bottom right") && printed[3].contains("top right"), "{printed:?}");
     }
 }
 
@@ -91,7 +91,7 @@ fn json_has_everything() {
     fs::write(folder.path().join("broken.png"), b"\x89PNG\r\n\x1a\nbroken").unwrap();
     let output = classify(&folder, "-m m.onnx --json --top 3 a.png broken.png b.png");
     let error = failure(&output);
-    assert!(error.contains("1 of 3 pictures could not be read"), "{error}");
+    assert!(error.contains("1 of 3 "), "{error}");
     let lines: Vec<Value> = lines(&output).iter().map(|line| serde_json::from_str(line).unwrap()).collect();
     assert_eq!(lines.len(), 3);
     let first = &lines[0]["classes"][0];
@@ -118,24 +118,26 @@ fn what_cannot_be_read_is_named_and_the_rest_is_done() {
     fs::write(folder.path().join("text.png"), "no picture").unwrap();
     let output = classify(&folder, "-m m.onnx text.png a.png");
     let error = failure(&output);
-    assert!(error.contains("1 of 2 pictures") && stderr(&output).contains("warning: text.png: "), "{error}");
+    assert!(error.contains("1 of 2 ") && stderr(&output).contains("warning: text.png: "), "{error}");
     assert_eq!(lines(&output), ["a.png  top right 47.5 %"]);
     fs::create_dir(folder.path().join("empty")).unwrap();
     for (flags, wanted) in [
-        ("-m m.onnx nowhere.png", "nowhere.png: cannot read"),
-        ("-m m.onnx empty", "empty: no pictures in this folder"),
-        ("-m gone.onnx a.png", "gone.onnx: no such file"),
-        ("-m a.png a.png", "a.png: not an ONNX model"),
+        ("-m m.onnx nowhere.png", "nowhere.png"),
+        ("-m m.onnx empty", "empty"),
+        ("-m gone.onnx a.png", "gone.onnx"),
+        ("-m a.png a.png", "a.png"),
     ] {
         let output = classify(&folder, flags);
         let error = failure(&output);
-        assert!(error.contains(wanted) && output.stdout.is_empty(), "{error}");
+        assert!(error.starts_with(&format!("error: {wanted}: ")) && output.stdout.is_empty(), "{error}");
     }
     fs::write(folder.path().join("g.onnx"), common::generator()).unwrap();
     let error = failure(&classify(&folder, "-m g.onnx a.png"));
-    assert!(error.contains("g.onnx: this model is a generator, not a classifier; `sample` runs it"), "{error}");
+    assert!(["g.onnx", "generator", "`sample`"].iter().all(|fact| error.contains(fact)), "{error}");
     fs::write(folder.path().join("t.onnx"), common::tabular()).unwrap();
     let error = failure(&classify(&folder, "-m t.onnx a.png"));
-    assert!(error.contains("t.onnx: this model is a tabular model, not a classifier; it takes rows"), "{error}");
-    assert_eq!(classify(&folder, "-m m.onnx").status.code(), Some(2));
+    assert!(error.contains("t.onnx") && error.contains("tabular model"), "{error}");
+    let misuse = classify(&folder, "-m m.onnx");
+    assert_eq!(misuse.status.code(), Some(2));
+    assert!(stderr(&misuse).contains("<PICTURE|FOLDER>"), "{}", stderr(&misuse));
 }

@@ -2,12 +2,13 @@
 
 mod common;
 
-use easel_native::{Dimension, Error, Model, Options, OrtEngine};
+use easel_native::stylize::{IoOptions, Stylizer};
+use easel_native::{Dimension, EngineOptions, Error, Model, OrtEngine};
 use easel_runtime::tensor::Data;
 use easel_runtime::{Device, Engine, Tensor, generator};
 
-fn on_cpu() -> Options {
-    Options { device: Device::Cpu, threads: Some(1), library: None }
+fn on_cpu() -> EngineOptions {
+    EngineOptions { device: Device::Cpu, threads: Some(1), library: None }
 }
 
 fn load(model: &[u8]) -> OrtEngine {
@@ -73,20 +74,24 @@ fn an_empty_batch_stays_empty() {
 }
 
 #[test]
-fn what_does_not_fit_is_one_line() {
+fn inputs_that_do_not_fit_are_errors_of_one_line() {
     let mut engine = load(&common::generator());
     let good = Tensor::new([1, 4], vec![0f32; 4]).unwrap();
     let wide = Tensor::new([1, 5], vec![0f32; 5]).unwrap();
     let integers = Tensor::new([1, 4], vec![0i64; 4]).unwrap();
     let cases: [(&[(&str, &Tensor)], &str); 4] = [
-        (&[], "needs an input named `z`"),
-        (&[("z", &good), ("label", &good)], "no input named `label`; it has z"),
-        (&[("z", &wide)], "Expected: 4"),
+        (&[], "`z`"),
+        (&[("z", &good), ("label", &good)], "`label`"),
+        (&[("z", &wide)], "4"),
         (&[("z", &integers)], "int64"),
     ];
-    for (inputs, expected) in cases {
-        let error = engine.run_blocking(inputs).unwrap_err().to_string();
-        assert!(error.contains(expected) && !error.contains('\n'), "{error}");
+    for (inputs, fact) in cases {
+        match engine.run_blocking(inputs).unwrap_err() {
+            easel_runtime::Error::Engine(reason) => {
+                assert!(reason.contains(fact) && !reason.contains('\n'), "{reason}");
+            }
+            other => panic!("{other}"),
+        }
     }
     assert!(engine.run_blocking(&[("z", &good)]).is_ok(), "an error does not spoil the engine");
 }
@@ -100,11 +105,14 @@ fn a_graph_that_cannot_be_run_is_an_error() {
     let path = folder.path().join("model.onnx");
     std::fs::write(&path, bytes).unwrap();
     for device in [Device::Cpu, Device::Auto, Device::Cuda(0)] {
-        let error = Model::open(&path, &Options { device, ..on_cpu() }).unwrap_err();
-        assert!(matches!(error, Error::Model { .. }), "{device}: {error}");
-        let text = error.to_string();
-        assert!(text.starts_with(path.to_str().unwrap()) && text.contains("Sigmoidal"), "{text}");
-        assert!(!text.contains('\n'), "{text}");
+        let error = Model::open(&path, &EngineOptions { device, ..on_cpu() }).unwrap_err();
+        assert!(!error.to_string().contains('\n'), "{error}");
+        match error {
+            Error::Model { path: named, source: easel_runtime::Error::Engine(reason) } => {
+                assert!(named == path && reason.contains("Sigmoidal"), "{device}: {reason}");
+            }
+            other => panic!("{device}: {other}"),
+        }
     }
 }
 
@@ -122,7 +130,40 @@ fn a_file_opens_with_its_card() {
 #[test]
 fn one_process_has_one_library() {
     let _first = load(&common::generator());
-    let other = Options { library: Some("elsewhere/libonnxruntime.so".into()), ..on_cpu() };
+    let other = EngineOptions { library: Some("elsewhere/libonnxruntime.so".into()), ..on_cpu() };
     let error = OrtEngine::load(&common::generator(), &other).unwrap_err();
-    assert!(matches!(error, Error::LibraryTaken { .. }), "{error}");
+    assert!(matches!(error, Error::LibraryAlreadyLoaded { .. }), "{error}");
+}
+
+#[test]
+fn a_model_of_another_kind_says_which() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("model.onnx");
+    std::fs::write(&path, common::generator()).unwrap();
+    match Stylizer::open(&path, IoOptions::default(), &on_cpu()).unwrap_err() {
+        Error::WrongKind { path: named, found, wanted } => {
+            assert_eq!((named, found, wanted), (path.clone(), "generator", "stylizer"));
+        }
+        other => panic!("{other}"),
+    }
+    std::fs::write(&path, common::negative(true)).unwrap();
+    let io = IoOptions { bgr: true, ..IoOptions::default() };
+    match Stylizer::open(&path, io, &on_cpu()).unwrap_err() {
+        Error::InapplicableOption { path: named, option, .. } => assert_eq!((named, option), (path.clone(), "--bgr")),
+        other => panic!("{other}"),
+    }
+    std::fs::write(&path, common::switch()).unwrap();
+    match Stylizer::open(&path, IoOptions::default(), &on_cpu()).unwrap_err() {
+        Error::ModelInterface { path: named, reason } => assert!(named == path && reason.contains("label int64 [n]")),
+        other => panic!("{other}"),
+    }
+}
+
+#[test]
+fn a_device_that_is_not_there_is_an_error() {
+    let options = EngineOptions { device: Device::Cuda(999), ..on_cpu() };
+    match OrtEngine::load(&common::generator(), &options).unwrap_err() {
+        Error::DeviceUnavailable { device, .. } => assert_eq!(device, Device::Cuda(999)),
+        other => panic!("{other}"),
+    }
 }

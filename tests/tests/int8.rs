@@ -10,7 +10,7 @@ use clock::Clock;
 use easel_export::export::{ExportOptions, ExportedModel, export, export_int8};
 use easel_export::models;
 use easel_export::quantise::{CalibrationSet, MIN_PSNR};
-use easel_native::{Options as EngineOptions, OrtEngine};
+use easel_native::{EngineOptions, OrtEngine};
 use easel_runtime::{ModelCard, Tensor};
 use easel_scenes::scene;
 use easel_tests::data::{real, root};

@@ -1,6 +1,6 @@
 //! The shipped classifier, in ONNX Runtime, on data that it was not trained on.
 
-use easel_native::{Model, Options};
+use easel_native::{EngineOptions, Model};
 use easel_runtime::Tensor;
 use easel_runtime::classifier::{class_name, classify};
 use easel_tests::data::{real, root};
@@ -10,7 +10,7 @@ const FORMAT: PictureFormat = PictureFormat { channels: 1, height: 32, width: 32
 
 /// The part of the pictures that the shipped classifier tells rightly, by the classes' names.
 fn accuracy(pictures: &Pictures) -> f64 {
-    let mut model = Model::open(&root().join("models/lenet-mnist.onnx"), &Options::default()).unwrap();
+    let mut model = Model::open(&root().join("models/lenet-mnist.onnx"), &EngineOptions::default()).unwrap();
     let all: Vec<u32> = (0..pictures.len() as u32).collect();
     let mut right = 0;
     for indices in all.chunks(500) {

@@ -3,7 +3,7 @@
 use std::fs;
 
 use easel_export::verify::verify_file;
-use easel_native::{Model, Options, OrtEngine};
+use easel_native::{EngineOptions, Model, OrtEngine};
 use easel_runtime::card::Kind;
 use easel_runtime::classifier::classify;
 use easel_runtime::denoiser::{Denoiser, Draw, Request, Sampler};
@@ -23,7 +23,7 @@ fn every_model_computes_what_its_weights_say() {
         let card = ModelCard::from_model(&bytes).unwrap_or_else(|error| panic!("{name}: {error}"));
         let found = verify_file(&bytes, None).unwrap_or_else(|error| panic!("{name}: {error}"));
         assert!(found.max_difference <= 1e-4, "{name}: {}", found.max_difference);
-        let mut engine = OrtEngine::load(&bytes, &Options::default()).unwrap();
+        let mut engine = OrtEngine::load(&bytes, &EngineOptions::default()).unwrap();
         let golden = pollster::block_on(golden::check(&mut engine, &card)).unwrap_or_else(|e| panic!("{name}: {e}"));
         assert!(golden.is_some_and(|apart| apart < 1e-3), "{name}: {golden:?}");
         assert!(card.licence != "unknown" && card.provenance.steps.is_some(), "{name}: {card:?}");
@@ -53,7 +53,7 @@ fn every_model_computes_what_its_weights_say() {
 fn the_denoiser_draws_the_digit_that_is_asked_for() {
     let open = |name| {
         let path = easel_tests::data::root().join("models").join(name);
-        Model::open(&path, &Options::default()).unwrap()
+        Model::open(&path, &EngineOptions::default()).unwrap()
     };
     let (mut model, mut judge) = (open("ddpm-mnist.onnx"), open("lenet-mnist.onnx"));
     let denoiser = Denoiser::new(&model.card).unwrap();

@@ -7,8 +7,8 @@ use std::path::Path;
 
 use easel_export::NormForm;
 use easel_export::export::{ExportOptions, export};
-use easel_native::Options as EngineOptions;
-use easel_native::stylize::{Numbers, Statistics, Stylizer, Tiling};
+use easel_native::EngineOptions;
+use easel_native::stylize::{IoOptions, Stylizer, TileStatistics, Tiling};
 use easel_runtime::card::Provenance;
 use easel_runtime::stylizer::tiles::{self, HALO};
 use easel_runtime::stylizer::{Look, Range, statistics_of, stylize};
@@ -30,7 +30,7 @@ fn stylizer(norms: NormForm) -> Stylizer {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("m.onnx");
     fs::write(&path, file.unwrap_or_else(|error| panic!("{error}")).bytes).unwrap();
-    Stylizer::open(&path, Numbers::default(), &EngineOptions::default()).unwrap()
+    Stylizer::open(&path, IoOptions::default(), &EngineOptions::default()).unwrap()
 }
 
 fn scene(width: usize, height: usize) -> Picture {
@@ -85,11 +85,11 @@ fn a_thumbnails_statistics_are_close() {
     let mut run = |tiling: &Tiling| stylizer.run(&picture, tiling, Look::default(), |_| {}).unwrap();
     let tiling = |statistics| Tiling::new(plan.clone(), statistics);
     let whole = run(&Tiling::whole(width, height));
-    let shared = mean(&run(&tiling(Statistics::Thumbnail(width * height / 4))), &whole);
-    assert_eq!(worst(&run(&tiling(Statistics::Thumbnail(width * height))), &whole), 0);
+    let shared = mean(&run(&tiling(TileStatistics::Thumbnail(width * height / 4))), &whole);
+    assert_eq!(worst(&run(&tiling(TileStatistics::Thumbnail(width * height))), &whole), 0);
     let mut plain = self::stylizer(NormForm::Operator);
     assert!(!plain.border.statistics);
-    let alone = mean(&plain.run(&picture, &tiling(Statistics::Own), Look::default(), |_| {}).unwrap(), &whole);
+    let alone = mean(&plain.run(&picture, &tiling(TileStatistics::Own), Look::default(), |_| {}).unwrap(), &whole);
     assert!(shared < 4.0 && alone > 2.0 * shared, "shared {shared}, alone {alone}");
 }
 
@@ -108,11 +108,11 @@ fn exact_statistics_are_those_of_a_large_picture() {
 /// Pictures of sizes, each whole and in tiles of a side, which must be no more than so many levels apart.
 fn exact(sizes: &[(usize, usize, usize)], most: u8) {
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../models/wave.onnx");
-    let mut stylizer = Stylizer::open(&path, Numbers::default(), &EngineOptions::default()).unwrap();
+    let mut stylizer = Stylizer::open(&path, IoOptions::default(), &EngineOptions::default()).unwrap();
     for &(width, height, side) in sizes {
         let picture = scene(width, height);
         let whole = stylizer.run(&picture, &Tiling::whole(width, height), Look::default(), |_| {}).unwrap();
-        let tiling = Tiling::new(tiles::plan(width, height, side, side, HALO), Statistics::Exact);
+        let tiling = Tiling::new(tiles::plan(width, height, side, side, HALO), TileStatistics::Exact);
         let (steps, mut told) = (stylizer.steps(&tiling), vec![]);
         let tiled = stylizer.run(&picture, &tiling, Look::default(), |done| told.push(done)).unwrap();
         assert!(steps == 6 * tiling.tiles.len() && told.into_iter().eq(1..=steps));
@@ -132,7 +132,7 @@ fn every_size_comes_out() {
         let whole = stylizer.run(&picture, &Tiling::whole(width, height), Look::default(), |_| {}).unwrap();
         assert_eq!((whole.width, whole.height, whole.pixels.len()), (width, height, 3 * width * height));
         let plan = tiles::plan(width, height, 301, 301, HALO);
-        let tiling = Tiling::new(plan, Statistics::Thumbnail(usize::MAX));
+        let tiling = Tiling::new(plan, TileStatistics::Thumbnail(usize::MAX));
         let tiled = stylizer.run(&picture, &tiling, Look::default(), |_| {}).unwrap();
         assert!(worst(&tiled, &whole) <= 1, "{width}x{height}");
     }
@@ -144,9 +144,9 @@ fn another_programs_stylizer_gives_its_own_result() {
     let Some(folder) = real("peer") else { return };
     let arrays = arrays(&fs::read(folder.join("amber_mosaic_nc8_128x128.npz")).unwrap());
     let path = folder.join("mosaic_nc8_128x128.onnx");
-    let bytes = Numbers { range: Some(Range::Byte), ..Numbers::default() };
+    let bytes = IoOptions { range: Some(Range::Byte), ..IoOptions::default() };
     let mut stylizer = Stylizer::open(&path, bytes, &EngineOptions::default()).unwrap();
-    assert_eq!((stylizer.fit.width, stylizer.fit.height, stylizer.guessed_range), (Some(128), Some(128), false));
+    assert_eq!((stylizer.fixed_size.width, stylizer.fixed_size.height, stylizer.guessed_range), (Some(128), Some(128), false));
     let picture = easel_pictures::decode_file(&folder.join("amber_128.png")).unwrap().picture.into_rgb8();
     let picture = Picture { width: 128, height: 128, channels: 3, pixels: picture.into_raw() };
     let stylized = stylizer.run(&picture, &Tiling::whole(128, 128), Look::default(), |_| {}).unwrap();

@@ -1,4 +1,4 @@
-//! Tells the classes of pictures: see [`easel_native::classify`].
+//! Predicts the classes of pictures: see [`easel_native::classify`].
 
 use std::process::ExitCode;
 

@@ -1,11 +1,10 @@
-//! Brings pictures into a style: see [`easel_native::stylize`].
+//! Applies a style to pictures: see [`easel_native::stylize`].
 
 use std::process::ExitCode;
 
-use clap::error::ErrorKind;
 use clap::{CommandFactory, Parser};
 use easel_native::cli;
-use easel_native::stylize::{self, Args, Plan};
+use easel_native::stylize::{self, Args, StylizePlan};
 
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
@@ -16,7 +15,6 @@ fn main() -> ExitCode {
     if args.doctor {
         return cli::finish(stylize::doctor(&args.models, &args.engine));
     }
-    let plan = Plan::from_args(&args)
-        .unwrap_or_else(|misuse| Args::command().error(ErrorKind::ValueValidation, misuse).exit());
+    let plan = StylizePlan::from_args(&args).unwrap_or_else(|misuse| misuse.exit(Args::command()));
     cli::finish(stylize::run(&plan))
 }

@@ -9,16 +9,16 @@ use crate::cli::EngineArgs;
 const EXAMPLES: &str = "\
 Examples:
   classify -m lenet-mnist digit.png                      digit.png  7 99.8 %
-  classify -m lenet-mnist --top 3 scans/ more/*.png      folders with all that is in them
+  classify -m lenet-mnist --top 3 scans/ more/*.png      all pictures in a folder, and some files
   classify -m lenet-mnist --json digits/ > digits.jsonl  a JSON object for each picture
 
-Exit status: 0 done, 1 failed (also where any picture could not be read), 2 misuse.";
+Exit status: 0 success, 1 failure (also if a picture could not be read), 2 misuse.";
 
-/// Tells the classes of pictures with a classifier that export-onnx wrote
+/// Predicts the classes of pictures with a classifier that export-onnx wrote
 ///
-/// Each picture is a line on stdout: its path, and the likeliest classes with their probabilities. A picture is brought
-/// to the model's size as training does it: the largest centred part of its proportions, resized; transparent pixels are
-/// white.
+/// Prints a line on stdout for each picture: its path, and the most probable classes with their probabilities. A picture
+/// is preprocessed as in training: cropped to the model's aspect ratio around its centre, and resized; transparent pixels
+/// become white.
 #[derive(Debug, Clone, Parser)]
 #[command(name = "classify", version, after_help = EXAMPLES)]
 pub struct Args {
@@ -26,20 +26,20 @@ pub struct Args {
     #[arg(short, long, value_name = "MODEL")]
     pub model: PathBuf,
 
-    /// Pictures (png, jpg, webp, bmp, gif, tiff; told by content), and folders, of which all files with such a name's
-    /// end are taken, at any depth
+    /// Pictures (png, jpg, webp, bmp, gif, tiff; detected by content), and folders, whose files with these extensions are
+    /// taken at any depth
     #[arg(required = true, value_name = "PICTURE|FOLDER")]
     pub pictures: Vec<PathBuf>,
 
-    /// How many classes are listed, at most
+    /// How many classes to print, at most
     #[arg(long, value_name = "K", default_value_t = 1, value_parser = clap::value_parser!(u32).range(1..))]
     pub top: u32,
 
-    /// Print a JSON object a line: path, classes (label, name, probability), or path, error
+    /// Print one JSON object per line: path, classes (label, name, probability), or path, error
     #[arg(long)]
     pub json: bool,
 
-    /// Pictures that are computed at once
+    /// How many pictures to compute at once
     #[arg(long, value_name = "N", default_value_t = 64, value_parser = clap::value_parser!(u32).range(1..=4096))]
     pub batch: u32,
 
@@ -51,7 +51,9 @@ pub struct Args {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::test_support::refusal;
     use clap::CommandFactory;
+    use clap::error::ErrorKind;
 
     #[test]
     fn the_command_is_well_formed() {
@@ -59,9 +61,17 @@ mod tests {
     }
 
     #[test]
-    fn misuse_is_refused() {
-        for flags in ["-m m.onnx", "a.png", "-m m.onnx a.png --top 0", "-m m.onnx a.png --batch 0"] {
-            assert!(Args::try_parse_from(["classify"].into_iter().chain(flags.split(' '))).is_err(), "{flags}");
+    fn misuse_names_the_argument() {
+        for (flags, kind, argument) in [
+            ("-m m.onnx", ErrorKind::MissingRequiredArgument, "PICTURE|FOLDER"),
+            ("a.png", ErrorKind::MissingRequiredArgument, "--model"),
+            ("-m m.onnx a.png --top 0", ErrorKind::ValueValidation, "--top"),
+            ("-m m.onnx a.png --batch 0", ErrorKind::ValueValidation, "--batch"),
+            ("-m m.onnx a.png --threads 0", ErrorKind::ValueValidation, "--threads"),
+            ("-m m.onnx a.png --device gpu", ErrorKind::ValueValidation, "--device"),
+        ] {
+            let refused = refusal(&format!("classify {flags}"), |_: &Args| Ok(())).unwrap_err();
+            assert!(refused.is_clap(kind, argument), "{flags}: {refused:?}");
         }
     }
 }

@@ -1,4 +1,4 @@
-//! The work of `classify`.
+//! Runs `classify`.
 
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
@@ -11,20 +11,20 @@ use image::ImageFormat;
 use serde_json::json;
 use walkdir::WalkDir;
 
-use super::Args;
+use super::args::Args;
 use crate::cli::{self, Progress};
-use crate::error::io_error;
-use crate::{Error, ModelFile, Result, find_model};
+use crate::error::{Error, Result};
+use crate::model::{ModelFile, find_model};
 
-/// How deep pictures may lie below a folder.
+/// The deepest level of folders that is searched.
 const DEEPEST: usize = 64;
 
 /// Classifies the pictures in the order in which they were named, those of a folder by name. A picture that cannot be
-/// read is reported in its place and fails the whole at the end.
+/// read is reported, and fails the run at the end.
 pub fn run(args: &Args) -> Result<()> {
     let path = find_model(&args.model)?;
     let file = ModelFile::read(&path)?;
-    let in_model = |source| Error::Model { path: path.clone(), source };
+    let in_model = |source| Error::model(&path, source);
     class_count(&file.card).map_err(in_model)?;
     let &PictureFormat { channels, size } = file.card.pictures().map_err(in_model)?;
     let PictureSize::Fixed { height, width } = size else {
@@ -33,7 +33,7 @@ pub fn run(args: &Args) -> Result<()> {
     let format = [channels, height, width];
     let pictures = pictures(&args.pictures)?;
     let mut model = file.load(&args.engine.options())?;
-    cli::announce(&model.engine);
+    cli::announce(&cli::describe(&model.engine), 1, "pictures");
 
     let mut unreadable = 0;
     let mut out = io::BufWriter::new(io::stdout().lock());
@@ -53,7 +53,7 @@ pub fn run(args: &Args) -> Result<()> {
             let answer = read.map(|_| answers.next().expect("a picture that was read has an answer"));
             if let Err(why) = &answer {
                 unreadable += 1;
-                eprintln!("warning: {}: no picture that can be read: {why}", path.display());
+                eprintln!("warning: {}: cannot be read: {why}", path.display());
             }
             let line = if args.json {
                 Some(as_json(path, &answer, &model.card, args.top as usize).to_string())
@@ -61,9 +61,9 @@ pub fn run(args: &Args) -> Result<()> {
                 answer.ok().map(|answer| as_text(path, &answer, &model.card, args.top as usize))
             };
             match line.map_or(Ok(()), |line| writeln!(out, "{line}")) {
-                // Whoever reads has seen enough: `classify ... | head`.
+                // Nobody reads any more: `classify ... | head`.
                 Err(error) if error.kind() == io::ErrorKind::BrokenPipe => return Ok(()),
-                written => written.map_err(|error| io_error(Path::new("stdout"), "cannot write", error))?,
+                written => written.map_err(|error| cannot_print(&error))?,
             }
         }
         progress.advance(paths.len() as u64);
@@ -71,15 +71,18 @@ pub fn run(args: &Args) -> Result<()> {
     drop(progress);
     match out.flush() {
         Err(error) if error.kind() != io::ErrorKind::BrokenPipe => {
-            return Err(io_error(Path::new("stdout"), "cannot write", error));
+            return Err(cannot_print(&error));
         }
         _ => {}
     }
-    if unreadable > 0 {
-        let total = pictures.len();
-        return Err(Error::Impossible(format!("{unreadable} of {total} pictures could not be read; see the warnings")));
+    match unreadable {
+        0 => Ok(()),
+        failed => Err(Error::UnreadablePictures { failed, total: pictures.len() }),
     }
-    Ok(())
+}
+
+fn cannot_print(error: &io::Error) -> Error {
+    Error::write(Path::new("stdout"), "cannot write", error)
 }
 
 fn as_text(path: &Path, answers: &[Answer], card: &ModelCard, top: usize) -> String {
@@ -98,12 +101,12 @@ fn as_json(path: &Path, answers: &Result<Vec<Answer>, String>, card: &ModelCard,
     }
 }
 
-/// The pictures that were named and those in folders that were. Fails on a name that is nothing, and on a folder
-/// without pictures.
+/// The pictures that were named, and those in the folders that were named. Fails if a path does not exist or a folder has
+/// no pictures.
 fn pictures(named: &[PathBuf]) -> Result<Vec<PathBuf>> {
     let mut pictures = vec![];
     for path in named {
-        let found = path.metadata().map_err(|error| io_error(path, "cannot read", error))?;
+        let found = path.metadata().map_err(|error| Error::read(path, error))?;
         if !found.is_dir() {
             pictures.push(path.clone());
             continue;
@@ -112,17 +115,14 @@ fn pictures(named: &[PathBuf]) -> Result<Vec<PathBuf>> {
         for entry in WalkDir::new(path).follow_links(true).max_depth(DEEPEST).sort_by_file_name() {
             let entry = entry.map_err(|error| {
                 let place = error.path().unwrap_or(path).to_owned();
-                io_error(&place, "cannot read", error.into())
+                Error::read(&place, error.into())
             })?;
             if entry.file_type().is_file() && is_picture(entry.path()) {
                 pictures.push(entry.into_path());
             }
         }
         if pictures.len() == before {
-            return Err(Error::Impossible(format!(
-                "{}: no pictures in this folder (png, jpg, webp, bmp, gif, tiff)",
-                path.display()
-            )));
+            return Err(Error::NoPictures { path: path.clone() });
         }
     }
     Ok(pictures)

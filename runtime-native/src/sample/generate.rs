@@ -1,4 +1,4 @@
-//! Pictures from a generator, and walks from one to the next.
+//! Draws pictures with a generator, and walks from one to the next.
 
 use easel_pictures::save_picture;
 use easel_runtime::card::PictureSize;
@@ -7,40 +7,38 @@ use easel_runtime::resize::enlarge;
 use easel_runtime::{ModelCard, Picture, Tensor, generator};
 use image::ImageFormat;
 
-use super::film::{self, Film};
+use super::animation_file::{self, AnimationFile};
 use super::latents::Latents;
-use super::sheet::{Layout, check_size};
-use super::{Plan, Subject, Target};
+use super::layout::{Layout, check_size};
+use super::plan::{SamplePlan, Selection, Target};
 use crate::cli::{self, Progress};
-use crate::{Error, Model, ModelFile, Result};
+use crate::error::{Error, Result, written};
+use crate::model::{Model, ModelFile};
 
-/// The pictures that are computed at once, unless told, and the pixels that they have at most: a generator of 16 channels
-/// takes some 400 bytes for each.
-const MOST_AT_ONCE: usize = 64;
-const PIXELS_AT_ONCE: usize = 1 << 20;
+/// The largest default batch, in pictures and in pixels: a generator of 16 base channels takes some 400 bytes a pixel.
+const LARGEST_DEFAULT: usize = 64;
+const MOST_PIXELS: usize = 1 << 20;
 
-/// Frames in a second where `--fps` does not say: 4 hundredths each, which is how GIF counts.
+/// The default frames per second: 4 hundredths of a second each, the unit of GIF.
 const DEFAULT_FPS: u32 = 25;
 
-/// Makes the pictures and writes them. Everything that can be known to fail is tried before the first is computed.
-pub fn run(plan: &Plan, file: ModelFile) -> Result<()> {
+/// Draws the pictures and writes them. Everything that can be checked beforehand is.
+pub fn run(plan: &SamplePlan, file: ModelFile) -> Result<()> {
     let (path, card) = (file.path.clone(), file.card.clone());
-    let in_model = |source| Error::Model { path: path.clone(), source };
-    let latents = Latents::new(&card, &plan.subject).map_err(in_model)?;
-    if let Some(flag) = plan.denoising.flag() {
-        return Err(Error::Impossible(format!(
-            "{}: {flag} is for a denoiser, and this model is a generator; leave it away",
-            path.display()
-        )));
+    let in_model = |source| Error::model(&path, source);
+    let latents = Latents::new(&card, &plan.selection).map_err(in_model)?;
+    if let Some(option) = plan.denoiser.first_given() {
+        let reason = "is for a denoiser, and this model is a generator; remove it".into();
+        return Err(Error::InapplicableOption { path, option, reason });
     }
     let (output, count) = (plan.output.path(), latents.count());
     let layout = Layout::Grid(plan.grid.unwrap_or_else(|| GridShape::square(count)));
     let prepared = plan.output.prepare()?;
-    let mut model = file.load(&plan.options)?;
-    cli::announce(&model.engine);
+    let mut model = file.load(&plan.engine)?;
+    cli::announce(&cli::describe(&model.engine), 1, "pictures");
 
-    let [one, many] = match plan.subject {
-        Subject::Walk { .. } => ["frame", "frames"],
+    let [one, many] = match plan.selection {
+        Selection::Walk { .. } => ["frame", "frames"],
         _ => ["picture", "pictures"],
     };
     let mut progress = Progress::new(count as u64, many);
@@ -62,24 +60,25 @@ pub fn run(plan: &Plan, file: ModelFile) -> Result<()> {
             for batch in batches {
                 pictures.extend(batch?);
             }
-            save_picture(output, &layout.compose(pictures)?)?;
+            written(output, save_picture(output, &layout.compose(pictures)?))?;
         }
         Target::Folder => {
             let mut names = (0..count).map(|index| latents.file_name(index));
             for batch in batches {
                 for (picture, name) in batch?.zip(&mut names) {
-                    save_picture(&output.join(name), &picture)?;
+                    let path = output.join(name);
+                    written(&path, save_picture(&path, &picture))?;
                 }
             }
         }
         Target::Animation { format, fps } => {
-            let mut film = Film::new(output, format, fps.unwrap_or(DEFAULT_FPS));
+            let mut file = AnimationFile::new(output, format, fps.unwrap_or(DEFAULT_FPS));
             for batch in batches {
                 for frame in batch? {
-                    film.add(&frame, 1)?;
+                    file.add(&frame, 1)?;
                 }
             }
-            film.finish()?;
+            file.finish()?;
         }
     }
     drop(progress);
@@ -95,20 +94,20 @@ fn generate(model: &mut Model, z: &Tensor) -> easel_runtime::Result<Vec<Picture>
 
 fn default_batch(card: &ModelCard) -> usize {
     match card.picture.as_ref().map(|picture| picture.size) {
-        Some(PictureSize::Fixed { height, width }) => (PIXELS_AT_ONCE / (height * width)).clamp(1, MOST_AT_ONCE),
+        Some(PictureSize::Fixed { height, width }) => (MOST_PIXELS / (height * width)).clamp(1, LARGEST_DEFAULT),
         _ => 1,
     }
 }
 
 fn default_scale(target: &Target, first: &Picture) -> usize {
     match target {
-        Target::Animation { .. } => film::default_scale([first.width as u128, first.height as u128]),
+        Target::Animation { .. } => animation_file::default_scale([first.width as u128, first.height as u128]),
         _ => 1,
     }
 }
 
-/// Fails where what is written would be larger than its format or the memory allows.
-fn check(plan: &Plan, layout: &Layout, first: &Picture, scale: usize) -> Result<()> {
+/// Fails if the result would be larger than its format or memory allows.
+fn check(plan: &SamplePlan, layout: &Layout, first: &Picture, scale: usize) -> Result<()> {
     let enlarged = [first.width, first.height].map(|side| side as u128 * scale as u128);
     let smaller = "make --scale smaller";
     let (words, format, size) = match plan.target {

@@ -1,11 +1,12 @@
-//! The latent vectors of what was asked for.
+//! The latent vectors of the pictures.
 
 use easel_runtime::walk::Walk;
 use easel_runtime::{ModelCard, Result, Tensor, generator};
 
-use super::{Subject, names};
+use super::names;
+use super::plan::Selection;
 
-/// Pictures where nothing says how many.
+/// The default number of pictures.
 const DEFAULT_COUNT: usize = 64;
 
 /// The latent vectors of every picture in turn.
@@ -16,13 +17,13 @@ pub enum Latents<'a> {
 }
 
 impl<'a> Latents<'a> {
-    /// Fails where the model is no generator.
-    pub fn new(card: &'a ModelCard, subject: &'a Subject) -> Result<Self> {
+    /// Fails if the model is not a generator.
+    pub fn new(card: &'a ModelCard, selection: &'a Selection) -> Result<Self> {
         let latent = card.latent()?;
-        Ok(match subject {
-            &Subject::Seed { seed, count } => Self::Seed { card, seed, count: count.unwrap_or(DEFAULT_COUNT) },
-            Subject::Seeds(seeds) => Self::Seeds { card, seeds },
-            Subject::Walk { seeds, steps, closed } => {
+        Ok(match selection {
+            &Selection::Seed { seed, count } => Self::Seed { card, seed, count: count.unwrap_or(DEFAULT_COUNT) },
+            Selection::Seeds(seeds) => Self::Seeds { card, seeds },
+            Selection::Walk { seeds, steps, closed } => {
                 Self::Walk(Walk::new(latent, generator::latents_of_seeds(card, seeds)?, *steps, *closed)?)
             }
         })
@@ -46,7 +47,7 @@ impl<'a> Latents<'a> {
         }
     }
 
-    /// What a picture is called in a folder. Names sort as the pictures do, seeds by their number.
+    /// The name of a picture in a folder. Names sort like the pictures, and those of seeds by number.
     pub fn file_name(&self, index: usize) -> String {
         match self {
             Self::Seeds { seeds, .. } => names::of_seed(seeds[index], seeds),

@@ -1,4 +1,4 @@
-//! What a command line of `sample` comes down to.
+//! The plan of `sample`: the command line, checked.
 
 use std::collections::HashSet;
 use std::path::PathBuf;
@@ -8,51 +8,52 @@ use easel_runtime::denoiser::Sampler;
 use easel_runtime::grid::GridShape;
 use image::ImageFormat;
 
-use super::Args;
-use crate::Options;
+use super::args::{ALL_CLASSES, Args, DEFAULT_SAMPLER};
+use crate::cli::{Auto, Misuse};
+use crate::engine::EngineOptions;
 use crate::output::Output;
 
-/// The frames of the longest walk: an hour at 25 a second.
+/// The frames of the longest walk: an hour at 25 per second.
 const MOST_FRAMES: u64 = 90_000;
 
-/// What is to be done, as far as it does not depend on the model.
+/// What to do, as far as it does not depend on the model.
 #[derive(Debug, Clone)]
-pub struct Plan {
+pub struct SamplePlan {
     /// The model's file or name.
     pub model: PathBuf,
-    /// The pictures.
-    pub subject: Subject,
-    /// How they lie in one, where that was said.
+    /// Which pictures.
+    pub selection: Selection,
+    /// The grid that they are arranged in; by default it depends on the model.
     pub grid: Option<GridShape>,
     /// What they become.
     pub target: Target,
-    /// What only a denoiser can be asked for.
-    pub denoising: Denoising,
-    /// Where that goes.
+    /// The options of a denoiser.
+    pub denoiser: DenoiserOptions,
+    /// Where the result goes.
     pub output: Output,
-    /// The factor by which every picture is enlarged; without one, animations of small pictures are.
+    /// The factor by which every picture is enlarged; by default animations of small pictures are.
     pub scale: Option<usize>,
-    /// How many at once; without it as many as memory is sure to hold.
+    /// How many pictures are computed at once; by default as many as memory is sure to hold.
     pub batch: Option<usize>,
     /// How the model is run.
-    pub options: Options,
+    pub engine: EngineOptions,
 }
 
 /// Which pictures.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Subject {
+pub enum Selection {
     /// The first pictures of a seed.
     Seed {
         /// The seed.
         seed: u64,
-        /// How many, of each class where there are classes; without a number it depends on the model.
+        /// How many, of each class if there are classes; by default it depends on the model.
         count: Option<usize>,
     },
     /// The first picture of each seed.
     Seeds(Vec<u64>),
-    /// The way past the first picture of each seed.
+    /// A walk past the first picture of each seed.
     Walk {
-        /// The seeds, two at least.
+        /// The seeds, at least two.
         seeds: Vec<u64>,
         /// Frames from one to the next.
         steps: usize,
@@ -68,120 +69,123 @@ pub enum Target {
     Picture(ImageFormat),
     /// A file each.
     Folder,
-    /// One moving picture.
+    /// An animation.
     Animation {
         /// Its format.
         format: AnimationFormat,
-        /// Frames in a second, where that was said.
+        /// Frames per second; by default it depends on what is shown.
         fps: Option<u32>,
     },
 }
 
-/// What only a denoiser can be asked for.
-#[derive(Debug, Clone, Default, PartialEq)]
-pub struct Denoising {
+/// The options of a denoiser.
+#[derive(Debug, Clone, PartialEq)]
+pub struct DenoiserOptions {
     /// The classes, by names, numbers and ranges; none stands for all.
     pub classes: Vec<String>,
-    /// The way from noise to a picture.
-    pub sampler: Option<Sampler>,
-    /// How many steps it takes.
+    /// The sampler.
+    pub sampler: Sampler,
+    /// How many steps it takes; by default it depends on the sampler.
     pub steps: Option<usize>,
-    /// How far the class is followed.
+    /// The guidance scale; by default it depends on the model.
     pub guidance: Option<f64>,
-    /// Whether the way is shown.
+    /// Whether to animate the sampling.
     pub animate: bool,
 }
 
-impl Denoising {
-    /// The first of these flags that was given.
-    pub fn flag(&self) -> Option<&'static str> {
+impl Default for DenoiserOptions {
+    fn default() -> Self {
+        Self { classes: vec![], sampler: DEFAULT_SAMPLER, steps: None, guidance: None, animate: false }
+    }
+}
+
+impl DenoiserOptions {
+    /// The first option that is not at its default.
+    pub fn first_given(&self) -> Option<&'static str> {
         let given = [
             (!self.classes.is_empty(), "--class"),
-            (self.sampler.is_some(), "--sampler"),
+            (self.sampler != DEFAULT_SAMPLER, "--sampler"),
             (self.steps.is_some(), "--steps"),
             (self.guidance.is_some(), "--guidance"),
             (self.animate, "--animate"),
         ];
-        given.into_iter().find(|(given, _)| *given).map(|(_, flag)| flag)
+        given.into_iter().find(|(given, _)| *given).map(|(_, option)| option)
     }
 }
 
-impl Plan {
-    /// Fails on flags that do not go together; that is misuse.
-    pub fn from_args(args: &Args) -> Result<Self, String> {
-        let subject = match args.moving.walk {
+impl SamplePlan {
+    /// Fails on arguments that do not go together.
+    pub fn from_args(args: &Args) -> Result<Self, Misuse> {
+        let animated = args.animation.walk.is_some() || args.animation.animate;
+        let selection = match args.animation.walk {
             Some(steps) => walk(args, steps)?,
             None => pictures(args)?,
         };
-        let (output, target) =
-            if args.moving.walk.is_some() || args.moving.animate { moving(args)? } else { still(args)? };
-        let folder_of_pictures = target == Target::Folder && !args.moving.animate;
-        if let (Subject::Seeds(seeds), true) = (&subject, folder_of_pictures) {
+        let (output, target) = if animated { animation(args)? } else { still(args)? };
+        if let (Selection::Seeds(seeds), Target::Folder, false) = (&selection, &target, animated) {
             let mut seen = HashSet::new();
             if let Some(twice) = seeds.iter().find(|&seed| !seen.insert(seed)) {
-                return Err(format!(
-                    "--seeds names {twice} twice, and a folder has one picture of a seed; name it once"
-                ));
+                let reason =
+                    format!("--seeds names {twice} twice, and a folder has one picture of a seed; name it once");
+                return Err(Misuse::new("--seeds", reason));
             }
         }
         Ok(Self {
             model: args.model.clone(),
-            subject,
-            grid: args.grid.map(GridShape::from),
+            selection,
+            grid: args.grid.value().map(GridShape::from),
             target,
-            denoising: denoising(args)?,
+            denoiser: denoiser_options(args)?,
             output,
-            scale: args.scale.map(|scale| scale as usize),
-            batch: args.batch.map(|batch| batch as usize),
-            options: args.engine.options(),
+            scale: args.scale.value().map(|scale| scale as usize),
+            batch: args.batch.value().map(|batch| batch as usize),
+            engine: args.engine.options(),
         })
     }
 }
 
-fn pictures(args: &Args) -> Result<Subject, String> {
-    let room = args.grid.map(|grid| u64::from(grid.columns) * u64::from(grid.rows));
-    let given = args.seeds.as_ref().map(|seeds| seeds.0.len() as u64).or(args.count.map(u64::from));
+fn pictures(args: &Args) -> Result<Selection, Misuse> {
+    let room = args.grid.value().map(|grid| u64::from(grid.columns) * u64::from(grid.rows));
+    let given = args.seeds.as_ref().map(|seeds| seeds.0.len() as u64).or(args.count.value().map(u64::from));
     if let (Some(count), Some(room)) = (given, room)
         && count > room
     {
-        let flag = if args.seeds.is_some() { "--seeds" } else { "-n" };
-        return Err(format!("{count} pictures do not fit a grid that holds {room}; make it larger or {flag} smaller"));
+        let option = if args.seeds.is_some() { "--seeds" } else { "-n" };
+        let reason = format!("{count} pictures do not fit a grid of {room}; make it larger or {option} smaller");
+        return Err(Misuse::new("--grid", reason));
     }
     Ok(match &args.seeds {
-        Some(seeds) => Subject::Seeds(seeds.0.clone()),
-        None => Subject::Seed { seed: args.seed, count: given.or(room).map(|count| count as usize) },
+        Some(seeds) => Selection::Seeds(seeds.0.clone()),
+        None => Selection::Seed { seed: args.seed, count: given.or(room).map(|count| count as usize) },
     })
 }
 
-fn walk(args: &Args, steps: u32) -> Result<Subject, String> {
+fn walk(args: &Args, steps: u32) -> Result<Selection, Misuse> {
     let seeds = args.seeds.as_ref().map_or_else(Vec::new, |seeds| seeds.0.clone());
     if seeds.len() < 2 {
-        return Err("a walk goes from seed to seed; give --seeds two at least".into());
+        return Err(Misuse::new("--seeds", "a walk goes from seed to seed; give --seeds at least two"));
     }
     let frames = seeds.len() as u64 * u64::from(steps);
     if frames > MOST_FRAMES {
-        return Err(format!(
-            "a walk of {frames} frames is too long, {MOST_FRAMES} are the most; give fewer seeds or frames"
-        ));
+        let reason =
+            format!("a walk of {frames} frames is too long; give fewer seeds or frames, {MOST_FRAMES} at most");
+        return Err(Misuse::new("--walk", reason));
     }
-    Ok(Subject::Walk { seeds, steps: steps as usize, closed: !args.moving.one_way })
+    Ok(Selection::Walk { seeds, steps: steps as usize, closed: !args.animation.one_way })
 }
 
-fn still(args: &Args) -> Result<(Output, Target), String> {
-    let path = &args.output;
+fn still(args: &Args) -> Result<(Output, Target), Misuse> {
+    let (path, name) = (&args.output, args.output.display());
     if AnimationFormat::from_path(path) == Some(AnimationFormat::Gif) {
-        return Err(format!(
-            "{}: a gif moves; add --seeds LIST --walk FRAMES, or --animate with a denoiser, or write png",
-            path.display()
-        ));
+        let advice = "add --seeds LIST --walk FRAMES, or --animate with a denoiser, or write png";
+        return Err(Misuse::new("--output", format!("{name}: gif is for animations; {advice}")));
     }
-    let output = Output::from_path(path)?;
+    let output = Output::from_path(path).map_err(|reason| Misuse::new("--output", reason))?;
     let target = match &output {
-        Output::Folder(_) if args.grid.is_some() => {
-            return Err(format!(
-                "--grid makes one picture, and {} names a folder; end the name in .png, or leave --grid away",
-                path.display()
-            ));
+        Output::Folder(_) if args.grid != Auto::Auto => {
+            let reason =
+                format!("--grid makes one picture, and {name} names a folder; end the name in .png, or remove --grid");
+            return Err(Misuse::new("--grid", reason));
         }
         Output::Folder(_) => Target::Folder,
         Output::Picture(_, format) => Target::Picture(*format),
@@ -189,76 +193,81 @@ fn still(args: &Args) -> Result<(Output, Target), String> {
     Ok((output, target))
 }
 
-fn moving(args: &Args) -> Result<(Output, Target), String> {
-    let (path, fps) = (&args.output, args.moving.fps);
+fn animation(args: &Args) -> Result<(Output, Target), Misuse> {
+    let (path, fps) = (&args.output, args.animation.fps.value());
     if let Some(format) = AnimationFormat::from_path(path) {
         return Ok((Output::Picture(path.clone(), format.picture_format()), Target::Animation { format, fps }));
     }
     let name = path.display();
     match Output::from_path(path) {
-        Ok(Output::Folder(_)) if fps.is_some() => Err(format!(
-            "--fps is for an animation, and {name} names a folder of frames; end the name in .gif or .webp"
-        )),
+        Ok(Output::Folder(_)) if fps.is_some() => {
+            let reason = format!(
+                "--fps is for an animation, and {name} names a folder of frames; end the name in .gif or .webp"
+            );
+            Err(Misuse::new("--fps", reason))
+        }
         Ok(folder @ Output::Folder(_)) => Ok((folder, Target::Folder)),
         _ => {
-            let what = if args.moving.animate { "an animation" } else { "a walk" };
-            Err(format!("{name}: {what} is written as gif or webp, or as a folder of frames"))
+            let what = if args.animation.animate { "an animation" } else { "a walk" };
+            let reason = format!("{name}: {what} is written as gif or webp, or as a folder of frames");
+            Err(Misuse::new("--output", reason))
         }
     }
 }
 
-fn denoising(args: &Args) -> Result<Denoising, String> {
+fn denoiser_options(args: &Args) -> Result<DenoiserOptions, Misuse> {
     let given = &args.denoiser;
-    let sampler = match (given.sampler, given.eta) {
-        (Some(Sampler::Ddim { .. }), Some(eta)) => Some(Sampler::Ddim { eta }),
-        (Some(other), Some(_)) => return Err(format!("--eta is for --sampler ddim, not {other}; leave it away")),
-        (sampler, _) => sampler,
+    let sampler = match given.sampler {
+        Sampler::Ddim { .. } => Sampler::Ddim { eta: given.eta },
+        other if given.eta != 0.0 => {
+            return Err(Misuse::new("--eta", format!("--eta is for --sampler ddim, not {other}; remove it")));
+        }
+        other => other,
     };
-    Ok(Denoising {
-        classes: given.classes.clone(),
+    Ok(DenoiserOptions {
+        classes: if given.classes == [ALL_CLASSES] { vec![] } else { given.classes.clone() },
         sampler,
-        steps: given.steps.map(|steps| steps as usize),
-        guidance: given.guidance,
-        animate: args.moving.animate,
+        steps: given.steps.value().map(|steps| steps as usize),
+        guidance: given.guidance.value(),
+        animate: args.animation.animate,
     })
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use clap::Parser;
+    use crate::test_support::{Refusal, refusal};
 
-    fn plan(flags: &str) -> Result<Plan, String> {
-        let words = ["sample", "-m", "m.onnx"].into_iter().chain(flags.split_whitespace());
-        Plan::from_args(&Args::try_parse_from(words).map_err(|error| error.to_string())?)
+    fn plan(flags: &str) -> Result<SamplePlan, Refusal> {
+        refusal(&format!("sample -m m.onnx {flags}"), SamplePlan::from_args)
     }
 
     #[test]
-    fn count_and_grid_settle_each_other() {
-        let settled = |flags| {
+    fn count_and_grid_determine_each_other() {
+        let resolved = |flags| {
             let plan = plan(flags).unwrap();
-            let count = match plan.subject {
-                Subject::Seed { count, .. } => count,
-                Subject::Seeds(seeds) => Some(seeds.len()),
-                Subject::Walk { .. } => panic!("nobody asked for a walk"),
+            let count = match plan.selection {
+                Selection::Seed { count, .. } => count,
+                Selection::Seeds(seeds) => Some(seeds.len()),
+                Selection::Walk { .. } => panic!("a walk"),
             };
             (count, plan.grid.map(|grid| (grid.columns, grid.rows)), plan.target == Target::Folder)
         };
-        assert_eq!(settled("-o a.png"), (None, None, false));
-        assert_eq!(settled("-o a.png -n 5"), (Some(5), None, false));
-        assert_eq!(settled("-o a.png --grid 5x2"), (Some(10), Some((5, 2)), false));
-        assert_eq!(settled("-o a.png -n 7 --grid 5x2 --batch 3"), (Some(7), Some((5, 2)), false));
-        assert_eq!(settled("-o folder -n 100"), (Some(100), None, true));
-        assert_eq!(settled("-o a.webp --seeds 1-5,9"), (Some(6), None, false));
-        assert_eq!(settled("-o a.png --seeds 1-5 --grid 7x1"), (Some(5), Some((7, 1)), false));
-        assert_eq!(settled("-o folder --seeds 4,9"), (Some(2), None, true));
+        assert_eq!(resolved("-o a.png"), (None, None, false));
+        assert_eq!(resolved("-o a.png -n 5"), (Some(5), None, false));
+        assert_eq!(resolved("-o a.png --grid 5x2"), (Some(10), Some((5, 2)), false));
+        assert_eq!(resolved("-o a.png -n 7 --grid 5x2 --batch 3"), (Some(7), Some((5, 2)), false));
+        assert_eq!(resolved("-o folder -n 100"), (Some(100), None, true));
+        assert_eq!(resolved("-o a.webp --seeds 1-5,9"), (Some(6), None, false));
+        assert_eq!(resolved("-o a.png --seeds 1-5 --grid 7x1"), (Some(5), Some((7, 1)), false));
+        assert_eq!(resolved("-o folder --seeds 4,9"), (Some(2), None, true));
     }
 
     #[test]
-    fn a_walk_goes_by_the_extension() {
+    fn the_extension_decides_what_a_walk_becomes() {
         let walk = |flags| {
             let plan = plan(flags).unwrap();
-            let Subject::Walk { seeds, steps, closed } = plan.subject else { panic!("{flags}: no walk") };
+            let Selection::Walk { seeds, steps, closed } = plan.selection else { panic!("{flags}: not a walk") };
             (seeds, steps, closed, plan.target)
         };
         let gif = Target::Animation { format: AnimationFormat::Gif, fps: None };
@@ -269,71 +278,76 @@ mod tests {
     }
 
     #[test]
-    fn a_denoiser_has_flags_of_its_own() {
+    fn a_denoiser_has_options_of_its_own() {
         let plain = plan("-o a.png -n 3 --seed 2").unwrap();
-        assert_eq!((&plain.denoising, plain.denoising.flag()), (&Denoising::default(), None));
+        assert_eq!((&plain.denoiser, plain.denoiser.first_given()), (&DenoiserOptions::default(), None));
         let asked = plan("-o a.png --class 3,7-9 --sampler ddim --eta 0.5 --steps 50 --guidance -1.5").unwrap();
-        let expected = Denoising {
+        let expected = DenoiserOptions {
             classes: vec!["3".into(), "7-9".into()],
-            sampler: Some(Sampler::Ddim { eta: 0.5 }),
+            sampler: Sampler::Ddim { eta: 0.5 },
             steps: Some(50),
             guidance: Some(-1.5),
             animate: false,
         };
-        assert_eq!((asked.denoising.flag(), asked.denoising), (Some("--class"), expected));
+        assert_eq!((asked.denoiser.first_given(), asked.denoiser), (Some("--class"), expected));
         let animated = plan("-o a.gif --animate --class 3 --grid 4x2 --fps 9").unwrap();
         assert_eq!(animated.target, Target::Animation { format: AnimationFormat::Gif, fps: Some(9) });
-        assert_eq!(animated.subject, Subject::Seed { seed: 1, count: Some(8) });
+        assert_eq!(animated.selection, Selection::Seed { seed: 1, count: Some(8) });
         assert_eq!(plan("-o frames --animate --seeds 1,1").unwrap().target, Target::Folder);
     }
 
     #[test]
-    fn misuse_is_refused() {
-        for flags in [
-            "-o a.png -n 0",
-            "-o a.png -n -1",
-            "-o a.png -n 11 --grid 5x2",
-            "-o a.png --grid 5",
-            "-o a.png --grid 0x5",
-            "-o a.png --grid 99999999999x1",
-            "-o folder --grid 5x2",
-            "-o a.gif",
-            "-o a.png --batch 0",
-            "-o a.png --scale 0",
-            "-o a.png --scale 65",
-            "-o a.png --threads 0",
-            "-o a.png --device gpu",
-            "-n 3",
-            "-o a.png --seeds 8-1",
-            "-o a.png --seeds 1-9999999999",
-            "-o a.png --seeds 1-3 --seed 1",
-            "-o a.png --seeds 1-3 -n 3",
-            "-o a.png --seeds 1-11 --grid 5x2",
-            "-o folder --seeds 1-3,2",
-            "-o a.gif --walk 5",
-            "-o a.gif --seeds 1 --walk 5",
-            "-o a.png --seeds 1-3 --walk 5",
-            "-o a.gif --seeds 1-3 --walk 0",
-            "-o a.gif --seeds 1-1000 --walk 1000",
-            "-o a.gif --seeds 1-3 --walk 5 --fps 0",
-            "-o a.gif --seeds 1-3 --walk 5 --fps 51",
-            "-o folder --seeds 1-3 --walk 5 --fps 10",
-            "-o a.gif --seeds 1-3 --walk 5 --grid 2x2",
-            "-o a.png --seeds 1-3 --one-way",
-            "-o a.png --fps 10",
-            "-o a.png --animate",
-            "-o folder --animate --fps 10",
-            "-o a.gif --animate --fps 0",
-            "-o a.gif --animate --seeds 1-3 --walk 5",
-            "-o a.gif --class 3 --seeds 1-3 --walk 5",
-            "-o a.gif --guidance 2 --seeds 1-3 --walk 5",
-            "-o a.png --sampler euler",
-            "-o a.png --eta 0.5",
-            "-o a.png --sampler dpm-solver --eta 0.5",
-            "-o a.png --steps 0",
-            "-o a.png --guidance much",
+    fn misuse_names_the_argument() {
+        use clap::error::ErrorKind::{ArgumentConflict, MissingRequiredArgument, ValueValidation};
+        for (flags, kind, argument) in [
+            ("-o a.png -n 0", ValueValidation, "--count"),
+            ("-o a.png --grid 5", ValueValidation, "--grid"),
+            ("-o a.png --grid 0x5", ValueValidation, "--grid"),
+            ("-o a.png --grid 99999999999x1", ValueValidation, "--grid"),
+            ("-o a.png --batch 0", ValueValidation, "--batch"),
+            ("-o a.png --scale 0", ValueValidation, "--scale"),
+            ("-o a.png --scale 65", ValueValidation, "--scale"),
+            ("-o a.png --threads 0", ValueValidation, "--threads"),
+            ("-o a.png --device gpu", ValueValidation, "--device"),
+            ("-n 3", MissingRequiredArgument, "--output"),
+            ("-o a.png --seeds 8-1", ValueValidation, "--seeds"),
+            ("-o a.png --seeds 1-9999999999", ValueValidation, "--seeds"),
+            ("-o a.png --seeds 1-3 --seed 1", ArgumentConflict, "--seeds"),
+            ("-o a.png --seeds 1-3 -n 3", ArgumentConflict, "--seeds"),
+            ("-o a.gif --walk 5", MissingRequiredArgument, "--seeds"),
+            ("-o a.gif --seeds 1-3 --walk 0", ValueValidation, "--walk"),
+            ("-o a.gif --seeds 1-3 --walk 5 --fps 0", ValueValidation, "--fps"),
+            ("-o a.gif --seeds 1-3 --walk 5 --fps 51", ValueValidation, "--fps"),
+            ("-o a.gif --seeds 1-3 --walk 5 --grid 2x2", ArgumentConflict, "--walk"),
+            ("-o a.png --seeds 1-3 --one-way", MissingRequiredArgument, "--walk"),
+            ("-o a.png --fps 10", MissingRequiredArgument, "--walk"),
+            ("-o a.gif --animate --fps 0", ValueValidation, "--fps"),
+            ("-o a.gif --animate --seeds 1-3 --walk 5", ArgumentConflict, "--animate"),
+            ("-o a.gif --class 3 --seeds 1-3 --walk 5", ArgumentConflict, "--walk"),
+            ("-o a.gif --guidance 2 --seeds 1-3 --walk 5", ArgumentConflict, "--walk"),
+            ("-o a.png --sampler euler", ValueValidation, "--sampler"),
+            ("-o a.png --steps 0", ValueValidation, "--steps"),
+            ("-o a.png --guidance much", ValueValidation, "--guidance"),
         ] {
-            assert!(plan(flags).is_err(), "{flags}");
+            let refused = plan(flags).unwrap_err();
+            assert!(refused.is_clap(kind, argument), "{flags}: {refused:?}");
+        }
+        for (flags, argument) in [
+            ("-o a.png -n 11 --grid 5x2", "--grid"),
+            ("-o folder --grid 5x2", "--grid"),
+            ("-o a.gif", "--output"),
+            ("-o a.png --seeds 1-11 --grid 5x2", "--grid"),
+            ("-o folder --seeds 1-3,2", "--seeds"),
+            ("-o a.gif --seeds 1 --walk 5", "--seeds"),
+            ("-o a.png --seeds 1-3 --walk 5", "--output"),
+            ("-o a.gif --seeds 1-1000 --walk 1000", "--walk"),
+            ("-o folder --seeds 1-3 --walk 5 --fps 10", "--fps"),
+            ("-o a.png --animate", "--output"),
+            ("-o folder --animate --fps 10", "--fps"),
+            ("-o a.png --eta 0.5", "--eta"),
+            ("-o a.png --sampler dpm-solver --eta 0.5", "--eta"),
+        ] {
+            assert_eq!(plan(flags).unwrap_err(), Refusal::Misuse(argument), "{flags}");
         }
     }
 }

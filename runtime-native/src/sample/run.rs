@@ -1,12 +1,14 @@
-//! The work of `sample`.
+//! Runs the plan of `sample`.
 
 use easel_runtime::card::Kind;
 
-use super::{Plan, denoise, generate};
-use crate::{ModelFile, Result, find_model};
+use super::plan::SamplePlan;
+use super::{denoise, generate};
+use crate::error::Result;
+use crate::model::{ModelFile, find_model};
 
-/// Makes the pictures and writes them. Everything that can be known to fail is tried before the first is computed.
-pub fn run(plan: &Plan) -> Result<()> {
+/// Draws the pictures and writes them. Everything that can be checked beforehand is.
+pub fn run(plan: &SamplePlan) -> Result<()> {
     let file = ModelFile::read(&find_model(&plan.model)?)?;
     match file.card.kind {
         Kind::Denoiser { .. } => denoise::run(plan, file),

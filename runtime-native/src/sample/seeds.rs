@@ -5,7 +5,7 @@ use std::str::FromStr;
 /// The most seeds that a list may have.
 const MOST: u64 = 1_000_000;
 
-/// Seeds as they are written: numbers and ranges that include both ends, `1-8,12,20`.
+/// Seeds, parsed from numbers and ranges that include both ends: `1-8,12,20`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Seeds(pub Vec<u64>);
 
@@ -14,7 +14,7 @@ impl FromStr for Seeds {
 
     fn from_str(text: &str) -> Result<Self, String> {
         let number = |part: &str| {
-            part.trim().parse::<u64>().map_err(|_| format!("`{part}` is no seed; expected such as 1-8,12,20"))
+            part.trim().parse::<u64>().map_err(|_| format!("`{part}` is not a seed; expected a list as 1-8,12,20"))
         };
         let mut seeds = Vec::new();
         for part in text.split(',') {
@@ -50,13 +50,13 @@ mod tests {
             ("8-1", "write 1-8"),
             ("0-18446744073709551615", "more than 1000000 seeds"),
             ("1-1000000,1", "more than 1000000 seeds"),
-            ("", "`` is no seed"),
-            ("1,,2", "`` is no seed"),
-            ("-5", "`` is no seed"),
-            ("1-", "`` is no seed"),
-            ("1-2-3", "`2-3` is no seed"),
-            ("1.5", "`1.5` is no seed"),
-            ("18446744073709551616", "is no seed"),
+            ("", "`` is not a seed"),
+            ("1,,2", "`` is not a seed"),
+            ("-5", "`` is not a seed"),
+            ("1-", "`` is not a seed"),
+            ("1-2-3", "`2-3` is not a seed"),
+            ("1.5", "`1.5` is not a seed"),
+            ("18446744073709551616", "is not a seed"),
         ] {
             let error = seeds(text).unwrap_err();
             assert!(error.contains(expected), "{text}: {error}");

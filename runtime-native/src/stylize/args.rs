@@ -1,14 +1,13 @@
 //! The command line of `stylize`.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use clap::Parser;
 use easel_pictures::{Compression, picture_format};
 use easel_runtime::stylizer::Range;
 
-use super::memory;
-use super::plan::{Shard, StatisticsOf, TileSize};
-use crate::cli::EngineArgs;
+use super::options::{Shard, StatisticsSource, TileSize, parse_bytes};
+use crate::cli::{Auto, EngineArgs};
 
 const USAGE: &str = "stylize INPUT... -m MODEL... -o OUT [OPTIONS]\n       stylize --doctor [-m MODEL]";
 
@@ -16,157 +15,158 @@ const EXAMPLES: &str = "\
 Examples:
   stylize photo.jpg -m wave -o photo-wave.jpg            one picture, a shipped style
   stylize photos/ -m wave.onnx -o styled/ --max-size 1600
-                                                         a folder and all below it, made smaller
+                                                         a folder and all folders in it, downscaled
   stylize *.png -m wave -o out --strength 0.6 --keep-color --format jpg --skip-existing
   stylize 'trip/**/*.jpg' -m wave -m scream -o out       a folder for each model: out/wave, out/scream
-  stylize a.jpg -m wave -m scream --blend 2,1 -o b.jpg   two thirds of the one, a third of the other
+  stylize a.jpg -m wave -m scream --blend 2,1 -o b.jpg   two thirds wave, one third scream
   stylize photos -m wave -o out --skip-existing --shard 3/8
-                                                         the third of eight jobs; run again, it goes on
-  curl .. | stylize - -m wave -o - --format png | ..     a picture from standard input to standard output
-  stylize film.mp4 -m wave -o out.mp4 --steady           a film, with its sound
-  stylize a.jpg -m other.onnx --range 0..255 -o b.jpg    somebody else's model
-  stylize --doctor                                       what works on this machine
+                                                         the third of eight jobs; run it again to resume
+  curl .. | stylize - -m wave -o - --format png | ..     from standard input to standard output
+  stylize video.mp4 -m wave -o out.mp4 --steady          a video, with its sound
+  stylize a.jpg -m other.onnx --range 0..255 -o b.jpg    a model from elsewhere
+  stylize --doctor                                       checks this machine
 
-Results have 8 bits a channel, and are RGB. A result keeps its picture's name, size,
-transparency (jpg has none: white), colour profile (bmp and gif have none: sRGB) and
-EXIF (jpg, png, webp, tiff), but for thumbnails and makers' notes. XMP and IPTC are
-dropped. A camera's orientation is applied. CMYK, and grey with a profile, become sRGB.
+Results are RGB with 8 bits a channel. A result keeps its picture's name, size,
+transparency (jpg: laid on white), colour profile (bmp and gif: converted to sRGB)
+and EXIF (jpg, png, webp, tiff) except thumbnails and maker notes. XMP and IPTC are
+dropped. The camera's orientation is applied. CMYK, and grey with a profile, become
+sRGB.
 
-Animations (gif, webp, png) stay animations, with their times and loops. A gif has 256
-colours, the same in all frames. webp results are lossless.
+Animations (gif, webp, png) stay animations and keep their timing and loop count. A
+gif gets one palette of 256 colours for all frames. webp results are lossless.
 
 A picture that would take more than 2 GB of memory (or --memory) is computed in
-tiles that share the statistics of a smaller copy, so no edges show. With --memory
-the program takes no more, and small pictures take up to an eighth longer.
+tiles that share the statistics of a thumbnail, so no seams show. With --memory the
+program stays within that limit, and small pictures take up to an eighth longer.
 
-A film (mp4, m4v, mov, mkv, webm, avi) goes through ffmpeg, which must be installed,
-and becomes one film: H.264, or VP9 in webm, at a constant rate and in even sizes (an
-odd column or row is cut off), with the sound, the subtitles that its kind of file
-can hold, and the metadata. Its flicker is told: how much it changes from frame to
-frame where the film itself hardly does, along its motion, in levels of 255. --steady
-averages the model's statistics over half a second, and blends each frame with the
-one before where the film is like itself.
+Videos (mp4, m4v, mov, mkv, webm, avi) are read and written by ffmpeg, which must be
+installed. The result is H.264, or VP9 in webm, at a constant frame rate and an even
+size (an odd column or row is cropped), with the sound, the metadata, and the
+subtitles that its container supports. Flicker is reported: how much the result
+changes from frame to frame, along the motion, where the video itself hardly
+changes, in levels of 255. --steady averages the model's statistics over half a
+second and blends each frame with the one before where the video hardly changes.
 
-Pictures are read, computed and written at the same time, each by a thread of its
-own. A result has its name once it is whole, so after an interruption the same
-command with --skip-existing goes on. A full disk ends the program; one bad file
+Pictures are read, computed and written at the same time, in separate threads. A
+result appears under its name only when it is complete, so an interrupted run
+resumes if the same command is run with --skip-existing. Results that exist are an
+error without that and without --overwrite. A full disk ends the program; a bad file
 does not.
 
---json prints an object a line on stdout, one for each result: those that cannot be
-made and those that are there already, then the others in the inputs' order:
+--json prints one object per line on stdout for each result: first those that fail
+before any work and those that are skipped, then the others in input order:
   input, output, status (done, skipped, failed, left), width, height, frames, tiles,
   memory, ms, error
-where width to ms are there when it is done (frames: of an animation; tiles: of each
-frame; memory: what it was expected to take at most, in bytes, the program included;
-ms: what the model took), and error when it failed; a film has fps and flicker too
-({result, film, share}, share: of the film that hardly changes), but no memory, and ms
-is all that it took; then
+A result that is done has width to ms (frames: of an animation; tiles: per frame;
+memory: the estimated peak of the whole program in bytes; ms: the model's time), and
+one that failed has error. A video has no memory, its ms is the whole time, and it
+also has fps and flicker ({result, video, share}; share: the part of the video that
+hardly changes). The last line is
   {\"summary\": {done, skipped, failed, ms, idle_ms, models, engine}}
 where idle_ms is how long no model ran between the first and the last picture; or,
-where an error stops all before the first, {\"summary\": {done, ms, error}}
+if an error ends the run before the first picture, {\"summary\": {done, ms, error}}
 
-Exit status: 0 done, 1 failed (also where any picture could not be done), 2 misuse.";
+Exit status: 0 success, 1 failure (of any picture), 2 misuse.";
 
-/// Brings pictures into the style of a model
+/// Applies the style of a model to pictures and videos
 #[derive(Debug, Clone, Parser)]
 #[command(name = "stylize", version, override_usage = USAGE, after_help = EXAMPLES)]
 pub struct Args {
-    /// Pictures (jpg, png, webp, bmp, tiff, gif; told by content), and folders, of which all files with such a name's end
-    /// are taken, at any depth; patterns of them (*, ?, [a-z], and ** for any folders); - for standard input; or one film
+    /// Pictures (jpg, png, webp, bmp, tiff, gif; detected by content); folders, whose files with these extensions are
+    /// taken at any depth; glob patterns (*, ?, [a-z], and ** for any folders); - for standard input; or one video
     #[arg(required_unless_present = "doctor", value_name = "INPUT")]
     pub inputs: Vec<PathBuf>,
 
-    /// The model: a file, or the name of a model in the folder `models`. Besides those of export-onnx, any ONNX model
-    /// with one float32 picture [1, 3, height, width] in and one out. May be repeated: then each model's results go into a
-    /// folder of its name, unless they are blended
+    /// The model: a file, or the name of a model in the folder `models`. Models from elsewhere need one float32 input and
+    /// output [1, 3, height, width]. With several -m, each model's results go into a folder of its name, or see --blend
     #[arg(short, long = "model", required_unless_present = "doctor", value_name = "MODEL")]
     pub models: Vec<PathBuf>,
 
-    /// Make one result of all models, which have these shares of it: a number for each -m
-    #[arg(long, value_name = "SHARES", value_delimiter = ',', value_parser = blend_share)]
+    /// Make one result, the weighted mean of all models' results: a weight for each -m
+    #[arg(long, value_name = "WEIGHTS", value_delimiter = ',', value_parser = blend_weight)]
     pub blend: Option<Vec<f32>>,
 
-    /// Where the results go: for one input a picture (jpg, png, webp, gif, bmp, tiff), for a film a film, or else a
-    /// folder; what lies in folders goes into folders of the same names there; - for standard output
+    /// The output: a picture for one input (jpg, png, webp, gif, bmp, tiff), a video for a video, or a folder, in which
+    /// input folders keep their structure; - for standard output
     #[arg(short, long, required_unless_present = "doctor", value_name = "OUT")]
     pub output: Option<PathBuf>,
 
-    /// How much of the style: 0 is the picture itself, 1 the style alone
+    /// How much style: 0 is the picture itself, 1 is all style
     #[arg(long, value_name = "0..1", default_value_t = 1.0, value_parser = strength)]
     pub strength: f32,
 
-    /// Keep the picture's colours; only light and dark are the style's
+    /// Keep the picture's colours; take only the brightness from the style
     #[arg(long, visible_alias = "keep-colour")]
     pub keep_color: bool,
 
-    /// Make a film's result hold still where the film does
+    /// Reduce a video's flicker
     #[arg(long)]
     pub steady: bool,
 
-    /// Make pictures smaller first, to at most N pixels on the longer side
+    /// Downscale pictures first, to at most N pixels on the longer side
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
     pub max_size: Option<u32>,
 
-    /// The format of the results in a folder or on standard output: jpg, png, webp, gif, bmp, tiff [default: each input's own]
-    #[arg(long, value_name = "FORMAT", value_parser = extension)]
-    pub format: Option<String>,
+    /// The format of results in a folder or on standard output: jpg, png, webp, gif, bmp, tiff; auto: each input's own
+    #[arg(long, value_name = "auto|FORMAT", default_value = "auto", value_parser = auto_format)]
+    pub format: Auto<String>,
 
-    /// The quality of jpg results and films, 1 to 100 (of films: H.264's CRF 18 at 92, 3 more for 8 less)
+    /// The quality of jpg results and videos, 1 to 100 (of videos: 92 is H.264's CRF 18, and 8 less is a CRF of 3 more)
     #[arg(long, value_name = "N", default_value_t = 92, value_parser = clap::value_parser!(u8).range(1..=100))]
     pub quality: u8,
 
-    /// How hard png results are packed
-    #[arg(long, value_name = "HOW", default_value = "fast", value_enum)]
+    /// How hard to compress png results
+    #[arg(long, value_name = "LEVEL", default_value = "fast", value_enum)]
     pub compression: Compression,
 
-    /// Keep no metadata (EXIF: camera, time, place) but the colour profile
+    /// Drop the metadata (EXIF: camera, time, place) except the colour profile
     #[arg(long)]
     pub strip: bool,
 
-    /// Replace results that are there already; without this or --skip-existing they are an error
+    /// Replace results that exist
     #[arg(long, conflicts_with = "skip_existing")]
     pub overwrite: bool,
 
-    /// Leave out pictures whose results are there already
+    /// Skip pictures whose results exist
     #[arg(long)]
     pub skip_existing: bool,
 
-    /// Do the i-th of n shares of the pictures, for several machines or jobs on one list: 1/8, 2/8, .. 8/8
+    /// Do the I-th of N equal parts of the pictures, to split a list among machines or jobs: 1/8, 2/8, .. 8/8
     #[arg(long, value_name = "I/N")]
     pub shard: Option<Shard>,
 
-    /// Compute in tiles: auto (where the whole picture would take too much memory), off, or the tiles' side in pixels
+    /// Compute in tiles: auto (if the whole picture would take too much memory), off, or the tiles' side in pixels
     #[arg(long, value_name = "auto|N|off", default_value = "auto")]
     pub tile: TileSize,
 
-    /// What tiles share the statistics of: thumbnail (a smaller copy; some levels of 255 off), or exact (the picture
-    /// itself: as if it were computed whole, in two to three times the time)
+    /// Where the norm statistics of tiles come from: thumbnail (a smaller copy; a few levels of 255 off), or exact (the
+    /// whole picture; takes two to three times as long)
     #[arg(long, value_name = "thumbnail|exact", default_value = "thumbnail")]
-    pub statistics: StatisticsOf,
+    pub statistics: StatisticsSource,
 
-    /// The memory that the program may take, as 2GB or 1500MB; a picture that needs more is an error [default: 2 GB for a
-    /// picture alone, more where it has no smaller tiles; half of what is free for several]
-    #[arg(long, value_name = "SIZE", value_parser = memory::size)]
-    pub memory: Option<usize>,
+    /// The memory that the program may take, as 2GB or 1500MB; a picture that needs more is an error. auto: 2 GB for a
+    /// single picture, or more if its tiles cannot be smaller, and half of the free memory for several
+    #[arg(long, value_name = "auto|SIZE", default_value = "auto", value_parser = auto_bytes)]
+    pub memory: Auto<usize>,
 
-    /// The numbers that a model without a card takes and gives: 0..1, 0..255, -1..1, or imagenet (0..1 less its channel
-    /// means, by its deviations) [default: what its metadata says, or 0..1]
-    #[arg(long, value_name = "RANGE", allow_hyphen_values = true)]
-    pub range: Option<Range>,
+    /// The input range of a model without a card: 0..1, 0..255, -1..1, or imagenet (0..1, normalised by ImageNet's mean
+    /// and standard deviation); auto: what the model's metadata says, or 0..1
+    #[arg(long, value_name = "auto|RANGE", default_value = "auto", allow_hyphen_values = true)]
+    pub range: Auto<Range>,
 
-    /// The numbers that it gives, where they are others than it takes
-    #[arg(long, value_name = "RANGE", allow_hyphen_values = true)]
-    pub output_range: Option<Range>,
+    /// The output range of a model without a card; auto: that of its input
+    #[arg(long, value_name = "auto|RANGE", default_value = "auto", allow_hyphen_values = true)]
+    pub output_range: Auto<Range>,
 
-    /// The model takes and gives blue first
+    /// The channels of a model without a card are in the order blue, green, red
     #[arg(long)]
     pub bgr: bool,
 
-    /// Print what was done as JSON on stdout, an object a line; see below
+    /// Print JSON on stdout, one object per line; see below
     #[arg(long)]
     pub json: bool,
 
-    /// Say what works on this machine: ONNX Runtime, devices, the models and their speed (with -m, that one too)
+    /// Check this machine: ONNX Runtime, devices, the models and their speed (with -m, that one too)
     #[arg(long, conflicts_with_all = ["inputs", "output"])]
     pub doctor: bool,
 
@@ -180,15 +180,22 @@ fn strength(text: &str) -> Result<f32, String> {
     number.ok_or_else(|| "expected a number from 0 to 1".to_string())
 }
 
-fn blend_share(text: &str) -> Result<f32, String> {
+fn blend_weight(text: &str) -> Result<f32, String> {
     let number = text.trim().parse().ok().filter(|number: &f32| number.is_finite() && *number >= 0.0);
     number.ok_or_else(|| "expected numbers from 0, as 2,1".to_string())
 }
 
-fn extension(text: &str) -> Result<String, String> {
+fn auto_format(text: &str) -> Result<Auto<String>, String> {
     let name = text.trim_start_matches('.').to_ascii_lowercase();
-    let known = picture_format(&PathBuf::from(format!("a.{name}"))).is_ok();
-    known.then_some(name).ok_or_else(|| "expected jpg, png, webp, gif, bmp or tiff".to_string())
+    match name.as_str() {
+        "auto" => Ok(Auto::Auto),
+        _ if picture_format(Path::new(&format!("a.{name}"))).is_ok() => Ok(Auto::Value(name)),
+        _ => Err("expected auto, jpg, png, webp, gif, bmp or tiff".to_string()),
+    }
+}
+
+fn auto_bytes(text: &str) -> Result<Auto<usize>, String> {
+    if text == "auto" { Ok(Auto::Auto) } else { parse_bytes(text).map(Auto::Value) }
 }
 
 #[cfg(test)]
@@ -199,6 +206,6 @@ mod tests {
     #[test]
     fn the_command_is_well_formed() {
         Args::command().debug_assert();
-        assert!(Args::try_parse_from(["stylize", "--doctor"]).is_ok());
+        assert!(Args::try_parse_from(["stylize", "--doctor"]).unwrap().doctor);
     }
 }

@@ -1,4 +1,4 @@
-//! `stylize --doctor`: what works on this machine.
+//! `stylize --doctor`: checks what works on this machine.
 
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
@@ -7,12 +7,17 @@ use std::time::Instant;
 use easel_runtime::stylizer::Look;
 use easel_runtime::{Device, Engine, ModelCard, Picture, Tensor, golden};
 
-use super::{Numbers, Stylizer, Tiling, film};
+use super::options::IoOptions;
+use super::stylizer::Stylizer;
+use super::tiling::Tiling;
+use super::video::ffmpeg;
 use crate::cli::EngineArgs;
-use crate::model::shipped_models;
-use crate::{AnyModelFile, Error, Options, OrtEngine, Result, find_model, library};
+use crate::engine::{EngineOptions, OrtEngine};
+use crate::error::{Error, GET_FFMPEG, Result};
+use crate::library;
+use crate::model::{AnyModelFile, find_model, shipped_models};
 
-/// The side of the picture that stylizers are tried on.
+/// The side of the picture that stylizers are timed on.
 const SIDE: usize = 256;
 
 /// `y = Identity(x)` for float32 of one element: ModelProto with IR version 8, opset 17 and a graph of one node.
@@ -20,11 +25,11 @@ const IDENTITY: &[u8] = b"\x08\x08\x42\x02\x10\x11\x3a\x37\x0a\x10\x0a\x01x\x12\
     \x5a\x0f\x0a\x01x\x12\x0a\x0a\x08\x08\x01\x12\x04\x0a\x02\x08\x01\
     \x62\x0f\x0a\x01y\x12\x0a\x0a\x08\x08\x01\x12\x04\x0a\x02\x08\x01";
 
-/// Says on stdout which library is used, which devices work, and how fast each stylizer is that is found by name, or is
-/// named here. Fails, after all of it, where the library, the device asked for or a model does not work.
-pub fn doctor(named: &[PathBuf], engine: &EngineArgs) -> Result<()> {
+/// Prints on stdout which library is used, which devices work, and how fast the stylizers are: the shipped ones, and those
+/// of `models`. Fails at the end if the library, the device asked for or a model does not work.
+pub fn doctor(models: &[PathBuf], engine: &EngineArgs) -> Result<()> {
     let options = engine.options();
-    let mut wrong = vec![];
+    let mut broken = vec![];
     say(&format!("stylize {}", env!("CARGO_PKG_VERSION")));
     match library::load(options.library.as_deref()) {
         Ok(library) => {
@@ -32,7 +37,7 @@ pub fn doctor(named: &[PathBuf], engine: &EngineArgs) -> Result<()> {
         }
         Err(error) => {
             line("library", "MISSING", &error.to_string());
-            return failed(&["ONNX Runtime's library"]);
+            return Err(Error::CheckFailed { failed: vec!["ONNX Runtime's library"] });
         }
     }
     let mut devices = vec![Device::Cpu, Device::Cuda(0)];
@@ -46,48 +51,48 @@ pub fn doctor(named: &[PathBuf], engine: &EngineArgs) -> Result<()> {
             Err(error) => {
                 line(&device.to_string(), if needed { "FAILS" } else { "no" }, &reason(error));
                 if needed {
-                    wrong.push("a device");
+                    broken.push("a device");
                 }
             }
         }
     }
-    match film::version() {
+    match ffmpeg::version() {
         Some(version) => line("ffmpeg", "ok", &version),
-        None => line("ffmpeg", "none", &format!("films need it; {}", film::GET)),
+        None => line("ffmpeg", "none", &format!("videos need it; {GET_FFMPEG}")),
     }
-    let mut models = shipped_models();
-    for named in named {
+    let mut named_models = shipped_models();
+    for named in models {
         match find_model(named) {
-            Ok(path) if models.iter().any(|(_, known)| is_same(known, &path)) => {}
-            Ok(path) => models.push((named.display().to_string(), path)),
+            Ok(path) if named_models.iter().any(|(_, known)| is_same(known, &path)) => {}
+            Ok(path) => named_models.push((named.display().to_string(), path)),
             Err(error) => {
                 line(&named.display().to_string(), "FAILS", &error.to_string());
-                wrong.push("a model");
+                broken.push("a model");
             }
         }
     }
-    if models.is_empty() {
+    if named_models.is_empty() {
         line("models", "none", "no folder `models` beside the program or this folder, or above; name a file with -m");
     }
-    for (name, path) in &models {
+    for (name, path) in &named_models {
         match try_model(path, &options) {
-            Ok(Tried::Stylizer(what)) => line(name, "ok", &what),
-            Ok(Tried::Other(what)) => line(name, "other", &what),
+            Ok(ModelCheck::Stylizer(what)) => line(name, "ok", &what),
+            Ok(ModelCheck::Other(what)) => line(name, "other", &what),
             Err(error) => {
                 line(name, "FAILS", &error.to_string());
-                wrong.push("a model");
+                broken.push("a model");
             }
         }
     }
-    wrong.dedup();
-    if wrong.is_empty() { Ok(()) } else { failed(&wrong) }
+    broken.dedup();
+    if broken.is_empty() { Ok(()) } else { Err(Error::CheckFailed { failed: broken }) }
 }
 
 fn line(what: &str, state: &str, more: &str) {
     say(&format!("{what:<16} {state:<8} {more}"));
 }
 
-/// A line on stdout. Where nobody reads any more, the exit status still tells.
+/// Prints a line on stdout. If nobody reads any more, the exit status still counts.
 fn say(line: &str) {
     let _ = writeln!(io::stdout(), "{line}");
 }
@@ -96,70 +101,66 @@ fn is_same(a: &Path, b: &Path) -> bool {
     a == b || matches!((a.canonicalize(), b.canonicalize()), (Ok(a), Ok(b)) if a == b)
 }
 
-fn failed(wrong: &[&str]) -> Result<()> {
-    Err(Error::Impossible(format!("{} cannot be used; the lines above say why", wrong.join(" and "))))
-}
-
-/// The device's own words, without the flag that was not given.
+/// The reason alone, since `--device` was not given.
 fn reason(error: Error) -> String {
     match error {
-        Error::Device { reason, .. } => reason,
+        Error::DeviceUnavailable { reason, .. } => reason,
         other => other.to_string(),
     }
 }
 
-fn try_device(device: Device, options: &Options) -> Result<String> {
-    let mut engine = OrtEngine::load(IDENTITY, &Options { device, ..options.clone() })?;
+fn try_device(device: Device, options: &EngineOptions) -> Result<String> {
+    let mut engine = OrtEngine::load(IDENTITY, &EngineOptions { device, ..options.clone() })?;
     let one = Tensor::new([1], vec![0.5f32])?;
     let outputs = engine.run_blocking(&[("x", &one)])?;
     if outputs.first().map(|(_, tensor)| tensor) != Some(&one) {
-        return Err(Error::Impossible("it computes other numbers than it should".into()));
+        return Err(Error::WrongNumbers);
     }
     let described = engine.describe();
     let processor = described.split(" on ").last().unwrap_or(&described);
     Ok(processor.trim_start_matches("CPU, ").to_string())
 }
 
-enum Tried {
+enum ModelCheck {
     Stylizer(String),
     Other(String),
 }
 
-/// Runs a model on its golden input, and a stylizer on a drawn picture.
-fn try_model(path: &Path, options: &Options) -> Result<Tried> {
+/// Runs a model on its golden input, and a stylizer on a synthetic picture.
+fn try_model(path: &Path, options: &EngineOptions) -> Result<ModelCheck> {
     let file = AnyModelFile::read(path)?;
-    let golden = file.card.as_ref().map_or(Ok(""), |card| is_golden(&file.bytes, card, options))?;
+    let golden = file.card.as_ref().map_or(Ok(""), |card| check_golden(&file.bytes, card, options))?;
     if let Some(card) = &file.card
         && card.kind.name() != "stylizer"
     {
-        return Ok(Tried::Other(format!("{}, a {}{golden}", card.title, card.kind.name())));
+        return Ok(ModelCheck::Other(format!("{}, a {}{golden}", card.title, card.kind.name())));
     }
-    let mut stylizer = Stylizer::open(path, Numbers::default(), options)?;
-    let picture = drawing();
+    let mut stylizer = Stylizer::open(path, IoOptions::default(), options)?;
+    let picture = test_picture();
     let mut once = || -> Result<u128> {
         let began = Instant::now();
         stylizer.run(&picture, &Tiling::whole(SIDE, SIDE), Look::default(), |_| {})?;
         Ok(began.elapsed().as_millis())
     };
-    // The first run also makes the engine ready.
+    // The first run includes the engine's warm-up.
     let times = [once()?, once()?];
     let width = stylizer.width.map(|width| format!(", width {width}")).unwrap_or_default();
     let tiles = if stylizer.border.statistics { "" } else { ", tiles differ in tone" };
     let [first, second] = times;
     let what =
         format!("{}, a stylizer{width}{tiles}: {SIDE}x{SIDE} in {} ms{golden}", stylizer.title, first.min(second));
-    Ok(Tried::Stylizer(what))
+    Ok(ModelCheck::Stylizer(what))
 }
 
-/// Says whether the engine gives what the card says that it should, where it says so. Fails where it does not.
-fn is_golden(model: &[u8], card: &ModelCard, options: &Options) -> Result<&'static str> {
+/// Compares the engine's output with the golden output of the card, if it has one.
+fn check_golden(model: &[u8], card: &ModelCard, options: &EngineOptions) -> Result<&'static str> {
     let mut engine = OrtEngine::load(model, options)?;
     let checked = pollster::block_on(golden::check(&mut engine, card))?;
-    Ok(if checked.is_some() { ", computed right" } else { "" })
+    Ok(if checked.is_some() { ", golden output correct" } else { "" })
 }
 
 /// A sky that darkens upwards, and a sun.
-fn drawing() -> Picture {
+fn test_picture() -> Picture {
     let pixel = |at: usize| {
         let (x, y) = ((at % SIDE) as i32, (at / SIDE) as i32);
         let sun = (x - 90).pow(2) + (y - 100).pow(2) < 1600;

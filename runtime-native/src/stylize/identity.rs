@@ -1,4 +1,4 @@
-//! Which names are those of one file.
+//! Tells whether two paths lead to the same file.
 
 #[cfg(unix)]
 pub(super) use self::unix::{Identity, identity};
@@ -9,10 +9,10 @@ mod unix {
     use std::os::unix::fs::MetadataExt;
     use std::path::Path;
 
-    /// What all names of one file or folder have in common.
+    /// The identity of a file or folder, equal for all its names.
     pub type Identity = (u64, u64);
 
-    /// The identity of what a path leads to, links of both kinds included. `None` for what is not there.
+    /// The identity of what a path leads to, through links of both kinds. `None` if nothing is there.
     pub fn identity(path: &Path) -> Option<Identity> {
         fs::metadata(path).ok().map(|found| (found.dev(), found.ino()))
     }
@@ -25,10 +25,10 @@ pub(super) use self::other::{Identity, identity};
 mod other {
     use std::path::{Path, PathBuf};
 
-    /// What all names of one file or folder have in common.
+    /// The identity of a file or folder, equal for all its names.
     pub type Identity = PathBuf;
 
-    /// The identity of what a path leads to. `None` for what is not there.
+    /// The identity of what a path leads to. `None` if nothing is there.
     pub fn identity(path: &Path) -> Option<Identity> {
         path.canonicalize().ok()
     }

@@ -1,4 +1,4 @@
-//! Which pictures the inputs name: files, folders, patterns, standard input.
+//! Finds the pictures that the inputs name: files, folders, patterns, standard input.
 
 use std::collections::HashSet;
 use std::fs;
@@ -10,43 +10,43 @@ use image::ImageFormat;
 use walkdir::{DirEntry, WalkDir};
 
 use super::identity::identity;
-use super::plan::is_standard;
+use super::options::is_standard;
 
-/// How deep pictures may lie below a folder.
+/// The deepest level of folders that is searched.
 const DEEPEST: usize = 64;
 
-/// What a file of a pattern may be called, as a shell has it.
+/// How patterns match, as in a shell.
 const MATCHING: glob::MatchOptions =
     glob::MatchOptions { case_sensitive: true, require_literal_separator: true, require_literal_leading_dot: true };
 
-/// A picture that was named.
+/// A picture.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Input {
-    /// The file, or that of standard input.
+    /// Its file, or `-` for standard input.
     pub path: PathBuf,
-    /// Its path below the folder that was named, or its name alone.
+    /// Its path relative to the folder that was named, or its file name.
     pub below: PathBuf,
 }
 
-/// What the inputs come down to.
+/// The pictures that the inputs name.
 #[derive(Debug, Default)]
 pub(super) struct Inputs {
     /// In the order in which they were named, those of a folder or pattern by name.
     pub pictures: Vec<Input>,
-    /// Those that are none, and why.
+    /// Inputs that are not pictures, and why.
     pub failed: Vec<(PathBuf, String)>,
-    /// Links that lead to a folder which was looked through already.
+    /// Links to folders that were searched already.
     pub loops: Vec<PathBuf>,
 }
 
 impl Inputs {
-    /// Finds the pictures, but for those in the folder where the results go. What cannot be read is listed and does not
-    /// stop the rest.
+    /// Finds the pictures, except those in the folder of the results. What cannot be read is listed and does not stop the
+    /// rest.
     pub fn find(named: &[PathBuf], results: Option<&Path>) -> Self {
         let mut found = Self::default();
         for input in named {
             if is_standard(input) && stdin().is_terminal() {
-                found.failed.push((input.clone(), "standard input is the keyboard; send a picture to it".into()));
+                found.failed.push((input.clone(), "standard input is the terminal; send a picture to it".into()));
                 continue;
             }
             if is_standard(input) {
@@ -57,7 +57,7 @@ impl Inputs {
                 Err(_) if is_pattern(input) => found.add_pattern(input, results),
                 Err(error) => found.failed.push((input.clone(), format!("cannot read: {error}"))),
                 Ok(is) if is.is_dir() => found.add_folder(input, results),
-                // To look into a pipe would wait for whoever writes to it.
+                // Opening a pipe would wait for its writer.
                 Ok(is) if !is.is_file() => found.failed.push((input.clone(), "not a file".into())),
                 Ok(_) => {
                     let below = input.file_name().map_or_else(|| PathBuf::from("picture"), PathBuf::from);
@@ -77,7 +77,7 @@ impl Inputs {
         }
     }
 
-    /// Adds the pictures in a folder, with their paths below another.
+    /// Adds the pictures in a folder, with their paths relative to `root`.
     fn add_pictures(&mut self, folder: &Path, root: &Path, results: Option<&Path>) {
         for entry in self.walk(folder, results, DEEPEST) {
             if entry.file_type().is_file() && is_picture(entry.path()) {
@@ -116,8 +116,8 @@ impl Inputs {
         }
     }
 
-    /// All that is in a folder and below it by name, each folder once, but for what is hidden and the folder where the
-    /// results go. Links are followed unless they lead to a folder that is there anyway.
+    /// All entries of a folder at any depth, by name, except hidden ones and the folder of the results. Links are followed
+    /// unless they lead to a folder that is listed anyway.
     fn walk(&mut self, folder: &Path, results: Option<&Path>, deepest: usize) -> Vec<DirEntry> {
         let folders = WalkDir::new(folder).max_depth(deepest).into_iter().flatten();
         let own: HashSet<_> =
@@ -162,7 +162,7 @@ fn is_pattern(path: &Path) -> bool {
     path.to_string_lossy().contains(['*', '?', '['])
 }
 
-/// The folder that a pattern begins with.
+/// The folders that a pattern begins with and that contain no wildcard.
 fn fixed_part(pattern: &Path) -> PathBuf {
     let fixed = |part: &Component| !is_pattern(Path::new(part));
     let folders = pattern.parent().unwrap_or(Path::new(""));
@@ -177,7 +177,7 @@ fn is_picture(path: &Path) -> bool {
 mod tests {
     use super::*;
 
-    /// The paths below what was named, and how many inputs are none.
+    /// The pictures' relative paths, and how many inputs are not pictures.
     fn found(named: &Path, results: Option<&Path>) -> (Vec<String>, usize) {
         let inputs = Inputs::find(&[named.to_owned()], results);
         let below = inputs.pictures.iter().map(|input| input.below.to_string_lossy().into_owned()).collect();
@@ -203,14 +203,14 @@ mod tests {
         assert_eq!(at("*.tiff"), (vec![], 1));
         assert_eq!(at("[.png"), (vec![], 1));
         assert_eq!(at("").0, ["a.png", "b.jpg", "deep/c.png", "deep/er/d.png"]);
-        // A file of such a name is a file.
+        // A file whose name looks like a pattern.
         fs::write(root.path().join("[1].png"), "").unwrap();
         assert_eq!(at("[1].png").0, ["[1].png"]);
     }
 
     #[cfg(unix)]
     #[test]
-    fn links_that_lead_back_are_left_out() {
+    fn links_that_lead_back_are_skipped() {
         let root = tempfile::tempdir().unwrap();
         fs::create_dir(root.path().join("in")).unwrap();
         fs::write(root.path().join("in/a.png"), "").unwrap();
@@ -218,12 +218,12 @@ mod tests {
         fs::write(root.path().join("b.png"), "").unwrap();
         for named in [root.path().to_owned(), root.path().join("in")] {
             let inputs = Inputs::find(std::slice::from_ref(&named), None);
-            // The folder above the one that was named has pictures of its own.
+            // The parent folder has pictures of its own.
             assert_eq!((inputs.pictures.len(), inputs.failed.len()), (2, 0), "{}", named.display());
             assert_eq!(inputs.loops.len(), 1, "{:?}", inputs.loops);
         }
         assert_eq!(found(&root.path().join("**/*.png"), None).0, ["b.png", "in/a.png"]);
-        // What is there keeps its own place, whichever comes first.
+        // A folder is listed under its own path, whichever comes first.
         std::os::unix::fs::symlink("in", root.path().join("also")).unwrap();
         assert_eq!(found(root.path(), None).0, ["b.png", "in/a.png"]);
     }

@@ -8,33 +8,34 @@ use image::{ImageFormat, ImageReader};
 
 use super::identity::{Identity, identity};
 use super::inputs::{Input, Inputs};
-use super::plan::{Existing, Plan, Target, is_standard};
+use super::options::{ExistingResults, is_standard};
+use super::plan::{Destination, StylizePlan};
+use crate::error::{Error, Result};
 use crate::output::Output;
-use crate::{Error, Result};
 
-/// A result that is to be made.
+/// A result to make.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Job {
-    /// The picture's file, or that of standard input.
+    /// The picture's or video's file, or `-` for standard input.
     pub input: PathBuf,
-    /// The result's file, or that of standard output.
+    /// The result's file, or `-` for standard output.
     pub output: PathBuf,
-    /// The result's format; that of the picture on standard output where nobody says.
+    /// The result's format; on standard output by default that of the picture.
     pub format: Option<ImageFormat>,
-    /// Which model makes it; none where all together do.
+    /// The number of its model; none if all models are blended.
     pub style: Option<usize>,
 }
 
-/// What the inputs come down to.
+/// All jobs of a plan.
 #[derive(Debug, Default)]
 pub(super) struct Jobs {
     /// Model by model, for each in the order in which the pictures were named.
     pub to_do: Vec<Job>,
-    /// Their results are there already.
+    /// Jobs whose results exist.
     pub skipped: Vec<Job>,
-    /// Inputs that are none, and why.
+    /// Inputs without a job, and why.
     pub failed: Vec<(PathBuf, String)>,
-    /// Links that lead to a folder which was looked through already.
+    /// Links to folders that were searched already.
     pub loops: Vec<PathBuf>,
 }
 
@@ -43,7 +44,7 @@ impl Jobs {
         self.to_do.len() + self.skipped.len() + self.failed.len()
     }
 
-    /// The folders where results go.
+    /// The folders of the results.
     pub fn folders(&self) -> BTreeSet<&Path> {
         let files = self.to_do.iter().map(|job| &job.output).filter(|output| !is_standard(output));
         files.filter_map(|output| output.parent()).collect()
@@ -51,17 +52,16 @@ impl Jobs {
 }
 
 /// Finds the pictures. One that cannot be read, and one whose result in a folder would replace an input or another
-/// result, is listed and does not stop the rest. Fails where the one result that was named would replace an input or be
-/// that of several, and where a result is there already and that is not allowed.
-pub(super) fn collect(plan: &Plan) -> Result<Jobs> {
-    let results = match &plan.target {
-        Target::Place(Output::Folder(folder)) => Some(folder.as_path()),
+/// result, is listed and does not stop the rest. Fails if the only result would replace an input or be that of several
+/// pictures, and if a result exists and may not.
+pub(super) fn collect(plan: &StylizePlan) -> Result<Jobs> {
+    let folder = match &plan.destination {
+        Destination::Pictures(Output::Folder(folder)) => Some(folder.as_path()),
         _ => None,
     };
-    let Inputs { pictures, failed, loops } = Inputs::find(&plan.inputs, results);
-    if results.is_none() && pictures.len() + failed.len() > 1 {
-        let target = plan.target.describe();
-        return Err(Error::Impossible(format!("{target}: it takes one result, and there are several; give a folder")));
+    let Inputs { pictures, failed, loops } = Inputs::find(&plan.inputs, folder);
+    if folder.is_none() && pictures.len() + failed.len() > 1 {
+        return Err(Error::SeveralResults { output: plan.destination.describe() });
     }
     let mut jobs = Jobs { failed, loops, ..Jobs::default() };
     let inputs: HashMap<Identity, PathBuf> =
@@ -71,29 +71,27 @@ pub(super) fn collect(plan: &Plan) -> Result<Jobs> {
     let mut all = vec![];
     for (style, input) in styles.iter().flat_map(|style| pictures.iter().map(move |input| (*style, input))) {
         let job = job(input, style, plan);
-        let skips = plan.existing == Existing::Skip && is_there(&job);
+        let skip = plan.existing == ExistingResults::Skip && exists(&job);
         // A result of an earlier run beside its picture.
-        if skips && identity(&job.output) == identity(&job.input) {
+        if skip && identity(&job.output) == identity(&job.input) {
             all.push(job);
             continue;
         }
-        if let Some(same) = identity(&job.output).filter(|_| !skips).and_then(|identity| inputs.get(&identity)) {
-            let (result, same) = (job.output.display(), same.display());
-            if results.is_none() {
-                return Err(Error::Impossible(format!(
-                    "{result}: the result would replace the input {same}; give another -o"
-                )));
+        if let Some(same) = identity(&job.output).filter(|_| !skip).and_then(|identity| inputs.get(&identity)) {
+            if folder.is_none() {
+                return Err(Error::OutputIsInput { output: job.output, input: same.clone() });
             }
+            let (result, same) = (job.output.display(), same.display());
             let why = format!("its result {result} would replace the input {same}; give another -o");
             jobs.failed.push((job.input, why));
             continue;
         }
         if let Some(other) = outputs.get(&job.output) {
-            // Else it is named twice: alone, and by the folder it is in.
+            // The same file may be named twice: by itself and by its folder.
             if identity(other) != identity(&job.input) {
-                let way_out = if plan.format.is_some() { "leave --format away" } else { "give it another -o" };
+                let advice = if plan.format.is_some() { "remove --format" } else { "give it another -o" };
                 let (result, other) = (job.output.display(), other.display());
-                let why = format!("{result} would be the result of {other} too; rename one, or {way_out}");
+                let why = format!("{result} would be the result of {other} too; rename one, or {advice}");
                 jobs.failed.push((job.input, why));
             }
             continue;
@@ -104,35 +102,31 @@ pub(super) fn collect(plan: &Plan) -> Result<Jobs> {
     if let Some(shard) = plan.shard {
         let mut at = 0..;
         all.retain(|_| at.next().is_some_and(|at: usize| at % shard.of == shard.index));
-        // Else each share would report them.
+        // Only the first shard reports failed inputs.
         if shard.index > 0 {
             jobs.failed.clear();
         }
     }
-    (jobs.skipped, jobs.to_do) = all.into_iter().partition(|job| plan.existing != Existing::Overwrite && is_there(job));
-    if plan.existing == Existing::Refuse
-        && let Some(first) = jobs.skipped.first()
-    {
-        let more = jobs.skipped.len() - 1;
-        let more = if more > 0 { format!(" (and {more} more)") } else { String::new() };
-        return Err(Error::Impossible(format!(
-            "{}: it is there already{more}; --overwrite replaces it, --skip-existing leaves it",
-            first.output.display()
-        )));
+    (jobs.skipped, jobs.to_do) =
+        all.into_iter().partition(|job| plan.existing != ExistingResults::Overwrite && exists(job));
+    match jobs.skipped.first() {
+        Some(first) if plan.existing == ExistingResults::Refuse => {
+            Err(Error::OutputExists { path: first.output.clone(), more: jobs.skipped.len() - 1 })
+        }
+        _ => Ok(jobs),
     }
-    Ok(jobs)
 }
 
-fn is_there(job: &Job) -> bool {
+fn exists(job: &Job) -> bool {
     !is_standard(&job.output) && job.output.symlink_metadata().is_ok()
 }
 
-fn job(input: &Input, style: Option<usize>, plan: &Plan) -> Job {
-    let (output, format) = match &plan.target {
-        Target::Film(path) => (path.clone(), None),
-        Target::Standard => (PathBuf::from("-"), plan.format.as_ref().and_then(ImageFormat::from_extension)),
-        Target::Place(Output::Picture(path, format)) => (path.clone(), Some(*format)),
-        Target::Place(Output::Folder(folder)) => {
+fn job(input: &Input, style: Option<usize>, plan: &StylizePlan) -> Job {
+    let (output, format) = match &plan.destination {
+        Destination::Video(path) => (path.clone(), None),
+        Destination::Standard => (PathBuf::from("-"), plan.format.as_ref().and_then(ImageFormat::from_extension)),
+        Destination::Pictures(Output::Picture(path, format)) => (path.clone(), Some(*format)),
+        Destination::Pictures(Output::Folder(folder)) => {
             let folder = style.map_or_else(|| folder.clone(), |style| folder.join(&plan.styles[style].name));
             let output = folder.join(result_name(&input.path, &input.below, plan.format.as_deref()));
             let format = picture_format(&output).expect("results have names of pictures");
@@ -142,7 +136,7 @@ fn job(input: &Input, style: Option<usize>, plan: &Plan) -> Job {
     Job { input: input.path.clone(), output, format, style }
 }
 
-/// The input's name, ending in a format that can be written: the one asked for, its own, or png.
+/// The input's name with the extension of a format that can be written: `format`, its own, or png.
 fn result_name(input: &Path, name: &Path, format: Option<&str>) -> PathBuf {
     if format.is_none() && picture_format(name).is_ok() {
         return name.to_owned();
@@ -160,7 +154,7 @@ fn result_name(input: &Path, name: &Path, format: Option<&str>) -> PathBuf {
     });
     match ImageFormat::from_path(name) {
         Ok(_) => name.with_extension(extension),
-        // What follows the last dot is a part of the name.
+        // What follows the last dot is not an extension.
         Err(_) => {
             let mut name = name.as_os_str().to_owned();
             name.push(".");

@@ -1,25 +1,32 @@
-//! `stylize`: pictures in a style.
+//! `stylize`: pictures and videos in a style.
+//!
+//! Modules depend on each other in one direction: options, arguments, plan, jobs, tiles and models, pipeline, report, run.
 
 mod args;
 mod doctor;
-mod film;
-mod gate;
-mod guard;
 mod identity;
 mod inputs;
+mod interrupt;
 mod jobs;
-mod lane;
-mod memory;
-mod model;
+mod models;
+mod options;
+mod outcome;
 mod pipeline;
 mod plan;
 mod reading;
 mod report;
 mod run;
+mod semaphore;
+mod stylizer;
+mod tiling;
+mod video;
+mod worker;
+mod writer;
 
 pub use args::Args;
 pub use doctor::doctor;
-pub use memory::{Facts, Footprint, Settings, Statistics, Tiling, tiling};
-pub use model::{Fit, Numbers, Stylizer};
-pub use plan::{Existing, Plan, Shard, StatisticsOf, Style, Target, TileSize};
+pub use options::{ExistingResults, IoOptions, Shard, StatisticsSource, TileSize, TilingOptions};
+pub use plan::{Destination, Style, StylizePlan};
 pub use run::run;
+pub use stylizer::Stylizer;
+pub use tiling::{FixedSize, Footprint, ModelTraits, TileStatistics, Tiling, tiling};

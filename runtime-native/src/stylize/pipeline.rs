@@ -1,128 +1,113 @@
-//! Pictures on their way: read, stylized and written by threads of their own, so that no model waits for a file.
+//! Reads, stylizes and writes pictures in separate threads, so that no model waits for a file.
 
+use std::io;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::mpsc::{Receiver, Sender, SyncSender, channel, sync_channel};
 use std::sync::{Mutex, PoisonError};
+use std::thread;
 use std::time::{Duration, Instant};
-use std::{io, thread};
 
 use easel_pictures::{DecodeError, Header, PictureFile};
 use image::ImageFormat;
 
-use super::gate::{Gate, Pass};
-use super::guard::Guard;
 use super::jobs::Job;
-use super::lane::{Lane, Told};
-use super::memory::{Facts, Footprint, PROGRAM, Tiling, tiling};
-use super::plan::Plan;
+use super::outcome::{Event, Failure, Outcome, Success};
+use super::plan::StylizePlan;
 use super::reading::read;
-use super::report::{Done, Failure, Report};
+use super::semaphore::{Permit, Semaphore};
+use super::tiling::{Footprint, ModelTraits, PROGRAM, Tiling, tiling};
+use super::worker::{TilingSummary, Worker};
+use super::writer::ResultWriter;
+use crate::error::{Error, Result};
 
-/// How much memory the two kinds of work may take.
+/// The memory that pictures and models may take.
 #[derive(Debug)]
-pub(super) struct Gates {
-    /// What pictures and results take, from reading to writing.
-    pub pictures: Gate,
-    /// What the models take.
-    pub models: Gate,
-    /// What that depends on in each model.
-    pub facts: Vec<Facts>,
+pub(super) struct MemoryBudget {
+    /// For pictures and results, from reading to writing.
+    pub pictures: Semaphore,
+    /// For the models.
+    pub models: Semaphore,
+    /// What it depends on in each model.
+    pub traits: Vec<ModelTraits>,
 }
 
 /// A picture that was read.
-struct Read<'a> {
+struct Unstyled<'a> {
     index: usize,
     content: PictureFile,
-    work: Vec<Tiling>,
-    pass: Pass<'a>,
+    tilings: Vec<Tiling>,
+    permit: Permit<'a>,
 }
 
-/// A picture that was stylized.
-struct Made<'a> {
+/// A picture that was stylized and is not written yet.
+struct Styled<'a> {
     index: usize,
     content: PictureFile,
-    done: Done,
-    pass: Pass<'a>,
+    success: Success,
+    permit: Permit<'a>,
 }
 
-enum Event {
-    Tiles(usize, usize),
-    End(usize, Result<Done, Failure>),
-}
-
-/// Does all jobs, and tells the report. Ends early where nothing can be written any more. Gives how long no model ran
+/// Does all jobs and passes on what happens. Ends early if nothing can be written any more. Returns how long no model ran
 /// between the first and the last picture.
 ///
-/// There is a thread for each lane, and for so many lanes as `beside` one that reads and one that writes. Between them
-/// wait at most as many pictures as there are lanes.
+/// Each worker has a thread, and there are `io_threads` that read and as many that write. No more pictures than there are
+/// workers wait between two stages.
 pub(super) fn run(
-    plan: &Plan,
+    plan: &StylizePlan,
     jobs: &[Job],
-    lanes: Vec<Lane>,
-    beside: usize,
-    gates: &Gates,
-    guard: &Guard,
-    report: &mut Report,
+    workers: Vec<Worker>,
+    io_threads: usize,
+    budget: &MemoryBudget,
+    writer: &ResultWriter,
+    mut on_event: impl FnMut(Event),
 ) -> Duration {
-    let stages = Stages { plan, jobs, gates, guard, next: AtomicUsize::new(0), stop: AtomicBool::new(false) };
+    let stages = Stages { plan, jobs, budget, writer, next: AtomicUsize::new(0), stop: AtomicBool::new(false) };
     let clock = Clock::default();
     let (stages, clock) = (&stages, &clock);
     thread::scope(|scope| {
-        let (read_sender, read_receiver) = sync_channel(lanes.len());
-        let (made_sender, made_receiver) = sync_channel(lanes.len());
+        let (unstyled_sender, unstyled) = sync_channel(workers.len());
+        let (styled_sender, styled) = sync_channel(workers.len());
         let (event_sender, events) = channel();
-        let (read_receiver, made_receiver) = (Shared::new(read_receiver), Shared::new(made_receiver));
-        for _ in 0..beside {
-            let (sender, events) = (read_sender.clone(), event_sender.clone());
+        let (unstyled, styled) = (Shared::new(unstyled), Shared::new(styled));
+        for _ in 0..io_threads {
+            let (sender, events) = (unstyled_sender.clone(), event_sender.clone());
             scope.spawn(move || stages.read(&sender, &events));
-            let (receiver, events) = (made_receiver.clone(), event_sender.clone());
+            let (receiver, events) = (styled.clone(), event_sender.clone());
             scope.spawn(move || stages.write(&receiver, &events));
         }
-        for lane in lanes {
-            let (receiver, sender, events) = (read_receiver.clone(), made_sender.clone(), event_sender.clone());
-            scope.spawn(move || stages.stylize(lane, clock, &receiver, &sender, &events));
+        for worker in workers {
+            let (receiver, sender, events) = (unstyled.clone(), styled_sender.clone(), event_sender.clone());
+            scope.spawn(move || stages.stylize(worker, clock, &receiver, &sender, &events));
         }
-        drop((read_sender, made_sender, event_sender, read_receiver, made_receiver));
+        drop((unstyled_sender, styled_sender, event_sender, unstyled, styled));
         for event in events {
-            match event {
-                Event::Tiles(done, of) => report.tiles(done, of),
-                Event::End(index, ended) => {
-                    if matches!(ended, Err(Failure::Full(_))) {
-                        stages.stop.store(true, Ordering::Relaxed);
-                    }
-                    report.end(jobs, index, ended);
-                }
+            if matches!(event, Event::End(_, Err(Failure::Full(_)))) {
+                stages.stop.store(true, Ordering::Relaxed);
             }
+            on_event(event);
         }
     });
     clock.idle()
 }
 
 struct Stages<'a> {
-    plan: &'a Plan,
+    plan: &'a StylizePlan,
     jobs: &'a [Job],
-    gates: &'a Gates,
-    guard: &'a Guard,
-    /// The job that is read next.
+    budget: &'a MemoryBudget,
+    writer: &'a ResultWriter,
+    /// The job to read next.
     next: AtomicUsize,
-    /// Whether the rest is left.
+    /// Whether to leave the rest undone.
     stop: AtomicBool,
 }
 
 impl<'a> Stages<'a> {
-    fn read(&self, sender: &SyncSender<Read<'a>>, events: &Sender<Event>) {
+    fn read(&self, sender: &SyncSender<Unstyled<'a>>, events: &Sender<Event>) {
         while !self.stop.load(Ordering::Relaxed) {
             let index = self.next.fetch_add(1, Ordering::Relaxed);
             let Some(job) = self.jobs.get(index) else { return };
-            let read = read(&job.input).map_err(Failure::Input).and_then(|bytes| {
-                let (work, held) = self.tilings(job, &bytes).map_err(Failure::Input)?;
-                let pass = self.gates.pictures.enter(held);
-                let content = PictureFile::decode(&bytes, self.plan.max_size).map_err(|error| unread(&error))?;
-                content.check(format_of(job, &content)).map_err(|error| unwritten(job, &error))?;
-                Ok(Read { index, content, work, pass })
-            });
-            let sent = match read {
-                Ok(read) => sender.send(read).is_ok(),
+            let sent = match self.read_one(index, job) {
+                Ok(unstyled) => sender.send(unstyled).is_ok(),
                 Err(failure) => events.send(Event::End(index, Err(failure))).is_ok(),
             };
             if !sent {
@@ -131,53 +116,52 @@ impl<'a> Stages<'a> {
         }
     }
 
-    /// The tiles of a picture for each model that computes it, and what is held from reading to writing.
-    fn tilings(&self, job: &Job, bytes: &[u8]) -> Result<(Vec<Tiling>, usize), String> {
+    fn read_one(&self, index: usize, job: &Job) -> Result<Unstyled<'a>, Failure> {
+        let bytes = read(&job.input).map_err(Failure::Input)?;
+        let (tilings, held) = self.tilings(job, &bytes)?;
+        let permit = self.budget.pictures.acquire(held);
+        let content = PictureFile::decode(&bytes, self.plan.max_size).map_err(|error| unreadable(&error))?;
+        content.check(format_of(job, &content)).map_err(|error| cannot_write(job, &error))?;
+        Ok(Unstyled { index, content, tilings, permit })
+    }
+
+    /// A picture's tiles for each model that computes it, and the bytes to hold from reading to writing.
+    fn tilings(&self, job: &Job, bytes: &[u8]) -> Result<(Vec<Tiling>, usize), Failure> {
         let plan = self.plan;
         let format = job.format.unwrap_or(ImageFormat::Png);
-        let header = Header::read(bytes).map_err(|error| error.to_string())?;
+        let header = Header::read(bytes).map_err(|error| Failure::Input(error.to_string()))?;
         let footprint = Footprint::new(&header, plan.max_size, format, plan.blend.is_some())
             .of_frames(PictureFile::frame_count(bytes));
-        let facts = &self.gates.facts;
-        let facts = job.style.map_or(&facts[..], |style| &facts[style..=style]);
-        let work: Vec<_> =
-            facts.iter().map(|facts| tiling(facts, &footprint, &plan.tiles)).collect::<Result<_, _>>()?;
-        let peak = work.iter().map(|tiling| tiling.peak).max().unwrap_or(0);
-        // Held to a limit, a picture has all of its own before it begins; otherwise models have a gate of their own.
-        let held = if plan.tiles.memory.is_some() { peak - PROGRAM } else { footprint.most() };
-        Ok((work, held))
+        let traits = &self.budget.traits;
+        let traits = job.style.map_or(&traits[..], |style| &traits[style..=style]);
+        let tilings = traits.iter().map(|traits| tiling(traits, &footprint, &plan.tiling));
+        let tilings = tilings.collect::<Result<Vec<_>>>().map_err(|error| Failure::Input(error.to_string()))?;
+        let peak = tilings.iter().map(|tiling| tiling.peak).max().unwrap_or(0);
+        // With a limit, a picture has all of its memory before it begins; without one, models have a budget of their own.
+        let held = if plan.tiling.memory.is_some() { peak - PROGRAM } else { footprint.peak() };
+        Ok((tilings, held))
     }
 
     fn stylize(
         &self,
-        mut lane: Lane,
+        mut worker: Worker,
         clock: &Clock,
-        receiver: &Shared<Read<'a>>,
-        sender: &SyncSender<Made<'a>>,
+        receiver: &Shared<Unstyled<'a>>,
+        sender: &SyncSender<Styled<'a>>,
         events: &Sender<Event>,
     ) {
-        while let Some(Read { index, mut content, work, pass }) = receiver.next() {
+        while let Some(Unstyled { index, mut content, tilings, permit }) = receiver.next() {
             if self.stop.load(Ordering::Relaxed) {
                 continue;
             }
             let began = Instant::now();
-            let frames = content.pictures().len();
-            let told = lane.ready(self.jobs[index].style).map_err(|error| error.to_string()).and_then(|()| {
-                let _running = clock.start();
-                let mut told = Told::default();
-                for (frame, picture) in content.pictures_mut().iter_mut().enumerate() {
-                    let progress = |done, of| drop(events.send(Event::Tiles(frame * of + done, frames * of)));
-                    (*picture, told) = lane.stylize(picture, &work, &self.gates.models, progress)?;
+            let sent = match self.stylize_one(&mut worker, clock, index, &mut content, &tilings, events) {
+                Ok(tiling) => {
+                    let (frames, (width, height)) = (content.pictures().len(), content.size());
+                    let success = Success { width, height, frames, tiling, took: began.elapsed() };
+                    sender.send(Styled { index, content, success, permit }).is_ok()
                 }
-                Ok(told)
-            });
-            let sent = match told {
-                Ok(told) => {
-                    let (width, height) = content.size();
-                    let done = Done { width, height, frames, told, took: began.elapsed() };
-                    sender.send(Made { index, content, done, pass }).is_ok()
-                }
-                Err(why) => events.send(Event::End(index, Err(Failure::Input(why)))).is_ok(),
+                Err(error) => events.send(Event::End(index, Err(Failure::Input(error.to_string())))).is_ok(),
             };
             if !sent {
                 return;
@@ -185,26 +169,46 @@ impl<'a> Stages<'a> {
         }
     }
 
-    fn write(&self, receiver: &Shared<Made<'a>>, events: &Sender<Event>) {
-        while let Some(Made { index, mut content, done, pass }) = receiver.next() {
+    fn stylize_one(
+        &self,
+        worker: &mut Worker,
+        clock: &Clock,
+        index: usize,
+        content: &mut PictureFile,
+        tilings: &[Tiling],
+        events: &Sender<Event>,
+    ) -> Result<TilingSummary> {
+        worker.open(self.jobs[index].style)?;
+        let _running = clock.start();
+        let frames = content.pictures().len();
+        let mut summary = TilingSummary::default();
+        for (frame, picture) in content.pictures_mut().iter_mut().enumerate() {
+            let progress = |done, of| drop(events.send(Event::Tiles(frame * of + done, frames * of)));
+            (*picture, summary) = worker.stylize(picture, tilings, &self.budget.models, progress)?;
+        }
+        Ok(summary)
+    }
+
+    fn write(&self, receiver: &Shared<Styled<'a>>, events: &Sender<Event>) {
+        while let Some(Styled { index, mut content, success, permit }) = receiver.next() {
             if self.stop.load(Ordering::Relaxed) {
                 continue;
             }
             if self.plan.strip {
                 content.strip();
             }
-            let written = self.write_one(&self.jobs[index], &content);
-            drop((content, pass));
-            if events.send(Event::End(index, written.map(|()| done))).is_err() {
+            let outcome: Outcome = self.write_one(&self.jobs[index], &content).map(|()| success);
+            drop((content, permit));
+            if events.send(Event::End(index, outcome)).is_err() {
                 return;
             }
         }
     }
 
     fn write_one(&self, job: &Job, content: &PictureFile) -> Result<(), Failure> {
-        let bytes =
-            content.encode(format_of(job, content), self.plan.quality).map_err(|error| unwritten(job, &error))?;
-        self.guard.write(&job.output, &bytes).map_err(|error| match error.is_full() {
+        let bytes = content.encode(format_of(job, content), self.plan.quality);
+        let bytes = bytes.map_err(|error| cannot_write(job, &error))?;
+        self.writer.write(&job.output, &bytes).map_err(|error| match error.is_full() {
             true => Failure::Full(error.to_string()),
             false => Failure::Output(error.to_string()),
         })
@@ -212,20 +216,20 @@ impl<'a> Stages<'a> {
 }
 
 /// The format of a result.
-fn format_of(job: &Job, content: &PictureFile) -> ImageFormat {
-    job.format.unwrap_or(content.format())
-}
-
-fn unread(error: &DecodeError) -> Failure {
+fn unreadable(error: &DecodeError) -> Failure {
     let hint = if let DecodeError::TooManyFrames { .. } = error { "; --max-size makes them smaller" } else { "" };
     Failure::Input(format!("{error}{hint}"))
 }
 
-fn unwritten(job: &Job, error: &io::Error) -> Failure {
-    Failure::Output(format!("{}: cannot write: {error}", job.output.display()))
+fn format_of(job: &Job, content: &PictureFile) -> ImageFormat {
+    job.format.unwrap_or(content.format())
 }
 
-/// A queue that several threads take from.
+fn cannot_write(job: &Job, error: &io::Error) -> Failure {
+    Failure::Output(Error::write(&job.output, "cannot write", error).to_string())
+}
+
+/// A queue that several threads receive from.
 struct Shared<T>(std::sync::Arc<Mutex<Receiver<T>>>);
 
 impl<T> Shared<T> {
@@ -233,7 +237,7 @@ impl<T> Shared<T> {
         Self(std::sync::Arc::new(Mutex::new(receiver)))
     }
 
-    /// The next one; none when there will be no more.
+    /// The next item; none when there are no more.
     fn next(&self) -> Option<T> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner).recv().ok()
     }
@@ -245,14 +249,14 @@ impl<T> Clone for Shared<T> {
     }
 }
 
-/// Adds up how long nothing ran after the first run began.
+/// Adds up how long nothing ran between the first and the last run.
 #[derive(Debug, Default)]
 struct Clock(Mutex<Times>);
 
 #[derive(Debug, Default)]
 struct Times {
     running: usize,
-    /// Since when nothing runs.
+    /// When the last run ended, if none is running.
     stopped: Option<Instant>,
     idle: Duration,
 }

@@ -1,143 +1,54 @@
-//! What a command line of `stylize` comes down to.
+//! The plan of `stylize`: the command line, checked and with every default filled in.
 
 use std::ffi::OsStr;
 use std::path::{Path, PathBuf};
-use std::str::FromStr;
 
 use easel_pictures::Quality;
 use easel_runtime::stylizer::Look;
-use easel_runtime::stylizer::tiles::SMALLEST;
 use image::ImageFormat;
 
-use super::film::{self, Container};
-use super::{Args, Numbers, Settings};
-use crate::Options;
+use super::args::Args;
+use super::options::{ExistingResults, IoOptions, Shard, TilingOptions, is_standard};
+use super::video::container::{self, Container};
+use crate::cli::{Auto, Misuse};
+use crate::engine::EngineOptions;
 use crate::output::Output;
-
-/// Standard input as a picture, standard output as a place.
-const STANDARD: &str = "-";
-
-/// Whether a path means standard input or output.
-pub(super) fn is_standard(path: &Path) -> bool {
-    path == Path::new(STANDARD)
-}
-
-/// How large the tiles are.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum TileSize {
-    /// As memory asks for.
-    Auto,
-    /// The whole picture at once.
-    Off,
-    /// So many pixels a side, the halo not counted.
-    Pixels(usize),
-}
-
-impl FromStr for TileSize {
-    type Err = String;
-
-    fn from_str(text: &str) -> Result<Self, String> {
-        match text {
-            "auto" => Ok(Self::Auto),
-            "off" => Ok(Self::Off),
-            _ => text
-                .parse()
-                .ok()
-                .filter(|size| (SMALLEST..=1 << 20).contains(size))
-                .map(Self::Pixels)
-                .ok_or_else(|| format!("expected auto, off or a number of pixels from {SMALLEST}")),
-        }
-    }
-}
-
-/// Where the statistics of tiles come from.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum StatisticsOf {
-    /// A smaller copy of the picture.
-    Thumbnail,
-    /// The picture itself.
-    Picture,
-}
-
-impl FromStr for StatisticsOf {
-    type Err = String;
-
-    fn from_str(text: &str) -> Result<Self, String> {
-        match text {
-            "thumbnail" => Ok(Self::Thumbnail),
-            "exact" => Ok(Self::Picture),
-            _ => Err("expected thumbnail or exact".into()),
-        }
-    }
-}
-
-/// A share of the pictures: every `of`-th, beginning with number `index` (from 0).
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Shard {
-    /// Which, from 0.
-    pub index: usize,
-    /// Of how many.
-    pub of: usize,
-}
-
-impl FromStr for Shard {
-    type Err = String;
-
-    fn from_str(text: &str) -> Result<Self, String> {
-        let numbers = text.split_once('/').and_then(|(index, of)| Some((index.parse().ok()?, of.parse().ok()?)));
-        match numbers {
-            Some((index, of)) if (1..=of).contains(&index) => Ok(Self { index: index - 1, of }),
-            _ => Err("expected I/N with I from 1 to N, as 3/8".into()),
-        }
-    }
-}
-
-/// What happens to results that are there already.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Existing {
-    /// Nothing is done at all.
-    Refuse,
-    /// They are replaced.
-    Overwrite,
-    /// Their pictures are left out.
-    Skip,
-}
 
 /// Where the results go.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Target {
-    /// The one result goes to standard output.
+pub enum Destination {
+    /// The only result goes to standard output.
     Standard,
     /// A picture or a folder.
-    Place(Output),
-    /// The one input is a film, and this is its result.
-    Film(PathBuf),
+    Pictures(Output),
+    /// The only input is a video, and this is its result.
+    Video(PathBuf),
 }
 
-impl Target {
-    /// The place in words.
+impl Destination {
+    /// Its path, or `standard output`.
     pub fn describe(&self) -> String {
         match self {
             Self::Standard => "standard output".into(),
-            Self::Place(output) => output.path().display().to_string(),
-            Self::Film(path) => path.display().to_string(),
+            Self::Pictures(output) => output.path().display().to_string(),
+            Self::Video(path) => path.display().to_string(),
         }
     }
 }
 
-/// A model and what it is called.
+/// A model and its name.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Style {
     /// The model's file or name.
     pub model: PathBuf,
-    /// The folder of its results, where there are several models: the file's name without its ending.
+    /// The folder of its results if there are several models: the file's name without its extension.
     pub name: PathBuf,
 }
 
 impl Style {
     fn new(model: &Path) -> Self {
         let name = match model.file_stem() {
-            // A model may lie in a folder that is named after it.
+            // A model may be in a folder that is named after it.
             Some(stem) if stem == OsStr::new("model") => model.parent().and_then(Path::file_name).unwrap_or(stem),
             Some(stem) => stem,
             None => model.as_os_str(),
@@ -146,76 +57,79 @@ impl Style {
     }
 }
 
-/// What is to be done, with every default filled in.
+/// What to do.
 #[derive(Debug, Clone)]
-pub struct Plan {
-    /// The pictures, folders and patterns.
+pub struct StylizePlan {
+    /// The pictures, folders and patterns, or one video.
     pub inputs: Vec<PathBuf>,
     /// The models, at least one.
     pub styles: Vec<Style>,
-    /// Each model's part of the one result, together 1. Without it every model has results of its own.
+    /// Each model's weight in the only result; their sum is 1. Without it every model has results of its own.
     pub blend: Option<Vec<f32>>,
     /// Where the results go.
-    pub target: Target,
+    pub destination: Destination,
     /// How much of the style, and whose colours.
     pub look: Look,
-    /// Whether a film's result is made to hold still where the film does.
+    /// Whether to reduce a video's flicker.
     pub steady: bool,
-    /// The longest side.
+    /// The longest side of results.
     pub max_size: Option<u32>,
-    /// The format of all results without a name of their own, by its extension.
+    /// The extension that names the format of results in a folder or on standard output.
     pub format: Option<String>,
-    /// How results are stored.
+    /// How results are encoded.
     pub quality: Quality,
     /// Whether results have no metadata but the colour profile.
     pub strip: bool,
-    /// What happens to results that are there already.
-    pub existing: Existing,
-    /// The share of the pictures.
+    /// What to do about results that exist.
+    pub existing: ExistingResults,
+    /// The shard of the pictures.
     pub shard: Option<Shard>,
-    /// How pictures are tiled.
-    pub tiles: Settings,
-    /// The numbers of a model that does not tell.
-    pub numbers: Numbers,
+    /// Memory and tiles.
+    pub tiling: TilingOptions,
+    /// The inputs and outputs of models without a card.
+    pub io: IoOptions,
     /// Whether to report on stdout.
     pub json: bool,
     /// How the models are run.
-    pub options: Options,
+    pub engine: EngineOptions,
 }
 
-impl Plan {
-    /// Fails on flags that do not go together; that is misuse.
-    pub fn from_args(args: &Args) -> Result<Self, String> {
-        let (false, Some(path)) = (args.models.is_empty(), &args.output) else {
-            return Err("a model (-m) and a place for the results (-o) are needed".into());
+impl StylizePlan {
+    /// Fails on arguments that do not go together.
+    pub fn from_args(args: &Args) -> Result<Self, Misuse> {
+        let Some(path) = &args.output else {
+            return Err(Misuse::new("--output", "an output (-o) is needed"));
         };
+        if args.models.is_empty() {
+            return Err(Misuse::new("--model", "a model (-m) is needed"));
+        }
         if args.inputs.iter().filter(|input| is_standard(input)).count() > 1 {
-            return Err("standard input (-) is there once".into());
+            return Err(Misuse::new("INPUT", "standard input (-) can be named only once"));
         }
         let styles: Vec<Style> = args.models.iter().map(|model| Style::new(model)).collect();
-        let blend = args.blend.as_deref().map(|shares| normalised(shares, styles.len())).transpose()?;
+        let blend = args.blend.as_deref().map(|weights| normalised(weights, styles.len())).transpose()?;
         let separate = styles.len() > 1 && blend.is_none();
         Ok(Self {
             inputs: args.inputs.clone(),
-            target: target(path, args, separate.then_some(&styles))?,
+            destination: destination(path, args, separate.then_some(&styles))?,
             styles,
             blend,
             look: Look { strength: args.strength, keep_color: args.keep_color },
             steady: args.steady,
             max_size: args.max_size,
-            format: args.format.clone(),
+            format: args.format.clone().value(),
             quality: Quality { jpeg: args.quality, png: args.compression },
             strip: args.strip,
             existing: match (args.overwrite, args.skip_existing) {
-                (true, _) => Existing::Overwrite,
-                (_, true) => Existing::Skip,
-                _ => Existing::Refuse,
+                (true, _) => ExistingResults::Overwrite,
+                (_, true) => ExistingResults::Skip,
+                _ => ExistingResults::Refuse,
             },
             shard: args.shard,
-            tiles: Settings { tile: args.tile, statistics: args.statistics, memory: args.memory },
-            numbers: Numbers { range: args.range, output_range: args.output_range, bgr: args.bgr },
+            tiling: TilingOptions { tile: args.tile, statistics: args.statistics, memory: args.memory.value() },
+            io: IoOptions { range: args.range.value(), output_range: args.output_range.value(), bgr: args.bgr },
             json: args.json,
-            options: args.engine.options(),
+            engine: args.engine.options(),
         })
     }
 
@@ -225,110 +139,128 @@ impl Plan {
     }
 }
 
-/// The shares of a blend, together 1.
-fn normalised(shares: &[f32], models: usize) -> Result<Vec<f32>, String> {
-    if shares.len() != models {
-        return Err(format!("--blend has {} shares for {models} models; it takes one for each -m", shares.len()));
+/// The weights of a blend, whose sum is 1.
+fn normalised(weights: &[f32], models: usize) -> Result<Vec<f32>, Misuse> {
+    if weights.len() != models {
+        let reason = format!("--blend has {} weights for {models} models; give one for each -m", weights.len());
+        return Err(Misuse::new("--blend", reason));
     }
-    let sum: f32 = shares.iter().sum();
+    let sum: f32 = weights.iter().sum();
     if !(sum > 0.0 && sum.is_finite()) {
-        return Err("--blend: the shares must be more than 0 together".into());
+        return Err(Misuse::new("--blend", "--blend: the sum of the weights must be more than 0"));
     }
-    Ok(shares.iter().map(|share| share / sum).collect())
+    Ok(weights.iter().map(|weight| weight / sum).collect())
 }
 
 /// Where the results go; `separate` are the models that each have a folder.
-fn target(path: &Path, args: &Args, separate: Option<&Vec<Style>>) -> Result<Target, String> {
+fn destination(path: &Path, args: &Args, separate: Option<&Vec<Style>>) -> Result<Destination, Misuse> {
     if let Some(styles) = separate
         && let Some(twice) = (1..styles.len()).find(|&at| styles[..at].iter().any(|one| one.name == styles[at].name))
     {
         let name = styles[twice].name.display();
-        return Err(format!("two models are called {name}, and so would be their folders; rename one"));
+        let reason = format!("two models are named {name}, so their results would share a folder; rename one");
+        return Err(Misuse::new("--model", reason));
     }
-    if let Some(film) = film_target(path, args, separate.is_some())? {
-        return Ok(film);
+    if let Some(video) = video_destination(path, args, separate.is_some())? {
+        return Ok(video);
     }
     if is_standard(path) {
         return match (separate, &args.inputs[..], args.json) {
-            (None, [input], false) if !input.is_dir() => Ok(Target::Standard),
-            (_, _, true) => Err("standard output is taken by the result (-o -); leave --json away".into()),
-            _ => Err("standard output (-o -) takes one result, and there may be several; give a folder".into()),
+            (None, [input], false) if !input.is_dir() => Ok(Destination::Standard),
+            (_, _, true) => Err(Misuse::new("--json", "standard output is taken by the result (-o -); remove --json")),
+            _ => {
+                let reason = "standard output (-o -) takes one result, and there may be several; give a folder";
+                Err(Misuse::new("--output", reason))
+            }
         };
     }
-    let output = if path.is_dir() { Output::Folder(path.to_owned()) } else { Output::from_path(path)? };
+    let output = match path.is_dir() {
+        true => Output::Folder(path.to_owned()),
+        false => Output::from_path(path).map_err(|reason| Misuse::new("--output", reason))?,
+    };
     if let Output::Picture(path, own) = &output {
         let several = match (args.inputs.len(), separate) {
             (2.., _) => Some("there are several"),
             (_, Some(_)) => Some("each model makes one (--blend makes one of all)"),
             _ => None,
         };
+        let name = path.display();
         if let Some(several) = several {
-            return Err(format!("{} names one picture, and {several}; give a folder", path.display()));
+            return Err(Misuse::new("--output", format!("{name} names one picture, and {several}; give a folder")));
         }
-        if args.format.as_deref().is_some_and(|format| ImageFormat::from_extension(format) != Some(*own)) {
-            return Err(format!("--format is not what {} ends in; leave it away", path.display()));
+        let format = args.format.clone().value();
+        if format.is_some_and(|format| ImageFormat::from_extension(format) != Some(*own)) {
+            return Err(Misuse::new("--format", format!("--format differs from the extension of {name}; remove it")));
         }
     }
-    Ok(Target::Place(output))
+    Ok(Destination::Pictures(output))
 }
 
-/// Where a film's result goes; none where no film is named.
-fn film_target(path: &Path, args: &Args, separate: bool) -> Result<Option<Target>, String> {
-    let is_film = |path: &Path| Container::of(path).is_some() && !path.is_dir();
-    let Some(film) = args.inputs.iter().find(|input| is_film(input)) else {
-        return match (is_film(path), args.steady) {
-            (true, _) => Err(format!("{} names a film, and what goes in is none ({})", path.display(), film::NAMES)),
-            (_, true) => Err("--steady is for films; leave it away".into()),
+/// Where a video's result goes; none if no video is named.
+fn video_destination(path: &Path, args: &Args, separate: bool) -> Result<Option<Destination>, Misuse> {
+    let is_video = |path: &Path| Container::of(path).is_some() && !path.is_dir();
+    let names = container::NAMES;
+    let Some(video) = args.inputs.iter().find(|input| is_video(input)) else {
+        return match (is_video(path), args.steady) {
+            (true, _) => {
+                let reason = format!("{} names a video, but the input is not a video ({names})", path.display());
+                Err(Misuse::new("--output", reason))
+            }
+            (_, true) => Err(Misuse::new("--steady", "--steady is for videos; remove it")),
             _ => Ok(None),
         };
     };
-    let film = film.display();
+    let video = video.display();
     if args.inputs.len() > 1 {
-        return Err(format!("{film} is a film; films go one by one, without other inputs"));
+        return Err(Misuse::new("INPUT", format!("{video} is a video; a video must be the only input")));
     }
-    if !is_film(path) {
-        return Err(format!("{film} is a film, and so is its result; end the name of -o in {}", film::NAMES));
+    if !is_video(path) {
+        let reason = format!("{video} is a video, and so is its result; end the name of -o in {names}");
+        return Err(Misuse::new("--output", reason));
     }
     if separate {
-        return Err(format!("{film}: a film has one result; run it for each model, or --blend them"));
+        let reason = format!("{video}: a video has one result; run it for each model, or --blend them");
+        return Err(Misuse::new("--model", reason));
     }
-    for (given, flag) in [(args.format.is_some(), "--format"), (args.shard.is_some(), "--shard")] {
+    for (given, option) in [(args.format != Auto::Auto, "--format"), (args.shard.is_some(), "--shard")] {
         if given {
-            return Err(format!("{flag} is for pictures, and {film} is a film; leave it away"));
+            let reason = format!("{option} is for pictures, and {video} is a video; remove it");
+            return Err(Misuse::new(option, reason));
         }
     }
-    Ok(Some(Target::Film(path.to_owned())))
+    Ok(Some(Destination::Video(path.to_owned())))
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use clap::Parser;
+    use crate::stylize::options::TileSize;
+    use crate::test_support::{Refusal, refusal};
     use easel_runtime::stylizer::Range;
 
-    fn plan(flags: &str) -> Result<Plan, String> {
-        let words = ["stylize", "-m", "m.onnx"].into_iter().chain(flags.split_whitespace());
-        Plan::from_args(&Args::try_parse_from(words).map_err(|error| error.to_string())?)
+    fn plan(flags: &str) -> Result<StylizePlan, Refusal> {
+        refusal(&format!("stylize -m m.onnx {flags}"), StylizePlan::from_args)
     }
 
     #[test]
-    fn flags_are_settled() {
-        let settled = plan("a.jpg -o b.png").unwrap();
+    fn options_are_resolved() {
+        let resolved = plan("a.jpg -o b.png").unwrap();
         assert_eq!(
-            (settled.tiles.tile, settled.existing, settled.look),
-            (TileSize::Auto, Existing::Refuse, Look::default())
+            (resolved.tiling.tile, resolved.existing, resolved.look),
+            (TileSize::Auto, ExistingResults::Refuse, Look::default())
         );
-        let settled = plan("a.jpg b.jpg -o out --tile 101 --range -1..1 --skip-existing --format JPEG").unwrap();
-        assert_eq!((settled.tiles.tile, settled.numbers.range), (TileSize::Pixels(101), Some(Range::Signed)));
-        assert_eq!((settled.existing, settled.format.as_deref()), (Existing::Skip, Some("jpeg")));
+        let resolved = plan("a.jpg b.jpg -o out --tile 101 --range -1..1 --skip-existing --format JPEG").unwrap();
+        assert_eq!((resolved.tiling.tile, resolved.io.range), (TileSize::Pixels(101), Some(Range::Signed)));
+        assert_eq!((resolved.existing, resolved.format.as_deref()), (ExistingResults::Skip, Some("jpeg")));
         assert!(plan("a.png -o b.jpg --format jpeg").is_ok());
-        assert_eq!(plan("- -o -").unwrap().target, Target::Standard);
-        assert_eq!(plan("a.mp4 -o b.MKV --steady").unwrap().target, Target::Film("b.MKV".into()));
+        assert_eq!(plan("- -o -").unwrap().destination, Destination::Standard);
+        assert_eq!(plan("a.mp4 -o b.MKV --steady").unwrap().destination, Destination::Video("b.MKV".into()));
         assert_eq!(plan("a -o b --shard 3/8").unwrap().shard, Some(Shard { index: 2, of: 8 }));
+        assert_eq!(plan("a -o b --memory 2GB").unwrap().tiling.memory, Some(2_000_000_000));
     }
 
     #[test]
-    fn models_have_shares_or_folders() {
+    fn models_have_weights_or_folders() {
         let blended = plan("a.png -m n.onnx -o b.png --blend 3,1").unwrap();
         assert_eq!((blended.blend.as_deref(), blended.is_separate()), (Some(&[0.75, 0.25][..]), false));
         let separate = plan("a.png -m styles/night/model.onnx -o out").unwrap();
@@ -337,50 +269,56 @@ mod tests {
     }
 
     #[test]
-    fn misuse_is_refused() {
-        for flags in [
-            "-o b.png",
-            "a.jpg",
-            "a.jpg b.jpg -o c.png",
-            "a.jpg -o b.ico",
-            "a.jpg -o b.png --format jpg",
-            "a.jpg -o out --format ico",
-            "a.jpg -o b.png --compression none",
-            "a.jpg -o b.png --strength 1.1",
-            "a.jpg -o b.png --strength nan",
-            "a.jpg -o b.png --tile 15",
-            "a.jpg -o b.png --tile on",
-            "a.jpg -o b.png --memory 0",
-            "a.jpg -o b.png --statistics none",
-            "a.jpg -o b.png --range 0..2",
-            "a.jpg -o b.png --quality 0",
-            "a.jpg -o b.png --max-size 0",
-            "a.jpg -o b.png --overwrite --skip-existing",
-            "a.jpg --doctor",
-            "- - -o out",
-            "a.jpg b.jpg -o -",
-            "a.jpg -o - --json",
-            "a.jpg -o - -m n.onnx",
-            "a.jpg -o b.png -m n.onnx",
-            "a.jpg -o out -m other/m.onnx",
-            "a.jpg -o b.png --blend 1,1",
-            "a.jpg -o b.png -m n.onnx --blend 1",
-            "a.jpg -o b.png -m n.onnx --blend 0,0",
-            "a.jpg -o b.png -m n.onnx --blend 1,-1",
-            "a.jpg -o out --shard 0/3",
-            "a.jpg -o out --shard 4/3",
-            "a.jpg -o out --shard 3",
-            "a.jpg -o b.mp4",
-            "a.mp4 -o b.jpg",
-            "a.mp4 -o out",
-            "a.mp4 -o -",
-            "a.mp4 b.mp4 -o c.mp4",
-            "a.mp4 -m n.onnx -o b.mp4",
-            "a.mp4 -o b.mp4 --shard 1/2",
-            "a.mp4 -o b.mp4 --format png",
-            "a.jpg -o b.png --steady",
+    fn misuse_names_the_argument() {
+        use clap::error::ErrorKind::{ArgumentConflict, InvalidValue, MissingRequiredArgument, ValueValidation};
+        for (flags, kind, argument) in [
+            ("-o b.png", MissingRequiredArgument, "INPUT"),
+            ("a.jpg", MissingRequiredArgument, "--output"),
+            ("a.jpg -o out --format ico", ValueValidation, "--format"),
+            ("a.jpg -o b.png --compression none", InvalidValue, "--compression"),
+            ("a.jpg -o b.png --strength 1.1", ValueValidation, "--strength"),
+            ("a.jpg -o b.png --strength nan", ValueValidation, "--strength"),
+            ("a.jpg -o b.png --tile 15", ValueValidation, "--tile"),
+            ("a.jpg -o b.png --tile on", ValueValidation, "--tile"),
+            ("a.jpg -o b.png --memory 0", ValueValidation, "--memory"),
+            ("a.jpg -o b.png --statistics none", ValueValidation, "--statistics"),
+            ("a.jpg -o b.png --range 0..2", ValueValidation, "--range"),
+            ("a.jpg -o b.png --quality 0", ValueValidation, "--quality"),
+            ("a.jpg -o b.png --max-size 0", ValueValidation, "--max-size"),
+            ("a.jpg -o b.png --overwrite --skip-existing", ArgumentConflict, "--overwrite"),
+            ("a.jpg --doctor", ArgumentConflict, "--doctor"),
+            ("a.jpg -o b.png -m n.onnx --blend 1,-1", ValueValidation, "--blend"),
+            ("a.jpg -o out --shard 0/3", ValueValidation, "--shard"),
+            ("a.jpg -o out --shard 4/3", ValueValidation, "--shard"),
+            ("a.jpg -o out --shard 3", ValueValidation, "--shard"),
         ] {
-            assert!(plan(flags).is_err(), "{flags}");
+            let refused = plan(flags).unwrap_err();
+            assert!(refused.is_clap(kind, argument), "{flags}: {refused:?}");
+        }
+        for (flags, argument) in [
+            ("a.jpg b.jpg -o c.png", "--output"),
+            ("a.jpg -o b.ico", "--output"),
+            ("a.jpg -o b.png --format jpg", "--format"),
+            ("- - -o out", "INPUT"),
+            ("a.jpg b.jpg -o -", "--output"),
+            ("a.jpg -o - --json", "--json"),
+            ("a.jpg -o - -m n.onnx", "--output"),
+            ("a.jpg -o b.png -m n.onnx", "--output"),
+            ("a.jpg -o out -m other/m.onnx", "--model"),
+            ("a.jpg -o b.png --blend 1,1", "--blend"),
+            ("a.jpg -o b.png -m n.onnx --blend 1", "--blend"),
+            ("a.jpg -o b.png -m n.onnx --blend 0,0", "--blend"),
+            ("a.jpg -o b.mp4", "--output"),
+            ("a.mp4 -o b.jpg", "--output"),
+            ("a.mp4 -o out", "--output"),
+            ("a.mp4 -o -", "--output"),
+            ("a.mp4 b.mp4 -o c.mp4", "INPUT"),
+            ("a.mp4 -m n.onnx -o b.mp4", "--model"),
+            ("a.mp4 -o b.mp4 --shard 1/2", "--shard"),
+            ("a.mp4 -o b.mp4 --format png", "--format"),
+            ("a.jpg -o b.png --steady", "--steady"),
+        ] {
+            assert_eq!(plan(flags).unwrap_err(), Refusal::Misuse(argument), "{flags}");
         }
     }
 }

@@ -1,33 +1,32 @@
-//! Getting a picture's bytes.
+//! Reads a picture's bytes.
 
 use std::fs::{self, File, Metadata};
 use std::io::{self, Read};
 use std::path::Path;
 use std::time::SystemTime;
 
-use super::plan::is_standard;
+use super::options::is_standard;
 
 /// The longest file that is read.
 const MOST_BYTES: u64 = 1 << 31;
 
 /// The bytes of a file, or of standard input.
 ///
-/// Fails on what is no file, and where another program wrote to it meanwhile. The error says what is wrong without the
-/// path.
+/// Fails on anything but a regular file, and if another program wrote to it meanwhile. The error does not include the path.
 pub(super) fn read(path: &Path) -> Result<Vec<u8>, String> {
     if is_standard(path) { read_all(io::stdin().lock(), 0) } else { read_file(path) }
 }
 
 fn read_file(path: &Path) -> Result<Vec<u8>, String> {
-    let in_words = |error: io::Error| format!("cannot read: {error}");
-    // To open a pipe would wait for whoever writes to it.
-    if !fs::metadata(path).map_err(in_words)?.is_file() {
+    let cannot_read = |error: io::Error| format!("cannot read: {error}");
+    // Opening a pipe would wait for its writer.
+    if !fs::metadata(path).map_err(cannot_read)?.is_file() {
         return Err("not a file".into());
     }
-    let file = File::open(path).map_err(in_words)?;
-    let before = file.metadata().map_err(in_words)?;
+    let file = File::open(path).map_err(cannot_read)?;
+    let before = file.metadata().map_err(cannot_read)?;
     let bytes = read_all(&file, before.len())?;
-    let after = file.metadata().map_err(in_words)?;
+    let after = file.metadata().map_err(cannot_read)?;
     if state(&before) != state(&after) || bytes.len() as u64 != before.len() {
         return Err("the file changed while it was read; run again when it is finished".into());
     }

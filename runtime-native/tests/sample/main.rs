@@ -76,12 +76,12 @@ fn levels(z: &[f32]) -> Vec<u8> {
 #[test]
 fn a_folder_of_pictures() {
     let folder = folder();
-    let said = succeeds(&folder, "-m m.onnx -n 11 --seed 5 -o made/here");
-    assert!(said.contains("engine: ONNX Runtime 1.") && said.contains("wrote 11 pictures to made/here"), "{said}");
-    let made = folder.path().join("made/here");
-    assert_eq!(names(&made), (0..11).map(|index| format!("{index:05}.png")).collect::<Vec<_>>());
+    let printed = succeeds(&folder, "-m m.onnx -n 11 --seed 5 -o drawn/here");
+    assert!(["ONNX Runtime 1.", "11 pictures", "drawn/here"].iter().all(|fact| printed.contains(fact)), "{printed}");
+    let drawn = folder.path().join("drawn/here");
+    assert_eq!(names(&drawn), (0..11).map(|index| format!("{index:05}.png")).collect::<Vec<_>>());
     for index in [0, 10] {
-        let picture = image::open(made.join(format!("{index:05}.png"))).unwrap().to_luma8();
+        let picture = image::open(drawn.join(format!("{index:05}.png"))).unwrap().to_luma8();
         assert_eq!((picture.dimensions(), picture.into_raw()), ((2, 2), expected(5, index)));
     }
 }
@@ -105,13 +105,13 @@ fn a_grid_is_the_single_pictures_side_by_side() {
 #[test]
 fn a_seed_names_a_picture() {
     let folder = folder();
-    succeeds(&folder, "-m m.onnx --seeds 3,7-9,123456 -o made");
+    succeeds(&folder, "-m m.onnx --seeds 3,7-9,123456 -o drawn");
     let files = ["seed-000003.png", "seed-000007.png", "seed-000008.png", "seed-000009.png", "seed-123456.png"];
-    assert_eq!(names(&folder.path().join("made")), files);
+    assert_eq!(names(&folder.path().join("drawn")), files);
     succeeds(&folder, "-m m.onnx --seed 7 -n 2 -o of_seed");
     let pixels = |file: &str| image::open(folder.path().join(file)).unwrap().to_luma8().into_raw();
-    assert_eq!(pixels("made/seed-000007.png"), pixels("of_seed/00000.png"));
-    assert_eq!(pixels("made/seed-123456.png"), expected(123_456, 0));
+    assert_eq!(pixels("drawn/seed-000007.png"), pixels("of_seed/00000.png"));
+    assert_eq!(pixels("drawn/seed-123456.png"), expected(123_456, 0));
 
     succeeds(&folder, "-m m.onnx --seeds 3,7 --batch 1 --scale 3 -o grid.png");
     let grid = image::open(folder.path().join("grid.png")).unwrap().to_luma8();
@@ -137,7 +137,7 @@ fn animation(path: &Path) -> Vec<(Vec<u8>, u32)> {
 }
 
 #[test]
-fn a_walk_passes_every_seed() {
+fn a_walk_passes_through_every_seed() {
     let folder = folder();
     succeeds(&folder, "-m m.onnx --seeds 5,2,9 --walk 4 --batch 5 -o frames");
     let frames: Vec<_> = names(&folder.path().join("frames"))
@@ -155,9 +155,9 @@ fn a_walk_passes_every_seed() {
         let expected: Vec<_> = frames.iter().map(|frame| (frame.clone(), 100)).collect();
         assert_eq!(animation(&folder.path().join(name)), expected, "{name}");
     }
-    // Without a scale small pictures are enlarged.
-    let said = succeeds(&folder, "-m m.onnx --seeds 1,2 --walk 3 --one-way -o small.webp");
-    assert!(said.contains("wrote 4 frames to small.webp"), "{said}");
+    // By default small pictures are enlarged.
+    let printed = succeeds(&folder, "-m m.onnx --seeds 1,2 --walk 3 --one-way -o small.webp");
+    assert!(printed.contains("4 frames") && printed.contains("small.webp"), "{printed}");
     let enlarged = animation(&folder.path().join("small.webp"));
     assert_eq!((enlarged.len(), enlarged[0].0.len()), (4, 256 * 256));
     assert_eq!(enlarged[3].0[..128], [expected(2, 0)[0]; 128]);
@@ -167,15 +167,15 @@ fn a_walk_passes_every_seed() {
 #[test]
 fn the_batch_and_the_threads_do_not_matter_and_the_seed_does() {
     let folder = folder();
-    let made = |flags: &str| {
-        succeeds(&folder, &format!("-m m.onnx -n 10 -o made.bmp {flags}"));
-        fs::read(folder.path().join("made.bmp")).unwrap()
+    let draw = |flags: &str| {
+        succeeds(&folder, &format!("-m m.onnx -n 10 -o drawn.bmp {flags}"));
+        fs::read(folder.path().join("drawn.bmp")).unwrap()
     };
-    let first = made("--seed 1");
+    let first = draw("--seed 1");
     for flags in ["", "--batch 1", "--batch 3 --threads 1", "--batch 4096 --device cpu"] {
-        assert!(made(flags) == first, "{flags}");
+        assert!(draw(flags) == first, "{flags}");
     }
-    assert!(made("--seed 2") != first);
+    assert!(draw("--seed 2") != first);
 }
 
 #[test]
@@ -194,30 +194,30 @@ fn a_shipped_model_is_found_by_name() {
     fs::rename(folder.path().join("m.onnx"), folder.path().join("models/noise/model.onnx")).unwrap();
     succeeds(&folder, "-m noise -n 1 -o a.png");
     let error = failure(&sample(&folder, "-m nose -n 1 -o b.png"));
-    assert!(error.contains("nose: no such file") && error.contains("noise"), "{error}");
+    assert!(error.starts_with("error: nose: ") && error.ends_with("noise"), "{error}");
 }
 
 #[test]
 fn misuse_is_status_2() {
     let folder = folder();
-    for (flags, expected) in [
-        ("", "required"),
-        ("-m m.onnx -o a.png -n 0", "0 is not in"),
-        ("-m m.onnx -o a.png -n 5 --grid 2x2", "make it larger or -n smaller"),
-        ("-m m.onnx -o a.gif", "a gif moves; add --seeds LIST --walk FRAMES"),
-        ("-m m.onnx -o a.png --seeds 8-1", "the range 8-1 runs backwards; write 1-8"),
-        ("-m m.onnx -o a.png --seeds 1-99999999999", "more than 1000000 seeds"),
-        ("-m m.onnx -o a.png --seeds 1-5 --seed 2", "cannot be used with"),
-        ("-m m.onnx -o made --seeds 1-5,3", "--seeds names 3 twice"),
-        ("-m m.onnx -o a.gif --seeds 1 --walk 5", "give --seeds two at least"),
-        ("-m m.onnx -o a.png --seeds 1-3 --walk 5", "a.png: a walk is written as gif or webp, or as a folder"),
-        ("-m m.onnx -o a.gif --seeds 1-3 --walk 5 --fps 51", "51 is not in 1..=50"),
-        ("-m m.onnx -o made --seeds 1-3 --walk 5 --fps 5", "end the name in .gif or .webp"),
-        ("-m m.onnx -o a.gif --seeds 1-1000 --walk 1000", "1000000 frames is too long"),
+    for (flags, facts) in [
+        ("", ["--model <MODEL>", "--output <OUT>"]),
+        ("-m m.onnx -o a.png -n 0", ["--count <auto|N>", "'0'"]),
+        ("-m m.onnx -o a.png -n 5 --grid 2x2", ["5", "-n"]),
+        ("-m m.onnx -o a.gif", ["a.gif", "--walk"]),
+        ("-m m.onnx -o a.png --seeds 8-1", ["--seeds <LIST>", "1-8"]),
+        ("-m m.onnx -o a.png --seeds 1-99999999999", ["--seeds <LIST>", "1000000"]),
+        ("-m m.onnx -o a.png --seeds 1-5 --seed 2", ["--seeds <LIST>", "--seed <N>"]),
+        ("-m m.onnx -o drawn --seeds 1-5,3", ["--seeds", "3"]),
+        ("-m m.onnx -o a.gif --seeds 1 --walk 5", ["walk", "--seeds"]),
+        ("-m m.onnx -o a.png --seeds 1-3 --walk 5", ["a.png", "webp"]),
+        ("-m m.onnx -o a.gif --seeds 1-3 --walk 5 --fps 51", ["--fps <auto|N>", "51"]),
+        ("-m m.onnx -o drawn --seeds 1-3 --walk 5 --fps 5", ["--fps", "drawn"]),
+        ("-m m.onnx -o a.gif --seeds 1-1000 --walk 1000", ["1000000", "90000"]),
     ] {
         let output = sample(&folder, flags);
         assert_eq!(output.status.code(), Some(2), "{flags}: {}", stderr(&output));
-        assert!(stderr(&output).contains(expected), "{flags}: {}", stderr(&output));
+        assert!(facts.iter().all(|fact| stderr(&output).contains(fact)), "{flags}: {}", stderr(&output));
     }
     assert_eq!(names(folder.path()), ["m.onnx"]);
 }
@@ -236,22 +236,22 @@ fn bad_models_are_named_and_leave_nothing() {
     let picture = Picture::filled(8, 8, 3, 7);
     let png = easel_pictures::encode_picture(&picture, image::ImageFormat::Png).unwrap();
     let cases: [(&str, Vec<u8>, &str); 10] = [
-        ("empty", vec![], "not an ONNX model: the file is empty"),
+        ("empty", vec![], "empty"),
         ("text", b"no model at all".to_vec(), "not an ONNX model"),
         ("picture", png, "not an ONNX model"),
-        ("truncated", whole[..whole.len() - 10].to_vec(), "the model file is truncated"),
-        ("cardless", common::model(&common::generator_graph(), None), "no Easel card"),
-        ("damaged", with_card("{\"schema\": 1}"), "card cannot be read"),
-        ("newer", with_card("{\"schema\": 99}"), "schema 99"),
-        ("stylizer", with_card(&stylizer.to_json()), "this model is a stylizer, not a generator; `stylize` runs it"),
-        ("tabular", common::tabular(), "this model is a tabular model, not a generator; it takes rows"),
-        ("other", with_card(&other_latent.to_json()), "Expected: 4"),
+        ("truncated", whole[..whole.len() - 10].to_vec(), "truncated"),
+        ("cardless", common::model(&common::generator_graph(), None), "card"),
+        ("damaged", with_card("{\"schema\": 1}"), "card"),
+        ("newer", with_card("{\"schema\": 99}"), "99"),
+        ("stylizer", with_card(&stylizer.to_json()), "`stylize`"),
+        ("tabular", common::tabular(), "tabular model"),
+        ("other", with_card(&other_latent.to_json()), "4"),
     ];
     let mut expected = vec!["m.onnx".to_string()];
     for (name, bytes, what) in cases {
         fs::write(folder.path().join(format!("{name}.onnx")), bytes).unwrap();
         expected.push(format!("{name}.onnx"));
-        for output in ["a.png", "made/here"] {
+        for output in ["a.png", "drawn/here"] {
             let error = failure(&sample(&folder, &format!("-m {name}.onnx -n 2 -o {output}")));
             assert!(error.starts_with(&format!("error: {name}.onnx: ")) && error.contains(what), "{error}");
         }
@@ -265,7 +265,7 @@ fn an_output_that_cannot_be_written_is_found_before_computing() {
     let folder = folder();
     fs::write(folder.path().join("file"), "x").unwrap();
     fs::create_dir(folder.path().join("taken.png")).unwrap();
-    for output in ["file", "file/made", "file/a.png", "taken.png", "no/such/a.png"] {
+    for output in ["file", "file/drawn", "file/a.png", "taken.png", "no/such/a.png"] {
         let output_flag = format!("-m m.onnx -n 2 -o {output}");
         let result = sample(&folder, &output_flag);
         let error = failure(&result);
@@ -298,11 +298,11 @@ fn cuda_without_a_gpu_fails_and_auto_falls_back() {
         command(PROGRAM, &folder, &flags).env("CUDA_VISIBLE_DEVICES", "").output().unwrap()
     };
     let error = failure(&run("cuda"));
-    assert!(error.starts_with("error: --device cuda:0: no CUDA: "), "{error}");
+    assert!(error.starts_with("error: --device cuda:0: "), "{error}");
     assert_eq!(names(folder.path()), ["m.onnx"]);
     let auto = run("auto");
-    let said = stderr(&auto);
-    assert!(auto.status.success() && said.contains(" on CPU, ") && said.contains("(no CUDA: "), "{said}");
+    let printed = stderr(&auto);
+    assert!(auto.status.success() && printed.contains(" on CPU, ") && printed.contains("(no CUDA: "), "{printed}");
     let cpu = run("cpu");
     assert!(cpu.status.success() && !stderr(&cpu).contains("CUDA"), "{}", stderr(&cpu));
 }
@@ -311,15 +311,16 @@ fn cuda_without_a_gpu_fails_and_auto_falls_back() {
 fn a_library_that_cannot_be_used_says_what_to_run() {
     let folder = folder();
     fs::write(folder.path().join("text.so"), "no library").unwrap();
-    let advice = "run `cargo xtask setup`, or name the library with --ort-lib PATH";
+    let advice = ["cargo xtask setup", "--ort-lib"];
+    let advises = |error: &str| advice.iter().all(|words| error.contains(words));
     let fails = |library: &str, what: &str| {
         let error = failure(&sample(&folder, &format!("-m m.onnx -n 1 -o a.png --ort-lib {library}")));
-        assert!(error.starts_with(&format!("error: {library}: ")) && error.ends_with(advice), "{error}");
+        assert!(error.starts_with(&format!("error: {library}: ")) && advises(&error), "{error}");
         assert!(error.contains(what), "{error}");
 
         let mut by_variable = command(PROGRAM, &folder, "-m m.onnx -n 1 -o a.png");
         let error = failure(&by_variable.env("ORT_DYLIB_PATH", library).output().unwrap());
-        assert!(error.starts_with(&format!("error: ORT_DYLIB_PATH={library}: ")) && error.ends_with(advice), "{error}");
+        assert!(error.starts_with(&format!("error: ORT_DYLIB_PATH={library}: ")) && advises(&error), "{error}");
     };
     fails("absent.so", "no such file");
     fails("text.so", "it cannot be loaded");
@@ -345,7 +346,8 @@ fn a_library_that_cannot_be_used_says_what_to_run() {
         #[unsafe(no_mangle)] extern "C" fn OrtGetApiBase() -> &'static Base { &BASE }
         "#,
     );
-    fails("old.so", "it is ONNX Runtime 1.17.3, 1.24 or newer is needed");
+    fails("old.so", "1.17.3");
+    fails("old.so", "1.24");
 }
 
 /// A copy of the program in a folder. Another process writes it: a child that this one starts at the same time would
@@ -357,20 +359,18 @@ fn alone(folder: &TempDir) -> PathBuf {
 }
 
 #[test]
-fn a_missing_library_is_one_line_that_says_where_it_was_looked_for() {
+fn a_missing_library_is_one_line_with_the_places_that_were_searched() {
     let folder = folder();
     // Away from the repository there is no .tools.
     let alone = alone(&folder);
     let output = command(&alone, &folder, "-m m.onnx -n 1 -o a.png").env_remove("ORT_DYLIB_PATH").output().unwrap();
     if output.status.success() {
-        // Only a library that the system itself has can have been found.
+        // Only the system can have a library here.
         assert!(stderr(&output).starts_with("engine: ONNX Runtime"), "{}", stderr(&output));
         return;
     }
     let error = failure(&output);
-    for part in
-        ["ORT_DYLIB_PATH (not set)", ".tools/onnxruntime/lib above ", "the system's ", "run `cargo xtask setup`"]
-    {
+    for part in ["ORT_DYLIB_PATH", ".tools/onnxruntime/lib", "libonnxruntime", "cargo xtask setup"] {
         assert!(error.contains(part), "{error}");
     }
     assert_eq!(names(folder.path()).iter().filter(|name| name.ends_with(".png")).count(), 0);
@@ -378,7 +378,7 @@ fn a_missing_library_is_one_line_that_says_where_it_was_looked_for() {
 
 #[cfg(target_os = "linux")]
 #[test]
-fn a_broken_library_that_merely_lies_about_is_passed_over() {
+fn a_broken_library_that_nobody_named_is_skipped() {
     let folder = folder();
     let tools = folder.path().join(".tools/onnxruntime/lib");
     fs::create_dir_all(&tools).unwrap();
@@ -389,6 +389,6 @@ fn a_broken_library_that_merely_lies_about_is_passed_over() {
     let output = command(&alone, &folder, "-m m.onnx -n 1 -o b.png").env_remove("ORT_DYLIB_PATH").output().unwrap();
     if !output.status.success() {
         let error = failure(&output);
-        assert!(error.contains("libonnxruntime.so.1.99.0 (it cannot be loaded: "), "{error}");
+        assert!(error.contains("libonnxruntime.so.1.99.0"), "{error}");
     }
 }

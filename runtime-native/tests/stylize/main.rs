@@ -2,8 +2,8 @@
 
 #[path = "../common/mod.rs"]
 mod common;
-mod film;
 mod many;
+mod video;
 
 use std::fs;
 use std::path::Path;
@@ -153,14 +153,13 @@ fn animations_stay_animations() {
             assert!(frame.buffer().pixels().all(|pixel| pixel.0 == [255 - r, 255 - g, 255 - b, a]));
         }
     }
-    // It is said before anything is computed, and nothing is left.
+    // It fails before anything is computed, and leaves nothing.
     let errors = failure(&stylize(&folder, "in.gif -m m.onnx -o out.jpg"));
-    let wanted = "out.jpg: cannot write: the format has one picture, and an animation has 2; write gif, webp or png";
-    assert_eq!(errors[0], format!("error: {wanted}"));
+    assert!(errors[0].starts_with("error: out.jpg: ") && errors[0].contains('2'), "{errors:?}");
     assert!(!at("out.jpg").exists());
     fs::write(at("cut.gif"), &gif[..gif.len() - 1]).unwrap();
     let errors = failure(&stylize(&folder, "cut.gif -m m.onnx -o cut.webp"));
-    assert_eq!(errors[0], "error: cut.gif: the file is truncated; get another copy");
+    assert!(errors[0].starts_with("error: cut.gif: ") && errors[0].contains("truncated"), "{errors:?}");
 }
 
 #[test]
@@ -183,14 +182,14 @@ fn folders_keep_their_shape() {
     assert_eq!((&lines[0]["input"], &lines[0]["output"]), (&"in/a.png".into(), &"in/styled/a.png".into()));
     assert_eq!((&lines[0]["status"], &lines[0]["width"], &lines[0]["tiles"]), (&"done".into(), &5.into(), &1.into()));
     assert_eq!((&lines[3]["summary"]["done"], &lines[3]["summary"]["failed"]), (&3.into(), &0.into()));
-    // Results are no inputs, and are not replaced unless told.
+    // Results are not inputs, and are replaced only with --overwrite.
     let errors = failure(&stylize(&folder, "in -m m.onnx -o in/styled"));
-    assert!(errors[0].contains("in/styled/a.png: it is there already (and 2 more); --overwrite"), "{errors:?}");
+    assert!(["in/styled/a.png", "2 more", "--overwrite"].iter().all(|fact| errors[0].contains(fact)), "{errors:?}");
     fs::remove_file(at("in/styled/c.gif")).unwrap();
     let output = succeeds(&folder, "in -m m.onnx -o in/styled --skip-existing");
-    assert!(stderr(&output).contains("wrote 1 picture to in/styled, 2 skipped"), "{}", stderr(&output));
+    assert!(stderr(&output).contains("1 picture to in/styled, 2 skipped"), "{}", stderr(&output));
     let output = succeeds(&folder, "in -m m.onnx -o in/styled --overwrite");
-    assert!(stderr(&output).contains("wrote 3 pictures"), "{}", stderr(&output));
+    assert!(stderr(&output).contains("3 pictures"), "{}", stderr(&output));
 }
 
 #[test]
@@ -209,14 +208,14 @@ fn an_input_is_never_replaced() {
     let before = fs::read(at("a.png")).unwrap();
     for alias in aliases {
         let errors = failure(&stylize(&folder, &format!("a.png -m m.onnx -o {alias} --overwrite")));
-        assert!(errors.len() == 1 && errors[0].contains("would replace the input a.png"), "{errors:?}");
+        let named = format!("error: {alias}: ");
+        assert!(errors.len() == 1 && errors[0].starts_with(&named) && errors[0].contains("input a.png"), "{errors:?}");
     }
-    // Also where it is another one's result; in a folder the rest is done.
+    // Not by another picture's result either; in a folder the rest is done.
     fs::write(at("b.png"), &before).unwrap();
     let errors = failure(&stylize(&folder, "a.png b.png other/a.png -m m.onnx -o other --overwrite"));
-    let wanted = "would replace the input other/a.png; give another -o";
-    assert_eq!(errors[0], format!("error: a.png: its result other/a.png {wanted}"));
-    assert!(errors[2].contains("2 of 3 pictures failed, see above; wrote 1 picture to other"), "{errors:?}");
+    assert!(errors[0].starts_with("error: a.png: ") && errors[0].contains("input other/a.png"), "{errors:?}");
+    assert!(errors[2].contains("2 of 3 ") && errors[2].contains("1 picture to other"), "{errors:?}");
     assert_eq!((fs::read(at("a.png")).unwrap(), fs::read(at("other/a.png")).unwrap()), (before.clone(), before));
 }
 
@@ -228,24 +227,24 @@ fn results_of_one_name_do_not_stop_a_folder() {
     for (name, side) in [("a.apng", 3), ("a.png", 4), ("b.bmp", 5)] {
         photo(side, side).save(at("in").join(name)).unwrap();
     }
-    for (flags, way_out) in [("-o out", "give it another -o"), ("-o out2 --format png", "leave --format away")] {
+    for (flags, advice) in [("-o out", "-o"), ("-o out2 --format png", "--format")] {
         let errors = failure(&stylize(&folder, &format!("in -m m.onnx {flags}")));
         let out = flags.split(' ').nth(1).unwrap();
-        let wanted = format!("{out}/a.png would be the result of in/a.apng too; rename one, or {way_out}");
-        assert_eq!(errors[0], format!("error: in/a.png: {wanted}"));
-        assert!(errors[1].contains("1 of 3 pictures failed, see above; wrote 2 pictures"), "{errors:?}");
+        let facts = ["error: in/a.png: ", &format!("{out}/a.png"), "in/a.apng", advice];
+        assert!(facts.iter().all(|fact| errors[0].contains(fact)), "{errors:?}");
+        assert!(errors[1].contains("1 of 3 ") && errors[1].contains("2 pictures"), "{errors:?}");
         assert_eq!((open(&folder, &format!("{out}/a.png")).width(), names(&at(out)).len()), (3, 2));
     }
 }
 
-/// To look into a pipe that nobody writes to would wait for ever.
+/// Opening a pipe that nobody writes to would block forever.
 #[cfg(unix)]
 #[test]
-fn pipes_are_no_pictures() {
+fn pipes_are_not_pictures() {
     let folder = folder();
     assert!(Command::new("mkfifo").arg(folder.path().join("pipe")).status().unwrap().success());
     let output = stylize(&folder, "pipe a.png -m m.onnx -o out");
-    assert_eq!(failure(&output)[0], "error: pipe: not a file");
+    assert!(failure(&output)[0].starts_with("error: pipe: "), "{}", stderr(&output));
     assert_eq!(names(&folder.path().join("out")), ["a.png"]);
 }
 
@@ -264,26 +263,26 @@ fn one_bad_file_does_not_stop_the_rest() {
     let output = stylize(&folder, "cut.jpg huge.jpg gone.png text.jpg a.png -m m.onnx -o out --json");
     let errors = failure(&output);
     let wanted = [
-        "error: gone.png: cannot read: ",
-        "error: cut.jpg: the file stops before its end marker",
-        "error: huge.jpg: a picture of 60000x60000; at most 16384 pixels a side",
-        "error: text.jpg: not a picture of a known kind",
-        "error: 4 of 5 pictures failed, see above; wrote 1 picture to out",
+        ("error: gone.png: ", ""),
+        ("error: cut.jpg: ", ""),
+        ("error: huge.jpg: ", "60000x60000"),
+        ("error: text.jpg: ", ""),
+        ("error: 4 of 5 ", "1 picture to out"),
     ];
     assert_eq!(errors.len(), wanted.len(), "{errors:?}");
-    for (error, wanted) in errors.iter().zip(wanted) {
-        assert!(error.starts_with(wanted), "{error}");
+    for (error, (place, fact)) in errors.iter().zip(wanted) {
+        assert!(error.starts_with(place) && error.contains(fact), "{error}");
     }
     assert_eq!(names(&at("out")), ["a.png"]);
     let failed = String::from_utf8(output.stdout).unwrap().lines().filter(|line| line.contains("\"failed\"")).count();
     assert_eq!(failed, 5);
-    // Where all fail, no empty folder stays.
+    // If all fail, no empty folder stays.
     failure(&stylize(&folder, "text.jpg -m m.onnx -o none"));
     assert!(!at("none").exists());
 }
 
 #[test]
-fn unfit_models_are_named() {
+fn unsuitable_models_are_named() {
     let folder = folder();
     let at = |name: &str| folder.path().join(name);
     fs::write(at("g.onnx"), common::generator()).unwrap();
@@ -291,30 +290,29 @@ fn unfit_models_are_named() {
     fs::write(at("s.onnx"), common::switch()).unwrap();
     fs::write(at("t.onnx"), common::tabular()).unwrap();
     for (model, wanted) in [
-        ("t.onnx", "t.onnx: this model is a tabular model, not a stylizer; it takes rows of numbers, and any program"),
-        ("g.onnx", "g.onnx: this model is a generator, not a stylizer; `sample` runs it"),
-        ("c.onnx", "c.onnx: this model is a classifier, not a stylizer; `classify` runs it"),
-        (
-            "s.onnx",
-            "s.onnx: stylize needs a model with one picture in and one out; this one takes x float32 [n]; label",
-        ),
-        ("a.png", "a.png: not an ONNX model"),
-        ("gone", "gone: no such file, and no model has this name"),
-        ("m.onnx --range 0..255", "m.onnx: its card says what its numbers are"),
+        ("t.onnx", ["t.onnx", "tabular model"]),
+        ("g.onnx", ["g.onnx", "`sample`"]),
+        ("c.onnx", ["c.onnx", "`classify`"]),
+        ("s.onnx", ["s.onnx", "x float32 [n]"]),
+        ("a.png", ["a.png", "not an ONNX model"]),
+        ("gone", ["gone", "no such file"]),
+        ("m.onnx --range 0..255", ["m.onnx", "--range"]),
     ] {
         let errors = failure(&stylize(&folder, &format!("a.png -m {model} -o out.png")));
-        assert!(errors.len() == 1 && errors[0].contains(wanted), "{errors:?}");
+        assert!(errors.len() == 1 && wanted.iter().all(|fact| errors[0].contains(fact)), "{errors:?}");
     }
     assert!(!at("out.png").exists());
     let output = stylize(&folder, "a.png -m gone -o out.png --json");
     let summary: Value = serde_json::from_slice(&output.stdout).unwrap();
     assert_eq!(format!("error: {}", summary["summary"]["error"].as_str().unwrap()), failure(&output)[0]);
-    assert_eq!(stylize(&folder, "a.png -m m.onnx").status.code(), Some(2));
+    let misuse = stylize(&folder, "a.png -m m.onnx");
+    assert_eq!(misuse.status.code(), Some(2));
+    assert!(stderr(&misuse).contains("--output <OUT>"), "{}", stderr(&misuse));
 }
 
 /// The negative of values up to 255 is something else than that of values up to 1.
 #[test]
-fn other_peoples_models_run() {
+fn models_without_a_card_run() {
     let folder = folder();
     fs::write(folder.path().join("n.onnx"), common::negative(false)).unwrap();
     let original = open(&folder, "a.png").to_rgb8();
@@ -324,31 +322,31 @@ fn other_peoples_models_run() {
     succeeds(&folder, "a.png -m n.onnx -o b.png --range 0..255 --bgr");
     let dark = open(&folder, "b.png").to_rgb8();
     assert!(dark.pixels().zip(original.pixels()).all(|(a, b)| (0..3).all(|c| a[c] == u8::from(b[c] == 0))));
-    // Its tiles cannot share statistics, which is said.
+    // Its tiles cannot share statistics, and a warning says so.
     let output = succeeds(&folder, "a.png -m n.onnx -o c.png --tile 16");
     assert!(!stderr(&output).contains("warning"), "{}", stderr(&output));
     photo(200, 20).save(folder.path().join("wide.png")).unwrap();
     let output = succeeds(&folder, "wide.png -m n.onnx -o d.png --tile 16");
-    assert!(stderr(&output).contains("tiles may differ in tone"), "{}", stderr(&output));
+    assert!(stderr(&output).contains("warning: wide.png: "), "{}", stderr(&output));
     assert_eq!(open(&folder, "d.png").to_rgb8(), negative(&photo(200, 20)));
     let errors = failure(&stylize(&folder, "wide.png -m n.onnx -o e.png --statistics exact"));
-    assert!(errors[0].starts_with("error: n: it takes no statistics, which --statistics exact needs"), "{errors:?}");
+    assert!(errors[0].starts_with("error: n: --statistics exact "), "{errors:?}");
 }
 
 #[test]
-fn models_of_one_size_get_it() {
+fn models_of_a_fixed_size_get_it() {
     let folder = folder();
     fs::write(folder.path().join("f.onnx"), common::negative_of_size(8, 12)).unwrap();
     RgbImage::from_pixel(50, 30, Rgb([10, 20, 30])).save(folder.path().join("flat.png")).unwrap();
     let output = succeeds(&folder, "flat.png -m f.onnx -o out.png");
-    assert!(stderr(&output).contains("note: the model takes pictures of one size only"), "{}", stderr(&output));
+    assert!(stderr(&output).contains("note: "), "{}", stderr(&output));
     assert!(!stderr(&output).contains("--tile"), "{}", stderr(&output));
     let output = succeeds(&folder, "flat.png -m f.onnx -o tiled.png --tile 16");
-    assert!(stderr(&output).contains("note: --tile does not apply"), "{}", stderr(&output));
+    assert!(stderr(&output).contains("note: --tile "), "{}", stderr(&output));
     assert_eq!(open(&folder, "out.png").to_rgb8(), RgbImage::from_pixel(50, 30, Rgb([245, 235, 225])));
 }
 
-/// A full disk, as far as one can be had without privileges: no file may grow beyond so many blocks.
+/// Like a full disk, but without privileges: no file may grow beyond a number of blocks.
 #[cfg(unix)]
 #[test]
 fn a_full_disk_leaves_nothing_half_written() {
@@ -363,9 +361,9 @@ fn a_full_disk_leaves_nothing_half_written() {
     let output =
         Command::new("sh").args(["-c", limited, PROGRAM]).args(arguments).current_dir(folder.path()).output().unwrap();
     let errors = failure(&output);
-    assert!(errors[0].starts_with("error: out/deep/er/large.bmp: cannot write: File too large"), "{errors:?}");
+    assert!(errors[0].starts_with("error: out/deep/er/large.bmp: cannot write: "), "{errors:?}");
     assert_eq!(names(&at("out")), ["a.png"]);
-    // What was there before is there after.
+    // An existing file is unchanged.
     fs::create_dir_all(at("out/deep/er")).unwrap();
     fs::write(at("out/deep/er/large.bmp"), "before").unwrap();
     let arguments = [&arguments[..], &["--overwrite"]].concat();
@@ -374,7 +372,7 @@ fn a_full_disk_leaves_nothing_half_written() {
 }
 
 #[test]
-fn the_doctor_tries_everything() {
+fn the_doctor_checks_everything() {
     let folder = folder();
     fs::create_dir(folder.path().join("models")).unwrap();
     fs::copy(folder.path().join("m.onnx"), folder.path().join("models/night.onnx")).unwrap();
@@ -383,9 +381,9 @@ fn the_doctor_tries_everything() {
     assert!(line("library").contains("ONNX Runtime 1."), "{text}");
     assert!(line("cpu").contains("ok"), "{text}");
     assert!(line("night").contains("256x256 in "), "{text}");
-    // One that has a name is not tried twice, and nobody need read what is said.
+    // A shipped model that is named too is checked once, and stdout may be closed.
     let text = String::from_utf8(stylize(&folder, "--doctor -m models/night.onnx").stdout).unwrap();
-    assert_eq!(text.matches("Negative, a stylizer").count(), 1, "{text}");
+    assert_eq!(text.matches("Negative, ").count(), 1, "{text}");
     let (reader, closed) = std::io::pipe().unwrap();
     drop(reader);
     let unread = Command::new(PROGRAM).arg("--doctor").current_dir(folder.path()).stdout(closed).output().unwrap();
@@ -393,16 +391,16 @@ fn the_doctor_tries_everything() {
     fs::write(folder.path().join("models/broken.onnx"), "broken").unwrap();
     let output = stylize(&folder, "--doctor");
     assert!(String::from_utf8_lossy(&output.stdout).contains("not an ONNX model"));
-    assert!(failure(&output)[0].contains("a model cannot be used"));
-    // An engine whose results are not the card's is found out.
+    assert!(failure(&output)[0].contains("model"));
+    // An engine whose output differs from the card's golden output is reported.
     let image = &golden::inputs(&common::negative_card(vec![])).unwrap().0[0].1;
     let values = image.as_f32().unwrap();
     let right: Vec<f32> = (0..golden::MOST).map(|at| 1.0 - values[at * values.len() / golden::MOST]).collect();
-    for (golden, expected) in [(right, "computed right"), (vec![0.5; golden::MOST], "computes this model wrongly")] {
+    for (golden, expected) in [(right, " ok "), (vec![0.5; golden::MOST], " FAILS ")] {
         fs::write(folder.path().join("models/broken.onnx"), common::negative_with(golden)).unwrap();
         let text = String::from_utf8(stylize(&folder, "--doctor").stdout).unwrap();
         assert!(text.lines().any(|line| line.starts_with("broken") && line.contains(expected)), "{text}");
     }
     let output = Command::new(PROGRAM).arg("--doctor").env("ORT_DYLIB_PATH", "/nowhere").output().unwrap();
-    assert!(failure(&output)[0].contains("library cannot be used"));
+    assert!(failure(&output)[0].contains("library"));
 }

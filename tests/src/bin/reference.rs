@@ -8,8 +8,8 @@ use base64::prelude::BASE64_STANDARD;
 use candle_core::{Device, Tensor};
 use easel_export::models;
 use easel_files::write_atomically;
-use easel_native::stylize::{Numbers, Statistics, Stylizer, Tiling};
-use easel_native::{Model, Options};
+use easel_native::stylize::{IoOptions, Stylizer, TileStatistics, Tiling};
+use easel_native::{EngineOptions, Model};
 use easel_runtime::card::Kind;
 use easel_runtime::denoiser::{Denoiser, Draw, Request, Sampler};
 use easel_runtime::generator::{generate, latents};
@@ -39,9 +39,9 @@ fn main() -> Result<()> {
 }
 
 fn reference(path: &Path) -> Result<serde_json::Value> {
-    let options = Options { threads: Some(1), ..Options::default() };
+    let options = EngineOptions { threads: Some(1), ..EngineOptions::default() };
     if matches!(ModelCard::from_model(&std::fs::read(path)?)?.kind, Kind::Stylizer) {
-        return stylized(Stylizer::open(path, Numbers::default(), &options)?);
+        return stylized(Stylizer::open(path, IoOptions::default(), &options)?);
     }
     let model = Model::open(path, &options)?;
     if matches!(model.card.kind, Kind::Denoiser { .. }) { sampled(model) } else { generated(path, model) }
@@ -55,7 +55,7 @@ fn stylized(mut stylizer: Stylizer) -> Result<serde_json::Value> {
     {
         let (picture, _) = scene(0, 1, height, width);
         let plan = tiles::plan_within(width, height, most, HALO);
-        let tiling = Tiling::new(plan, Statistics::Thumbnail(TILED));
+        let tiling = Tiling::new(plan, TileStatistics::Thumbnail(TILED));
         let made = stylizer.run(&picture, &tiling, look, |_| {})?;
         results.push(json!({
             "width": width,

@@ -1,19 +1,23 @@
-//! The pictures that a denoiser is asked for.
+//! The draws that a denoiser is asked for.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
+use easel_runtime::ModelCard;
 use easel_runtime::denoiser::{Denoiser, Draw};
 use easel_runtime::grid::GridShape;
-use easel_runtime::{Error, ModelCard, Result};
 
-use super::sheet::Layout;
-use super::{Subject, classes, names};
+use super::layout::Layout;
+use super::plan::Selection;
+use super::{classes, names};
+use crate::error::{Error, Result};
 
-/// Pictures of each class where nothing says how many.
+/// The default number of pictures of each class.
 const DEFAULT_COUNT: usize = 8;
 
-/// Class after class, as many pictures of each.
-pub struct Drawing {
+/// Class after class, the same number of pictures of each.
+pub struct Draws {
+    /// The model's file, for errors.
+    path: PathBuf,
     classes: Vec<Class>,
     seeds: Seeds,
 }
@@ -31,15 +35,22 @@ enum Seeds {
     Each(Vec<u64>),
 }
 
-impl Drawing {
-    /// Fails where a class is unknown, or a walk is asked for.
-    pub fn new(card: &ModelCard, denoiser: &Denoiser, subject: &Subject, asked: &[String]) -> Result<Self> {
-        let seeds = match subject {
-            &Subject::Seed { seed, count } => Seeds::One { seed, count: count.unwrap_or(DEFAULT_COUNT) },
-            Subject::Seeds(seeds) => Seeds::Each(seeds.clone()),
-            Subject::Walk { .. } => {
-                let what = "--walk is for a generator, and this model is a denoiser; leave it away, or see --animate";
-                return Err(Error::Sampling(what.into()));
+impl Draws {
+    /// Fails if a class is unknown, or a walk is asked for.
+    pub fn new(
+        path: &Path,
+        card: &ModelCard,
+        denoiser: &Denoiser,
+        selection: &Selection,
+        asked: &[String],
+    ) -> Result<Self> {
+        let path = path.to_owned();
+        let seeds = match selection {
+            &Selection::Seed { seed, count } => Seeds::One { seed, count: count.unwrap_or(DEFAULT_COUNT) },
+            Selection::Seeds(seeds) => Seeds::Each(seeds.clone()),
+            Selection::Walk { .. } => {
+                let reason = "is for a generator, and this model is a denoiser; remove it, or see --animate".into();
+                return Err(Error::InapplicableOption { path, option: "--walk", reason });
             }
         };
         let class = |label| Class {
@@ -47,8 +58,10 @@ impl Drawing {
             name: classes::name(&card.classes, label),
             folder: classes::folder(card, label, denoiser.classes),
         };
-        let labels = classes::labels(asked, &card.classes, denoiser.classes)?;
-        Ok(Self { classes: labels.into_iter().map(class).collect(), seeds })
+        match classes::labels(asked, &card.classes, denoiser.classes) {
+            Ok(labels) => Ok(Self { path, classes: labels.into_iter().map(class).collect(), seeds }),
+            Err(source) => Err(Error::Class { path, source }),
+        }
     }
 
     /// The pictures of each class.
@@ -64,7 +77,7 @@ impl Drawing {
         self.classes.len() * self.columns()
     }
 
-    /// What makes a picture.
+    /// The draw of a picture.
     pub fn draw(&self, index: usize) -> Draw {
         let (class, column) = (&self.classes[index / self.columns()], index % self.columns());
         let (seed, number) = match &self.seeds {
@@ -74,7 +87,7 @@ impl Drawing {
         Draw { label: class.label, seed, number }
     }
 
-    /// Where a picture goes in a folder: `3/00007.png`.
+    /// The path of a picture in a folder: `3/00007.png`.
     pub fn path(&self, index: usize) -> PathBuf {
         let (class, column) = (&self.classes[index / self.columns()], index % self.columns());
         let name = match &self.seeds {
@@ -84,8 +97,8 @@ impl Drawing {
         PathBuf::from(&class.folder).join(name)
     }
 
-    /// How the pictures lie in one: in a grid where there is one class, else in a row for each. Fails where a grid is
-    /// asked for and there are several.
+    /// How the pictures are arranged in one: a grid of one class, or a row for each of several. Fails if a grid is asked for
+    /// and there are several classes.
     pub fn layout(&self, grid: Option<GridShape>) -> Result<Layout> {
         match (&self.classes[..], grid) {
             ([_], grid) => Ok(Layout::Grid(grid.unwrap_or_else(|| GridShape::square(self.columns())))),
@@ -93,11 +106,14 @@ impl Drawing {
                 let labels = classes.iter().map(|class| class.name.clone()).collect();
                 Ok(Layout::Rows { labels, columns: self.columns() })
             }
-            (classes, Some(_)) => Err(Error::Sampling(format!(
-                "--grid is for one class, and {} are asked for, which get a row each; name one with --class, or leave \
-                 --grid away",
-                classes.len()
-            ))),
+            (classes, Some(_)) => {
+                let count = classes.len();
+                let reason = format!(
+                    "is for one class, and {count} are asked for, which get a row each; name one with --class, or remove \
+                     --grid"
+                );
+                Err(Error::InapplicableOption { path: self.path.clone(), option: "--grid", reason })
+            }
         }
     }
 }

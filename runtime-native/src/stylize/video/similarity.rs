@@ -1,28 +1,28 @@
-//! Where a film hardly changes from one frame to the next, but for its motion.
+//! How similar each part of a frame is to the motion-compensated frame before.
 
 use easel_runtime::Picture;
 
 /// The side of the cells that are compared, in pixels.
 const CELL: usize = 4;
 
-/// How fast likeness falls with the squared distance of colours from 0 to 1: the alpha of Lai et al.
+/// How fast similarity falls with the squared distance of colours in [0, 1]: alpha of Lai et al.
 pub(super) const ALPHA: f32 = 50.0;
 
-/// How like a frame is to the one before, moved along, from 0 to 1, in cells.
+/// The similarity of a frame to the motion-compensated frame before, from 0 to 1, for each cell of pixels.
 ///
 /// It is the mask in the temporal loss of Lai et al. 2018 ("Learning Blind Video Temporal Consistency", arXiv 1808.00449),
-/// exp(-50 |I - I'|²), of a cell's mean and not of a pixel, so that noise is not in it; and the least of a cell and those
-/// around it, since a stylizer changes more than what has moved.
+/// exp(-50 |I - I'|²), of a cell's mean rather than of a pixel, which leaves out noise; and the minimum of a cell and its
+/// neighbours, since a stylizer also changes the surroundings of what moves.
 #[derive(Debug)]
-pub(super) struct Likeness {
+pub(super) struct Similarity {
     columns: usize,
     rows: usize,
     cells: Vec<f32>,
 }
 
-impl Likeness {
-    /// Of a frame and the one before it, which was brought to where things are now. `alpha` is [`ALPHA`], or less where
-    /// larger changes still are likeness.
+impl Similarity {
+    /// Compares a frame with the pixels of the motion-compensated frame before. `alpha` is [`ALPHA`], or less to tolerate
+    /// larger changes.
     pub fn of(frame: &Picture, followed: &[u8], alpha: f32) -> Self {
         let (columns, rows) = (frame.width.div_ceil(CELL), frame.height.div_ceil(CELL));
         let mut sums = vec![(0u32, 0u32); columns * rows];
@@ -44,19 +44,19 @@ impl Likeness {
         Self { columns, rows, cells }
     }
 
-    /// That of a pixel's cell.
+    /// The similarity of a pixel's cell.
     pub fn of_cell(&self, x: usize, y: usize) -> f32 {
         self.cells[y / CELL * self.columns + x / CELL]
     }
 
-    /// That of a pixel, between the middles of the cells around it.
+    /// The similarity at a pixel, interpolated between the centres of the nearest cells.
     pub fn between_cells(&self, x: usize, y: usize) -> f32 {
-        let place = |at: usize, size: usize| {
-            let place = ((at as f32 + 0.5) / CELL as f32 - 0.5).clamp(0.0, (size - 1) as f32);
-            (place as usize, (place as usize + 1).min(size - 1), place.fract())
+        let position = |at: usize, size: usize| {
+            let at = ((at as f32 + 0.5) / CELL as f32 - 0.5).clamp(0.0, (size - 1) as f32);
+            (at as usize, (at as usize + 1).min(size - 1), at.fract())
         };
-        let (left, right, across) = place(x, self.columns);
-        let (above, below, down) = place(y, self.rows);
+        let (left, right, across) = position(x, self.columns);
+        let (above, below, down) = position(y, self.rows);
         let row = |row: usize| {
             let (a, b) = (self.cells[row * self.columns + left], self.cells[row * self.columns + right]);
             a + across * (b - a)
@@ -65,8 +65,8 @@ impl Likeness {
     }
 }
 
-/// The likeness of cells whose colours are so many levels of 255 apart, root mean square of a channel.
-pub(super) fn of_levels(levels: f32) -> f32 {
+/// The similarity of cells whose root mean square difference is a number of levels of 255.
+pub(super) fn similarity_of_levels(levels: f32) -> f32 {
     (-ALPHA * 3.0 * (levels / 255.0).powi(2)).exp()
 }
 
@@ -75,7 +75,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_changes_is_unlike_and_what_is_beside_it() {
+    fn changes_are_dissimilar_and_so_are_their_neighbours() {
         let before = Picture::filled(22, 13, 3, 100);
         let mut now = Picture::filled(22, 13, 3, 106);
         for y in 0..13 {
@@ -83,11 +83,11 @@ mod tests {
                 now.pixels[3 * (y * 22 + x)..][..3].fill(200);
             }
         }
-        let likeness = Likeness::of(&now, &before.pixels, ALPHA);
-        assert!((likeness.of_cell(7, 12) - of_levels(6.0)).abs() < 1e-5);
-        assert!(likeness.of_cell(8, 0) < 1e-3 && likeness.of_cell(21, 12) < 1e-3);
-        // It goes from the one to the other, and nowhere beyond.
-        let row: Vec<f32> = (0..22).map(|x| likeness.between_cells(x, 6)).collect();
+        let similarity = Similarity::of(&now, &before.pixels, ALPHA);
+        assert!((similarity.of_cell(7, 12) - similarity_of_levels(6.0)).abs() < 1e-5);
+        assert!(similarity.of_cell(8, 0) < 1e-3 && similarity.of_cell(21, 12) < 1e-3);
+        // It falls monotonically.
+        let row: Vec<f32> = (0..22).map(|x| similarity.between_cells(x, 6)).collect();
         assert!(row.is_sorted_by(|a, b| a >= b) && row[5] > 0.8 && row[6] > row[7] && row[10] < 1e-3, "{row:?}");
     }
 }

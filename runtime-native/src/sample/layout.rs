@@ -1,4 +1,4 @@
-//! Many pictures in one.
+//! Many pictures in one: a grid, or labelled rows.
 
 use std::path::Path;
 
@@ -6,28 +6,28 @@ use easel_runtime::Picture;
 use easel_runtime::grid::{BACKGROUND, GAP, GridShape, grid, labelled_rows, labels_width};
 use image::ImageFormat;
 
-use crate::{Error, Result};
+use crate::error::{Error, Result};
 
-/// The largest picture that is put together in memory, and the longest animation.
+/// The largest grid and the largest animation, in bytes.
 pub const MAX_BYTES: u128 = 1 << 30;
 
-/// How pictures lie in one.
+/// How pictures are arranged in one.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Layout {
     /// Row by row.
     Grid(GridShape),
-    /// In a row for each label.
+    /// A row for each label.
     Rows {
         /// The labels.
         labels: Vec<String>,
-        /// The pictures of each.
+        /// The pictures of each row.
         columns: usize,
     },
 }
 
 impl Layout {
-    /// All pictures in one; a single one that fills its grid without an edge. Fails where they are not of one size, or too
-    /// many.
+    /// Arranges all pictures in one; a single picture in a grid of one has no border. Fails if they differ in size, or do not
+    /// fit the grid.
     pub fn compose(&self, mut pictures: Vec<Picture>) -> Result<Picture> {
         Ok(match self {
             Self::Grid(GridShape { columns: 1, rows: 1 }) if pictures.len() == 1 => pictures.remove(0),
@@ -43,7 +43,7 @@ impl Layout {
         })
     }
 
-    /// Width and height of all of a width and height.
+    /// The width and height of the whole, for pictures of a width and height.
     pub fn size(&self, [width, height]: [u128; 2]) -> [u128; 2] {
         let side = |pictures: usize, pixels: u128| pictures as u128 * (pixels + GAP as u128) + GAP as u128;
         match self {
@@ -57,14 +57,13 @@ impl Layout {
     }
 }
 
-/// Fails where what is written would be larger than its format or the memory allows. `what` and `advice` are for the
-/// error.
+/// Fails if the result would be larger than its format or memory allows. `what` and `advice` are for the error.
 pub fn check_size(
     output: &Path,
     format: ImageFormat,
     [width, height]: [u128; 2],
     channels: usize,
-    [what, advice]: [&str; 2],
+    [what, advice]: [&'static str; 2],
 ) -> Result<()> {
     let longest = match format {
         ImageFormat::WebP => (1 << 14) - 1,
@@ -72,10 +71,8 @@ pub fn check_size(
         _ => i32::MAX as u128,
     };
     if width.max(height) > longest || width * height * channels as u128 > MAX_BYTES {
-        return Err(Error::Impossible(format!(
-            "{}: {what} would be a picture of {width}x{height}, too large; {advice}",
-            output.display()
-        )));
+        let what = format!("{what} would be a picture of {width}x{height}, too large");
+        return Err(Error::TooLarge { path: output.to_owned(), what, advice });
     }
     Ok(())
 }
@@ -85,7 +82,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_size_is_that_of_the_sheet() {
+    fn the_size_is_that_of_the_composed_picture() {
         let rows = |labels: &[&str], columns| Layout::Rows {
             labels: labels.iter().map(|label| label.to_string()).collect(),
             columns,
@@ -95,8 +92,8 @@ mod tests {
             [(grid(1, 1), 1), (grid(3, 2), 5), (rows(&["no", "yes"], 3), 6), (rows(&["far too long for it"], 1), 1)]
         {
             for (width, height) in [(5, 7), (64, 70)] {
-                let sheet = layout.compose(vec![Picture::filled(width, height, 3, 9); count]).unwrap();
-                let found = [sheet.width as u128, sheet.height as u128];
+                let composed = layout.compose(vec![Picture::filled(width, height, 3, 9); count]).unwrap();
+                let found = [composed.width as u128, composed.height as u128];
                 assert_eq!(layout.size([width as u128, height as u128]), found, "{layout:?}");
             }
         }

@@ -1,29 +1,29 @@
-//! Where the parts of a frame were in the frame before.
+//! Motion estimation between two frames.
 //!
-//! Blocks are looked for by diamond search (Zhu and Ma 2000, "A New Diamond Search Algorithm for Fast Block-Matching
-//! Motion Estimation"): from the vectors of the neighbours, of the block in the frame before, and of what stands still, a
-//! diamond of steps of two goes where the absolute differences are least, then one of steps of one. What moves far is
-//! found in pictures of half the size first, and of half of that.
+//! Blocks are matched by diamond search (Zhu and Ma 2000, "A New Diamond Search Algorithm for Fast Block-Matching Motion
+//! Estimation"): starting from the vectors of neighbouring blocks, of the same block in the frame before, and from zero, a
+//! diamond with steps of two pixels descends to the smallest sum of absolute differences, then one with steps of one.
+//! Large motion is found in frames of half and quarter size first.
 
 use easel_runtime::Picture;
 
-/// A block's side in pixels.
+/// The side of a block in pixels.
 const BLOCK: usize = 16;
 
-/// Pictures are halved this often, while they have so many pixels a side.
-const HALVED: usize = 2;
-const HALVED_FROM: usize = 4 * BLOCK;
+/// How often frames are halved, and the smallest side of a frame that is.
+const HALVINGS: usize = 2;
+const SMALLEST_HALVED: usize = 4 * BLOCK;
 
-/// The farthest way from one frame to the next, along each axis.
-const FARTHEST: isize = 48;
+/// The longest motion vector, along each axis.
+const LONGEST: isize = 48;
 
-/// To move must be better than to stand still by so many levels for each pixel, or it is noise that moves.
-const PREFER_STILL: u32 = 1;
+/// A vector must be better than zero by this many levels for each pixel, or it follows noise.
+const ZERO_BONUS: u32 = 1;
 
 const LARGE: [(isize, isize); 8] = [(0, -2), (1, -1), (2, 0), (1, 1), (0, 2), (-1, 1), (-2, 0), (-1, -1)];
 const SMALL: [(isize, isize); 4] = [(0, -1), (1, 0), (0, 1), (-1, 0)];
 
-/// A frame in grey.
+/// A frame in greyscale.
 #[derive(Debug, Clone, PartialEq)]
 pub(super) struct Grey {
     width: usize,
@@ -32,7 +32,7 @@ pub(super) struct Grey {
 }
 
 impl Grey {
-    /// The luma of BT.601.
+    /// The BT.601 luma of a picture.
     pub fn of(picture: &Picture) -> Self {
         let luma =
             |rgb: &[u8]| ((77 * u32::from(rgb[0]) + 150 * u32::from(rgb[1]) + 29 * u32::from(rgb[2]) + 128) >> 8) as u8;
@@ -40,7 +40,7 @@ impl Grey {
         Self { width: picture.width, height: picture.height, pixels }
     }
 
-    /// Of half the size: the mean of four pixels.
+    /// Half the size: the mean of four pixels.
     fn half(&self) -> Self {
         let (width, height) = (self.width / 2, self.height / 2);
         let mean = |at: usize| {
@@ -52,7 +52,7 @@ impl Grey {
     }
 }
 
-/// For each block of a frame, the way to where it was.
+/// The motion vectors of a frame's blocks, to where they were in the frame before.
 #[derive(Debug, Clone, PartialEq)]
 pub(super) struct Motion {
     width: usize,
@@ -62,13 +62,13 @@ pub(super) struct Motion {
 }
 
 impl Motion {
-    /// Looks for a frame's blocks in the frame before. `guess` is the motion between the two before these.
+    /// Estimates the motion from the frame before. `guess` is the motion between the two frames before.
     pub fn find(frame: &Grey, before: &Grey, guess: Option<&Self>) -> Self {
-        Self::find_from(frame, before, guess, HALVED)
+        Self::find_from(frame, before, guess, HALVINGS)
     }
 
     fn find_from(frame: &Grey, before: &Grey, guess: Option<&Self>, halved: usize) -> Self {
-        let goes_on = halved > 0 && frame.width.min(frame.height) >= HALVED_FROM;
+        let goes_on = halved > 0 && frame.width.min(frame.height) >= SMALLEST_HALVED;
         let coarse = goes_on.then(|| Self::find_from(&frame.half(), &before.half(), None, halved - 1));
         let (columns, rows) = (frame.width.div_ceil(BLOCK), frame.height.div_ceil(BLOCK));
         let mut vectors: Vec<(isize, isize)> = Vec::with_capacity(columns * rows);
@@ -86,15 +86,15 @@ impl Motion {
         Self { width: frame.width, height: frame.height, vectors }
     }
 
-    /// The vector of a block, or of the last one there.
+    /// The vector of a block, or of the nearest one.
     fn of_block(&self, column: usize, row: usize) -> (isize, isize) {
         let (columns, rows) = (self.width.div_ceil(BLOCK), self.height.div_ceil(BLOCK));
         self.vectors[row.min(rows - 1) * columns + column.min(columns - 1)]
     }
 
-    /// What was in the frame before, in the places where it is now. There are so many values a pixel.
-    pub fn follow<T: Copy + Default>(&self, before: &[T], channels: usize) -> Vec<T> {
-        let mut followed = vec![T::default(); before.len()];
+    /// Motion compensation: the values of the frame before, moved to where they are now.
+    pub fn compensate<T: Copy + Default>(&self, before: &[T], channels: usize) -> Vec<T> {
+        let mut moved = vec![T::default(); before.len()];
         let columns = self.width.div_ceil(BLOCK);
         for (index, &(right, down)) in self.vectors.iter().enumerate() {
             let (left, top) = (index % columns * BLOCK, index / columns * BLOCK);
@@ -102,14 +102,14 @@ impl Motion {
             for y in top..(top + BLOCK).min(self.height) {
                 let to = channels * (y * self.width + left);
                 let from = channels * ((y as isize + down) as usize * self.width + (left as isize + right) as usize);
-                followed[to..to + length].copy_from_slice(&before[from..from + length]);
+                moved[to..to + length].copy_from_slice(&before[from..from + length]);
             }
         }
-        followed
+        moved
     }
 }
 
-/// A block that is looked for.
+/// A block to match.
 struct Block<'a> {
     frame: &'a Grey,
     before: &'a Grey,
@@ -129,7 +129,7 @@ impl<'a> Block<'a> {
 
     fn search(&self, guesses: [Option<(isize, isize)>; 4]) -> (isize, isize) {
         let still = self.difference((0, 0), u32::MAX);
-        let mut best = (still.saturating_sub(PREFER_STILL * (self.width * self.height) as u32), (0, 0));
+        let mut best = (still.saturating_sub(ZERO_BONUS * (self.width * self.height) as u32), (0, 0));
         for guess in guesses.into_iter().flatten() {
             self.improve(&mut best, guess);
         }
@@ -154,16 +154,16 @@ impl<'a> Block<'a> {
         }
     }
 
-    /// Whether all of the block was in the picture there, and not too far away.
+    /// Whether the whole block was inside the frame there, and not too far away.
     fn is_inside(&self, (right, down): (isize, isize)) -> bool {
-        let fits = |from: usize, way: isize, length: usize, all: usize| {
-            let to = from as isize + way;
-            way.abs() <= FARTHEST && to >= 0 && to as usize + length <= all
+        let fits = |from: usize, shift: isize, length: usize, all: usize| {
+            let to = from as isize + shift;
+            shift.abs() <= LONGEST && to >= 0 && to as usize + length <= all
         };
         fits(self.left, right, self.width, self.frame.width) && fits(self.top, down, self.height, self.frame.height)
     }
 
-    /// The sum of absolute differences, as far as it is less than the least.
+    /// The sum of absolute differences; it stops once it reaches `least`.
     fn difference(&self, (right, down): (isize, isize), least: u32) -> u32 {
         let mut sum = 0;
         for y in self.top..self.top + self.height {
@@ -185,7 +185,7 @@ pub(super) mod tests {
     use super::*;
     use easel_runtime::Random;
 
-    /// A part of a smooth random pattern, from `left` and `top` on.
+    /// A crop of a smooth random pattern.
     pub fn pattern(left: usize, top: usize, width: usize, height: usize) -> Picture {
         const KNOTS: usize = 40;
         let mut random = Random::new(7, 0);
@@ -203,17 +203,17 @@ pub(super) mod tests {
     }
 
     #[test]
-    fn a_moving_picture_is_followed() {
+    fn motion_is_compensated() {
         for (right, down) in [(0, 0), (3, 0), (-5, 4), (9, -7)] {
             let before = pattern(30, 30, 90, 60);
             let now = pattern((30 + right) as usize, (30 + down) as usize, 90, 60);
             let motion = Motion::find(&Grey::of(&now), &Grey::of(&before), None);
-            let followed = motion.follow(&before.pixels, 3);
-            // What came in at the edges was nowhere before.
+            let moved = motion.compensate(&before.pixels, 3);
+            // The edges were outside the frame before.
             let inner = (16..60 * 90).filter(|at| (16..74).contains(&(at % 90)) && (16..44).contains(&(at / 90)));
             let (inner, mut same): (Vec<_>, usize) = (inner.collect(), 0);
             for &at in &inner {
-                same += usize::from(followed[3 * at..3 * at + 3] == now.pixels[3 * at..3 * at + 3]);
+                same += usize::from(moved[3 * at..3 * at + 3] == now.pixels[3 * at..3 * at + 3]);
             }
             assert!(same * 10 >= inner.len() * 9, "{right} {down}: {same} of {}", inner.len());
         }

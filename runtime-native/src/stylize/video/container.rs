@@ -1,18 +1,18 @@
-//! The kinds of film files, and what they hold.
+//! Video containers, and the codecs that they support.
 
 use std::path::Path;
 
-/// The ends of films' names, in words.
+/// The extensions of videos, in words.
 pub(in crate::stylize) const NAMES: &str = "mp4, m4v, mov, mkv, webm or avi";
 
-/// The quality that pictures and films have where nobody says otherwise, and its constant rate factor of H.264.
+/// The default quality, and its constant rate factor (CRF) in H.264.
 const QUALITY: (i32, i32) = (92, 18);
 
 /// The coarsest constant rate factors of H.264 and VP9; 0 is lossless.
 const COARSEST_H264: i32 = 51;
 const COARSEST_VP9: i32 = 63;
 
-/// A kind of film file.
+/// A container.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(in crate::stylize) enum Container {
     Mp4,
@@ -23,7 +23,7 @@ pub(in crate::stylize) enum Container {
 }
 
 impl Container {
-    /// That which a path's extension names.
+    /// The container that a path's extension names.
     pub fn of(path: &Path) -> Option<Self> {
         match path.extension()?.to_str()?.to_ascii_lowercase().as_str() {
             "mp4" | "m4v" => Some(Self::Mp4),
@@ -46,8 +46,8 @@ impl Container {
         }
     }
 
-    /// ffmpeg's flags for its pictures in a quality from 1 to 100: eight less are a rate factor of three more, which is
-    /// about a third of the bytes less.
+    /// ffmpeg's options to encode frames in a quality from 1 to 100: 8 less is a CRF of 3 more, which is about a third
+    /// fewer bytes.
     pub fn video(self, quality: u8) -> Vec<String> {
         let (usual, factor) = QUALITY;
         let factor = (factor + ((usual - i32::from(quality)) * 3).div_euclid(8)).clamp(0, COARSEST_H264);
@@ -56,16 +56,16 @@ impl Container {
                 let factor = factor * COARSEST_VP9 / COARSEST_H264;
                 format!("-c:v libvpx-vp9 -crf {factor} -b:v 0 -deadline good -cpu-used 4 -row-mt 1")
             }
-            // A player could start before all of it is there.
+            // Players can start before they have the whole file.
             Self::Mp4 | Self::Mov => format!("-c:v libx264 -crf {factor} -movflags +faststart"),
             Self::Matroska => format!("-c:v libx264 -crf {factor}"),
-            // It has no times, so nothing may come in another order than it is shown, or earlier than at 0.
+            // It has no timestamps, so frames must be stored in the order in which they are shown, from 0 on.
             Self::Avi => format!("-c:v libx264 -crf {factor} -bf 0 -avoid_negative_ts disabled"),
         };
         flags.split(' ').map(str::to_string).collect()
     }
 
-    /// Whether sound of a codec can stay as it is.
+    /// Whether it can hold sound of a codec.
     pub fn keeps_sound(self, codec: &str) -> bool {
         match self {
             Self::Mp4 => matches!(codec, "aac" | "mp3" | "ac3" | "eac3" | "alac" | "opus"),
@@ -76,7 +76,7 @@ impl Container {
         }
     }
 
-    /// The codec that subtitles of a codec get: `copy` where they stay as they are, none where they are left out.
+    /// The codec for subtitles of a codec: `copy` if it can hold them, none if they are dropped.
     pub fn subtitles(self, codec: &str) -> Option<&'static str> {
         let text = matches!(codec, "subrip" | "ass" | "ssa" | "mov_text" | "webvtt" | "text");
         match self {
@@ -102,7 +102,7 @@ mod tests {
     }
 
     #[test]
-    fn names_tell() {
+    fn the_extension_names_the_container() {
         let of = |name: &str| Container::of(Path::new(name));
         assert_eq!((of("a/b.M4V"), of("b.webm")), (Some(Container::Mp4), Some(Container::WebM)));
         assert_eq!((of("mp4"), of("a.gif")), (None, None));

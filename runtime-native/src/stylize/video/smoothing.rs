@@ -1,34 +1,34 @@
-//! The norms' statistics over time.
+//! Norm statistics averaged over time.
 //!
-//! A stylizer's instance norms see one frame, so what comes into the picture on one side changes the tone of the other.
-//! Here every frame is computed with an average of its own statistics and those before: exponential, with a time constant
-//! of [`SECONDS`], begun anew at a cut. They are those of a smaller copy, as large pictures have them.
+//! A stylizer's instance norms see one frame, so what enters the picture on one side changes the tone of the other. With
+//! an exponential moving average of the statistics, of a time constant of [`SECONDS`] and restarted at a cut, it does not.
+//! The statistics are those of a thumbnail.
 
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 
 use easel_runtime::stylizer::statistics::thumbnail;
 use easel_runtime::{Picture, Tensor};
 
-/// After so long, what was seen counts for 1/e.
+/// The time constant: after it, a frame has a weight of 1/e.
 const SECONDS: f64 = 0.5;
 
-/// The copies that statistics are of have one pixel for so many of the frame, and at least so many.
-const PIXELS_FOR_ONE: usize = 4;
+/// The size of the thumbnails: one pixel for each `PIXELS_PER_PIXEL` of the frame, and at least `SMALLEST`.
+const PIXELS_PER_PIXEL: usize = 4;
 const SMALLEST: usize = 128 * 128;
 
-/// The pixels of the copies that tell a cut.
-const COPY_PIXELS: usize = 32 * 32;
+/// The pixels of the thumbnails that cuts are detected in.
+const CUT_PIXELS: usize = 32 * 32;
 
-/// A mean change of the copies, in levels of 255, that is a cut.
+/// The mean change of these thumbnails, in levels of 255, that is a cut.
 const CUT: f64 = 25.0;
 
-/// A frame's statistics: for each model, where it takes any.
+/// A frame's norm statistics for each model; none for a model that takes none.
 pub(super) type Statistics = Vec<Option<Tensor>>;
 
-/// The average so far. Frames come from several threads; each waits for the one before, so the result does not depend on
-/// how many there are.
-pub(super) struct Tone {
-    /// What the average so far counts for.
+/// The moving average. Frames come from several threads, and each waits for the one before, so the result does not depend
+/// on the number of threads.
+pub(super) struct StatisticsAverage {
+    /// The weight of the average so far.
     keep: f32,
     state: Mutex<State>,
     turned: Condvar,
@@ -36,37 +36,37 @@ pub(super) struct Tone {
 
 #[derive(Default)]
 struct State {
-    /// The frame whose turn it is.
+    /// The number of the frame whose turn it is.
     turn: u64,
     stopped: bool,
     copy: Option<Picture>,
     average: Statistics,
 }
 
-/// A thread's place among those that wait. Dropped before [`Place::leave`], it ends the waiting of all.
-pub(super) struct Place<'a>(Option<&'a Tone>);
+/// A thread that takes turns. Dropping it without [`Participant::leave`] stops all others, which would wait for its frames.
+pub(super) struct Participant<'a>(Option<&'a StatisticsAverage>);
 
-impl Place<'_> {
-    /// None of its frames is still to come.
+impl Participant<'_> {
+    /// Leaves after its last frame.
     pub fn leave(mut self) {
         self.0 = None;
     }
 }
 
-impl Tone {
+impl StatisticsAverage {
     pub fn new(frames_per_second: f64) -> Self {
         let keep = (-1.0 / (SECONDS * frames_per_second)).exp() as f32;
         Self { keep, state: Mutex::default(), turned: Condvar::new() }
     }
 
-    /// What a frame's statistics are to be of.
-    pub fn copy(frame: &Picture) -> Picture {
-        thumbnail(frame, (frame.width * frame.height / PIXELS_FOR_ONE).max(SMALLEST))
+    /// The copy of a frame to take the statistics of.
+    pub fn thumbnail(frame: &Picture) -> Picture {
+        thumbnail(frame, (frame.width * frame.height / PIXELS_PER_PIXEL).max(SMALLEST))
     }
 
-    /// The average up to a frame with these statistics; none where a frame before it never comes.
-    pub fn averaged(&self, index: u64, frame: &Picture, own: Statistics) -> Option<Statistics> {
-        let copy = thumbnail(frame, COPY_PIXELS);
+    /// The average up to and including a frame with these statistics; none if another thread failed.
+    pub fn update(&self, index: u64, frame: &Picture, own: Statistics) -> Option<Statistics> {
+        let copy = thumbnail(frame, CUT_PIXELS);
         let waits = |state: &mut State| state.turn != index && !state.stopped;
         let mut state = self.turned.wait_while(self.state(), waits).unwrap_or_else(PoisonError::into_inner);
         if state.turn != index {
@@ -83,8 +83,8 @@ impl Tone {
         Some(state.average.clone())
     }
 
-    pub fn place(&self) -> Place<'_> {
-        Place(Some(self))
+    pub fn join(&self) -> Participant<'_> {
+        Participant(Some(self))
     }
 
     fn mixed(&self, own: Option<Tensor>, before: Option<&Tensor>) -> Option<Tensor> {
@@ -98,11 +98,11 @@ impl Tone {
     }
 }
 
-impl Drop for Place<'_> {
+impl Drop for Participant<'_> {
     fn drop(&mut self) {
-        if let Some(tone) = self.0 {
-            tone.state().stopped = true;
-            tone.turned.notify_all();
+        if let Some(average) = self.0 {
+            average.state().stopped = true;
+            average.turned.notify_all();
         }
     }
 }
@@ -117,32 +117,32 @@ mod tests {
     use super::*;
     use std::thread;
 
-    /// Grey that grows lighter, and goes dark with frame 12; the statistics are the number of the frame.
+    /// Grey frames that get lighter, with a cut to dark at frame 12; the statistics are the frame's number.
     fn averages(threads: u64) -> Vec<f32> {
-        let tone = Tone::new(4.0);
+        let average = StatisticsAverage::new(4.0);
         let mut all = vec![0.0; 24];
         thread::scope(|scope| {
             let workers: Vec<_> = (0..threads)
                 .map(|worker| {
-                    let tone = &tone;
+                    let average = &average;
                     scope.spawn(move || {
-                        let place = tone.place();
+                        let participant = average.join();
                         let frames = (worker..24).step_by(threads as usize);
-                        let average = |index: u64| {
+                        let update = |index: u64| {
                             let frame = Picture::filled(8, 8, 3, if index < 12 { 200 + index as u8 } else { 9 });
                             let own = Tensor::new([2, 1], vec![index as f32, 1.0]).unwrap();
-                            let averaged = tone.averaged(index, &frame, vec![Some(own), None]).unwrap();
+                            let averaged = average.update(index, &frame, vec![Some(own), None]).unwrap();
                             assert!(averaged[1].is_none());
                             (index, averaged[0].as_ref().unwrap().as_f32().unwrap()[0])
                         };
-                        let averages = frames.map(average).collect::<Vec<_>>();
-                        place.leave();
+                        let averages = frames.map(update).collect::<Vec<_>>();
+                        participant.leave();
                         averages
                     })
                 })
                 .collect();
-            for (index, average) in workers.into_iter().flat_map(|worker| worker.join().unwrap()) {
-                all[index as usize] = average;
+            for (index, value) in workers.into_iter().flat_map(|worker| worker.join().unwrap()) {
+                all[index as usize] = value;
             }
         });
         all
@@ -151,7 +151,7 @@ mod tests {
     #[test]
     fn the_average_goes_on_until_a_cut() {
         let one = averages(1);
-        // 1 / e^(1/2) of what was, of the new the rest.
+        // Half the time constant between frames.
         let keep = (-0.5f32).exp();
         assert!((one[1] - (1.0 - keep)).abs() < 1e-6 && (one[2] - (2.0 + keep * (one[1] - 2.0))).abs() < 1e-6);
         assert!(one[11] < 10.5);
@@ -162,12 +162,12 @@ mod tests {
     }
 
     #[test]
-    fn nobody_waits_for_one_that_never_comes() {
-        let tone = Tone::new(4.0);
+    fn a_thread_that_fails_stops_the_others() {
+        let average = StatisticsAverage::new(4.0);
         let frame = Picture::filled(2, 2, 3, 0);
         thread::scope(|scope| {
-            let waiting = scope.spawn(|| tone.averaged(1, &frame, vec![]));
-            drop(tone.place());
+            let waiting = scope.spawn(|| average.update(1, &frame, vec![]));
+            drop(average.join());
             assert!(waiting.join().unwrap().is_none());
         });
     }

@@ -1,0 +1,58 @@
+//! Ctrl-C: cleans up, then ends the program.
+
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+/// The exit status of a program that Ctrl-C ended.
+const INTERRUPTED: i32 = 130;
+
+/// State that must not outlive the program: unfinished files, empty folders, child processes.
+pub(super) trait Cleanup: Send + 'static {
+    /// Cleans up. Returns what was written.
+    fn clean_up(&mut self) -> String;
+}
+
+/// State that Ctrl-C cleans up before the program ends. While it is locked, Ctrl-C waits.
+pub(super) struct Interruptible<T: Cleanup>(Arc<Mutex<T>>);
+
+impl<T: Cleanup> Interruptible<T> {
+    /// Handles Ctrl-C from now on. A process can have one handler: with a second one, the first state is cleaned up.
+    pub fn new(state: T) -> Self {
+        let state = Arc::new(Mutex::new(state));
+        let shared = Arc::clone(&state);
+        let _ = ctrlc::set_handler(move || {
+            // It stays locked until the process ends, so no thread reports what breaks from here on.
+            let mut state = lock(&shared);
+            let written = state.clean_up();
+            eprintln!("interrupted; {written}");
+            exit()
+        });
+        Self(state)
+    }
+
+    /// Locks the state.
+    pub fn lock(&self) -> MutexGuard<'_, T> {
+        lock(&self.0)
+    }
+}
+
+impl<T: Cleanup> Drop for Interruptible<T> {
+    fn drop(&mut self) {
+        // The handler holds on to the state until the process ends.
+        self.lock().clean_up();
+    }
+}
+
+fn lock<T>(state: &Mutex<T>) -> MutexGuard<'_, T> {
+    state.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// Ends the process without the libraries' clean-up, which must not run while a model computes.
+fn exit() -> ! {
+    #[cfg(unix)]
+    // SAFETY: it takes any number and does not return.
+    unsafe {
+        libc::_exit(INTERRUPTED)
+    }
+    #[cfg(not(unix))]
+    std::process::exit(INTERRUPTED)
+}

@@ -1,0 +1,67 @@
+//! Tries all models before the work begins.
+
+use super::options::{StatisticsSource, TileSize};
+use super::plan::StylizePlan;
+use super::stylizer::Stylizer;
+use super::tiling::ModelTraits;
+use super::worker::Worker;
+use crate::cli;
+use crate::error::{Error, Result};
+
+/// A note on models of a fixed size.
+pub(super) const RESIZED: &str =
+    "note: the model takes pictures of one size only: others are resized to it and back, and lose detail";
+
+/// What is known of the models after they were opened.
+pub(super) struct ModelSummary {
+    /// Their titles.
+    pub titles: Vec<String>,
+    /// What memory and tiles depend on in each.
+    pub traits: Vec<ModelTraits>,
+    /// The engine.
+    pub engine: String,
+    /// Whether the engine computes on a device with memory of its own.
+    pub on_device: bool,
+}
+
+/// Opens all models once, prints hints, and leaves those open that are used first.
+pub(super) fn open_all(plan: &StylizePlan, worker: &mut Worker) -> Result<ModelSummary> {
+    let last_first = (0..plan.styles.len()).rev().map(Some);
+    let wanted = if plan.is_separate() { last_first.collect() } else { vec![None] };
+    let mut summary = ModelSummary { titles: vec![], traits: vec![], engine: String::new(), on_device: false };
+    for style in wanted {
+        worker.open(style)?;
+        let (mut titles, mut traits) = (vec![], vec![]);
+        for stylizer in worker.stylizers() {
+            titles.push(stylizer.title.clone());
+            traits.push(stylizer.traits());
+            if plan.tiling.statistics == StatisticsSource::Exact {
+                check_exact_statistics(stylizer)?;
+            }
+            summary.on_device = stylizer.engine.is_on_device();
+            summary.engine = cli::describe(&stylizer.engine);
+            if stylizer.guessed_range && stylizer.range_looks_wrong().unwrap_or(false) {
+                eprintln!(
+                    "hint: the output of {} is far outside 0..1, so results may be black and white; try --range 0..255",
+                    stylizer.title
+                );
+            }
+            if let (false, TileSize::Pixels(_)) = (stylizer.fixed_size.is_any(), plan.tiling.tile) {
+                eprintln!("note: --tile does not apply: {} takes pictures of one size only", stylizer.title);
+            }
+        }
+        summary.titles.splice(0..0, titles);
+        summary.traits.splice(0..0, traits);
+    }
+    Ok(summary)
+}
+
+fn check_exact_statistics(stylizer: &Stylizer) -> Result<()> {
+    let reason = match (stylizer.border.statistics, stylizer.has_norm_inputs()) {
+        (true, true) => return Ok(()),
+        (false, _) => "needs a model that takes statistics; export it without --plain-norm, or remove the option",
+        (true, false) => "needs a model of real numbers, not of eight bits; remove the option",
+    };
+    let (path, option) = (stylizer.title.clone().into(), "--statistics exact");
+    Err(Error::InapplicableOption { path, option, reason: reason.into() })
+}
