@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use easel_runtime::{Picture, Tensor};
+use easel_runtime::{Blend, Picture, Tensor};
 
 use super::gate::Gate;
 use super::memory::Tiling;
@@ -90,7 +90,7 @@ impl<'a> Lane<'a> {
         }
         // Each model keeps what it took for the next picture.
         let _pass = gate.enter(work.iter().map(|tiling| tiling.bytes).sum());
-        let mut blend = self.plan.blend.as_ref().map(|shares| (shares, Blend::new(picture)));
+        let mut blend = self.plan.blend.as_ref().map(|shares| (shares, Blend::new(3 * width * height)));
         let mut result = None;
         let mut done = 0;
         for ((style, stylizer), tiling) in self.open.iter_mut().zip(work) {
@@ -101,36 +101,14 @@ impl<'a> Lane<'a> {
                 stylizer.release().map_err(|error| error.to_string())?;
             }
             match &mut blend {
-                Some((shares, blend)) => blend.add(&made, shares[*style]),
+                Some((shares, blend)) => {
+                    blend.add(&made.pixels, shares[*style]).map_err(|error| error.to_string())?;
+                }
                 None => result = Some(made),
             }
         }
-        let made = blend.map(|(_, blend)| blend.finish()).or(result).expect("a lane has a model");
+        let blended = blend.map(|(_, blend)| Picture { width, height, channels: 3, pixels: blend.finish() });
+        let made = blended.or(result).expect("a lane has a model");
         Ok((made, told))
-    }
-}
-
-/// The mean of pictures of one size, sRGB values by share.
-struct Blend {
-    width: usize,
-    height: usize,
-    sums: Vec<f32>,
-}
-
-impl Blend {
-    fn new(like: &Picture) -> Self {
-        Self { width: like.width, height: like.height, sums: vec![0.5; 3 * like.width * like.height] }
-    }
-
-    fn add(&mut self, picture: &Picture, share: f32) {
-        for (sum, &value) in self.sums.iter_mut().zip(&picture.pixels) {
-            *sum += share * f32::from(value);
-        }
-    }
-
-    /// To the nearest byte.
-    fn finish(self) -> Picture {
-        let pixels = self.sums.iter().map(|&sum| sum as u8).collect();
-        Picture { width: self.width, height: self.height, channels: 3, pixels }
     }
 }
