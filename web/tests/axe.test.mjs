@@ -1,4 +1,4 @@
-// Accessibility: what axe finds on each tab, in each colour scheme, size and language, with an error and without.
+// Accessibility: axe on each tab, in each colour scheme, size and language, with and without an error.
 
 import assert from "node:assert/strict";
 import { createRequire } from "node:module";
@@ -59,7 +59,7 @@ for (const [tab, query] of Object.entries(TABS)) {
     }
 }
 
-test("what can be opened, and an error that can be made good", async () => {
+test("an error that can be retried, and an open card", async () => {
     const address = `${site.origin}/?tab=walk&engine=wasm`;
     await forget(browser.context, site.origin);
     site.broken.add("models/progan-scenes.onnx");

@@ -1,4 +1,4 @@
-// What the tests share: the page served, a browser, and the reference.
+// Shared by the tests: a server for the page, a browser, and the reference.
 
 import assert from "node:assert/strict";
 import { createHash } from "node:crypto";
@@ -33,23 +33,23 @@ function required(variable) {
     return value;
 }
 
-/** The model under test, its bytes. */
+/** The bytes of the model under test. */
 export const model = await readFile(required("EASEL_MODEL"));
 
-/** What the native runtime made of it. */
+/** What the native runtime computed with it. */
 export const reference = JSON.parse(await readFile(required("EASEL_REFERENCE"), "utf8"));
 
-/** What it made of `progan-scenes`, which ships. */
+/** What it computed with `progan-scenes`, which ships. */
 export const proganReference = JSON.parse(await readFile(required("EASEL_PROGAN_REFERENCE"), "utf8"));
 
-/** A denoiser, its bytes, and what the native runtime made of it. */
+/** A denoiser, and what the native runtime computed with it. */
 export const denoiser = await readFile(required("EASEL_DENOISER"));
 export const denoiserReference = JSON.parse(await readFile(required("EASEL_DENOISER_REFERENCE"), "utf8"));
 
-/** What it made of pictures with `wave`, which ships. */
+/** What it computed with `wave`, which ships. */
 export const stylizerReference = JSON.parse(await readFile(required("EASEL_STYLIZER_REFERENCE"), "utf8"));
 
-/** The lines of `models/index.json`: models for each place on the page. The stylizers are those that ship. */
+/** The entries of `models/index.json`: a model for each slot. The stylizers are those that ship. */
 export const INDEX = [
     ...[["wave", "The Great Wave"], ["scream", "The Scream"]].map(([name, title]) => {
         return { name, file: `${name}.onnx`, title, bytes: 0, kind: "stylizer", sample: `${name}.jpg` };
@@ -61,8 +61,8 @@ export const INDEX = [
 
 const sha256 = (bytes) => createHash("sha256").update(bytes).digest("hex");
 
-/** The list of the built page's files with others in their place, and the service worker that goes with it. */
-async function listed(own) {
+/** The manifest of the built page with some files replaced, and the service worker for it. */
+async function manifestOf(own) {
     const list = JSON.parse(await readFile(join(dist, "files.json"), "utf8"));
     for (const [path, body] of Object.entries(own)) {
         if (body === null) delete list[path];
@@ -87,7 +87,7 @@ export async function serve({ files = {}, isolated = true, policy } = {}) {
             "blank.html": '<!doctype html><link rel="icon" href="icon.svg">',
             ...files,
         };
-        return { ...own, ...(await listed(own)) };
+        return { ...own, ...(await manifestOf(own)) };
     };
     let own = await build(files);
     const requests = [];
@@ -238,7 +238,7 @@ export async function labelled(page, id, label) {
 }
 
 /** A canvas: its size and its pixels, four bytes each. */
-export async function sheet(page, id = "digits-sheet") {
+export async function canvas(page, id = "digits-canvas") {
     const { width, height, data } = await page.evaluate((id) => {
         const canvas = document.getElementById(id);
         const { data } = canvas.getContext("2d").getImageData(0, 0, canvas.width, canvas.height);
@@ -248,7 +248,7 @@ export async function sheet(page, id = "digits-sheet") {
 }
 
 /** A reference's grid as a canvas has it. */
-export function referenceSheet({ grid } = reference) {
+export function referenceGrid({ grid } = reference) {
     const { width, height, channels, pixels } = grid;
     const bytes = Buffer.from(pixels, "base64");
     assert.equal(bytes.length, width * height * channels);

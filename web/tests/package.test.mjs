@@ -1,4 +1,4 @@
-// The npm package as its users have it: unpacked beside onnxruntime-web, with the lines of its README.
+// The npm package as users install it, beside onnxruntime-web, with its README's examples.
 
 import assert from "node:assert/strict";
 import { execFile } from "node:child_process";
