@@ -40,7 +40,9 @@ pub fn from_ort(tensor: &OrtTensor) -> Result<Tensor> {
             let values: Vec<bool> = elements::<Uint8Array>(data)?.to_vec().iter().map(|&byte| byte != 0).collect();
             Tensor::new(shape, values)
         }
-        other => Err(Error::Shape(format!("the engine returned elements of type {other}; Easel models have float32, int64 and bool"))),
+        other => Err(Error::Shape(format!(
+            "the engine returned elements of type {other}; Easel models have float32, int64 and bool"
+        ))),
     }
 }
 

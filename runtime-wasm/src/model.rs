@@ -146,7 +146,9 @@ impl Model {
     pub async fn check(&self) -> JsResult<Option<f32>> {
         let session = self.session().map_err(to_js)?;
         let checked = match self.card.kind {
-            Kind::Stylizer => golden::check(&mut OwnStatistics { engine: session, channels: self.channels }, &self.card).await,
+            Kind::Stylizer => {
+                golden::check(&mut OwnStatistics { engine: session, channels: self.channels }, &self.card).await
+            }
             _ => golden::check(&mut { session }, &self.card).await,
         };
         checked.map_err(to_js)

@@ -1,7 +1,7 @@
 //! Pictures as JavaScript takes them.
 
-use easel_runtime::grid::{BACKGROUND, GAP, GridShape, grid};
 use easel_runtime::Picture;
+use easel_runtime::grid::{BACKGROUND, GAP, GridShape, grid};
 use wasm_bindgen::Clamped;
 use wasm_bindgen::prelude::*;
 

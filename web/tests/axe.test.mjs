@@ -13,7 +13,7 @@ let site, browser;
 
 before(async () => {
     site = await serve();
-    // Only so can axe be put into a page whose policy refuses scripts of others.
+    // The page's policy would refuse axe's script.
     browser = await launch({ bypassCSP: true });
 });
 
@@ -22,9 +22,9 @@ after(async () => {
     await site?.close();
 });
 
-/** What axe finds on the page as it is, in a line each. */
+/** axe's violations on the page, a line each. */
 async function faults(page) {
-    // Colours are looked at when they have arrived.
+    // Colours are checked after transitions.
     await page.evaluate(() => Promise.allSettled(document.getAnimations().map(({ finished }) => finished)));
     const { violations, passes } = await page.evaluate(() => axe.run(document, { resultTypes: ["violations"] }));
     assert.ok(passes.length > 10, "axe looked at hardly anything");

@@ -90,7 +90,7 @@ test("classes by button and by key; the address restores the sample", async () =
     await page.getByRole("button", { name: "7", exact: true }).focus();
     await page.keyboard.press("3");
     await labelled(page, "digits-canvas", "1 picture of 3 drawn from seed 5");
-    // In a field a digit is a digit.
+    // In a field, a digit is text.
     await page.getByLabel("How many").press("End");
     await page.keyboard.type("2");
     await labelled(page, "digits-canvas", "12 pictures of 3 drawn from seed 5");

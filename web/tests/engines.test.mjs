@@ -11,7 +11,7 @@ import { dist, drawn, errorLine, labelled, launch, open, screenshot, serve } fro
 
 let site, browser, probe, memory;
 
-/** A module of the page's, for Node.js. */
+/** One of the page's modules, loaded into Node.js. */
 async function module(name) {
     const options = { entryPoints: [`src/${name}.ts`], bundle: true, format: "esm", write: false };
     const { outputFiles } = await build({ ...options, absWorkingDir: new URL("..", import.meta.url).pathname });
@@ -105,7 +105,7 @@ async function crippled(line, query = "", origin = site.origin) {
     return page;
 }
 
-/** The software adapter as if it were a GPU, with a delay before each work. */
+/** Makes the software adapter look like a GPU. */
 const HARDWARE = `
     Object.defineProperty(GPUAdapterInfo.prototype, "isFallbackAdapter", { value: false });
     Object.defineProperty(GPUAdapterInfo.prototype, "architecture", { value: "test" })`;
@@ -133,7 +133,7 @@ test("a GPU that does not answer is replaced by WASM", async () => {
 });
 
 test("an engine that computes wrongly is reported", async () => {
-    // One digit of what the card says must come out; the file's other bytes stay where they are.
+    // Changes one digit of the expected output in the card, and no other byte.
     const scenes = await readFile(join(dist, "models/progan-scenes.onnx"), "latin1");
     const wrong = scenes.replace('"golden":[0.', '"golden":[9.');
     assert.notEqual(wrong, scenes);
@@ -157,7 +157,7 @@ test("an engine that computes wrongly is reported", async () => {
 
 test("after the loss of the GPU the page goes on", async () => {
     const devtools = await browser.context.browser().newBrowserCDPSession();
-    // The directions are still being looked for when the first picture is there: that is what fails.
+    // After the first picture the directions are still being computed; that fails.
     const { page } = await open(browser.context, `${site.origin}/?tab=walk&engine=webgpu`);
     await devtools.send("Browser.crashGpuProcess");
     assert.match(await errorLine(page), /^The GPU was lost, and the picture with it\. /);
@@ -231,7 +231,7 @@ test("a file that is too large is not read", async () => {
     const { page } = await open(browser.context, `${site.origin}/?tab=walk&engine=wasm`);
     await page.evaluate(() => {
         const transfer = new DataTransfer();
-        // Parts of parts: nobody has this in memory.
+        // A blob of blobs takes no memory.
         let blob = new Blob([new Uint8Array(2 ** 20)]);
         for (let doublings = 0; doublings < 10; doublings++) blob = new Blob([blob, blob]);
         transfer.items.add(new File([blob], "huge.onnx"));

@@ -9,7 +9,7 @@ const PNG = Buffer.from(
     "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNk+M9QDwADhgGAWjR9awAAAABJRU5ErkJggg==",
     "base64",
 );
-// ModelProto { ir_version: 8, graph: {} }: a model of somebody else's.
+// ModelProto { ir_version: 8, graph: {} }: a model without a card.
 const NO_CARD = Buffer.from([0x08, 8, 0x3a, 0]);
 
 /** The same with a card. */
@@ -43,7 +43,7 @@ const CASES = {
         withCard({ ...card, kind: "tabular", column_count: 4, task: "regression", picture: undefined }),
         /this model is a tabular model, not a generator$/,
     ],
-    // The graph is empty: the card is fine, the engine refuses.
+    // The card is valid, but the graph is empty, which the engine refuses.
     "hollow.onnx": [
         withCard({ ...card, kind: "generator", latent: { dim: 4, distribution: "normal" } }),
         /the engine cannot open the model: Missing opset in the model/,
@@ -174,7 +174,7 @@ test("an engine that the server does not have", async () => {
 
 test("an engine that the browser does not have", async () => {
     const crippled = await browser.context.newPage();
-    // The Worker's script is served with a first line that takes WebGPU away.
+    // A line before the Worker's script removes WebGPU.
     await crippled.route("**/js/worker.js", async (route) => {
         const response = await route.fetch();
         const body = `Object.defineProperty(navigator, "gpu", { value: { requestAdapter: async () => null } });${await response.text()}`;
@@ -187,7 +187,7 @@ test("an engine that the browser does not have", async () => {
     assert.match(await crippled.locator("#engine-name").textContent(), /^WASM/);
     assert.match(await crippled.locator("#badge").getAttribute("title"), /no usable GPU/);
 
-    // Where there is a picture, it stays, and so does the engine.
+    // The picture and the engine before stay.
     await crippled.getByLabel("Engine", { exact: true }).selectOption("webgpu");
     await errorLine(crippled);
     assert.equal(await crippled.getByLabel("Engine", { exact: true }).inputValue(), "auto");

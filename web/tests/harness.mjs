@@ -74,9 +74,9 @@ async function manifestOf(own) {
 }
 
 /**
- * Serves the built page with the models under test. `files` are served in place of the page's own, by path; `isolated`
- * says whether the headers that allow threads are sent, `policy` is another content security policy than the page's, or
- * null for none. Models come in pieces, as over a slow line.
+ * Serves the built page with the models under test. `files` replace the page's own, by path. `isolated` says whether to
+ * send the headers that allow threads; `policy` replaces the page's content security policy, null for none. Models are
+ * sent in pieces, as over a slow connection.
  */
 export async function serve({ files = {}, isolated = true, policy } = {}) {
     const build = async (files) => {
@@ -130,11 +130,11 @@ export async function serve({ files = {}, isolated = true, policy } = {}) {
     });
     await new Promise((resolve) => server.listen(0, "127.0.0.1", resolve));
     return {
-        /** The paths that were asked for. */
+        /** The paths that were requested. */
         requests,
         /** The paths of models whose downloads break off. */
         broken,
-        /** Serves another build from now on, with these files in place of the page's own. */
+        /** Serves another build from now on, in which these files replace the page's own. */
         async rebuild(files) {
             own = await build(files);
         },
@@ -147,8 +147,8 @@ export async function serve({ files = {}, isolated = true, policy } = {}) {
 }
 
 /**
- * A browser with a profile of its own. Requests to other hosts go to `proxy`, where one is given; `args` are
- * Chromium's beside the usual ones, `options` Playwright's.
+ * A browser with a new profile. Requests to other hosts go to `proxy`, if given; `args` are added to Chromium's, and
+ * `options` to Playwright's.
  */
 export async function launch({ proxy, args = [], ...options } = {}) {
     const executablePath = process.env.CHROME ?? "/usr/bin/chromium";
@@ -159,7 +159,7 @@ export async function launch({ proxy, args = [], ...options } = {}) {
         headless: true,
         acceptDownloads: true,
         viewport: { width: 1280, height: 900 },
-        // Most tests change what is served, or look at what is asked for.
+        // Most tests change what is served, or check what is requested.
         serviceWorkers: "block",
         ...options,
         args: [
@@ -185,7 +185,7 @@ export async function launch({ proxy, args = [], ...options } = {}) {
     };
 }
 
-/** Empties the page's caches: what is opened next is downloaded. */
+/** Empties the page's caches, so that models are downloaded again. */
 export async function forget(context, origin) {
     const page = await context.newPage();
     await page.goto(`${origin}/blank.html`);
@@ -195,7 +195,7 @@ export async function forget(context, origin) {
     await page.close();
 }
 
-/** Opens a page; what it logs as an error is collected in `errors`, the texts of its progress in `progress()`. */
+/** Opens a page. `errors` collects the errors that it logs; `progress()` returns the texts of its downloads. */
 export async function open(context, address, { waitForPictures = true } = {}) {
     const page = await context.newPage();
     const errors = [];
@@ -214,7 +214,7 @@ export async function open(context, address, { waitForPictures = true } = {}) {
     return { page, errors, progress: () => page.evaluate(() => window.progressTexts) };
 }
 
-/** Waits until the open tab has drawn what is set. */
+/** Waits until the open tab has drawn its pictures. */
 export async function drawn(page) {
     await page.waitForFunction(() => {
         const figures = [...document.querySelectorAll("[role=tabpanel]:not([hidden]) figure")];
@@ -224,7 +224,7 @@ export async function drawn(page) {
     assert.ok(await page.locator("#notice").isHidden(), await page.locator("#error").textContent());
 }
 
-/** Waits for an error and gives its line. */
+/** Waits for an error and returns its line. */
 export async function errorLine(page) {
     await page.locator("#error").waitFor({ state: "visible" });
     const line = await page.locator("#error").textContent();
@@ -232,12 +232,12 @@ export async function errorLine(page) {
     return line;
 }
 
-/** Waits for a picture: the canvas's label says what it is. */
+/** Waits until a canvas has this label, which describes its picture. */
 export async function labelled(page, id, label) {
     await page.waitForFunction(([id, label]) => document.getElementById(id).ariaLabel === label, [id, label]);
 }
 
-/** A canvas: its size and its pixels, four bytes each. */
+/** The size and the pixels of a canvas, four bytes each. */
 export async function canvas(page, id = "digits-canvas") {
     const { width, height, data } = await page.evaluate((id) => {
         const canvas = document.getElementById(id);
@@ -247,7 +247,7 @@ export async function canvas(page, id = "digits-canvas") {
     return { width, height, data: Buffer.from(data) };
 }
 
-/** A reference's grid as a canvas has it. */
+/** The grid of a reference, four bytes a pixel. */
 export function referenceGrid({ grid } = reference) {
     const { width, height, channels, pixels } = grid;
     const bytes = Buffer.from(pixels, "base64");
@@ -287,7 +287,7 @@ export async function dropFile(page, name, bytes) {
     );
 }
 
-/** Takes a screenshot of the whole page where they are wanted. */
+/** Takes a screenshot of the whole page if `EASEL_SCREENSHOTS` is set. */
 export async function screenshot(page, name) {
     const folder = process.env.EASEL_SCREENSHOTS;
     if (!folder) return;

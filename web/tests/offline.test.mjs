@@ -7,7 +7,7 @@ import { test } from "node:test";
 
 import { dist, drawn, dropFile, launch, open, screenshot, serve } from "./harness.mjs";
 
-/** A denoising that is over soon. */
+/** A short sampling. */
 const SHORT = "?tab=digits&class=1&n=1&steps=3&engine=wasm";
 /** The page's notice. */
 const READY = "This page now works offline, too.";
@@ -39,7 +39,7 @@ test("after the first visit everything works without the server", () =>
         assert.ok(texts.includes("Engine: 14.2 MB, from the cache"), `the engine's progress: ${texts}`);
         assert.ok(texts.every((text) => !text.includes("downloaded")), `something was downloaded: ${texts}`);
 
-        // A link in another tab, and a model that was never opened.
+        // A link in another tab, with a model that was never opened.
         const other = await open(context, `${site.origin}/?tab=walk&seeds=7,8&at=1&engine=wasm&lang=zh`);
         assert.equal(await other.page.getByLabel("位置").getAttribute("aria-valuetext"), "在种子 8 处");
         const said = await other.progress();
@@ -56,7 +56,7 @@ test("threads and the content security policy without the headers of the server"
         const policy = () => fetch("js/worker.js").then(({ headers }) => headers.get("content-security-policy"));
         assert.match(await page.evaluate(policy), /^default-src 'none'; script-src 'self'/);
         assert.deepEqual(errors, []);
-        // Once is enough for all visits.
+        // Later visits do not reload.
         const again = await open(context, `${site.origin}/${SHORT}`);
         assert.equal(await again.page.evaluate(() => performance.getEntriesByType("navigation")[0].type), "navigate");
         assert.ok(await again.page.evaluate(() => crossOriginIsolated));
@@ -113,13 +113,13 @@ test("a new build replaces the old one as a whole", () =>
         while (!(await waiting())) await page.waitForTimeout(50);
         assert.equal(await page.locator("h1").textContent(), "Easel");
 
-        // With another page of the old build open it waits; what is opened is of the old build too.
+        // It waits while another page of the old build is open; new pages are of the old build, too.
         const other = await open(context, `${site.origin}/${SHORT}`);
         assert.equal(await other.page.locator("h1").textContent(), "Easel");
         assert.ok(await waiting());
         await other.page.goto("about:blank");
 
-        // A browser that is still busy with the old one puts it off to the next time.
+        // A browser still busy with the old build switches on a later visit.
         const heading = () => page.locator("h1").textContent();
         for (let reloads = 0; reloads < 5 && (await heading()) === "Easel"; reloads++) {
             await page.reload();

@@ -8,15 +8,15 @@ import { canvas, denoiser, drawn, dropFile, forget, labelled, launch, model, ope
 
 let site, browser, proxy;
 const leaving = [];
-// Where Chromium itself reports to and updates from, whatever page is open.
+// Chromium's own hosts, for updates and reports.
 const BROWSERS_OWN = /^(https?:\/\/)?([a-z0-9-]+\.)*(google|googleapis|gvt1)\.com[:\/]/;
 
-/** A denoising that is over soon. */
+/** A short sampling. */
 const SHORT = "tab=digits&class=1&n=1&steps=3";
 
 before(async () => {
     site = await serve();
-    // The browser asks its proxy for everything that is not on this machine.
+    // The browser sends all requests to other machines to its proxy.
     proxy = createServer((request, response) => {
         leaving.push(request.url);
         response.writeHead(403).end();
@@ -116,7 +116,7 @@ test("if a model cannot be loaded, the one before stays", async () => {
     const { page } = await open(browser.context, `${site.origin}/?${SHORT}`);
     const other = Buffer.from(denoiser.toString("latin1").replace("Handwritten digits", "Hand-written tens."), "latin1");
     const broken = Buffer.from(denoiser.toString("latin1").replace('"golden":[', '"golden":{'), "latin1");
-    // Both are on their way before the first is there.
+    // Both are being loaded at once.
     await dropFile(page, "other.onnx", other);
     await page.waitForFunction(() => document.getElementById("digits-figure").ariaBusy === "true");
     await dropFile(page, "broken.onnx", broken);
@@ -156,7 +156,7 @@ test("tabs by keyboard, and in the address", async () => {
     await selected("ArrowLeft", walk, "walk");
     await selected("Home", stylize, "stylize");
     await selected("End", walk, "walk");
-    // The browser's Back leads from tab to tab.
+    // The browser's Back returns to the tab before.
     await page.goBack();
     assert.equal(await stylize.getAttribute("aria-selected"), "true");
     await page.waitForURL((url) => url.searchParams.get("tab") === "stylize");
@@ -197,7 +197,7 @@ test("is in Chinese if the browser is, or if the user chooses it", async () => {
     assert.equal(await page.locator("#digits-title").textContent(), title, "the model's own");
     assert.equal(await page.title(), "数字 · Easel");
     await page.waitForURL((url) => url.searchParams.get("lang") === "zh");
-    // Nothing of the page's own stays English, but for names.
+    // All of the page's text is in Chinese, except names.
     for (const name of ["潜空间漫步", "风格", "数字"]) {
         await page.getByRole("tab", { name }).click();
         await drawn(page);

@@ -22,8 +22,8 @@ after(async () => {
 });
 
 /**
- * Loads a model on an engine through the page's own module, in a page that draws nothing itself, and runs its
- * reference's latent vectors. What the Worker gives a GPU to do is counted from before the engine starts.
+ * Loads a model on an engine with the page's module, on a blank page, and computes the reference's latent vectors. The
+ * Worker's dispatches to the GPU are counted.
  */
 async function compute(origin, engine, { jspi = true, model = "test", z = reference.z } = {}) {
     const { page, errors } = await open(browser.context, `${origin}/blank.html`, { waitForPictures: false });

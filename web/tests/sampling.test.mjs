@@ -20,7 +20,7 @@ after(async () => {
     await site?.close();
 });
 
-/** A page that draws nothing itself, with the denoiser loaded. */
+/** A blank page with the denoiser loaded. */
 async function loaded(engine) {
     const { page, errors } = await open(browser.context, `${site.origin}/blank.html`, { waitForPictures: false });
     const used = await page.evaluate(async (engine) => {
@@ -52,7 +52,7 @@ function sample(page, { options, labels, seed, count }) {
 for (const engine of ["wasm", "webgpu"]) {
     test(`the native pictures, on ${engine}`, async (t) => {
         const { page, errors, used } = await loaded(engine);
-        // More take minutes on a GPU that the processor plays.
+        // More steps take minutes on a GPU in software.
         const most = engine === "wasm" ? Infinity : 5;
         for (const wanted of denoiserReference.samples.filter(({ options }) => options.steps <= most)) {
             const { rgba, steps } = await sample(page, wanted);

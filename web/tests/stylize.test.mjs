@@ -79,7 +79,7 @@ function png(width, height, pixel, claimed = [width, height]) {
     return Buffer.concat([magic, chunk("IHDR", header), chunk("IDAT", data), chunk("IEND", Buffer.alloc(0))]);
 }
 
-/** Its corners differ, and so do its sides. */
+/** A picture whose corners and sides differ. */
 const PICTURE = png(80, 60, (x, y) => [3 * x, 4 * y, x < 40 ? 200 : 20, 255]);
 
 /** Waits for the result of a picture whose description begins with this name. */
@@ -124,18 +124,18 @@ test("the pixels are the engine's, and strength blends them with the picture's",
 
     await strength(page).fill("100");
     await page.getByLabel("Keep the picture’s colours").check();
-    const kept = await computed(page, before, "wave", { keepColor: true });
+    const expected = await computed(page, before, "wave", { keepColor: true });
     await page.waitForFunction((red) => {
         const context = document.getElementById("stylize-canvas").getContext("2d");
         return context.getImageData(0, 0, 1, 1).data[0] === red;
-    }, kept.data[0]);
+    }, expected.data[0]);
     await drawn(page);
-    assert.deepEqual(await result(page), kept);
+    assert.deepEqual(await result(page), expected);
     await page.getByText("-m wave --keep-color --max-size 256").waitFor();
     await page.waitForURL((url) => url.searchParams.get("colours") === "kept");
     await page.reload();
     await drawn(page);
-    assert.deepEqual(await result(page), kept);
+    assert.deepEqual(await result(page), expected);
     assert.deepEqual(errors, []);
     await page.close();
 });
@@ -297,7 +297,7 @@ test("a camera's orientation is followed", async () => {
             return Array.from(new Uint8Array(await blob.arrayBuffer()));
         }),
     );
-    // TIFF, big-endian, with one entry: orientation 6, to be turned by a quarter to the right.
+    // TIFF, big-endian, with one entry: orientation 6, a quarter turn to the right.
     const tiff = [0x4d, 0x4d, 0, 42, 0, 0, 0, 8, 0, 1, 0x01, 0x12, 0, 3, 0, 0, 0, 1, 0, 6, 0, 0, 0, 0, 0, 0];
     const exif = Buffer.concat([Buffer.from("Exif\0\0"), Buffer.from(tiff)]);
     const segment = Buffer.concat([Buffer.from([0xff, 0xe1, 0, exif.length + 2]), exif]);
@@ -319,7 +319,7 @@ test("files that are not pictures, or too large, get a message, and the picture 
         "huge.png": [claiming(30_000, 30_000), /^huge.png: 30000 × 30000 pixels are too many for a browser tab; /],
         "long.png": [claiming(20_000, 10), /^long.png: 20000 × 10 pixels are too many/],
         "empty.png": [Buffer.alloc(0), "empty.png: this is not a picture that the browser can read"],
-        // The header is that of a picture.
+        // Only the header is valid.
         "cut.png": [PICTURE.subarray(0, 40), "cut.png: this is not a picture that the browser can read"],
     };
     for (const [name, [bytes, expected]] of Object.entries(bad)) {

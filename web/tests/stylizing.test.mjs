@@ -17,7 +17,7 @@ after(async () => {
     await site?.close();
 });
 
-/** A page that draws nothing itself, with the stylizer loaded. */
+/** A blank page with the stylizer loaded. */
 async function loaded(engine) {
     const { page, errors } = await open(browser.context, `${site.origin}/blank.html`, { waitForPictures: false });
     const used = await page.evaluate(async (engine) => {
@@ -47,7 +47,7 @@ for (const engine of ["wasm", "webgpu"]) {
     test(`the native pixels, on ${engine}`, async (t) => {
         const { page, errors } = await loaded(engine);
         for (const wanted of stylizerReference.results) {
-            // More takes minutes on a GPU that the processor plays.
+            // Larger pictures take minutes on a GPU in software.
             if (engine === "webgpu" && wanted.width > 200) continue;
             const found = await stylize(page, wanted);
             const expected = Buffer.from(wanted.stylized, "base64");
@@ -62,7 +62,7 @@ for (const engine of ["wasm", "webgpu"]) {
     });
 }
 
-/** Begins to stylize a picture, and aborts that in the callback that reports `tile`. */
+/** Stylizes a picture, and aborts that in the callback that reports `tile`. */
 function abortAt(page, picture, tile) {
     return page.evaluate(
         async ([{ width, height, rgba, options }, tile]) => {
@@ -85,7 +85,7 @@ test("no tile begins once the signal is aborted, and the next request works", as
     const { page } = await loaded("wasm");
     const picture = stylizerReference.results.find(({ tiles }) => tiles > 2);
     const worker = page.workers().find((worker) => worker.url().endsWith("/js/worker.js"));
-    // The Worker's own reports, whether or not the page still listens to them.
+    // Records what the Worker itself reports.
     await worker.evaluate(() => {
         self.reported = [];
         const post = self.postMessage;
@@ -103,7 +103,7 @@ test("no tile begins once the signal is aborted, and the next request works", as
     await page.close();
 });
 
-test("what is no picture, and what is no stylizer, is an error", async () => {
+test("wrong sizes, strengths and models are errors", async () => {
     const { page } = await loaded("wasm");
     const errors = await page.evaluate(async () => {
         const failure = (promise) => promise.then(() => undefined, ({ message }) => message);

@@ -29,7 +29,7 @@ async function walk(query, { directions = true } = {}) {
     return opened;
 }
 
-/** Waits until the strongest directions are known and drawn. */
+/** Waits until the directions are computed and drawn. */
 async function settled(page) {
     await page.waitForFunction(() => document.querySelector("#directions li:last-child canvas:last-child")?.width === 32);
 }
@@ -37,7 +37,7 @@ async function settled(page) {
 const picture = (page) => canvas(page, "walk-canvas");
 const position = (page) => page.getByLabel("Position");
 
-/** Waits until the picture is another than this one, and gives it. */
+/** Waits until the picture differs from this one, and returns it. */
 async function changed(page, before) {
     for (;;) {
         const now = await picture(page);
@@ -161,7 +161,7 @@ test("sliders push the picture, the first one the most", async () => {
     const pushed = await changed(page, before);
     await page.waitForURL(/push=0,-1.5,0,0,0,0/);
     assert.ok(await page.locator("#walk-command").isHidden(), "the command line knows no directions");
-    // Until they are known again there is nothing to see, and nothing to save.
+    // Until the directions are computed again, no picture is shown or saved.
     await page.addInitScript(() => {
         window.painted = [];
         const put = CanvasRenderingContext2D.prototype.putImageData;

@@ -143,10 +143,11 @@ fn walked(path: &Path, card: &ModelCard) -> Result<serde_json::Value> {
     let folder = tempfile::tempdir()?;
     let frames = folder.path().join("frames");
     let program = std::env::current_exe()?.with_file_name("sample");
+    let (seed_list, frames_each) = (seeds.map(|seed| seed.to_string()).join(","), steps.to_string());
     let status = Command::new(&program)
         .arg("-m")
         .arg(path)
-        .args(["--seeds", &seeds.map(|seed| seed.to_string()).join(","), "--walk", &steps.to_string(), "--one-way", "--scale", "1"])
+        .args(["--seeds", &seed_list, "--walk", &frames_each, "--one-way", "--scale", "1"])
         .args(["--threads", "1", "--device", "cpu", "-o"])
         .arg(&frames)
         .status()
