@@ -2,7 +2,7 @@ import type { InferenceSession, TensorConstructor } from "onnxruntime-common";
 
 import type { Backend } from "./easel_wasm.js";
 
-export { Model, normals, readCard } from "./easel_wasm.js";
+export { Blend, Model, normals, readCard } from "./easel_wasm.js";
 export type {
     Backend,
     ModelCard,
@@ -13,7 +13,7 @@ export type {
     StylizeOptions,
 } from "./easel_wasm.js";
 
-/** The part of onnxruntime-web that is used. Any of its builds has it: `onnxruntime-web`, `onnxruntime-web/webgpu`. */
+/** The part of onnxruntime-web that this package uses. All its builds have it, such as `onnxruntime-web/webgpu`. */
 export interface OnnxRuntime {
     readonly Tensor: TensorConstructor;
     readonly InferenceSession: {
@@ -21,7 +21,7 @@ export interface OnnxRuntime {
     };
 }
 
-/** onnxruntime-web as what runs models, with the processors that it is to try, best first. By default WebAssembly. */
+/** onnxruntime-web as a backend, with the execution providers to try in order. Default: WebAssembly. */
 export function onnxruntime(
     ort: OnnxRuntime,
     executionProviders?: readonly InferenceSession.ExecutionProviderConfig[],

@@ -1,7 +1,7 @@
-// In a browser: the module beside this file is fetched before anything can be imported from here.
+// For browsers: the module is fetched from beside this file before an import of this file resolves.
 import init from "./easel_wasm.js";
 
 await init({ module_or_path: new URL("./easel_wasm_bg.wasm", import.meta.url) });
 
-export { Model, normals, readCard } from "./easel_wasm.js";
+export { Blend, Model, normals, readCard } from "./easel_wasm.js";
 export { onnxruntime } from "./onnxruntime.js";

@@ -3,7 +3,7 @@ export function onnxruntime(ort, executionProviders = ["wasm"]) {
     return {
         name,
         Tensor: ort.Tensor,
-        // Errors only: that small operations stay on the processor is no news.
+        // Errors only: warnings about operations that stay on the CPU are not useful here.
         open: (model) => ort.InferenceSession.create(model, { executionProviders, logSeverityLevel: 3 }),
     };
 }

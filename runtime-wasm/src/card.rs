@@ -1,4 +1,4 @@
-//! The model card as JavaScript sees it.
+//! The model card as a JavaScript object.
 
 use easel_runtime::ModelCard;
 use wasm_bindgen::JsCast;
@@ -26,7 +26,7 @@ export interface ModelCard {
     kind: "generator" | "stylizer" | "classifier" | "denoiser" | "tabular";
     /** Generators only. */
     latent?: { dim: number } & ({ distribution: "uniform"; low: number; high: number } | { distribution: "normal" });
-    /** Classifiers, denoisers, and tabular models that tell a class. */
+    /** Classifiers, denoisers, and tabular models for classification. */
     class_count?: number;
     /** Denoisers only. */
     schedule?: { steps: number } & (
@@ -34,7 +34,7 @@ export interface ModelCard {
         | { formula: "cosine"; offset: number }
     );
     prediction?: "noise" | "velocity";
-    /** Of a denoiser that was trained for guidance: the label that stands for any class. */
+    /** Denoisers trained with condition dropout: the label that stands for no class. */
     null_label?: number;
     /** Tabular models only. */
     column_count?: number;

@@ -1,4 +1,4 @@
-//! Tensors from Rust to onnxruntime-web and back.
+//! Tensors to and from onnxruntime-web.
 
 use easel_runtime::tensor::Data;
 use easel_runtime::{Error, Result, Tensor};
@@ -20,18 +20,18 @@ pub fn to_ort(constructor: &OrtTensorConstructor, tensor: &Tensor) -> Result<Ort
     };
     let dims: Array = tensor.shape().iter().map(|&dim| JsValue::from_f64(dim as f64)).collect();
     let arguments = Array::of3(&element_type.into(), &elements, &dims);
-    let made = Reflect::construct(constructor.unchecked_ref::<Function>(), &arguments).map_err(from_js)?;
-    Ok(made.unchecked_into())
+    let tensor = Reflect::construct(constructor.unchecked_ref::<Function>(), &arguments).map_err(from_js)?;
+    Ok(tensor.unchecked_into())
 }
 
-/// A tensor from onnxruntime-web whose elements lie in the processor's memory, copied.
+/// A copy of a tensor from onnxruntime-web, whose elements must be in CPU memory.
 pub fn from_ort(tensor: &OrtTensor) -> Result<Tensor> {
     let shape = tensor
         .dims()
         .iter()
         .map(|dim| dim.as_f64().map(|dim| dim as usize))
         .collect::<Option<Vec<_>>>()
-        .ok_or_else(|| Error::Engine("the engine gave a tensor without a shape".into()))?;
+        .ok_or_else(|| Error::Engine("the engine returned a tensor without a shape".into()))?;
     let data = tensor.data().map_err(from_js)?;
     match String::from(tensor.element_type()).as_str() {
         "float32" => Tensor::new(shape, elements::<Float32Array>(data)?.to_vec()),
@@ -40,10 +40,12 @@ pub fn from_ort(tensor: &OrtTensor) -> Result<Tensor> {
             let values: Vec<bool> = elements::<Uint8Array>(data)?.to_vec().iter().map(|&byte| byte != 0).collect();
             Tensor::new(shape, values)
         }
-        other => Err(Error::Shape(format!("an output of {other} elements, which no Easel model has"))),
+        other => Err(Error::Shape(format!(
+            "the engine returned elements of type {other}; Easel models have float32, int64 and bool"
+        ))),
     }
 }
 
 fn elements<T: JsCast>(data: JsValue) -> Result<T> {
-    data.dyn_into().map_err(|_| Error::Engine("the engine gave elements of another type than it named".into()))
+    data.dyn_into().map_err(|_| Error::Engine("the engine returned elements of another type than it declared".into()))
 }

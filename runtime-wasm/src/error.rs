@@ -1,17 +1,17 @@
-//! Errors on their way between Rust and JavaScript.
+//! Errors between Rust and JavaScript.
 
 use easel_runtime::Error;
 use wasm_bindgen::{JsCast, JsValue};
 
-/// What an exported function gives: a value, or what JavaScript is to catch.
+/// The result of an exported function: a value, or what JavaScript catches.
 pub type JsResult<T> = Result<T, JsValue>;
 
-/// A JavaScript `Error` with the error's own text.
+/// A JavaScript `Error` with the same message.
 pub fn to_js(error: Error) -> JsValue {
     js_sys::Error::new(&error.to_string()).into()
 }
 
-/// What JavaScript threw, as the engine's failure in one line.
+/// What JavaScript threw, as an engine's error of one line.
 pub fn from_js(thrown: JsValue) -> Error {
     let text = match thrown.dyn_ref::<js_sys::Error>() {
         Some(error) => String::from(error.message()),
@@ -20,17 +20,17 @@ pub fn from_js(thrown: JsValue) -> Error {
     Error::Engine(message(&text).to_string())
 }
 
-/// What an error of onnxruntime-web says, without what it says about its own source code:
+/// The message of an error of onnxruntime-web, without the place in its source code:
 /// `Can't create a session. ERROR_CODE: 1, ERROR_MESSAGE: /src/model.cc:193 void f(int) Missing opset` is `Missing opset`.
 fn message(text: &str) -> &str {
     let line = text.split_once("ERROR_MESSAGE: ").map_or(text, |(_, message)| message);
     let line = line.trim_start().lines().next().unwrap_or_default();
     let place = line.split_once(' ').filter(|(place, _)| place.contains(".cc:") || place.contains(".h:"));
-    let said = match place.and_then(|(_, rest)| rest.split_once(") ")) {
-        Some((_, said)) => said.strip_prefix("const ").unwrap_or(said),
+    let message = match place.and_then(|(_, rest)| rest.split_once(") ")) {
+        Some((_, message)) => message.strip_prefix("const ").unwrap_or(message),
         None => line,
     };
-    if said.is_empty() { "the engine failed without a word" } else { said }
+    if message.is_empty() { "the engine failed without a message" } else { message }
 }
 
 #[cfg(test)]
@@ -38,7 +38,7 @@ mod tests {
     use super::message;
 
     #[test]
-    fn source_places_are_left_out() {
+    fn places_in_source_code_are_removed() {
         let said = "Missing opset in the model. All (really all) need one.";
         let thrown = format!(
             "Can't create a session. ERROR_CODE: 1, ERROR_MESSAGE: /a/core/graph/model.cc:193 \
@@ -49,9 +49,9 @@ mod tests {
     }
 
     #[test]
-    fn other_words_stay() {
+    fn other_text_stays() {
         assert_eq!(message("no available backend found. ERR: [x] (y) z"), "no available backend found. ERR: [x] (y) z");
         assert_eq!(message("ERROR_CODE: 2, ERROR_MESSAGE: Got invalid dimensions (z)"), "Got invalid dimensions (z)");
-        assert_eq!(message(""), "the engine failed without a word");
+        assert_eq!(message(""), "the engine failed without a message");
     }
 }

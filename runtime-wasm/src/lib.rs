@@ -1,40 +1,43 @@
-//! Easel in a browser: the [`easel_runtime`] of every target over onnxruntime-web, exported to JavaScript.
+//! Easel for browsers and Node.js: [`easel_runtime`] over onnxruntime-web, exported to JavaScript.
 //!
-//! The caller brings onnxruntime-web as a [`Backend`]; this crate brings what must be the same everywhere: the
-//! card, the random numbers, the samplers and the way from numbers to pixels. Failures become JavaScript errors with
-//! the same text as on the command line.
+//! The caller passes onnxruntime-web as a [`Backend`]. This crate adds what must be the same on every target: the
+//! model card, random numbers, samplers, latent walks, tiles, and the conversion to pixels. Failures become JavaScript
+//! errors with the same text as on the command line.
 
+mod blend;
 mod card;
 mod convert;
 mod error;
-mod listener;
 mod model;
 mod numbers;
 mod ort;
 mod pictures;
-mod sampling;
+mod progress;
+mod sample;
 mod session;
-mod stylizing;
+mod stylize;
 
 use easel_runtime::denoiser::Denoiser;
 use easel_runtime::{Error, ModelCard, Random, Result};
 use js_sys::Uint8Array;
 use wasm_bindgen::prelude::*;
 
+pub use blend::Blend;
 pub use model::Model;
 pub use ort::Backend;
 pub use pictures::{Pictures, Rgba};
-pub use sampling::{SampleOptions, Step};
-pub use stylizing::StylizeOptions;
+pub use sample::{SampleOptions, Step};
+pub use stylize::StylizeOptions;
 
-/// Standard normal numbers of a stream of a seed: the same bits as natively.
+/// Standard normal numbers from a stream of a seed, bit for bit those of the native programs.
 #[wasm_bindgen]
 pub fn normals(seed: u64, stream: u64, count: usize) -> Vec<f32> {
     Random::new(seed, stream).normals(count)
 }
 
-/// The card of a `.onnx` file of a kind that makes pictures, read without an engine. Throws where the bytes are no model,
-/// have no card or belong to a model of another kind than the one that is wanted; without one, any of the three is.
+/// The card of a model that makes pictures, read from its `.onnx` file without an engine. Throws if the bytes are not a
+/// model, have no card, or hold a model of another kind than `kind`; without `kind`, any model that makes pictures will
+/// do.
 #[wasm_bindgen(js_name = readCard)]
 pub fn read_card(
     bytes: Uint8Array,

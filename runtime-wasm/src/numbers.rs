@@ -1,14 +1,14 @@
-//! JavaScript's numbers, which may be anything, as the whole ones that are meant.
+//! JavaScript's numbers as whole numbers.
 
 use easel_runtime::{Error, Result};
 use js_sys::BigInt;
 
-/// A whole number from 0 to `most`. The error says what it was to be.
-pub fn whole(what: &str, number: f64, most: u32) -> Result<u32> {
-    if number.fract() == 0.0 && (0.0..=f64::from(most)).contains(&number) {
+/// A whole number from 0 to `max`. The error names it as `what`.
+pub fn whole(what: &str, number: f64, max: u32) -> Result<u32> {
+    if number.fract() == 0.0 && (0.0..=f64::from(max)).contains(&number) {
         return Ok(number as u32);
     }
-    Err(Error::Engine(format!("{what} is {number}; give a whole number from 0 to {most}")))
+    Err(Error::Engine(format!("{what} is {number}; give a whole number from 0 to {max}")))
 }
 
 /// A seed, from 0 to 2^64 - 1.

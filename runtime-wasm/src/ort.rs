@@ -1,7 +1,7 @@
-//! The part of onnxruntime-web that is used, as its JavaScript objects show themselves.
+//! The part of onnxruntime-web that is used.
 //!
-//! The objects come from the caller, so that this crate names no build of onnxruntime-web and no address to load one
-//! from: the WebAssembly and the WebGPU builds are separate modules with the same classes.
+//! The caller passes its objects, so this crate depends on no particular build of onnxruntime-web: the WebAssembly and
+//! WebGPU builds are separate modules with the same classes.
 
 use js_sys::{Array, JsString, Object, Uint8Array};
 use wasm_bindgen::prelude::*;
@@ -23,11 +23,11 @@ extern "C" {
     #[wasm_bindgen(method, getter, js_name = type)]
     pub fn element_type(this: &OrtTensor) -> JsString;
 
-    /// The elements; throws where they lie in a GPU's memory.
+    /// The elements; throws if they are in GPU memory.
     #[wasm_bindgen(method, getter, catch)]
     pub fn data(this: &OrtTensor) -> Result<JsValue, JsValue>;
 
-    /// Frees memory outside JavaScript's own.
+    /// Frees memory that JavaScript does not manage.
     #[wasm_bindgen(method)]
     pub fn dispose(this: &OrtTensor);
 
@@ -42,7 +42,7 @@ extern "C" {
     #[wasm_bindgen(method, getter, js_name = outputNames)]
     pub fn output_names(this: &OrtSession) -> Array<JsString>;
 
-    /// Runs the model on tensors by name and gives tensors by name.
+    /// Runs the model: inputs by name to outputs by name.
     #[wasm_bindgen(method, catch)]
     pub async fn run(this: &OrtSession, feeds: &Object) -> Result<JsValue, JsValue>;
 
@@ -53,7 +53,7 @@ extern "C" {
     #[wasm_bindgen(typescript_type = "Backend")]
     pub type Backend;
 
-    /// The engine and the processor it uses, for people.
+    /// The name of the engine and of what it runs on.
     #[wasm_bindgen(method, getter)]
     pub fn name(this: &Backend) -> String;
 
@@ -61,7 +61,7 @@ extern "C" {
     #[wasm_bindgen(method, getter, js_name = Tensor)]
     pub fn tensor_constructor(this: &Backend) -> OrtTensorConstructor;
 
-    /// Makes a session of a model's bytes.
+    /// Opens a session for a model's bytes.
     #[wasm_bindgen(method, catch)]
     pub async fn open(this: &Backend, model: &Uint8Array) -> Result<JsValue, JsValue>;
 }
@@ -70,9 +70,9 @@ extern "C" {
 const TYPES: &str = r#"
 import type { InferenceSession, TensorConstructor } from "onnxruntime-common";
 
-/** What runs a model: an initialised build of onnxruntime-web and the way to open a session with it. */
+/** What runs models: an initialised build of onnxruntime-web, and how to open a session with it. */
 export interface Backend {
-    /** The engine and the processor it uses, for people: `WASM, 4 threads`. */
+    /** The name of the engine and of what it runs on: `WASM, 4 threads`. */
     readonly name: string;
     readonly Tensor: TensorConstructor;
     open(model: Uint8Array): Promise<InferenceSession>;

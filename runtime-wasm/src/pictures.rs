@@ -1,7 +1,7 @@
-//! Pictures as a page takes them.
+//! Pictures as JavaScript takes them.
 
+use easel_runtime::Picture;
 use easel_runtime::grid::{BACKGROUND, GAP, GridShape, grid};
-use easel_runtime::{Picture, Result};
 use wasm_bindgen::Clamped;
 use wasm_bindgen::prelude::*;
 
@@ -26,20 +26,33 @@ impl Pictures {
         self.0.len()
     }
 
+    /// Columns of each.
+    #[wasm_bindgen(getter)]
+    pub fn width(&self) -> usize {
+        self.0.first().map_or(0, |picture| picture.width)
+    }
+
+    /// Rows of each.
+    #[wasm_bindgen(getter)]
+    pub fn height(&self) -> usize {
+        self.0.first().map_or(0, |picture| picture.height)
+    }
+
     /// One of them.
     pub fn at(&self, index: usize) -> Option<Rgba> {
         self.0.get(index).map(Rgba::from)
     }
 
-    /// All in the grid nearest to a square: the picture that `sample -o grid.png` writes.
-    pub fn grid(&self) -> JsResult<Rgba> {
-        self.sheet().map(|sheet| Rgba::from(&sheet)).map_err(to_js)
+    /// All of them, picture after picture: four bytes a pixel, rows from the top, opaque.
+    #[wasm_bindgen(getter, unchecked_return_type = "Uint8ClampedArray<ArrayBuffer>")]
+    pub fn data(&self) -> Clamped<Vec<u8>> {
+        Clamped(self.0.iter().flat_map(Picture::to_rgba).collect())
     }
-}
 
-impl Pictures {
-    fn sheet(&self) -> Result<Picture> {
-        grid(&self.0, GridShape::square(self.0.len()), GAP, BACKGROUND)
+    /// All of them in the grid nearest to a square: the picture that `sample -o grid.png` writes.
+    pub fn grid(&self) -> JsResult<Rgba> {
+        let grid = grid(&self.0, GridShape::square(self.0.len()), GAP, BACKGROUND);
+        grid.map(|grid| Rgba::from(&grid)).map_err(to_js)
     }
 }
 

@@ -26,7 +26,7 @@ impl Session {
         Ok(Self { name: backend.name(), tensor: backend.tensor_constructor(), session: session.unchecked_into() })
     }
 
-    /// Gives the model's memory back; the session and its clones cannot run afterwards.
+    /// Frees the model's memory; the session and its clones cannot run afterwards.
     pub async fn release(self) -> Result<()> {
         self.session.release().await.map(drop).map_err(from_js)
     }

@@ -6,6 +6,7 @@
 
 #![forbid(unsafe_code)]
 
+pub mod blend;
 pub mod card;
 pub mod classifier;
 pub mod denoiser;
@@ -26,6 +27,7 @@ pub mod stylizer;
 pub mod tensor;
 pub mod walk;
 
+pub use blend::Blend;
 pub use card::ModelCard;
 pub use device::Device;
 pub use engine::Engine;

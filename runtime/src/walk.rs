@@ -54,6 +54,18 @@ pub struct Walk {
     len: usize,
 }
 
+impl Distribution {
+    /// The point at `t` in [0, 1] on a walk from `a` to `b`: `a` itself at 0, else that of [`slerp`] between normal
+    /// vectors and that of [`lerp`] between uniform ones.
+    pub fn between(self, a: &[f32], b: &[f32], t: f64) -> Vec<f32> {
+        match self {
+            _ if t == 0.0 => a.to_vec(),
+            Self::Normal => slerp(a, b, t),
+            Self::Uniform { .. } => lerp(a, b, t),
+        }
+    }
+}
+
 impl Walk {
     /// A walk past `stops [count, dim]`, two at least, with `steps` steps from each to the next. A closed one goes on
     /// from the last to the first and ends one step before it, so that it can be repeated without a jump.
@@ -98,14 +110,7 @@ impl Walk {
         let stops = self.stops.as_f32().expect("it was looked at when the walk was made");
         let stop = |stop: usize| &stops[stop % count * dim..][..dim];
         let (leg, step) = (index / self.steps, index % self.steps);
-        if step == 0 {
-            return stop(leg).to_vec();
-        }
-        let t = step as f64 / self.steps as f64;
-        match self.distribution {
-            Distribution::Normal => slerp(stop(leg), stop(leg + 1), t),
-            Distribution::Uniform { .. } => lerp(stop(leg), stop(leg + 1), t),
-        }
+        self.distribution.between(stop(leg), stop(leg + 1), step as f64 / self.steps as f64)
     }
 }
 

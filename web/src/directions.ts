@@ -2,22 +2,22 @@
  * The directions of a generator's latent space along which its pictures change most.
  *
  * They are the right singular vectors of the generator's mean Jacobian. For a normal z, Stein's identity makes that
- * E[dx/dz] = E[x zᵀ], so the pictures alone suffice: no gradient, no look at the weights, any architecture. Directions
- * of the first layer's weights (SeFa, arXiv 2007.06600) weigh what later layers may ignore, and principal components of
- * the pictures (GANSpace, arXiv 2004.02546) must be brought back to z by a regression, which is this one. The mean is
- * what a slider wants: a direction that does one thing here and the opposite there cancels out.
+ * E[dx/dz] = E[x zᵀ], so pictures suffice: no gradients or weights are needed, and any architecture will do. Directions
+ * of the first layer's weights (SeFa, arXiv 2007.06600) may be ignored by later layers, and principal components of the
+ * pictures (GANSpace, arXiv 2004.02546) need a regression back to z, which is this one. The mean suits sliders: a
+ * direction with opposite effects at different points cancels out.
  *
- * The z come in pairs z and -z, which leaves the even part of the generator out, and in orthogonal sets, for which the
- * mean is the least squares fit. Of the pictures only the means of blocks count: what is strong is coarse.
+ * The z come in pairs z and -z, which cancels the even part of the generator, and in orthogonal sets, for which the mean
+ * is the least squares fit. Pictures are reduced to block means, since strong changes are coarse.
  */
 
-/** At most this many rows and columns of blocks. */
-const BLOCKS = 16;
+/** The most rows and columns of blocks. */
+const MAX_BLOCKS = 16;
 
-/** Pairs of pictures that are enough where the latent vector is short. */
+/** Pairs of pictures for short latent vectors. */
 const PAIRS = 256;
 
-/** Turns of the subspace iteration; each multiplies what is left of weaker directions by a ratio of strengths. */
+/** Subspace iterations; each shrinks what is left of weaker directions by their relative strength. */
 const ITERATIONS = 200;
 
 export interface PictureSize {
@@ -27,15 +27,15 @@ export interface PictureSize {
 }
 
 export interface Directions {
-    /** Unit vectors `[count, dim]`, the strongest first; each points to brighter pictures. */
+    /** Unit vectors `[count, dim]`, the strongest first; each points towards brighter pictures. */
     vectors: Float32Array;
-    /** Of each, its share in all that changes linearly. */
+    /** The share of each in the linear variance. */
     shares: number[];
 }
 
 /**
- * Latent vectors `[count, dim]` to try, in sets of `dim` that are orthogonal and as long as normal vectors are. `normal`
- * gives standard normal numbers.
+ * Latent vectors `[count, dim]` to try, in sets of `dim` orthogonal ones that are as long as normal vectors. `normal`
+ * returns standard normal numbers.
  */
 export function trials(dim: number, normal: (count: number) => Float32Array): Float32Array {
     const sets = Math.max(1, Math.round(PAIRS / dim));
@@ -55,7 +55,7 @@ export function trials(dim: number, normal: (count: number) => Float32Array): Fl
     return all;
 }
 
-/** What pictures of trials say about the mean Jacobian. */
+/** An estimate of the mean Jacobian. */
 export class MeanJacobian {
     readonly #dim: number;
     readonly #size: PictureSize;
@@ -65,7 +65,7 @@ export class MeanJacobian {
     constructor(dim: number, size: PictureSize) {
         this.#dim = dim;
         this.#size = size;
-        const columns = size.channels * Math.min(BLOCKS, size.height) * Math.min(BLOCKS, size.width);
+        const columns = size.channels * Math.min(MAX_BLOCKS, size.height) * Math.min(MAX_BLOCKS, size.width);
         this.#rows = matrix(dim, columns);
     }
 
@@ -79,7 +79,7 @@ export class MeanJacobian {
         this.#pairs += 1;
     }
 
-    /** The strongest directions of those that were added. */
+    /** The strongest directions of the pictures added. */
     strongest(count: number): Directions {
         const dim = this.#dim;
         const gram = this.#rows.map((a) => Float64Array.from(this.#rows, (b) => dot(a, b) / this.#pairs ** 2));
@@ -95,10 +95,10 @@ export class MeanJacobian {
         return { vectors, shares };
     }
 
-    /** Sums over blocks. */
+    /** The sums over blocks. */
     #blocks(picture: Float32Array): Float64Array {
         const { channels, height, width } = this.#size;
-        const [rows, columns] = [Math.min(BLOCKS, height), Math.min(BLOCKS, width)];
+        const [rows, columns] = [Math.min(MAX_BLOCKS, height), Math.min(MAX_BLOCKS, width)];
         const sums = new Float64Array(channels * rows * columns);
         for (let channel = 0; channel < channels; channel++) {
             for (let y = 0; y < height; y++) {
@@ -113,12 +113,12 @@ export class MeanJacobian {
     }
 }
 
-/** The first eigenvectors of a symmetric matrix without negative eigenvalues, by subspace iteration. */
+/** The first eigenvectors of a positive semidefinite matrix, by subspace iteration. */
 function eigenvectors(symmetric: Float64Array[], count: number): Float64Array[] {
     const dim = symmetric.length;
-    // Some more than are wanted: the last ones are slow to settle.
+    // The extra ones speed up the convergence of the last.
     let basis = matrix(Math.min(dim, count + 4), dim);
-    // Any start that is orthogonal to none of them.
+    // Any start that is not orthogonal to an eigenvector.
     basis.forEach((row, index) => row.forEach((_, at) => (row[at] = Math.sin(1 + at * (index + 1)))));
     orthonormalise(basis);
     for (let iteration = 0; iteration < ITERATIONS; iteration++) {
@@ -128,10 +128,10 @@ function eigenvectors(symmetric: Float64Array[], count: number): Float64Array[] 
     return basis.slice(0, count);
 }
 
-/** Gram and Schmidt, in place and twice, which rounding asks for. A row that the ones before span becomes 0. */
+/** Gram-Schmidt in place, twice because of rounding. A row that depends on those before becomes 0. */
 function orthonormalise(rows: Float64Array[]): void {
     rows.forEach((row, index) => {
-        for (let time = 0; time < 2; time++) {
+        for (let pass = 0; pass < 2; pass++) {
             for (const other of rows.slice(0, index)) {
                 const share = dot(row, other);
                 for (let at = 0; at < row.length; at++) row[at]! -= share * other[at]!;

@@ -1,254 +1,284 @@
-/** The engine's side of the page: a Worker that loads models and draws with them, so that the page never freezes. */
+/** The page's side of the engine: a Worker that loads and runs models, so that the page stays responsive. */
 
+import { addressOf, type FileManifest } from "./cache.js";
+import type { Directions } from "./directions.js";
 import type {
     Call,
     Calls,
-    Counted,
-    Drawing,
+    DirectionsProgress,
     EngineChoice,
-    Loaded,
+    GridPicture,
+    LatentPoint,
+    LoadedModel,
+    LoadProgress,
     ModelKind,
-    Progress,
-    Rendered,
+    PictureBatch,
+    ProgressOf,
     Reply,
     Request,
-    Sampled,
     SampleRequest,
     SampleStep,
-    Stylized,
     StylizeRequest,
-    Tellings,
-    TilesDone,
+    TileProgress,
+    TimedPictures,
 } from "./protocol.js";
-import type { Directions } from "./directions.js";
-import { addressOf, type Files } from "./files.js";
 import type { ModelCard } from "./wasm/easel_wasm.js";
 
+export type { FileEntry, FileManifest } from "./cache.js";
 export type { Directions } from "./directions.js";
-export type { Files, Listed } from "./files.js";
 export type {
-    Counted,
-    Drawing,
+    DirectionsProgress,
     EngineChoice,
     EngineInUse,
-    Loaded,
+    GridPicture,
+    LatentPoint,
+    LoadedModel,
+    LoadProgress,
     ModelKind,
-    Progress,
-    Rendered,
-    Sampled,
+    PictureBatch,
     SampleRequest,
     SampleStep,
-    Stylized,
     StylizeRequest,
-    TilesDone,
+    TileProgress,
+    TimedPictures,
 } from "./protocol.js";
 export type { ModelCard } from "./wasm/easel_wasm.js";
 
 export interface LoadOptions {
-    /** What the model has to be; by default a generator. */
+    /** The kind that the model must be of. Default: a generator. */
     kind?: ModelKind;
-    /** By default the best engine that works here. A named engine is used or the load fails. */
+    /** Default: the fastest engine that works here. If a named engine does not work, the load fails. */
     engine?: EngineChoice;
-    /** What error messages call the model; by default its address or file name. */
+    /** The model's name in error messages. Default: its address or file name. */
     name?: string;
-    /** What further calls call the model, which takes the place of the one that was loaded as the same. */
-    as?: string;
-    onProgress?: (progress: Progress) => void;
-    /** Ends the download, and the load with it; a model that is downloaded is loaded all the same. */
+    /** What later calls refer to the model by. The model replaces the one loaded into the same slot before. */
+    slot?: string;
+    onProgress?: (progress: LoadProgress) => void;
+    /** Aborts the download, and with it the load. A model that has been downloaded is loaded all the same. */
     signal?: AbortSignal | undefined;
 }
 
-export interface Watching {
-    /** Shown the pictures so far, about thirty times a second. */
+export interface SampleCallbacks {
+    /** Called with the pictures so far, about thirty times a second. */
     onStep?: (step: SampleStep) => void;
-    /** Ends the sampling, which then rejects with the signal's reason. */
+    /** Aborts the sampling, which then rejects with the signal's reason. */
     signal?: AbortSignal;
 }
 
-interface Waiting {
+export interface StylizeCallbacks {
+    /** Called with the number of tiles done, before the first and after each. */
+    onTile?: (tiles: TileProgress) => void;
+    /**
+     * Aborts the stylizing, which then rejects with the signal's reason. No tile begins, and `onTile` is not called, once
+     * the signal is aborted.
+     */
+    signal?: AbortSignal;
+}
+
+/** A call that the Worker has not answered yet. */
+interface PendingCall {
     resolve(value: never): void;
     reject(reason: unknown): void;
     onProgress: ((progress: never) => void) | undefined;
-    /** What the Worker was sent. */
+    signal: AbortSignal | undefined;
     request: Request & { call: Call };
 }
 
-/** A Worker that is computing hears nothing. So long it may take to end a stylization, in milliseconds. */
-const MOST_TO_END = 1000;
+/** How long a Worker may take to abort a stylizing, in milliseconds: while it computes, it receives no messages. */
+const ABORT_TIMEOUT = 1000;
 
-/** What another Worker can be asked just as well: no model is needed. */
-const ASKED_AGAIN: readonly Call[] = ["inspect", "load", "keep", "normals"];
+/** The calls that can be repeated on another Worker, because they need no model. */
+const REPEATABLE: readonly Call[] = ["inspect", "load", "prefetch", "normals"];
 
-/** What calls on their way fail with when the GPU that they needed is gone. The next call starts anew. */
+/** Calls in progress fail with this if they used a GPU that is lost. The next call starts a new Worker. */
 export class GpuLost extends Error {
     constructor() {
         super("the GPU was lost; try again");
     }
 }
 
-/** What a model is called where the caller has only one. */
-const ONLY = "model";
+/** The slot of callers that have one model. */
+const DEFAULT_SLOT = "model";
 
 /**
- * Models and what they draw. Calls that concern one model are answered in the order they were made; between the steps
- * of a sampling, those that concern others are.
+ * Models and what they compute. Calls for one model are answered in the order in which they are made; calls for other
+ * models are answered between the steps of a sampling and the tiles of a picture.
  */
 export class Easel {
-    /** Told when the Worker failed: its models are gone, and calls on their way have been rejected. */
+    /** Called when the Worker has failed: its models are gone, and calls in progress have been rejected. */
     onLost: () => void = () => {};
 
-    /** What is listed is checked when it was downloaded, and kept. To be set before the first call. */
-    files: Files = {};
+    /** The files to check and cache when they are downloaded. To be set before the first call. */
+    files: FileManifest = {};
 
     #worker: Worker | undefined;
-    #waiting = new Map<number, Waiting>();
-    #next = 0;
-    #gpusLost = 0;
+    #pending = new Map<number, PendingCall>();
+    #nextId = 0;
+    #gpuLosses = 0;
 
-    /** The card of a file of a kind that makes pictures. No engine is started for it. */
+    /** Reads the card of a model that makes pictures. This starts no engine. */
     inspect(file: Blob): Promise<ModelCard> {
-        return this.#ask("inspect", file);
+        return this.#call("inspect", file);
     }
 
-    /** Loads a model from an address or a file. When it fails, the one that it was to replace stays. */
-    load(source: string | Blob, options: LoadOptions = {}): Promise<Loaded> {
+    /** Loads a model from an address or a file. If that fails, the slot keeps its model. */
+    load(source: string | Blob, options: LoadOptions = {}): Promise<LoadedModel> {
         const name = options.name ?? (source instanceof File ? source.name : String(source));
         const address = typeof source === "string" ? new URL(source, document.baseURI).href : source;
-        const { kind = "generator", engine = "auto", as = ONLY, onProgress, signal } = options;
-        return this.#ask("load", { source: address, name, kind, engine, as }, onProgress, signal);
+        const { kind = "generator", engine = "auto", slot = DEFAULT_SLOT, onProgress, signal } = options;
+        return this.#call("load", { source: address, name, kind, engine, slot }, onProgress, signal);
     }
 
-    /** Downloads a listed file for later. Says whether that, and all that was downloaded before, is kept. */
-    keep(path: string): Promise<boolean> {
-        return this.#ask("keep", addressOf(document.baseURI, path));
+    /** Downloads a listed file into the cache. Returns whether everything downloaded so far is cached. */
+    prefetch(path: string): Promise<boolean> {
+        return this.#call("prefetch", addressOf(document.baseURI, path));
     }
 
-    /** Draws the first `count` pictures of a seed (64 bits) into a grid. */
-    draw(seed: bigint, count: number, as = ONLY): Promise<Drawing> {
-        return this.#ask("draw", { as, seed, count });
+    /** Draws the first `count` pictures of a seed (64 bits) in a grid. */
+    draw(seed: bigint, count: number, slot = DEFAULT_SLOT): Promise<GridPicture> {
+        return this.#call("draw", { slot, seed, count });
     }
 
     /** Samples a denoiser: the first `count` pictures of a seed for each label, label after label. */
-    sample(request: SampleRequest, { onStep, signal }: Watching = {}, as = ONLY): Promise<Sampled> {
-        return this.#ask("sample", { ...request, as }, onStep, signal);
+    sample(
+        request: SampleRequest,
+        { onStep, signal }: SampleCallbacks = {},
+        slot = DEFAULT_SLOT,
+    ): Promise<PictureBatch> {
+        return this.#call("sample", { ...request, slot }, onStep, signal);
     }
 
-    /** Stylizes a picture; `onTile` is told how many of its tiles are done. */
+    /** Stylizes a picture. */
     stylize(
         request: StylizeRequest,
-        { onTile, signal }: { onTile?: (tiles: TilesDone) => void; signal?: AbortSignal } = {},
-        as = ONLY,
-    ): Promise<Stylized> {
-        return this.#ask("stylize", { ...request, as }, onTile, signal);
+        { onTile, signal }: StylizeCallbacks = {},
+        slot = DEFAULT_SLOT,
+    ): Promise<TimedPictures> {
+        return this.#call("stylize", { ...request, slot }, onTile, signal);
     }
 
-    /** A generator's pictures of given latent vectors. */
-    render(z: Float32Array, as = ONLY): Promise<Rendered> {
-        return this.#ask("render", { as, z });
+    /** A generator's pictures at points of its latent space. */
+    render(points: readonly LatentPoint[], slot = DEFAULT_SLOT): Promise<TimedPictures> {
+        return this.#call("render", { slot, points });
+    }
+
+    /** The latent vectors at points of a generator's latent space, their elements in a row. */
+    latents(points: readonly LatentPoint[], slot = DEFAULT_SLOT): Promise<Float32Array> {
+        return this.#call("latents", { slot, points });
     }
 
     /** The directions along which a generator of normal latent vectors changes its pictures most. */
-    directions(count: number, onProgress?: (progress: Counted) => void, as = ONLY): Promise<Directions> {
-        return this.#ask("directions", { as, count }, onProgress);
+    directions(
+        count: number,
+        onProgress?: (progress: DirectionsProgress) => void,
+        slot = DEFAULT_SLOT,
+    ): Promise<Directions> {
+        return this.#call("directions", { slot, count }, onProgress);
     }
 
-    /** The model's output for given latent vectors, both as the elements of all pictures in a row. */
-    generateRaw(z: Float32Array, as = ONLY): Promise<Float32Array> {
-        return this.#ask("generateRaw", { as, z });
+    /** A generator's output for given latent vectors, both as their elements in a row. */
+    generateRaw(z: Float32Array, slot = DEFAULT_SLOT): Promise<Float32Array> {
+        return this.#call("generateRaw", { slot, z });
     }
 
-    /** Standard normal numbers of a stream of a seed. */
+    /** Standard normal numbers from a stream of a seed. */
     normals(seed: bigint, stream: bigint, count: number): Promise<Float32Array> {
-        return this.#ask("normals", { seed, stream, count });
+        return this.#call("normals", { seed, stream, count });
     }
 
-    /** Ends the Worker; calls on their way fail. */
+    /** Terminates the Worker; calls in progress fail. */
     close(): void {
         this.#fail(new Error("the engine was closed"));
     }
 
-    #ask<C extends Call>(
+    #call<C extends Call>(
         call: C,
         argument: Parameters<Calls[C]>[0],
-        onProgress?: (progress: Tellings[C]) => void,
+        onProgress?: (progress: ProgressOf[C]) => void,
         signal?: AbortSignal,
     ): Promise<ReturnType<Calls[C]>> {
         if (signal?.aborted) return Promise.reject(signal.reason);
         const worker = (this.#worker ??= this.#start());
-        const id = this.#next++;
-        const request = { id, call, argument } as Waiting["request"];
+        const id = this.#nextId++;
+        const request = { id, call, argument } as PendingCall["request"];
         let timer: ReturnType<typeof setTimeout> | undefined;
-        const end = () => {
-            this.#worker?.postMessage({ id, end: true } satisfies Request);
-            if (call === "stylize") timer = setTimeout(() => this.#leave(id, signal?.reason), MOST_TO_END);
-            // Whether there is a model, and which, is known when a load has ended.
-            else if (call !== "load") this.#leave(id, signal?.reason);
+        const abort = () => {
+            this.#worker?.postMessage({ id, abort: true } satisfies Request);
+            if (call === "stylize") timer = setTimeout(() => this.#abandon(id, signal?.reason), ABORT_TIMEOUT);
+            // Which model the slot holds is known only when the load has ended.
+            else if (call !== "load") this.#abandon(id, signal?.reason);
         };
-        signal?.addEventListener("abort", end);
-        const answered = new Promise<ReturnType<Calls[C]>>((resolve, reject) => {
-            this.#waiting.set(id, { resolve, reject, onProgress, request });
+        signal?.addEventListener("abort", abort);
+        const answer = new Promise<ReturnType<Calls[C]>>((resolve, reject) => {
+            this.#pending.set(id, { resolve, reject, onProgress, signal, request });
             worker.postMessage(request);
         });
-        return answered
+        return answer
             .catch((error: unknown) => {
                 throw signal?.aborted ? signal.reason : error;
             })
             .finally(() => {
                 clearTimeout(timer);
-                signal?.removeEventListener("abort", end);
+                signal?.removeEventListener("abort", abort);
             });
     }
 
-    /** Waits for a call no longer. A Worker that goes on with it is ended, unless others need its models. */
-    #leave(id: number, reason: unknown): void {
-        const left = this.#waiting.get(id);
-        if (!left) return;
-        this.#waiting.delete(id);
-        const others = [...this.#waiting.values()].map(({ request }) => request);
-        if (left.request.call === "stylize" && others.every(({ call }) => ASKED_AGAIN.includes(call))) {
+    /** Rejects a call without waiting for the Worker. A Worker still busy with it is replaced if no other call needs it. */
+    #abandon(id: number, reason: unknown): void {
+        const abandoned = this.#pending.get(id);
+        if (!abandoned) return;
+        this.#pending.delete(id);
+        const others = [...this.#pending.values()].map(({ request }) => request);
+        if (abandoned.request.call === "stylize" && others.every(({ call }) => REPEATABLE.includes(call))) {
             this.#worker?.terminate();
             this.#worker = undefined;
             this.onLost();
             const worker = others.length > 0 ? (this.#worker = this.#start()) : undefined;
             for (const request of others) worker?.postMessage(request);
         }
-        left.reject(reason);
+        abandoned.reject(reason);
     }
 
     #start(): Worker {
         const worker = new Worker(new URL("./worker.js", import.meta.url), { type: "module", name: "easel" });
-        worker.addEventListener("message", ({ data }: MessageEvent<Reply>) => this.#answer(data));
+        worker.addEventListener("message", ({ data }: MessageEvent<Reply>) => this.#receive(data));
         worker.addEventListener("error", (event) => {
             event.preventDefault();
             this.#fail(new Error(event.message || "the engine cannot be started"));
         });
-        worker.postMessage({ files: this.files, gpusLost: this.#gpusLost } satisfies Request);
+        worker.postMessage({ files: this.files, gpuLosses: this.#gpuLosses } satisfies Request);
         return worker;
     }
 
-    #answer(reply: Reply): void {
+    #receive(reply: Reply): void {
         if ("gpuLost" in reply) {
-            this.#gpusLost++;
+            this.#gpuLosses++;
             this.#fail(new GpuLost());
             return;
         }
-        const waiting = this.#waiting.get(reply.id);
-        if (!waiting) return;
+        const { id } = reply;
+        const pending = this.#pending.get(id);
+        if (!pending) return;
         if ("progress" in reply) {
-            waiting.onProgress?.(reply.progress as never);
+            try {
+                if (!pending.signal?.aborted) pending.onProgress?.(reply.progress as never);
+            } finally {
+                // Sent after the callback: if that aborts the call, the Worker learns of it first.
+                this.#worker?.postMessage({ id, handled: true } satisfies Request);
+            }
             return;
         }
-        this.#waiting.delete(reply.id);
-        if ("error" in reply) waiting.reject(new Error(reply.error));
-        else waiting.resolve(reply.value as never);
+        this.#pending.delete(id);
+        if ("error" in reply) pending.reject(new Error(reply.error));
+        else pending.resolve(reply.value as never);
     }
 
-    /** A Worker that failed is given up; the next call starts another, which has no model yet. */
+    /** Gives up a Worker that failed; the next call starts another, which has no models yet. */
     #fail(reason: Error): void {
         this.#worker?.terminate();
         this.#worker = undefined;
         this.onLost();
-        for (const waiting of this.#waiting.values()) waiting.reject(reason);
-        this.#waiting.clear();
+        for (const pending of this.#pending.values()) pending.reject(reason);
+        this.#pending.clear();
     }
 }

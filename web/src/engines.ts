@@ -1,108 +1,109 @@
-/** The engines: builds of onnxruntime-web, served from beside the page. */
+/** The engines: builds of onnxruntime-web, served beside the page. */
 
 import type * as Ort from "onnxruntime-web";
 
-import { download, type Loading } from "./download.js";
-import { Late, within } from "./patience.js";
 import type { EngineKind } from "./probe.js";
 import type { EngineChoice } from "./protocol.js";
+import { TimeoutError, withTimeout } from "./timeout.js";
 import type { Backend } from "./wasm/easel_wasm.js";
 
-type Report = (loading: Loading) => void;
+/** Fetches the file at an address. */
+export type Download = (address: string) => Promise<Uint8Array<ArrayBuffer>>;
 
 /** An engine that is ready for models. */
 export interface Engine extends Backend {
     readonly kind: EngineKind;
 }
 
-/** More threads than this gain nothing on models of this size. */
-const MOST_THREADS = 8;
+/** More threads do not speed up models of this size. */
+const MAX_THREADS = 8;
 
-/** The least severe of a session's messages that are logged. */
-const ERRORS = 3;
+/** Sessions log errors and nothing less severe. */
+const LOG_ERRORS = 3;
 
-/** A GPU that gives no answer for so many seconds is given up. One that the user named may be slow, as software is. */
-const PATIENCE = { auto: 20, chosen: 120 };
+/** Seconds after which a GPU is disabled if it does not answer. One named by the user may be slow, as in software. */
+const GPU_TIMEOUT = { auto: 20, named: 120 };
 
-/** In milliseconds. */
-const GRACE = 500;
+/** How long the loss of a GPU may be reported after the failure that it causes, in milliseconds. */
+const GPU_LOSS_DELAY = 500;
 
-const ready = new Map<EngineKind, Engine>();
+const running = new Map<EngineKind, Engine>();
 
-/** Why the GPU is not asked any more. */
-let givenUp: string | undefined;
+/** Why the GPU is no longer used. */
+let disabled: string | undefined;
 
 let loseGpu: () => void;
-/** Resolves when the GPU is lost, and with it all models that it has. */
+/** Resolves when the GPU is lost, and with it all its models. */
 export const gpuLost = new Promise<void>((resolve) => (loseGpu = resolve));
 
-/** The engines to try for a choice, best first. */
+/** The engines to try for a choice, the preferred one first. */
 export function candidates(choice: EngineChoice): EngineKind[] {
     return choice === "auto" ? ["webgpu", "wasm"] : [choice];
 }
 
-/** Waits a moment for the GPU to be found lost, where one is in use: what runs on it fails a little earlier. */
-export async function gpuSettled(): Promise<void> {
-    if (ready.has("webgpu")) await within(GRACE, gpuLost, "").catch(() => {});
+/** Waits a moment for the loss of the GPU to be reported, if a GPU is in use. */
+export async function waitForGpuLoss(): Promise<void> {
+    if (running.has("webgpu")) await withTimeout(GPU_LOSS_DELAY, gpuLost, "").catch(() => {});
 }
 
-/** Leaves the GPU alone from now on. */
-export function giveUpGpu(reason: string): void {
-    givenUp = `WebGPU: ${reason}`;
+/** Makes further calls fail instead of using the GPU. */
+export function disableGpu(reason: string): void {
+    disabled = `WebGPU: ${reason}`;
 }
 
 /**
- * Starts an engine, or gives the one that is running. Where the user did not name the engine (`chosen`), a WebGPU that
- * is computed by the processor is refused: WebAssembly is faster.
+ * Starts an engine, or returns the running one. Unless the user named it (`named`), WebGPU in software is refused:
+ * WebAssembly is faster.
  */
-export async function start(kind: EngineKind, chosen: boolean, report: Report): Promise<Engine> {
-    let engine = ready.get(kind);
+export async function startEngine(kind: EngineKind, named: boolean, download: Download): Promise<Engine> {
+    let engine = running.get(kind);
     if (!engine) {
-        engine = kind === "webgpu" ? await startWebGpu(chosen, report) : await startWasm(report);
-        ready.set(kind, engine);
+        engine = kind === "webgpu" ? await startWebGpu(named, download) : await startWasm(download);
+        running.set(kind, engine);
     }
     return engine;
 }
 
-/** What an engine answers. A GPU that does not is given up. */
-export async function answered<T>(kind: EngineKind, chosen: boolean, answer: Promise<T>): Promise<T> {
+/** The engine's answer. A GPU that does not answer in time is disabled. */
+export async function withGpuTimeout<T>(kind: EngineKind, named: boolean, answer: Promise<T>): Promise<T> {
     if (kind !== "webgpu") return answer;
-    if (givenUp !== undefined) throw new Error(givenUp);
-    const seconds = chosen ? PATIENCE.chosen : PATIENCE.auto;
-    const silent = `the GPU gave no answer for ${seconds} s; reload the page to try it again`;
+    if (disabled !== undefined) throw new Error(disabled);
+    const seconds = named ? GPU_TIMEOUT.named : GPU_TIMEOUT.auto;
+    const reason = `the GPU did not answer for ${seconds} s; reload the page to try it again`;
     try {
-        return await within(1000 * seconds, answer, `WebGPU: ${silent}`);
+        return await withTimeout(1000 * seconds, answer, `WebGPU: ${reason}`);
     } catch (error) {
-        if (error instanceof Late) giveUpGpu(silent);
+        if (error instanceof TimeoutError) disableGpu(reason);
         throw error;
     }
 }
 
-async function startWasm(report: Report): Promise<Engine> {
-    // Threads share memory, which a page may only where it is isolated from other origins.
-    const threads = self.crossOriginIsolated ? Math.min(navigator.hardwareConcurrency || 1, MOST_THREADS) : 1;
+async function startWasm(download: Download): Promise<Engine> {
+    // Threads need shared memory, which only cross-origin isolated pages have.
+    const threads = self.crossOriginIsolated ? Math.min(navigator.hardwareConcurrency || 1, MAX_THREADS) : 1;
     const ort = await import("onnxruntime-web/wasm");
-    await prepare(ort, "ort-wasm-simd-threaded", threads, report);
+    await prepare(ort, "ort-wasm-simd-threaded", threads, download);
     return {
         kind: "wasm",
         name: threads > 1 ? `WASM, ${threads} threads` : "WASM",
         Tensor: ort.Tensor,
-        open: (model) => ort.InferenceSession.create(model, { executionProviders: ["wasm"], logSeverityLevel: ERRORS }),
+        open: (model) =>
+            ort.InferenceSession.create(model, { executionProviders: ["wasm"], logSeverityLevel: LOG_ERRORS }),
     };
 }
 
-async function startWebGpu(chosen: boolean, report: Report): Promise<Engine> {
-    if (givenUp !== undefined) throw new Error(givenUp);
-    if (!("gpu" in navigator)) throw new Error("WebGPU: this browser does not have it");
-    const adapter = await answered("webgpu", chosen, navigator.gpu.requestAdapter());
-    if (!adapter) throw new Error("WebGPU: this browser found no GPU that it can use");
+async function startWebGpu(named: boolean, download: Download): Promise<Engine> {
+    if (disabled !== undefined) throw new Error(disabled);
+    if (!("gpu" in navigator)) throw new Error("WebGPU: this browser does not support it");
+    const adapter = await withGpuTimeout("webgpu", named, navigator.gpu.requestAdapter());
+    if (!adapter) throw new Error("WebGPU: this browser found no usable GPU");
     const software = adapter.info.isFallbackAdapter || adapter.info.architecture === "swiftshader";
-    if (software && !chosen) throw new Error("WebGPU: here it is computed by the processor, which WASM does faster");
+    if (software && !named) throw new Error("WebGPU: it runs in software here, which is slower than WASM");
 
-    // A GPU is waited for: WebAssembly with JSPI can, other WebAssembly needs code that was transformed for it.
+    // Waiting for the GPU takes JSPI, or a build that was transformed to do without.
     const jspi = "Suspending" in WebAssembly;
     const ort = jspi ? await import("onnxruntime-web/jspi") : await import("onnxruntime-web/webgpu");
-    await prepare(ort, `ort-wasm-simd-threaded.${jspi ? "jspi" : "asyncify"}`, 1, report);
+    await prepare(ort, `ort-wasm-simd-threaded.${jspi ? "jspi" : "asyncify"}`, 1, download);
     return {
         kind: "webgpu",
         name: software ? "WebGPU (software)" : "WebGPU",
@@ -110,31 +111,31 @@ async function startWebGpu(chosen: boolean, report: Report): Promise<Engine> {
         async open(model) {
             const session = await ort.InferenceSession.create(model, {
                 executionProviders: ["webgpu"],
-                logSeverityLevel: ERRORS,
+                logSeverityLevel: LOG_ERRORS,
             });
-            watch(await ort.env.webgpu.device);
+            reportLoss(await ort.env.webgpu.device);
             return session;
         },
     };
 }
 
-const watched = new WeakSet<GPUDevice>();
+const devices = new WeakSet<GPUDevice>();
 
-/** Notices when a device is lost. One that was given back is not. */
-function watch(device: GPUDevice): void {
-    if (watched.has(device)) return;
-    watched.add(device);
+/** Resolves `gpuLost` when the device is lost, but not when it is destroyed on purpose. */
+function reportLoss(device: GPUDevice): void {
+    if (devices.has(device)) return;
+    devices.add(device);
     void device.lost.then(({ reason }) => reason !== "destroyed" && loseGpu());
 }
 
-async function prepare(ort: typeof Ort, file: string, threads: number, report: Report): Promise<void> {
+async function prepare(ort: typeof Ort, file: string, threads: number, download: Download): Promise<void> {
     const folder = new URL("../ort/", import.meta.url);
     ort.env.logLevel = "error";
     ort.env.wasm.numThreads = threads;
     ort.env.wasm.proxy = false;
     ort.env.wasm.wasmPaths = { mjs: new URL(`${file}.mjs`, folder).href };
     try {
-        ort.env.wasm.wasmBinary = await download(new URL(`${file}.wasm`, folder).href, report);
+        ort.env.wasm.wasmBinary = await download(new URL(`${file}.wasm`, folder).href);
     } catch (error) {
         throw new Error(`the engine, ${file}.wasm: ${(error as Error).message}`);
     }

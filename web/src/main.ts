@@ -1,21 +1,21 @@
-/** The page: its tabs, and what they share: the engine, the language, the address, and files that are opened. */
+/** The page: its tabs, and what they share: the engine, the language, the address, and files that the user opens. */
 
 import { Easel, type EngineChoice } from "./easel.js";
-import { fromQuery, stepAddress, toQuery, writeAddress } from "./page/address.js";
+import { fromQuery, pushAddress, toQuery, writeAddress } from "./page/address.js";
 import { DigitsTab } from "./page/digits.js";
 import { onDrop } from "./page/drop.js";
 import { element } from "./page/elements.js";
-import { type ModelEntry, roleOf, shippedModels } from "./page/models.js";
-import { announce, clearError, onRetry, Problem, showError, showRunning } from "./page/notices.js";
-import { keepForLater, listedFiles } from "./page/offline.js";
+import { fetchModels, type ModelEntry, roleOf } from "./page/models.js";
+import { announce, clearError, onRetry, PageError, showEngine, showError } from "./page/notices.js";
+import { fetchManifest, prefetchModels } from "./page/offline.js";
 import { isModel, Photo } from "./page/photo.js";
-import { reloads } from "./page/service.js";
+import { reloadsPage } from "./page/service.js";
 import { parseEngine } from "./page/settings.js";
 import { StylizeTab } from "./page/stylize.js";
 import type { Host, Tab } from "./page/tab.js";
-import { makeTabs, showTab } from "./page/tabs.js";
+import { setUpTabs, showTab } from "./page/tabs.js";
 import { WalkTab } from "./page/walk.js";
-import { browsersLanguage, language, onLanguage, setLanguage, words } from "./page/words.js";
+import { browserLanguage, language, onLanguageChange, setLanguage, words } from "./page/words.js";
 
 const NAMES = ["stylize", "digits", "walk"] as const;
 
@@ -27,182 +27,181 @@ const languageButton = element("language", HTMLButtonElement);
 const fileInput = element("file", HTMLInputElement);
 
 const query = new URL(location.href).searchParams;
-const choices = fromQuery(query, NAMES);
+const settings = fromQuery(query, NAMES);
 const easel = new Easel();
 let tabs: Tab[] = [];
-let tabsAreThere: () => void;
-const ready = new Promise<void>((resolve) => (tabsAreThere = resolve));
+let resolveReady: () => void;
+const ready = new Promise<void>((resolve) => (resolveReady = resolve));
 
-function open(): Tab | undefined {
-    return tabs.find(({ name }) => name === choices.tab);
+function openTab(): Tab | undefined {
+    return tabs.find(({ name }) => name === settings.tab);
 }
 
-/** Brings the open tab on the screen and what is set into the address. */
+/** Shows the open tab, and puts its settings into the address. */
 async function show(): Promise<void> {
-    showTab(list, choices.tab);
-    say();
-    const tab = open();
+    showTab(list, settings.tab);
+    localise();
+    const tab = openTab();
     if (!tab) return;
-    changed();
-    showRunning(tab.running);
+    settingsChanged();
+    showEngine(tab.engineStatus);
     try {
         await tab.show();
     } catch (error) {
-        element(choices.tab, HTMLElement).querySelectorAll("figure").forEach((figure) => (figure.ariaBusy = "false"));
+        element(settings.tab, HTMLElement).querySelectorAll("figure").forEach((figure) => (figure.ariaBusy = "false"));
         showError(error);
     }
 }
 
-/** Opens another tab; the browser's Back leads to the one before. */
+/** Opens another tab; the browser's Back returns to the one before. */
 function choose(name: string): void {
-    if (name === choices.tab) return;
-    stepAddress();
+    if (name === settings.tab) return;
+    pushAddress();
     goTo(name);
 }
 
 function goTo(name: string): void {
-    open()?.hide();
-    choices.tab = name;
+    openTab()?.hide();
+    settings.tab = name;
     clearError();
     void show();
 }
 
-function changed(): void {
-    const tab = open();
-    if (tab) writeAddress(toQuery(choices, tab.query()));
+function settingsChanged(): void {
+    const tab = openTab();
+    if (tab) writeAddress(toQuery(settings, tab.query()));
 }
 
-let uses = 0;
+let engineChanges = 0;
 
-/** Changes to an engine; where that fails, the one before stays. Of several wishes the last one counts. */
-async function use(engine: EngineChoice): Promise<void> {
-    const turn = ++uses;
-    const tab = open();
-    const done = !tab || (await tab.use(engine));
-    if (turn !== uses) return;
+/** Switches to an engine; if that fails, the one before stays. Of several calls the last one counts. */
+async function setEngine(engine: EngineChoice): Promise<void> {
+    const change = ++engineChanges;
+    const tab = openTab();
+    const done = !tab || (await tab.setEngine(engine));
+    if (change !== engineChanges) return;
     if (!done) {
-        engineSelect.value = choices.engine;
+        engineSelect.value = settings.engine;
         return;
     }
-    choices.engine = engine;
+    settings.engine = engine;
     await show();
 }
 
-/** A file of the user's goes to the tab that suits it. */
+/** Opens a file of the user's in the tab for its kind. */
 async function openFile(file: File): Promise<void> {
+    await ready;
     clearError();
     announce(words().loading(file.name));
     try {
         const card = (await isModel(file)) ? await easel.inspect(file) : undefined;
-        // What is neither a model nor a picture leaves the user where they are.
+        // A file that is neither a model nor a picture does not change the tab.
         const photo = card ? undefined : await Photo.open(file);
         const name = card ? TAB_OF[roleOf(card)] : "stylize";
-        if (name !== choices.tab) {
-            open()?.hide();
-            choices.tab = name;
+        if (name !== settings.tab) {
+            openTab()?.hide();
+            settings.tab = name;
             showTab(list, name);
-            say();
+            localise();
         }
-        if (card) await open()?.open(file, card);
-        else if (photo) await open()?.picture?.(photo);
-        changed();
-        showRunning(open()?.running);
+        if (card) await openTab()?.open(file, card);
+        else if (photo) await openTab()?.openPhoto?.(photo);
+        settingsChanged();
+        showEngine(openTab()?.engineStatus);
     } catch (error) {
-        if (error instanceof Problem) showError(error);
+        if (error instanceof PageError) showError(error);
         else showError(`${file.name}: ${error instanceof Error ? error.message : error}`);
     }
 }
 
-/** The same as soon as there is a tab for it. */
-async function take(file: File): Promise<void> {
-    await ready;
-    await openFile(file);
-}
-
-/** Says what the page says itself, in the language that is set. */
-function say(): void {
-    const tab = choices.tab as (typeof NAMES)[number];
+/** Updates all text to the current language. */
+function localise(): void {
+    const tab = settings.tab as (typeof NAMES)[number];
     document.title = `${words()[tab].tab} · Easel`;
     for (const option of engineSelect.options) option.text = words().engines[parseEngine(option.value)];
     const other = language() === "en" ? { text: "中文", lang: "zh-Hans" } : { text: "English", lang: "en" };
     [languageButton.textContent, languageButton.lang] = [other.text, other.lang];
-    for (const each of tabs) each.say();
-    showRunning(open()?.running);
+    for (const each of tabs) each.localise();
+    showEngine(openTab()?.engineStatus);
 }
 
-function listen(): void {
-    makeTabs(list, choose);
-    engineSelect.addEventListener("change", () => void use(parseEngine(engineSelect.value)));
+function addEventListeners(): void {
+    setUpTabs(list, choose);
+    engineSelect.addEventListener("change", () => void setEngine(parseEngine(engineSelect.value)));
     languageButton.addEventListener("click", () => {
-        choices.language = language() === "en" ? "zh" : "en";
-        setLanguage(choices.language);
-        changed();
+        settings.language = language() === "en" ? "zh" : "en";
+        setLanguage(settings.language);
+        settingsChanged();
     });
     element("open", HTMLButtonElement).addEventListener("click", () => fileInput.click());
     fileInput.addEventListener("change", () => {
         const file = fileInput.files?.[0];
-        // The same file can be chosen again after it was written anew.
+        // So that choosing the same file again, perhaps changed, is an event.
         fileInput.value = "";
-        if (file) void take(file);
+        if (file) void openFile(file);
     });
-    onDrop(element("drop", HTMLElement), (file) => void take(file));
+    onDrop(element("drop", HTMLElement), (file) => void openFile(file));
     document.addEventListener("paste", (event) => {
         const file = event.clipboardData?.files[0];
         if (!file) return;
         event.preventDefault();
-        void take(file);
+        void openFile(file);
     });
     document.addEventListener("keydown", (event) => {
         const target = event.target as Element;
-        // Single keys are for those who look at the panel: elsewhere they may be meant for something else.
-        if (target !== document.body && !element(choices.tab, HTMLElement).contains(target)) return;
+        // Single keys count only in the open panel; elsewhere they may mean something else.
+        if (target !== document.body && !element(settings.tab, HTMLElement).contains(target)) return;
         if (target.closest("input:not([type=range]), select, textarea")) return;
         if (event.repeat || event.ctrlKey || event.altKey || event.metaKey) return;
-        if (open()?.key?.(event.key)) event.preventDefault();
+        if (openTab()?.key?.(event.key)) event.preventDefault();
     });
     addEventListener("popstate", () => {
         const { tab } = fromQuery(new URL(location.href).searchParams, NAMES);
-        // What was set meanwhile stays.
-        if (tab === choices.tab) changed();
+        // Only the tab is restored; its settings stay.
+        if (tab === settings.tab) settingsChanged();
         else goTo(tab);
     });
-    easel.onLost = () => tabs.forEach((tab) => tab.lose());
+    easel.onLost = () => tabs.forEach((tab) => tab.workerLost());
     onRetry(() => void show());
-    onLanguage(say);
+    onLanguageChange(localise);
 }
 
-async function begin(): Promise<void> {
-    // What needs nothing from the server is there at once; what the user begins meanwhile waits for the rest.
-    listen();
-    engineSelect.value = choices.engine;
-    setLanguage(choices.language ?? browsersLanguage());
-    showTab(list, choices.tab);
-    const addressed = choices.tab;
-    let missing: unknown;
-    const shipped = shippedModels().catch((error: unknown): ModelEntry[] => {
-        // Without them a model of the user's can still be opened.
-        missing = error;
+async function start(): Promise<void> {
+    // What needs nothing from the server works at once; files that the user opens meanwhile wait for the rest.
+    addEventListeners();
+    engineSelect.value = settings.engine;
+    setLanguage(settings.language ?? browserLanguage());
+    showTab(list, settings.tab);
+    const firstTab = settings.tab;
+    let modelsError: unknown;
+    const fetchingModels = fetchModels().catch((error: unknown): ModelEntry[] => {
+        // Without them the user can still open models.
+        modelsError = error;
         return [];
     });
-    const lists = Promise.all([listedFiles(), shipped]);
-    if (await reloads()) return;
+    const lists = Promise.all([fetchManifest(), fetchingModels]);
+    if (await reloadsPage()) return;
     const [files, models] = await lists;
     easel.files = files;
     const host: Host = {
         easel,
         models,
-        engine: () => choices.engine,
-        changed,
-        ran() {
-            showRunning(open()?.running);
-            if (open()?.running?.milliseconds !== undefined) keepForLater(easel, models);
+        engine: () => settings.engine,
+        settingsChanged,
+        engineChanged() {
+            showEngine(openTab()?.engineStatus);
+            if (openTab()?.engineStatus?.milliseconds !== undefined) prefetchModels(easel, models);
         },
     };
-    const own = (name: string) => (name === addressed ? query : new URLSearchParams());
-    tabs = [new StylizeTab(host, own("stylize")), new DigitsTab(host, own("digits")), new WalkTab(host, own("walk"))];
-    tabsAreThere();
+    const queryOf = (name: string) => (name === firstTab ? query : new URLSearchParams());
+    tabs = [
+        new StylizeTab(host, queryOf("stylize")),
+        new DigitsTab(host, queryOf("digits")),
+        new WalkTab(host, queryOf("walk")),
+    ];
+    resolveReady();
     await show();
-    if (missing !== undefined) showError(missing);
+    if (modelsError !== undefined) showError(modelsError);
 }
 
-void begin().catch(showError);
+void start().catch(showError);

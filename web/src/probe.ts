@@ -1,68 +1,72 @@
-/** Choosing an engine by trying: those that fail are passed over, and the faster one is kept. */
+/** Choosing an engine by measuring: engines that fail are skipped, and the fastest one is used. */
 
 export type EngineKind = "webgpu" | "wasm";
 
 const NAMES: Record<EngineKind, string> = { webgpu: "WebGPU", wasm: "WASM" };
 
-/** An engine on which a run takes no longer than this many milliseconds is fast enough not to look for a faster one. */
-const FAST = 4;
+/** No faster engine is looked for if a run takes at most this many milliseconds. */
+const FAST_ENOUGH = 4;
 
-/** A model that is open on an engine. */
-export interface Tried<T> {
+/** A model opened on an engine. */
+export interface Measurement<T> {
     opened: T;
-    /** What a run takes. */
+    /** The time of a run. */
     milliseconds: number;
 }
 
-/** What can be done with an engine. */
+/** How to try an engine. */
 export interface Trial<T> {
-    /** Throws where this engine cannot run the model, or computes it wrongly. */
-    open(kind: EngineKind): Promise<Tried<T>>;
-    /** Gives a model back that another engine runs faster. */
-    drop(opened: T): Promise<void>;
+    /** Throws if the engine cannot run the model, or computes it wrongly. */
+    open(kind: EngineKind): Promise<Measurement<T>>;
+    /** Frees a model that a faster engine replaces. */
+    close(opened: T): Promise<void>;
 }
 
 export interface Choice<T> {
     kind: EngineKind;
     opened: T;
-    /** Why others were passed over, a sentence each. */
-    passedOver: string[];
+    /** Why other engines were not used, a sentence each. */
+    rejections: string[];
 }
 
-/** The fastest of the engines. Once a run takes `enough` milliseconds or less, those that follow are not tried. */
-export async function choose<T>(kinds: readonly EngineKind[], trial: Trial<T>, enough = FAST): Promise<Choice<T>> {
-    const passedOver: string[] = [];
-    let best: (Tried<T> & { kind: EngineKind }) | undefined;
+/** The fastest of the engines. Once a run takes at most `enough` milliseconds, the rest are not tried. */
+export async function chooseEngine<T>(
+    kinds: readonly EngineKind[],
+    trial: Trial<T>,
+    enough = FAST_ENOUGH,
+): Promise<Choice<T>> {
+    const rejections: string[] = [];
+    let best: (Measurement<T> & { kind: EngineKind }) | undefined;
     let reason: string | undefined;
     for (const kind of kinds) {
         if (best && best.milliseconds <= enough) break;
         try {
-            const tried = { kind, ...(await trial.open(kind)) };
+            const measured = { kind, ...(await trial.open(kind)) };
             if (best) {
-                const [fast, slow] = tried.milliseconds < best.milliseconds ? [tried, best] : [best, tried];
-                const runs = `${time(slow)} ms a run here, ${NAMES[fast.kind]} ${time(fast)} ms`;
-                passedOver.push(`${NAMES[slow.kind]}: ${runs}`);
+                const [fast, slow] = measured.milliseconds < best.milliseconds ? [measured, best] : [best, measured];
+                const times = `${time(slow)} ms a run here, ${NAMES[fast.kind]} ${time(fast)} ms`;
+                rejections.push(`${NAMES[slow.kind]}: ${times}`);
                 best = fast;
-                await trial.drop(slow.opened);
+                await trial.close(slow.opened);
             } else {
-                best = tried;
+                best = measured;
             }
         } catch (error) {
-            passedOver.push(sentence(error));
-            // What is wrong with the model is told by the engine that every browser has.
-            if (reason === undefined || kind === "wasm") reason = sentence(error);
+            rejections.push(firstLine(error));
+            // WASM runs in every browser, so its error is about the model.
+            if (reason === undefined || kind === "wasm") reason = firstLine(error);
         }
     }
     if (!best) throw new Error(reason);
-    return { kind: best.kind, opened: best.opened, passedOver };
+    return { kind: best.kind, opened: best.opened, rejections };
 }
 
-function time({ milliseconds }: Tried<unknown>): string {
+function time({ milliseconds }: Measurement<unknown>): string {
     return milliseconds.toFixed(milliseconds < 10 ? 1 : 0);
 }
 
-/** An error in one line. */
-export function sentence(error: unknown): string {
+/** An error's message in one line. */
+export function firstLine(error: unknown): string {
     const text = error instanceof Error ? error.message : String(error);
-    return text.split("\n", 1)[0] || "failed without a word";
+    return text.split("\n", 1)[0] || "failed without a message";
 }

@@ -1,68 +1,61 @@
-/** What the page and its Worker say to each other. */
+/** The messages between the page and its Worker. */
 
+import type { DownloadProgress, FileManifest } from "./cache.js";
 import type { Directions } from "./directions.js";
-import type { Loading } from "./download.js";
-import type { Files } from "./files.js";
 import type { ModelCard, SampleOptions, StylizeOptions } from "./wasm/easel_wasm.js";
 
 /** The kinds of model that make pictures. */
 export type ModelKind = "generator" | "denoiser" | "stylizer";
 
-/** Which engine to use: one by name, or the best that works here. */
+/** Which engine to use: a named one, or the fastest. */
 export type EngineChoice = "auto" | "webgpu" | "wasm";
 
 /** An engine in use. */
 export interface EngineInUse {
     kind: "webgpu" | "wasm";
-    /** For people: `WebGPU`, `WASM, 4 threads`. */
+    /** As shown to the user: `WebGPU`, `WASM, 4 threads`. */
     name: string;
-    /** Why better ones were passed over, a sentence each. */
-    passedOver: string[];
+    /** Why preferred engines are not used, a sentence each. */
+    rejections: string[];
 }
 
-/** How far a download is. */
-export interface Progress extends Loading {
+/** The state of a download. */
+export interface LoadProgress extends DownloadProgress {
     /** What is downloaded. */
     what: "model" | "engine";
 }
 
-/** What a call is about: the model that was loaded as this. */
-export interface About {
-    as: string;
+/** Names the model that a request is for: the Worker holds one model for each slot. */
+export interface SlotRequest {
+    slot: string;
 }
 
-/** A model to load: an address, or a file that the user gave. */
-export interface LoadRequest extends About {
+/** A model to load: an address, or a file of the user's. */
+export interface LoadRequest extends SlotRequest {
     source: string | Blob;
-    /** What error messages call it. */
+    /** The model's name in error messages. */
     name: string;
-    /** What it has to be. */
+    /** The kind that the model must be of. */
     kind: ModelKind;
     engine: EngineChoice;
 }
 
-export interface Loaded {
+export interface LoadedModel {
     card: ModelCard;
     bytes: number;
     engine: EngineInUse;
 }
 
-export interface DrawRequest extends About {
+export interface DrawRequest extends SlotRequest {
     /** 64 bits. */
     seed: bigint;
-    /** How many pictures, the first ones of the seed. */
+    /** The number of pictures, the first ones of the seed. */
     count: number;
 }
 
-/** A drawn sheet: pictures in a grid, as `sample -o grid.png` lays them out. */
-export interface Drawing {
-    width: number;
-    height: number;
-    /** Four bytes a pixel, rows from the top. */
-    rgba: Uint8ClampedArray<ArrayBuffer>;
+/** Pictures in a grid, laid out as by `sample -o grid.png`. */
+export interface GridPicture extends TimedPictures {
     count: number;
-    /** From the random numbers to the pixels. */
-    milliseconds: number;
 }
 
 export interface SampleRequest extends Pick<SampleOptions, "sampler" | "eta" | "steps" | "guidance"> {
@@ -70,56 +63,66 @@ export interface SampleRequest extends Pick<SampleOptions, "sampler" | "eta" | "
     labels: number[];
     /** 64 bits. */
     seed: bigint;
-    /** How many pictures of each class, the first ones of the seed. */
+    /** The number of pictures of each class, the first ones of the seed. */
     count: number;
 }
 
-/** Pictures of one size. */
-export interface Sampled {
+/** One or more pictures of one size. */
+export interface PictureBatch {
     width: number;
     height: number;
     /** Four bytes a pixel, rows from the top, picture after picture. */
     rgba: Uint8ClampedArray<ArrayBuffer>;
 }
 
-/** How far a sampling is, and the pictures so far, which are those from the `first` on. */
-export interface SampleStep extends Sampled {
+/** Pictures, and the time that they took. */
+export interface TimedPictures extends PictureBatch {
+    milliseconds: number;
+}
+
+/** The state of a sampling: the pictures of the current batch so far, which begins at index `first`. */
+export interface SampleStep extends PictureBatch {
     what: "step";
     done: number;
     of: number;
     first: number;
 }
 
-/** A picture of four bytes a pixel, rows from the top, and what is to be made of it. */
-export interface StylizeRequest extends Sampled, Pick<StylizeOptions, "strength" | "keepColor" | "mostPixels"> {}
+/** A picture and how to stylize it. */
+export interface StylizeRequest extends PictureBatch, Pick<StylizeOptions, "strength" | "keepColor" | "maxPixels"> {}
 
 /** How many of a picture's tiles are done. */
-export interface TilesDone {
+export interface TileProgress {
     what: "tiles";
     done: number;
     of: number;
 }
 
-export interface Stylized extends Sampled {
-    milliseconds: number;
+/** A point of a generator's latent space, on the walk from one seed to another. */
+export interface LatentPoint {
+    from: bigint;
+    to: bigint;
+    /** From 0, the first seed's own latent vector, to 1, the other's. */
+    t: number;
+    /** Added to the latent vector. */
+    offset?: Float32Array | undefined;
+}
+
+export interface PointsRequest extends SlotRequest {
+    points: readonly LatentPoint[];
 }
 
 /** Latent vectors, their elements in a row. */
-export interface LatentRequest extends About {
+export interface LatentsRequest extends SlotRequest {
     z: Float32Array;
 }
 
-/** What a generator makes of latent vectors. */
-export interface Rendered extends Sampled {
-    milliseconds: number;
-}
-
-export interface DirectionsRequest extends About {
+export interface DirectionsRequest extends SlotRequest {
     count: number;
 }
 
-/** How many of the pictures that are needed have been made. */
-export interface Counted {
+/** How many of the pictures are done that finding directions takes. */
+export interface DirectionsProgress {
     what: "pictures";
     done: number;
     of: number;
@@ -131,42 +134,44 @@ export interface NormalsRequest {
     count: number;
 }
 
-/** What the Worker can be asked, and what it answers. */
+/** The Worker's functions. */
 export interface Calls {
     inspect: (file: Blob) => ModelCard;
-    load: (request: LoadRequest) => Loaded;
-    /** Downloads the file at an address for later. Says whether that, and all that was downloaded before, is kept. */
-    keep: (address: string) => boolean;
-    draw: (request: DrawRequest) => Drawing;
-    sample: (request: SampleRequest & About) => Sampled;
-    stylize: (request: StylizeRequest & About) => Stylized;
-    render: (request: LatentRequest) => Rendered;
+    load: (request: LoadRequest) => LoadedModel;
+    /** Downloads the file at an address into the cache. Returns whether everything downloaded so far is cached. */
+    prefetch: (address: string) => boolean;
+    draw: (request: DrawRequest) => GridPicture;
+    sample: (request: SampleRequest & SlotRequest) => PictureBatch;
+    stylize: (request: StylizeRequest & SlotRequest) => TimedPictures;
+    render: (request: PointsRequest) => TimedPictures;
+    latents: (request: PointsRequest) => Float32Array;
     directions: (request: DirectionsRequest) => Directions;
-    generateRaw: (request: LatentRequest) => Float32Array;
+    generateRaw: (request: LatentsRequest) => Float32Array;
     normals: (request: NormalsRequest) => Float32Array;
 }
 
 export type Call = keyof Calls;
 
-/** What is told while a call is answered. */
-export interface Tellings extends Record<Call, unknown> {
-    load: Progress;
+/** What each call reports as its progress. */
+export interface ProgressOf extends Record<Call, unknown> {
+    load: LoadProgress;
     sample: SampleStep;
-    stylize: TilesDone;
-    directions: Counted;
+    stylize: TileProgress;
+    directions: DirectionsProgress;
 }
 
-export type Telling = Progress | SampleStep | TilesDone | Counted;
+export type Progress = LoadProgress | SampleStep | TileProgress | DirectionsProgress;
 
-/** Page to Worker: what it begins with, a call, or the wish that one be ended. */
+/** Page to Worker: the settings it starts with; a call; that a call's progress was handled; that a call is aborted. */
 export type Request =
-    | { files: Files; gpusLost: number }
+    | { files: FileManifest; gpuLosses: number }
     | { [C in Call]: { id: number; call: C; argument: Parameters<Calls[C]>[0] } }[Call]
-    | { id: number; end: true };
+    | { id: number; handled: true }
+    | { id: number; abort: true };
 
-/** Worker to page: an answer, or that the GPU is gone and the Worker's models with it. */
+/** Worker to page: a call's progress or result; that the GPU was lost, and with it the Worker's models. */
 export type Reply =
     | { gpuLost: true }
-    | { id: number; progress: Telling }
+    | { id: number; progress: Progress }
     | { id: number; value: ReturnType<Calls[Call]> }
     | { id: number; error: string };

@@ -1,13 +1,13 @@
 /**
- * The service worker: it serves the page where there is no connection, all files of one build, and gives it the headers
- * without which there are no threads. Large files are the Worker's own care.
+ * The service worker: it serves the page offline, all files from one build, with the headers that threads need. The
+ * Worker caches large files itself.
  *
- * A new build is fetched as a whole beside the old one, which stays in use as long as any of its pages is open.
+ * A new build is fetched as a whole beside the old one, which stays in use while any of its pages is open.
  */
 
-import { addressOf, cacheName, type Files, hash, isLarge, keyOf, LARGE } from "./files.js";
+import { addressOf, cacheName, type FileManifest, hash, isLarge, keyOf, LARGE } from "./cache.js";
 
-/** The hash of `files.json`, in a line before this script. */
+/** The hash of `files.json`, which the build puts in a line before this script. */
 declare const BUILD: string;
 
 const scope = self as unknown as ServiceWorkerGlobalScope;
@@ -15,9 +15,9 @@ const folder = scope.registration.scope;
 const own = cacheName(folder, BUILD);
 const large = cacheName(folder, LARGE);
 
-/** How often it is looked whether there is one page only. */
-const LOOKS = 5;
-const MILLISECONDS_BETWEEN = 100;
+/** How often, and at what interval, to check whether only one page is open. */
+const CHECKS = 5;
+const MILLISECONDS_BETWEEN_CHECKS = 100;
 
 const ISOLATION = {
     "cross-origin-opener-policy": "same-origin",
@@ -29,7 +29,7 @@ scope.addEventListener("install", (event) => event.waitUntil(install()));
 scope.addEventListener("activate", (event) => event.waitUntil(activate()));
 
 scope.addEventListener("message", (event) => {
-    event.waitUntil(takeOver().catch(() => false).then((taken) => event.ports[0]?.postMessage(taken)));
+    event.waitUntil(takeOver().catch(() => false).then((done) => event.ports[0]?.postMessage(done)));
 });
 
 scope.addEventListener("fetch", (event) => {
@@ -39,14 +39,14 @@ scope.addEventListener("fetch", (event) => {
 });
 
 async function install(): Promise<void> {
-    const list = await fetched("files.json", BUILD);
-    const files = (await list.clone().json()) as Files;
+    const list = await fetchFile("files.json", BUILD);
+    const files = (await list.clone().json()) as FileManifest;
     const cache = await caches.open(own);
     try {
         await cache.put("files.json", list);
         const small = Object.entries(files).filter(([path]) => !isLarge(path));
-        const policy = policyOf(await (await fetched("index.html", files["index.html"]!.sha256)).text());
-        const put = async (path: string, sha256: string) => cache.put(address(path), await fetched(path, sha256, policy));
+        const policy = policyOf(await (await fetchFile("index.html", files["index.html"]!.sha256)).text());
+        const put = async (path: string, sha256: string) => cache.put(address(path), await fetchFile(path, sha256, policy));
         await Promise.all(small.map(([path, { sha256 }]) => put(path, sha256)));
     } catch (error) {
         await caches.delete(own);
@@ -54,14 +54,14 @@ async function install(): Promise<void> {
     }
 }
 
-/** The content security policy of the page's own element, which does not reach its Workers; a header does. */
+/** The content security policy in the page's meta element, which Workers need as a header. */
 function policyOf(html: string): string | undefined {
     return /http-equiv="Content-Security-Policy" content="([^"]+)"/.exec(html)?.[1];
 }
 
-/** A file of this build, with the headers that it is served with, and a policy where it comes without one. */
-async function fetched(path: string, sha256: string, policy?: string): Promise<Response> {
-    // What the browser has is taken where it is the right one; the page just loaded the same files.
+/** A file of this build, with the headers to serve it with; `policy` is for files that come without one. */
+async function fetchFile(path: string, sha256: string, policy?: string): Promise<Response> {
+    // The browser's HTTP cache has the files that the page just loaded, unless they are of another build.
     for (const cache of ["default", "reload"] as const) {
         const response = await fetch(address(path), { cache });
         const bytes = new Uint8Array(await response.arrayBuffer());
@@ -77,30 +77,30 @@ async function fetched(path: string, sha256: string, policy?: string): Promise<R
     throw new Error(`${path}: not the file of this build`);
 }
 
-/** Drops what only older builds had. */
+/** Removes what only older builds had. */
 async function activate(): Promise<void> {
     const older = (await caches.keys()).filter((name) => name.startsWith(cacheName(folder, "")));
     await Promise.all(older.filter((name) => name !== own && name !== large).map((name) => caches.delete(name)));
 
     const list = await (await caches.open(own)).match("files.json");
-    const files = (await list!.json()) as Files;
+    const files = (await list!.json()) as FileManifest;
     const listed = new Set(Object.values(files).map((file) => keyOf(folder, file)));
-    const kept = await caches.open(large);
-    const gone = (await kept.keys()).filter(({ url }) => !listed.has(url));
-    await Promise.all(gone.map((request) => kept.delete(request)));
+    const cache = await caches.open(large);
+    const unlisted = (await cache.keys()).filter(({ url }) => !listed.has(url));
+    await Promise.all(unlisted.map((request) => cache.delete(request)));
     await scope.clients.claim();
 }
 
-/** Takes the place of an older build, unless another page than the one that asks would lose it. */
+/** Replaces an older build, unless pages other than the one that asks use it. */
 async function takeOver(): Promise<boolean> {
-    for (let look = 0; look < LOOKS; look++) {
+    for (let check = 0; check < CHECKS; check++) {
         const pages = await scope.clients.matchAll({ type: "window", includeUncontrolled: true });
         if (pages.filter(({ url }) => url.startsWith(folder)).length <= 1) {
             await scope.skipWaiting();
             return true;
         }
-        // A page that is loaded anew is there twice for a moment.
-        await new Promise((resolve) => setTimeout(resolve, MILLISECONDS_BETWEEN));
+        // A page that reloads is listed twice for a moment.
+        await new Promise((resolve) => setTimeout(resolve, MILLISECONDS_BETWEEN_CHECKS));
     }
     return false;
 }
@@ -110,7 +110,7 @@ async function answer(path: string, request: Request): Promise<Response> {
     return (await cache.match(address(path))) ?? fetch(request);
 }
 
-/** The path of a file of the page's; undefined for what lies elsewhere. What comes after a `?` is for the page to read. */
+/** The path of a file of the page, without the query; undefined for other URLs. */
 function pathOf(url: string): string | undefined {
     const { origin, pathname } = new URL(url);
     const page = new URL(folder);

@@ -1,127 +1,132 @@
 /** The Worker: it owns the models and the engines. */
 
-import { download } from "./download.js";
+import { DownloadCache } from "./cache.js";
 import { type Directions, MeanJacobian, type PictureSize, trials } from "./directions.js";
-import { giveUpGpu, gpuLost, gpuSettled } from "./engines.js";
-import { allKept, know } from "./kept.js";
-import { BYTES_OF_STYLIZED_PIXEL, budget, bytesOfPicture, LARGEST_MODEL, limit, size, tilePixels } from "./memory.js";
-import { open } from "./opening.js";
-import { sentence } from "./probe.js";
+import { disableGpu, gpuLost, waitForGpuLoss } from "./engines.js";
+import { BYTES_OF_STYLIZED_PIXEL, budget, bytesOfPicture, limit, MAX_MODEL_BYTES, size, tilePixels } from "./memory.js";
+import { Mutex } from "./mutex.js";
+import { openModel } from "./open-model.js";
+import { firstLine } from "./probe.js";
 import type {
-    About,
     Call,
     Calls,
     DirectionsRequest,
-    Drawing,
     DrawRequest,
-    LatentRequest,
-    Loaded,
+    GridPicture,
+    LatentsRequest,
+    LoadedModel,
     LoadRequest,
     NormalsRequest,
-    Rendered,
+    PictureBatch,
+    PointsRequest,
+    Progress,
     Reply,
     Request,
-    Sampled,
     SampleRequest,
-    Stylized,
+    SlotRequest,
     StylizeRequest,
-    Telling,
+    TimedPictures,
 } from "./protocol.js";
-import { Turns } from "./turns.js";
 import init, { Model, type ModelCard, normals, type Pictures, readCard, type Step } from "./wasm/easel_wasm.js";
 
-/** The other end of a call that is being answered. */
+/** The caller of a function. */
 interface Caller {
-    tell(progress: Telling): void;
-    /** Ends the call where the caller no longer wants it. */
+    report(progress: Progress): void;
+    /** Resolves when the page has handled every report so far, or has aborted the call. */
+    handled(): Promise<void>;
+    /** Aborts the call. */
     signal: AbortSignal;
 }
 
-/** In GB; not all browsers tell. */
+/** In GB; not all browsers report it. */
 const { deviceMemory } = navigator as { deviceMemory?: number };
 
-/** A GPU that was lost once may be fine again. */
-const MOST_GPUS_LOST = 1;
+/** A GPU that was lost once may work again. */
+const MAX_GPU_LOSSES = 1;
 
-/** The time between two pictures of a denoising that the eye can tell apart. */
-const MILLISECONDS_A_STEP = 30;
+/** The time between two pictures of a sampling that the eye can tell apart. */
+const MILLISECONDS_PER_STEP = 30;
 
 const scope = self as unknown as DedicatedWorkerGlobalScope;
+const cache = new DownloadCache(new URL("../", import.meta.url).href);
 const initialised = init({ module_or_path: new URL("./easel_wasm_bg.wasm", import.meta.url) });
-// Whoever asks first is told of a failure; until then it is nobody's.
+// A failure is reported by the first call; before that, nobody handles it.
 initialised.catch(() => {});
 
-/** A model, and its turns: it serves one call at a time. */
-interface Place {
+/** A place for a model, which serves one call at a time. */
+interface ModelSlot {
     model: Model | undefined;
-    turns: Turns;
+    mutex: Mutex;
 }
 
-const places = new Map<string, Place>();
+const slots = new Map<string, ModelSlot>();
 /** Engines run one model at a time. */
-const engines = new Turns();
+const engineMutex = new Mutex();
 
-function place(as: string): Place {
-    let found = places.get(as);
-    if (!found) places.set(as, (found = { model: undefined, turns: new Turns() }));
-    return found;
+function slotOf(name: string): ModelSlot {
+    let slot = slots.get(name);
+    if (!slot) slots.set(name, (slot = { model: undefined, mutex: new Mutex() }));
+    return slot;
 }
 
-/** Does something with a model while nobody else does. `pause` lets other models have their turn. */
-async function using<T>(
-    { as }: About,
-    work: (model: Model, pause: () => Promise<void>) => Promise<T>,
-): Promise<T> {
-    const here = place(as);
-    const endTurn = await here.turns.take();
-    let endEngine = await engines.take();
-    const pause = async () => {
-        endEngine();
-        await nextTask();
-        endEngine = await engines.take();
+/** Work with a model; it calls `pause` to let other models use the engine until a promise resolves. */
+type ModelWork<T> = (model: Model, pause: (until: Promise<void>) => Promise<void>) => Promise<T>;
+
+/** Does work with a slot's model while no other call uses it. */
+async function withModel<T>({ slot: name }: SlotRequest, work: ModelWork<T>): Promise<T> {
+    const slot = slotOf(name);
+    const releaseSlot = await slot.mutex.acquire();
+    let releaseEngine = await engineMutex.acquire();
+    const pause = async (until: Promise<void>) => {
+        releaseEngine();
+        await until;
+        releaseEngine = await engineMutex.acquire();
     };
     try {
-        if (!here.model) throw new Error("no model is loaded");
-        return await work(here.model, pause);
+        if (!slot.model) throw new Error("no model is loaded");
+        return await work(slot.model, pause);
     } finally {
-        endEngine();
-        endTurn();
+        releaseEngine();
+        releaseSlot();
     }
 }
 
-async function load(request: LoadRequest, caller: Caller): Promise<Loaded> {
-    const here = place(request.as);
-    const endTurn = await here.turns.take();
+async function load(request: LoadRequest, caller: Caller): Promise<LoadedModel> {
+    const slot = slotOf(request.slot);
+    const releaseSlot = await slot.mutex.acquire();
     try {
-        return await loadInto(here, request, caller);
+        return await loadInto(slot, request, caller);
     } finally {
-        endTurn();
+        releaseSlot();
     }
 }
 
-async function loadInto(here: Place, request: LoadRequest, { tell, signal }: Caller): Promise<Loaded> {
+async function loadInto(slot: ModelSlot, request: LoadRequest, { report, signal }: Caller): Promise<LoadedModel> {
+    const { source } = request;
     const bytes =
-        typeof request.source === "string"
-            ? await download(request.source, (loading) => tell({ what: "model", ...loading }), signal)
-            : await read(request.source);
+        typeof source === "string"
+            ? await cache.download(source, (progress) => report({ what: "model", ...progress }), signal)
+            : await read(source);
     signal.throwIfAborted();
     const card = readCard(bytes, request.kind);
 
-    const endEngine = await engines.take();
+    const releaseEngine = await engineMutex.acquire();
     try {
-        const { model, engine } = await open(bytes, card, request.engine, tell);
-        // A session that cannot be given back is lost with the Worker; the new one works all the same.
-        await here.model?.release().catch(() => {});
-        here.model = model;
+        const download = (address: string) =>
+            cache.download(address, (progress) => report({ what: "engine", ...progress }));
+        const { model, engine } = await openModel(bytes, card, request.engine, download);
+        // A session that cannot be released stays until the Worker ends, which is no reason to fail.
+        await slot.model?.release().catch(() => {});
+        slot.model = model;
         return { card, bytes: bytes.length, engine };
     } finally {
-        endEngine();
+        releaseEngine();
     }
 }
 
 async function read(file: Blob): Promise<Uint8Array> {
-    if (file.size > LARGEST_MODEL) {
-        throw new Error(`has ${size(file.size)}, and this page opens files of ${size(LARGEST_MODEL)} at most`);
+    if (file.size > MAX_MODEL_BYTES) {
+        throw new Error(`the file has ${size(file.size)}; this page opens files of at most ${size(MAX_MODEL_BYTES)}`);
     }
     try {
         return new Uint8Array(await file.arrayBuffer());
@@ -130,21 +135,21 @@ async function read(file: Blob): Promise<Uint8Array> {
     }
 }
 
-/** The card of a file of any kind that makes pictures. */
+/** The card of a model of any kind that makes pictures. */
 async function inspect(file: Blob): Promise<ModelCard> {
     return readCard(await read(file));
 }
 
-function draw(request: DrawRequest): Promise<Drawing> {
-    return using(request, async (model) => {
+function draw(request: DrawRequest): Promise<GridPicture> {
+    return withModel(request, async (model) => {
         const { seed, count } = request;
-        enough(model.card, count);
+        checkMemory(model.card, count);
         const start = performance.now();
         const pictures = await model.generate(seed, 0, count);
         try {
-            const sheet = pictures.grid();
-            const { width, height, data: rgba } = sheet;
-            sheet.free();
+            const grid = pictures.grid();
+            const { width, height, data: rgba } = grid;
+            grid.free();
             return { width, height, rgba, count, milliseconds: performance.now() - start };
         } finally {
             pictures.free();
@@ -152,128 +157,120 @@ function draw(request: DrawRequest): Promise<Drawing> {
     });
 }
 
-function sample({ labels, seed, count, as, ...options }: SampleRequest & About, caller: Caller): Promise<Sampled> {
-    const odd = [...labels, count].find((number) => !Number.isInteger(number) || number < 0);
-    if (odd !== undefined) throw new Error(`${odd} is no label and no count of pictures; give whole numbers`);
-    return using({ as }, async (model, pause) => {
-        enough(model.card, labels.length * count);
-        let told = -Infinity;
+function sample(request: SampleRequest & SlotRequest, { report, signal }: Caller): Promise<PictureBatch> {
+    const { labels, seed, count, slot, ...options } = request;
+    const wrong = [...labels, count].find((number) => !Number.isInteger(number) || number < 0);
+    if (wrong !== undefined) throw new Error(`${wrong} is not a label or a number of pictures; give whole numbers`);
+    return withModel({ slot }, async (model, pause) => {
+        checkMemory(model.card, labels.length * count);
+        let reported = -Infinity;
         const onStep = async (step: Step) => {
             const now = performance.now();
             try {
-                if (now - told >= MILLISECONDS_A_STEP || step.done === step.of) {
-                    told = now;
+                if (now - reported >= MILLISECONDS_PER_STEP || step.done === step.of) {
+                    reported = now;
                     const { done, of, first } = step;
-                    caller.tell({ what: "step", done, of, first, ...pixels(step.pictures()) });
+                    report({ what: "step", done, of, first, ...pixels(step.pictures()) });
                 }
             } finally {
                 step.free();
             }
-            await pause();
+            await pause(nextTask());
         };
-        const { signal } = caller;
         return pixels(await model.sample(Uint32Array.from(labels), seed, 0, count, { ...options, onStep, signal }));
     });
 }
 
-function stylize({ as, rgba, width, height, ...options }: StylizeRequest & About, caller: Caller): Promise<Stylized> {
-    return using({ as }, async (model, pause) => {
+function stylize(request: StylizeRequest & SlotRequest, { report, handled, signal }: Caller): Promise<TimedPictures> {
+    const { slot, rgba, width, height, ...options } = request;
+    return withModel({ slot }, async (model, pause) => {
         limit("pixels", width * height, BYTES_OF_STYLIZED_PIXEL, budget(deviceMemory));
         const start = performance.now();
         const onTile = async (done: number, of: number) => {
-            caller.tell({ what: "tiles", done, of });
-            await pause();
+            report({ what: "tiles", done, of });
+            // A tile takes long: the page gets the chance to abort the call before the next one begins.
+            if (done < of) await pause(handled());
         };
-        const { signal } = caller;
-        const mostPixels = options.mostPixels ?? tilePixels(deviceMemory);
-        const stylized = await model.stylize(rgba, width, height, { ...options, mostPixels, onTile, signal });
+        const maxPixels = options.maxPixels ?? tilePixels(deviceMemory);
+        const stylized = await model.stylize(rgba, width, height, { ...options, maxPixels, onTile, signal });
         const { data } = stylized;
         stylized.free();
         return { width, height, rgba: data, milliseconds: performance.now() - start };
     });
 }
 
-function render(request: LatentRequest): Promise<Rendered> {
-    return using(request, async (model) => {
+function render(request: PointsRequest): Promise<TimedPictures> {
+    return withModel(request, async (model) => {
+        checkMemory(model.card, request.points.length);
         const start = performance.now();
-        const values = await model.generateRaw(request.z);
-        const size = pictureSize(model.card);
-        return { width: size.width, height: size.height, rgba: toRgba(values, size), milliseconds: performance.now() - start };
+        const pictures = pixels(await model.render(latentsOf(model, request)));
+        return { ...pictures, milliseconds: performance.now() - start };
     });
 }
 
-/** As `Pictures` have it: the nearest of 256 values, rows from the top, opaque. */
-function toRgba(values: Float32Array, { channels, height, width }: PictureSize): Uint8ClampedArray<ArrayBuffer> {
-    const plane = height * width;
-    const count = values.length / channels / plane;
-    const rgba = new Uint8ClampedArray(count * plane * 4).fill(255);
-    for (let picture = 0; picture < count; picture++) {
-        for (let channel = 0; channel < 3; channel++) {
-            const from = (picture * channels + (channels === 1 ? 0 : channel)) * plane;
-            for (let at = 0; at < plane; at++) {
-                rgba[(picture * plane + at) * 4 + channel] = Math.floor(values[from + at]! * 255 + 0.5);
-            }
-        }
-    }
-    return rgba;
+function latentsOf(model: Model, { points }: PointsRequest): Float32Array {
+    const dim = model.latentLength;
+    const latents = new Float32Array(points.length * dim);
+    points.forEach(({ from, to, t, offset }, index) => {
+        const z = model.latentBetween(from, to, t);
+        offset?.forEach((value, at) => (z[at]! += value));
+        latents.set(z, index * dim);
+    });
+    return latents;
 }
 
-/** Throws where so many pictures of a model don't fit into the tab. */
-function enough(card: ModelCard, count: number): void {
+/** Throws if so many pictures of a model do not fit into the tab. */
+function checkMemory(card: ModelCard, count: number): void {
     const { channels, width, height } = pictureSize(card);
     limit("pictures", count, bytesOfPicture(channels, width, height), budget(deviceMemory));
 }
 
 function pictureSize({ picture }: ModelCard): PictureSize {
-    if (!picture || !("fixed" in picture.size)) throw new Error("the model's card gives its pictures no size");
+    if (!picture || !("fixed" in picture.size)) throw new Error("the model's card gives no picture size");
     return { channels: picture.channels, ...picture.size.fixed };
 }
 
-/** The longest latent vector whose directions are looked for: each of its elements needs pictures of its own. */
-const LONGEST = 1024;
+/** The longest latent vector for which directions are computed: each element takes more pictures. */
+const MAX_LATENT_LENGTH = 1024;
 
-/** Pictures that are made at once between two looks at what else is asked for. */
-const TRIALS_AT_ONCE = 16;
+/** The pictures that are generated before other calls may use the engine. */
+const TRIAL_BATCH = 16;
 
-async function directions(request: DirectionsRequest, { tell }: Caller): Promise<Directions> {
-    const { latent, size } = await using(request, async ({ card }) => ({ latent: card.latent, size: pictureSize(card) }));
-    if (latent?.distribution !== "normal") throw new Error("only normal latent vectors have directions");
+async function directions(request: DirectionsRequest, { report }: Caller): Promise<Directions> {
+    const { latent, size } = await withModel(request, async ({ card }) => {
+        return { latent: card.latent, size: pictureSize(card) };
+    });
+    if (latent?.distribution !== "normal") throw new Error("only generators of normal latent vectors have directions");
     const { dim } = latent;
-    if (dim > LONGEST) {
-        throw new Error(`directions are looked for in latent vectors of ${LONGEST} elements at most; this model's have ${dim}`);
+    if (dim > MAX_LATENT_LENGTH) {
+        throw new Error(`directions need latent vectors of at most ${MAX_LATENT_LENGTH} elements; this model's have ${dim}`);
     }
     let stream = 0n;
     const z = trials(dim, (count) => normals(0n, stream++, count));
     const jacobian = new MeanJacobian(dim, size);
     const pairs = z.length / dim;
     const length = size.channels * size.height * size.width;
-    for (let first = 0; first < pairs; first += TRIALS_AT_ONCE / 2) {
-        const some = z.subarray(first * dim, (first + TRIALS_AT_ONCE / 2) * dim);
-        const both = new Float32Array(2 * some.length);
-        both.set(some);
-        both.set(some.map((value) => -value), some.length);
-        const pictures = await using(request, (model) => model.generateRaw(both));
-        const one = (index: number) => pictures.subarray(index * length, (index + 1) * length);
-        const count = some.length / dim;
+    for (let first = 0; first < pairs; first += TRIAL_BATCH / 2) {
+        const batch = z.subarray(first * dim, (first + TRIAL_BATCH / 2) * dim);
+        const both = new Float32Array(2 * batch.length);
+        both.set(batch);
+        both.set(batch.map((value) => -value), batch.length);
+        const pictures = await withModel(request, (model) => model.generateRaw(both));
+        const pictureAt = (index: number) => pictures.subarray(index * length, (index + 1) * length);
+        const count = batch.length / dim;
         for (let index = 0; index < count; index++) {
-            jacobian.add(some.subarray(index * dim, (index + 1) * dim), one(index), one(count + index));
+            jacobian.add(batch.subarray(index * dim, (index + 1) * dim), pictureAt(index), pictureAt(count + index));
         }
-        tell({ what: "pictures", done: 2 * (first + count), of: 2 * pairs });
+        report({ what: "pictures", done: 2 * (first + count), of: 2 * pairs });
         await nextTask();
     }
     return jacobian.strongest(request.count);
 }
 
-/** Frees the pictures and gives their pixels. */
-function pixels(pictures: Pictures): Sampled {
-    const all = Array.from({ length: pictures.length }, (_, index) => pictures.at(index)!);
+/** Frees the pictures and returns their pixels. */
+function pixels(pictures: Pictures): PictureBatch {
+    const { width, height, data: rgba } = pictures;
     pictures.free();
-    const { width, height } = all[0]!;
-    const rgba = new Uint8ClampedArray(all.length * width * height * 4);
-    all.forEach((picture, index) => {
-        rgba.set(picture.data, index * width * height * 4);
-        picture.free();
-    });
     return { width, height, rgba };
 }
 
@@ -295,55 +292,75 @@ const calls: { [C in Call]: (argument: never, caller: Caller) => ReturnType<Call
         try {
             return await load(request, caller);
         } catch (error) {
-            throw new Error(`${request.name}: ${sentence(error)}`);
+            throw new Error(`${request.name}: ${firstLine(error)}`);
         }
     },
-    keep: async (address: string) => {
-        await download(address, () => {});
-        return allKept();
+    prefetch: async (address: string) => {
+        await cache.download(address, () => {});
+        return cache.complete;
     },
     draw,
     sample,
     stylize,
     render,
+    latents: (request: PointsRequest) => withModel(request, async (model) => latentsOf(model, request)),
     directions,
-    generateRaw: (request: LatentRequest) => using(request, (model) => model.generateRaw(request.z)),
+    generateRaw: (request: LatentsRequest) => withModel(request, (model) => model.generateRaw(request.z)),
     normals: ({ seed, stream, count }: NormalsRequest) => normals(seed, stream, count),
 };
 
-const enders = new Map<number, AbortController>();
+/** A call in progress. */
+interface ActiveCall {
+    controller: AbortController;
+    /** Reports that the page has not handled yet. */
+    unhandled: number;
+    /** Called when the page has handled the last of them, or has aborted the call. */
+    resume: () => void;
+}
+
+const active = new Map<number, ActiveCall>();
 
 void gpuLost.then(() => scope.postMessage({ gpuLost: true } satisfies Reply));
 
 scope.addEventListener("message", ({ data: request }: MessageEvent<Request>) => {
     if ("files" in request) {
-        know(request.files);
-        if (request.gpusLost > MOST_GPUS_LOST) giveUpGpu(`the GPU was lost ${request.gpusLost} times`);
-        return;
+        cache.setFiles(request.files);
+        if (request.gpuLosses > MAX_GPU_LOSSES) disableGpu(`the GPU was lost ${request.gpuLosses} times`);
+    } else if ("call" in request) {
+        void answer(request);
+    } else {
+        const call = active.get(request.id);
+        if (!call) return;
+        if ("abort" in request) call.controller.abort();
+        else call.unhandled -= 1;
+        if (call.unhandled === 0 || call.controller.signal.aborted) call.resume();
     }
-    const { id } = request;
-    if ("end" in request) {
-        enders.get(id)?.abort();
-        return;
-    }
-    const reply = (reply: Reply, carrier: unknown) => {
-        const pixels = typeof carrier === "object" && carrier && "rgba" in carrier ? [carrier.rgba as Uint8ClampedArray] : [];
-        scope.postMessage(reply, pixels.map((pixels) => pixels.buffer));
-    };
-    const ender = new AbortController();
-    enders.set(id, ender);
-    void (async () => {
-        try {
-            await initialised;
-            ender.signal.throwIfAborted();
-            const tell = (progress: Telling) => reply({ id, progress }, progress);
-            const value = await calls[request.call](request.argument as never, { tell, signal: ender.signal });
-            reply({ id, value }, value);
-        } catch (error) {
-            if (!ender.signal.aborted) await gpuSettled();
-            reply({ id, error: sentence(error) }, undefined);
-        } finally {
-            enders.delete(id);
-        }
-    })();
 });
+
+async function answer({ id, call: name, argument }: Extract<Request, { call: Call }>): Promise<void> {
+    const call: ActiveCall = { controller: new AbortController(), unhandled: 0, resume: () => {} };
+    active.set(id, call);
+    const { signal } = call.controller;
+    const reply = (reply: Reply, content?: unknown) => {
+        const rgba = typeof content === "object" && content && "rgba" in content ? content.rgba : undefined;
+        scope.postMessage(reply, rgba ? [(rgba as Uint8ClampedArray).buffer] : []);
+    };
+    const report = (progress: Progress) => {
+        call.unhandled += 1;
+        reply({ id, progress }, progress);
+    };
+    const handled = async () => {
+        if (call.unhandled > 0 && !signal.aborted) await new Promise<void>((resolve) => (call.resume = resolve));
+    };
+    try {
+        await initialised;
+        signal.throwIfAborted();
+        const value = await calls[name](argument as never, { report, handled, signal });
+        reply({ id, value }, value);
+    } catch (error) {
+        if (!signal.aborted) await waitForGpuLoss();
+        reply({ id, error: firstLine(error) });
+    } finally {
+        active.delete(id);
+    }
+}

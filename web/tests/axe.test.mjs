@@ -1,4 +1,4 @@
-// Accessibility: what axe finds on each tab, in each colour scheme, size and language, with an error and without.
+// Accessibility: axe on each tab, in each colour scheme, size and language, with and without an error.
 
 import assert from "node:assert/strict";
 import { createRequire } from "node:module";
@@ -13,7 +13,7 @@ let site, browser;
 
 before(async () => {
     site = await serve();
-    // Only so can axe be put into a page whose policy refuses scripts of others.
+    // The page's policy would refuse axe's script.
     browser = await launch({ bypassCSP: true });
 });
 
@@ -22,9 +22,9 @@ after(async () => {
     await site?.close();
 });
 
-/** What axe finds on the page as it is, in a line each. */
+/** axe's violations on the page, a line each. */
 async function faults(page) {
-    // Colours are looked at when they have arrived.
+    // Colours are checked after transitions.
     await page.evaluate(() => Promise.allSettled(document.getAnimations().map(({ finished }) => finished)));
     const { violations, passes } = await page.evaluate(() => axe.run(document, { resultTypes: ["violations"] }));
     assert.ok(passes.length > 10, "axe looked at hardly anything");
@@ -59,7 +59,7 @@ for (const [tab, query] of Object.entries(TABS)) {
     }
 }
 
-test("what can be opened, and an error that can be made good", async () => {
+test("an error that can be retried, and an open card", async () => {
     const address = `${site.origin}/?tab=walk&engine=wasm`;
     await forget(browser.context, site.origin);
     site.broken.add("models/progan-scenes.onnx");

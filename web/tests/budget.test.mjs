@@ -1,4 +1,4 @@
-// What the page weighs, and that it is all its own.
+// The page's size, and that it loads nothing from other origins.
 
 import assert from "node:assert/strict";
 import { readdir, readFile } from "node:fs/promises";
@@ -8,19 +8,19 @@ import { gzipSync } from "node:zlib";
 
 import { dist } from "./harness.mjs";
 
-/** Of onnxruntime-web's, the scripts that lie among ours, a file for each of its builds. */
+/** onnxruntime-web's scripts among ours, a file for each of its builds. */
 const ORT = /^js\/ort\./;
 
 const paths = Object.keys(JSON.parse(await readFile(join(dist, "files.json"), "utf8")));
 
-/** The bytes of files as a server sends them. */
+/** The total size of files as a server sends them. */
 async function weight(paths) {
     const sent = async (path) => gzipSync(await readFile(join(dist, path)), { level: 9 }).length;
     const sizes = await Promise.all(paths.map(sent));
     return sizes.reduce((sum, size) => sum + size, 0);
 }
 
-test("our scripts and our WebAssembly weigh less than 200 kB", async (t) => {
+test("our scripts and our WebAssembly have less than 200 kB", async (t) => {
     const own = [...paths.filter((path) => path.startsWith("js/") && !ORT.test(path)), "sw.js"];
     assert.ok(own.some((path) => path.endsWith(".wasm")) && own.length > 4, `${own}`);
     for (const path of own) t.diagnostic(`${path}: ${await weight([path])} bytes`);
@@ -29,13 +29,13 @@ test("our scripts and our WebAssembly weigh less than 200 kB", async (t) => {
     assert.ok(all < 200_000, `${all} bytes`);
 });
 
-test("the page and its style weigh less than 12 kB", async (t) => {
+test("the page and its style sheet have less than 12 kB", async (t) => {
     const all = await weight(["index.html", "style.css"]);
     t.diagnostic(`${all} bytes`);
     assert.ok(all < 12_000, `${all} bytes`);
 });
 
-test("onnxruntime-web's scripts weigh less than 25 kB for each engine", async (t) => {
+test("onnxruntime-web's scripts have less than 25 kB for each engine", async (t) => {
     const scripts = paths.filter((path) => ORT.test(path));
     assert.equal(scripts.length, 3, `${scripts}`);
     for (const path of scripts) {
@@ -45,7 +45,7 @@ test("onnxruntime-web's scripts weigh less than 25 kB for each engine", async (t
     }
 });
 
-test("all that the service worker needs is listed, and nothing is left over", async () => {
+test("all files are listed, and no others", async () => {
     const entries = await readdir(dist, { recursive: true, withFileTypes: true });
     const found = entries.filter((entry) => entry.isFile()).map(({ parentPath, path, name }) => join(parentPath ?? path, name));
     const shown = found.map((path) => path.slice(dist.length).replaceAll("\\", "/").replace(/^\//, ""));
@@ -56,7 +56,7 @@ test("all that the service worker needs is listed, and nothing is left over", as
 test("no file of ours names another origin", async () => {
     for (const path of [...paths.filter((path) => /\.(html|css|js|webmanifest)$/.test(path) && !ORT.test(path)), "sw.js"]) {
         const text = await readFile(join(dist, path), "utf8");
-        // The names of XML's own are no addresses that anything is fetched from.
+        // XML namespaces are not fetched.
         const named = text.match(/(?:https?:)?\/\/[a-z0-9-]+\.[a-z0-9.-]+/gi) ?? [];
         assert.deepEqual(named.filter((address) => !address.endsWith("//www.w3.org")), [], path);
     }

@@ -1,10 +1,11 @@
-// Digits out of noise, as a person asks for them.
+// Sampling digits on the page.
 
 import assert from "node:assert/strict";
 import { readFile } from "node:fs/promises";
 import { after, before, test } from "node:test";
 
 import {
+    canvas,
     denoiserReference,
     difference,
     drawn,
@@ -12,9 +13,8 @@ import {
     launch,
     open,
     reference,
-    referenceSheet,
+    referenceGrid,
     serve,
-    sheet,
 } from "./harness.mjs";
 
 const GAP = 2;
@@ -33,7 +33,7 @@ after(async () => {
 
 const url = (query) => `${site.origin}/?tab=digits&engine=wasm&${query}`;
 
-/** The pixels of one picture of a sheet, `side` pixels high and wide. */
+/** The pixels of one picture of the grid on a canvas; a picture is `side` pixels wide and high. */
 function cell({ width, data }, side, column, row) {
     const [left, top] = [column, row].map((index) => GAP + index * (side + GAP));
     const lines = Array.from({ length: side }, (_, y) => ((top + y) * width + left) * 4);
@@ -45,7 +45,7 @@ test("all digits, the native ones", async (t) => {
     const { sampler, steps, guidance } = wanted.options;
     const settings = `class=all&n=${wanted.count}&seed=${wanted.seed}&sampler=${sampler}&steps=${steps}&guidance=${guidance}`;
     const { page, errors } = await open(browser.context, url(settings));
-    const found = await sheet(page);
+    const found = await canvas(page);
     const expected = Buffer.from(wanted.rgba, "base64");
     const count = wanted.labels.length * wanted.count;
     const side = Math.sqrt(expected.length / 4 / count);
@@ -58,7 +58,7 @@ test("all digits, the native ones", async (t) => {
     }
     assert.ok(worst <= 2, `${worst} of 255 apart`);
     t.diagnostic(`${worst} of 255 from ${denoiserReference.engine}`);
-    const label = await page.locator("#digits-sheet").getAttribute("aria-label");
+    const label = await page.locator("#digits-canvas").getAttribute("aria-label");
     assert.equal(label, `${count} pictures of all 10 classes drawn from seed ${wanted.seed}`);
     assert.deepEqual(errors, []);
     await page.close();
@@ -66,72 +66,72 @@ test("all digits, the native ones", async (t) => {
 
 test("the GAN beside it draws the native pixels of the same seed", async () => {
     const { page } = await open(browser.context, url(`class=1&n=1&steps=2&seed=${reference.grid.seed}`));
-    const { largest, differing } = difference(await sheet(page, "gan-sheet"), referenceSheet());
+    const { largest, differing } = difference(await canvas(page, "gan-canvas"), referenceGrid());
     assert.ok(largest <= 1, `${differing} bytes differ, by ${largest} at most`);
     await page.getByRole("button", { name: "New seed" }).click();
     const seed = await page.getByLabel("Seed", { exact: true }).inputValue();
-    await labelled(page, "gan-sheet", `16 pictures drawn from seed ${seed}`);
+    await labelled(page, "gan-canvas", `16 pictures drawn from seed ${seed}`);
     await page.close();
 });
 
-test("classes by button and by key; the address brings the sample back", async () => {
+test("classes by button and by key; the address restores the sample", async () => {
     const { page, errors } = await open(browser.context, url("class=1&n=1&steps=4&seed=5"));
-    const one = await sheet(page);
+    const one = await canvas(page);
     await page.getByRole("button", { name: "7", exact: true }).click();
-    await labelled(page, "digits-sheet", "1 picture of 7 drawn from seed 5");
-    const seven = await sheet(page);
+    await labelled(page, "digits-canvas", "1 picture of 7 drawn from seed 5");
+    const seven = await canvas(page);
     assert.ok(difference(one, seven).differing > 100);
     assert.equal(await page.getByRole("button", { name: "7", exact: true }).getAttribute("aria-pressed"), "true");
 
-    // Elsewhere a key may be meant for something else.
+    // Keys count only inside the panel.
     await page.getByRole("tab", { name: "Digits" }).focus();
     await page.keyboard.press("4");
     assert.equal(await page.getByRole("button", { name: "4", exact: true }).getAttribute("aria-pressed"), "false");
     await page.getByRole("button", { name: "7", exact: true }).focus();
     await page.keyboard.press("3");
-    await labelled(page, "digits-sheet", "1 picture of 3 drawn from seed 5");
-    // In a field a digit is a digit.
+    await labelled(page, "digits-canvas", "1 picture of 3 drawn from seed 5");
+    // In a field, a digit is text.
     await page.getByLabel("How many").press("End");
     await page.keyboard.type("2");
-    await labelled(page, "digits-sheet", "12 pictures of 3 drawn from seed 5");
+    await labelled(page, "digits-canvas", "12 pictures of 3 drawn from seed 5");
     await page.getByLabel("How many").fill("2");
     await page.getByLabel("Sampler").selectOption("ddim");
     await page.getByLabel("Steps").fill("3");
     await page.getByLabel("Guidance").fill("2.5");
-    await labelled(page, "digits-sheet", "2 pictures of 3 drawn from seed 5");
+    await labelled(page, "digits-canvas", "2 pictures of 3 drawn from seed 5");
     await drawn(page);
     const settings = "class=3&n=2&seed=5&sampler=ddim&steps=3&guidance=2.5";
     await page.waitForURL(`${site.origin}/?tab=digits&${settings}&engine=wasm`);
     const command = await page.locator("#digits-command-text").textContent();
     const flags = "--class 3 -n 2 --seed 5 --sampler ddim --steps 3 --guidance 2.5";
     assert.equal(command, `sample -m denoiser ${flags} -o digits.png`);
-    assert.equal(await page.locator("#digits-command-says").textContent(), "The same on the command line");
-    const expected = await sheet(page);
+    assert.equal(await page.locator("#digits-command-heading").textContent(), "The same on the command line");
+    const expected = await canvas(page);
     await page.reload();
     await drawn(page);
-    assert.deepEqual(await sheet(page), expected);
+    assert.deepEqual(await canvas(page), expected);
     assert.deepEqual(errors, []);
     await page.close();
 });
 
-test("the noise is seen to become digits, unless less motion is wanted", async () => {
+test("the sampling is shown step by step, unless the user prefers reduced motion", async () => {
     const { page } = await open(browser.context, url("class=1&n=1&steps=2"));
-    const before = await sheet(page);
+    const before = await canvas(page);
     for (const reducedMotion of ["no-preference", "reduce"]) {
         await page.emulateMedia({ reducedMotion });
         await page.getByLabel("Sampler").selectOption("ancestral");
         await page.waitForFunction(() => document.getElementById("digits-progress").value > 3);
-        assert.equal(difference(before, await sheet(page)).differing > 500, reducedMotion === "no-preference");
+        assert.equal(difference(before, await canvas(page)).differing > 500, reducedMotion === "no-preference");
         await page.getByRole("button", { name: "Cancel" }).click();
         await page.getByLabel("Sampler").selectOption("dpm-solver");
         await page.getByLabel("Steps").fill("2");
         await drawn(page);
-        assert.deepEqual(await sheet(page), before);
+        assert.deepEqual(await canvas(page), before);
     }
     await page.close();
 });
 
-test("a sampling is cancelled at once, and another can be asked for", async () => {
+test("a sampling is cancelled at once, and another can follow", async () => {
     const { page, errors } = await open(browser.context, url("class=1&n=1&steps=2"));
     await page.getByLabel("Sampler").selectOption("ancestral");
     assert.equal(await page.getByLabel("Steps").inputValue(), "1000");
@@ -147,15 +147,15 @@ test("a sampling is cancelled at once, and another can be asked for", async () =
     await page.close();
 });
 
-test("what makes no sense is explained and changes nothing", async () => {
+test("invalid settings get a hint and change nothing", async () => {
     const { page, errors } = await open(browser.context, url("class=1&n=1&seed=3&steps=2"));
-    const before = await sheet(page);
+    const before = await canvas(page);
     const address = page.url();
     const cases = {
-        Seed: [["", "-1", "1.5", "seven", "18446744073709551616"], "A whole number from 0 to 18446744073709551615."],
-        "How many": [["", "0", "101", "-4", "2.5"], "From 1 to 100."],
-        Steps: [["", "0", "1001", "2.5"], "From 1 to 1000."],
-        Guidance: [["", "-1", "11"], "From 0 to 10."],
+        Seed: [["", "-1", "1.5", "seven", "18446744073709551616"], "Enter a whole number from 0 to 18446744073709551615."],
+        "How many": [["", "0", "101", "-4", "2.5"], "Enter a whole number from 1 to 100."],
+        Steps: [["", "0", "1001", "2.5"], "Enter a whole number from 1 to 1000."],
+        Guidance: [["", "-1", "11"], "Enter a number from 0 to 10."],
     };
     for (const [name, [texts, hint]] of Object.entries(cases)) {
         const input = page.getByLabel(name, { exact: true });
@@ -166,7 +166,7 @@ test("what makes no sense is explained and changes nothing", async () => {
         }
     }
     await drawn(page);
-    assert.deepEqual(await sheet(page), before);
+    assert.deepEqual(await canvas(page), before);
     assert.equal(page.url(), address);
     await page.goto(url("class=99&n=-1&seed=x&sampler=euler&steps=2000&guidance=no"));
     await drawn(page);
@@ -175,7 +175,7 @@ test("what makes no sense is explained and changes nothing", async () => {
     await page.close();
 });
 
-test("the largest seed, saved as it is", async () => {
+test("the largest seed, in the name of the saved file", async () => {
     const { page } = await open(browser.context, url("class=4&n=4&steps=2&seed=18446744073709551615"));
     const [download] = await Promise.all([
         page.waitForEvent("download"),
@@ -184,7 +184,7 @@ test("the largest seed, saved as it is", async () => {
     assert.equal(download.suggestedFilename(), "4-seed-18446744073709551615.png");
     const png = await readFile(await download.path());
     assert.equal(png.subarray(1, 4).toString(), "PNG");
-    const { width, height } = await sheet(page);
+    const { width, height } = await canvas(page);
     assert.deepEqual([png.readUInt32BE(16), png.readUInt32BE(20)], [width, height]);
     await page.close();
 });
@@ -192,11 +192,11 @@ test("the largest seed, saved as it is", async () => {
 test("on WebGPU", async () => {
     const settings = "class=1&n=1&steps=2&guidance=1";
     const { page, errors } = await open(browser.context, url(settings));
-    const expected = await sheet(page);
+    const expected = await canvas(page);
     await page.goto(url(settings).replace("wasm", "webgpu"));
     await drawn(page);
     assert.match(await page.locator("#engine-name").textContent(), /^WebGPU/);
-    assert.ok(difference(await sheet(page), expected).largest <= 2);
+    assert.ok(difference(await canvas(page), expected).largest <= 2);
     assert.deepEqual(errors, []);
     await page.close();
 });

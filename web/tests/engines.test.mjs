@@ -1,4 +1,4 @@
-// Which engine is chosen, and what becomes of one that fails, computes wrongly, hangs or is lost.
+// The choice of the engine, and engines that fail, compute wrongly, hang or are lost.
 
 import assert from "node:assert/strict";
 import { readFile } from "node:fs/promises";
@@ -11,7 +11,7 @@ import { dist, drawn, errorLine, labelled, launch, open, screenshot, serve } fro
 
 let site, browser, probe, memory;
 
-/** A module of the page's, for Node.js. */
+/** One of the page's modules, loaded into Node.js. */
 async function module(name) {
     const options = { entryPoints: [`src/${name}.ts`], bundle: true, format: "esm", write: false };
     const { outputFiles } = await build({ ...options, absWorkingDir: new URL("..", import.meta.url).pathname });
@@ -29,7 +29,7 @@ after(async () => {
     await site?.close();
 });
 
-/** Engines that take so many milliseconds, or fail with a sentence; what is tried and dropped is noted. */
+/** Engines that take so many milliseconds, or fail with a message; what is opened and closed is noted. */
 function engines(times) {
     const notes = [];
     return {
@@ -39,62 +39,62 @@ function engines(times) {
             if (typeof times[kind] === "string") throw new Error(times[kind]);
             return { opened: kind, milliseconds: times[kind] };
         },
-        async drop(kind) {
-            notes.push(`drop ${kind}`);
+        async close(kind) {
+            notes.push(`close ${kind}`);
         },
     };
 }
 
 const BOTH = ["webgpu", "wasm"];
 
-test("the faster engine is kept, and the other's time told", async () => {
+test("the faster engine is used, and the time of the other reported", async () => {
     const slowGpu = engines({ webgpu: 12.4, wasm: 5.04 });
-    assert.deepEqual(await probe.choose(BOTH, slowGpu), {
+    assert.deepEqual(await probe.chooseEngine(BOTH, slowGpu), {
         kind: "wasm",
         opened: "wasm",
-        passedOver: ["WebGPU: 12 ms a run here, WASM 5.0 ms"],
+        rejections: ["WebGPU: 12 ms a run here, WASM 5.0 ms"],
     });
-    assert.deepEqual(slowGpu.notes, ["try webgpu", "try wasm", "drop webgpu"]);
+    assert.deepEqual(slowGpu.notes, ["try webgpu", "try wasm", "close webgpu"]);
 
     const slowProcessor = engines({ webgpu: 12.4, wasm: 50 });
-    const { kind, passedOver } = await probe.choose(BOTH, slowProcessor);
-    assert.deepEqual([kind, passedOver], ["webgpu", ["WASM: 50 ms a run here, WebGPU 12 ms"]]);
-    assert.deepEqual(slowProcessor.notes, ["try webgpu", "try wasm", "drop wasm"]);
+    const { kind, rejections } = await probe.chooseEngine(BOTH, slowProcessor);
+    assert.deepEqual([kind, rejections], ["webgpu", ["WASM: 50 ms a run here, WebGPU 12 ms"]]);
+    assert.deepEqual(slowProcessor.notes, ["try webgpu", "try wasm", "close wasm"]);
 });
 
-test("nothing else is tried beside a fast engine, or one that was found best before", async () => {
+test("no other engine is tried if one is fast, or known to be the best", async () => {
     const fast = engines({ webgpu: 1, wasm: 0.5 });
-    assert.deepEqual(await probe.choose(BOTH, fast), { kind: "webgpu", opened: "webgpu", passedOver: [] });
+    assert.deepEqual(await probe.chooseEngine(BOTH, fast), { kind: "webgpu", opened: "webgpu", rejections: [] });
     assert.deepEqual(fast.notes, ["try webgpu"]);
     const known = engines({ webgpu: 100, wasm: 50 });
-    assert.equal((await probe.choose(BOTH, known, Infinity)).kind, "webgpu");
+    assert.equal((await probe.chooseEngine(BOTH, known, Infinity)).kind, "webgpu");
     assert.deepEqual(known.notes, ["try webgpu"]);
 });
 
-test("engines that fail are passed over", async () => {
-    const broken = await probe.choose(BOTH, engines({ webgpu: "WebGPU: no GPU\nstack", wasm: 50 }));
-    assert.deepEqual([broken.kind, broken.passedOver], ["wasm", ["WebGPU: no GPU"]]);
-    const alone = await probe.choose(BOTH, engines({ webgpu: 50, wasm: "no connection" }));
-    assert.deepEqual([alone.kind, alone.passedOver], ["webgpu", ["no connection"]]);
-    await assert.rejects(probe.choose(BOTH, engines({ webgpu: "one", wasm: "two" })), { message: "two" });
-    // The engine that was best before comes first; its reason counts all the same.
-    const known = probe.choose(["wasm", "webgpu"], engines({ webgpu: "one", wasm: "two" }), Infinity);
+test("engines that fail are skipped", async () => {
+    const broken = await probe.chooseEngine(BOTH, engines({ webgpu: "WebGPU: no GPU\nstack", wasm: 50 }));
+    assert.deepEqual([broken.kind, broken.rejections], ["wasm", ["WebGPU: no GPU"]]);
+    const alone = await probe.chooseEngine(BOTH, engines({ webgpu: 50, wasm: "no connection" }));
+    assert.deepEqual([alone.kind, alone.rejections], ["webgpu", ["no connection"]]);
+    await assert.rejects(probe.chooseEngine(BOTH, engines({ webgpu: "one", wasm: "two" })), { message: "two" });
+    // The error of WASM counts, even if the best engine of before comes first.
+    const known = probe.chooseEngine(["wasm", "webgpu"], engines({ webgpu: "one", wasm: "two" }), Infinity);
     await assert.rejects(known, { message: "two" });
-    await assert.rejects(probe.choose(["webgpu"], engines({ webgpu: "one" })), { message: "one" });
+    await assert.rejects(probe.chooseEngine(["webgpu"], engines({ webgpu: "one" })), { message: "one" });
 });
 
-test("requests that a tab has no memory for are refused", () => {
+test("requests that do not fit into a tab's memory are refused", () => {
     const { budget, bytesOfPicture, limit, tilePixels } = memory;
     assert.deepEqual([budget(), budget(1), budget(32)], [2 ** 30, 2 ** 28, 2 ** 31]);
     limit("pictures", 4096, bytesOfPicture(1, 28, 28), budget());
     assert.throws(() => limit("pictures", 4096, bytesOfPicture(3, 256, 256), budget()), {
         message:
-            "4,096 pictures would take 11.8 GB of memory, and a request may take 1.1 GB here: at most 372 pictures",
+            "4,096 pictures would take 11.8 GB of memory, and a request may take 1.1 GB here; ask for at most 372 pictures",
     });
     assert.deepEqual([tilePixels(32), tilePixels(8), tilePixels(), tilePixels(1)], [2 ** 21, 2 ** 21, 2 ** 20, 2 ** 18]);
 });
 
-/** Opens the walk with a first line in the Worker's script. */
+/** Opens the walk with a line put before the Worker's script. */
 async function crippled(line, query = "", origin = site.origin) {
     const page = await browser.context.newPage();
     await page.route("**/js/worker.js", async (route) => {
@@ -105,7 +105,7 @@ async function crippled(line, query = "", origin = site.origin) {
     return page;
 }
 
-/** The software adapter as if it were a GPU, with a delay before each work. */
+/** Makes the software adapter look like a GPU. */
 const HARDWARE = `
     Object.defineProperty(GPUAdapterInfo.prototype, "isFallbackAdapter", { value: false });
     Object.defineProperty(GPUAdapterInfo.prototype, "architecture", { value: "test" })`;
@@ -122,18 +122,18 @@ test("a GPU is measured against WASM", async () => {
     await page.close();
 });
 
-test("a GPU that gives no answer is given up for WASM", async () => {
+test("a GPU that does not answer is replaced by WASM", async () => {
     // The Worker's clock runs fast.
     const hurried = "const later = setTimeout; self.setTimeout = (work, ms, ...rest) => later(work, ms / 100, ...rest)";
     const page = await crippled(`navigator.gpu.requestAdapter = () => new Promise(() => {}); ${hurried}`);
     await drawn(page);
     assert.match(await page.locator("#engine-name").textContent(), /^WASM/);
-    assert.match(await page.locator("#badge").getAttribute("title"), /^WebGPU: the GPU gave no answer for 20 s;/);
+    assert.match(await page.locator("#badge").getAttribute("title"), /^WebGPU: the GPU did not answer for 20 s;/);
     await page.close();
 });
 
-test("an engine that computes wrongly is told", async () => {
-    // One digit of what the card says must come out; the file's other bytes stay where they are.
+test("an engine that computes wrongly is reported", async () => {
+    // Changes one digit of the expected output in the card, and no other byte.
     const scenes = await readFile(join(dist, "models/progan-scenes.onnx"), "latin1");
     const wrong = scenes.replace('"golden":[0.', '"golden":[9.');
     assert.notEqual(wrong, scenes);
@@ -144,7 +144,7 @@ test("an engine that computes wrongly is told", async () => {
             const { page } = await open(browser.context, address, { waitForPictures: false });
             const computes = /^progan-scenes.onnx: onnxruntime-web on WASM.* computes this model wrongly: its output is 9.000 off/;
             assert.match(await errorLine(page), computes);
-            // The others go on.
+            // Other models work.
             await page.getByRole("tab", { name: "Digits" }).click();
             await page.getByLabel("Steps").fill("2");
             await drawn(page);
@@ -155,19 +155,19 @@ test("an engine that computes wrongly is told", async () => {
     }
 });
 
-test("a GPU that is lost takes one picture along, not the page", async () => {
+test("after the loss of the GPU the page goes on", async () => {
     const devtools = await browser.context.browser().newBrowserCDPSession();
-    // The directions are still being looked for when the first picture is there: that is what fails.
+    // After the first picture the directions are still being computed; that fails.
     const { page } = await open(browser.context, `${site.origin}/?tab=walk&engine=webgpu`);
     await devtools.send("Browser.crashGpuProcess");
-    assert.match(await errorLine(page), /^The GPU stopped and took the picture with it\. Try again: /);
+    assert.match(await errorLine(page), /^The GPU was lost, and the picture with it\. /);
     await screenshot(page, "gpu-lost");
     await page.getByLabel("Position").fill("1");
-    await labelled(page, "walk-sheet", "Picture: At seed 8");
+    await labelled(page, "walk-canvas", "Picture: At seed 8");
     assert.match(await page.locator("#engine-name").textContent(), /^WebGPU/);
     assert.ok(await page.locator("#notice").isHidden());
 
-    // A GPU that is lost again and again is left alone.
+    // A GPU that is lost twice is disabled.
     const gone = page.workers().find((worker) => worker.url().endsWith("/js/worker.js")).waitForEvent("close");
     await devtools.send("Browser.crashGpuProcess");
     await gone;
@@ -175,11 +175,11 @@ test("a GPU that is lost takes one picture along, not the page", async () => {
     await page.waitForFunction(() => document.getElementById("badge").dataset.engine === "wasm");
     assert.equal(await page.locator("#badge").getAttribute("title"), "WebGPU: the GPU was lost 2 times");
     await page.getByLabel("Position").fill("2");
-    await labelled(page, "walk-sheet", "Picture: At seed 27");
+    await labelled(page, "walk-canvas", "Picture: At seed 27");
     await page.close();
 });
 
-test("a broken or damaged download is told, and nothing of it is kept", async () => {
+test("a broken or damaged download is reported, and not cached", async () => {
     const scenes = await readFile(join(dist, "models/progan-scenes.onnx"));
     const other = await serve();
     try {
@@ -212,7 +212,7 @@ for (const [state, line] of Object.entries({
     full: 'Cache.prototype.put = async () => { throw new DOMException("", "QuotaExceededError"); }',
     none: "Object.defineProperty(self, 'caches', { value: undefined })",
 })) {
-    test(`where the browser's storage is ${state} everything is downloaded`, async () => {
+    test(`if the browser's storage is ${state}, everything is downloaded`, async () => {
         const other = await serve();
         try {
             for (let visits = 0; visits < 2; visits++) {
@@ -231,14 +231,14 @@ test("a file that is too large is not read", async () => {
     const { page } = await open(browser.context, `${site.origin}/?tab=walk&engine=wasm`);
     await page.evaluate(() => {
         const transfer = new DataTransfer();
-        // Parts of parts: nobody has this in memory.
+        // A blob of blobs takes no memory.
         let blob = new Blob([new Uint8Array(2 ** 20)]);
         for (let doublings = 0; doublings < 10; doublings++) blob = new Blob([blob, blob]);
         transfer.items.add(new File([blob], "huge.onnx"));
         document.body.dispatchEvent(new DragEvent("drop", { dataTransfer: transfer, bubbles: true, cancelable: true }));
     });
-    assert.equal(await errorLine(page), "huge.onnx: has 1.1 GB, and this page opens files of 537 MB at most");
+    assert.equal(await errorLine(page), "huge.onnx: the file has 1.1 GB; this page opens files of at most 537 MB");
     await page.getByLabel("Position").fill("1");
-    await labelled(page, "walk-sheet", "Picture: At seed 8");
+    await labelled(page, "walk-canvas", "Picture: At seed 8");
     await page.close();
 });

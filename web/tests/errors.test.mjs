@@ -1,15 +1,15 @@
-// What is wrong with a model is said in one line, and the page stays usable.
+// Errors about models are shown in one line, and the page stays usable.
 
 import assert from "node:assert/strict";
 import { after, before, test } from "node:test";
 
-import { denoiser, drawn, errorLine, INDEX, labelled, launch, model, open, screenshot, serve, sheet } from "./harness.mjs";
+import { canvas, denoiser, drawn, errorLine, INDEX, labelled, launch, model, open, screenshot, serve } from "./harness.mjs";
 
 const PNG = Buffer.from(
     "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNk+M9QDwADhgGAWjR9awAAAABJRU5ErkJggg==",
     "base64",
 );
-// ModelProto { ir_version: 8, graph: {} }: a model of somebody else's.
+// ModelProto { ir_version: 8, graph: {} }: a model without a card.
 const NO_CARD = Buffer.from([0x08, 8, 0x3a, 0]);
 
 /** The same with a card. */
@@ -43,7 +43,7 @@ const CASES = {
         withCard({ ...card, kind: "tabular", column_count: 4, task: "regression", picture: undefined }),
         /this model is a tabular model, not a generator$/,
     ],
-    // The graph is empty: the card is fine, the engine refuses.
+    // The card is valid, but the graph is empty, which the engine refuses.
     "hollow.onnx": [
         withCard({ ...card, kind: "generator", latent: { dim: 4, distribution: "normal" } }),
         /the engine cannot open the model: Missing opset in the model/,
@@ -89,7 +89,7 @@ for (const [file, [, expected]] of Object.entries(CASES)) {
     });
 }
 
-test("a denoiser that is none", async () => {
+test("a file that is not a denoiser", async () => {
     const address = `${site.origin}/?tab=digits&engine=wasm&steps=2&model=denoiser+hollow.onnx`;
     const { page } = await open(browser.context, address, { waitForPictures: false });
     assert.equal(await errorLine(page), "hollow.onnx: this model is a generator, not a denoiser");
@@ -98,27 +98,27 @@ test("a denoiser that is none", async () => {
     await page.close();
 });
 
-test("files that are opened get the same line, and the model before stays", async () => {
+test("files of the user's get the same message, and the model before stays", async () => {
     const { page } = await open(browser.context, `${site.origin}/?tab=walk&engine=wasm&seeds=1,2`);
-    const before = await sheet(page, "walk-sheet");
+    const before = await canvas(page, "walk-canvas");
     for (const [file, [bytes, expected]] of Object.entries(CASES)) {
-        // A stylizer would be at home in another tab.
+        // A stylizer would open in another tab.
         if (bytes === null || file === "stylizer.onnx") continue;
         await page.locator("#file").setInputFiles({ name: `my ${file}`, mimeType: "", buffer: bytes });
         await page.waitForFunction((name) => document.getElementById("error").textContent.startsWith(name), `my ${file}: `);
         assert.match(await errorLine(page), expected);
-        assert.deepEqual(await sheet(page, "walk-sheet"), before);
+        assert.deepEqual(await canvas(page, "walk-canvas"), before);
     }
     await page.getByRole("button", { name: "Close" }).click();
     assert.ok(await page.locator("#notice").isHidden());
     await page.getByRole("textbox", { name: "Seed 1" }).fill("3");
-    await labelled(page, "walk-sheet", "Picture: At seed 3");
+    await labelled(page, "walk-canvas", "Picture: At seed 3");
     await drawn(page);
-    assert.notDeepEqual(await sheet(page, "walk-sheet"), before);
+    assert.notDeepEqual(await canvas(page, "walk-canvas"), before);
     await page.close();
 });
 
-test("a damaged denoiser is not called one of the wrong kind", async () => {
+test("a damaged denoiser is not reported as the wrong kind", async () => {
     const { page } = await open(browser.context, `${site.origin}/?tab=walk&engine=wasm`);
     await page.locator("#file").setInputFiles({ name: "cut.onnx", mimeType: "", buffer: denoiser.subarray(0, 1e6) });
     assert.match(await errorLine(page), /^cut.onnx: the model file is truncated: /);
@@ -130,7 +130,7 @@ test("a page without models, and an unknown one", async () => {
     const bare = await serve({ files: { "models/index.json": null } });
     try {
         const { page } = await open(browser.context, bare.origin, { waitForPictures: false });
-        assert.equal(await errorLine(page), "This page came without a model: open an .onnx file of yours.");
+        assert.equal(await errorLine(page), "This page has no model: open an .onnx file of your own.");
         await page.locator("#file").setInputFiles({ name: "mine.onnx", mimeType: "", buffer: denoiser });
         await page.locator("#digits-figure:not(.empty)").waitFor();
         await page.locator("#file").setInputFiles({ name: "gan.onnx", mimeType: "", buffer: model });
@@ -174,25 +174,25 @@ test("an engine that the server does not have", async () => {
 
 test("an engine that the browser does not have", async () => {
     const crippled = await browser.context.newPage();
-    // The Worker's script is served with a first line that takes WebGPU away.
+    // A line before the Worker's script removes WebGPU.
     await crippled.route("**/js/worker.js", async (route) => {
         const response = await route.fetch();
         const body = `Object.defineProperty(navigator, "gpu", { value: { requestAdapter: async () => null } });${await response.text()}`;
         await route.fulfill({ response, body });
     });
     await crippled.goto(`${site.origin}/?tab=walk&engine=webgpu`);
-    assert.equal(await errorLine(crippled), "progan-scenes.onnx: WebGPU: this browser found no GPU that it can use");
+    assert.equal(await errorLine(crippled), "progan-scenes.onnx: WebGPU: this browser found no usable GPU");
     await crippled.getByLabel("Engine", { exact: true }).selectOption("auto");
     await drawn(crippled);
     assert.match(await crippled.locator("#engine-name").textContent(), /^WASM/);
-    assert.match(await crippled.locator("#badge").getAttribute("title"), /no GPU/);
+    assert.match(await crippled.locator("#badge").getAttribute("title"), /no usable GPU/);
 
-    // Where there is a picture, it stays, and so does the engine.
+    // The picture and the engine before stay.
     await crippled.getByLabel("Engine", { exact: true }).selectOption("webgpu");
     await errorLine(crippled);
     assert.equal(await crippled.getByLabel("Engine", { exact: true }).inputValue(), "auto");
     await crippled.getByLabel("Position").fill("1");
-    await labelled(crippled, "walk-sheet", "Picture: At seed 8");
+    await labelled(crippled, "walk-canvas", "Picture: At seed 8");
     await crippled.close();
 });
 
@@ -202,6 +202,6 @@ test("a Worker that dies is replaced, and the page goes on", async () => {
     await worker.evaluate(() => setTimeout(() => { throw new Error("the end"); }));
     await page.waitForTimeout(200);
     await page.getByLabel("Position").fill("1");
-    await labelled(page, "walk-sheet", "Picture: At seed 8");
+    await labelled(page, "walk-canvas", "Picture: At seed 8");
     await page.close();
 });

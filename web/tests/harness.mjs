@@ -1,4 +1,4 @@
-// What the tests share: the page served, a browser, and the reference.
+// Shared by the tests: a server for the page, a browser, and the reference.
 
 import assert from "node:assert/strict";
 import { createHash } from "node:crypto";
@@ -33,23 +33,23 @@ function required(variable) {
     return value;
 }
 
-/** The model under test, its bytes. */
+/** The bytes of the model under test. */
 export const model = await readFile(required("EASEL_MODEL"));
 
-/** What the native runtime made of it. */
+/** What the native runtime computed with it. */
 export const reference = JSON.parse(await readFile(required("EASEL_REFERENCE"), "utf8"));
 
-/** What it made of `progan-scenes`, which ships. */
+/** What it computed with `progan-scenes`, which ships. */
 export const proganReference = JSON.parse(await readFile(required("EASEL_PROGAN_REFERENCE"), "utf8"));
 
-/** A denoiser, its bytes, and what the native runtime made of it. */
+/** A denoiser, and what the native runtime computed with it. */
 export const denoiser = await readFile(required("EASEL_DENOISER"));
 export const denoiserReference = JSON.parse(await readFile(required("EASEL_DENOISER_REFERENCE"), "utf8"));
 
-/** What it made of pictures with `wave`, which ships. */
+/** What it computed with `wave`, which ships. */
 export const stylizerReference = JSON.parse(await readFile(required("EASEL_STYLIZER_REFERENCE"), "utf8"));
 
-/** The lines of `models/index.json`: models for each place on the page. The stylizers are those that ship. */
+/** The entries of `models/index.json`: a model for each slot. The stylizers are those that ship. */
 export const INDEX = [
     ...[["wave", "The Great Wave"], ["scream", "The Scream"]].map(([name, title]) => {
         return { name, file: `${name}.onnx`, title, bytes: 0, kind: "stylizer", sample: `${name}.jpg` };
@@ -61,8 +61,8 @@ export const INDEX = [
 
 const sha256 = (bytes) => createHash("sha256").update(bytes).digest("hex");
 
-/** The list of the built page's files with others in their place, and the service worker that goes with it. */
-async function listed(own) {
+/** The manifest of the built page with some files replaced, and the service worker for it. */
+async function manifestOf(own) {
     const list = JSON.parse(await readFile(join(dist, "files.json"), "utf8"));
     for (const [path, body] of Object.entries(own)) {
         if (body === null) delete list[path];
@@ -74,9 +74,9 @@ async function listed(own) {
 }
 
 /**
- * Serves the built page with the models under test. `files` are served in place of the page's own, by path; `isolated`
- * says whether the headers that allow threads are sent, `policy` is another content security policy than the page's, or
- * null for none. Models come in pieces, as over a slow line.
+ * Serves the built page with the models under test. `files` replace the page's own, by path. `isolated` says whether to
+ * send the headers that allow threads; `policy` replaces the page's content security policy, null for none. Models are
+ * sent in pieces, as over a slow connection.
  */
 export async function serve({ files = {}, isolated = true, policy } = {}) {
     const build = async (files) => {
@@ -87,7 +87,7 @@ export async function serve({ files = {}, isolated = true, policy } = {}) {
             "blank.html": '<!doctype html><link rel="icon" href="icon.svg">',
             ...files,
         };
-        return { ...own, ...(await listed(own)) };
+        return { ...own, ...(await manifestOf(own)) };
     };
     let own = await build(files);
     const requests = [];
@@ -130,11 +130,11 @@ export async function serve({ files = {}, isolated = true, policy } = {}) {
     });
     await new Promise((resolve) => server.listen(0, "127.0.0.1", resolve));
     return {
-        /** The paths that were asked for. */
+        /** The paths that were requested. */
         requests,
         /** The paths of models whose downloads break off. */
         broken,
-        /** Serves another build from now on, with these files in place of the page's own. */
+        /** Serves another build from now on, in which these files replace the page's own. */
         async rebuild(files) {
             own = await build(files);
         },
@@ -147,8 +147,8 @@ export async function serve({ files = {}, isolated = true, policy } = {}) {
 }
 
 /**
- * A browser with a profile of its own. Requests to other hosts go to `proxy`, where one is given; `args` are
- * Chromium's beside the usual ones, `options` Playwright's.
+ * A browser with a new profile. Requests to other hosts go to `proxy`, if given; `args` are added to Chromium's, and
+ * `options` to Playwright's.
  */
 export async function launch({ proxy, args = [], ...options } = {}) {
     const executablePath = process.env.CHROME ?? "/usr/bin/chromium";
@@ -159,7 +159,7 @@ export async function launch({ proxy, args = [], ...options } = {}) {
         headless: true,
         acceptDownloads: true,
         viewport: { width: 1280, height: 900 },
-        // Most tests change what is served, or look at what is asked for.
+        // Most tests change what is served, or check what is requested.
         serviceWorkers: "block",
         ...options,
         args: [
@@ -185,7 +185,7 @@ export async function launch({ proxy, args = [], ...options } = {}) {
     };
 }
 
-/** Empties the page's caches: what is opened next is downloaded. */
+/** Empties the page's caches, so that models are downloaded again. */
 export async function forget(context, origin) {
     const page = await context.newPage();
     await page.goto(`${origin}/blank.html`);
@@ -195,7 +195,7 @@ export async function forget(context, origin) {
     await page.close();
 }
 
-/** Opens a page; what it logs as an error is collected in `errors`, the texts of its progress in `progress()`. */
+/** Opens a page. `errors` collects the errors that it logs; `progress()` returns the texts of its downloads. */
 export async function open(context, address, { waitForPictures = true } = {}) {
     const page = await context.newPage();
     const errors = [];
@@ -214,7 +214,7 @@ export async function open(context, address, { waitForPictures = true } = {}) {
     return { page, errors, progress: () => page.evaluate(() => window.progressTexts) };
 }
 
-/** Waits until the open tab has drawn what is set. */
+/** Waits until the open tab has drawn its pictures. */
 export async function drawn(page) {
     await page.waitForFunction(() => {
         const figures = [...document.querySelectorAll("[role=tabpanel]:not([hidden]) figure")];
@@ -224,7 +224,7 @@ export async function drawn(page) {
     assert.ok(await page.locator("#notice").isHidden(), await page.locator("#error").textContent());
 }
 
-/** Waits for an error and gives its line. */
+/** Waits for an error and returns its line. */
 export async function errorLine(page) {
     await page.locator("#error").waitFor({ state: "visible" });
     const line = await page.locator("#error").textContent();
@@ -232,13 +232,13 @@ export async function errorLine(page) {
     return line;
 }
 
-/** Waits for a picture: the canvas's label says what it is. */
+/** Waits until a canvas has this label, which describes its picture. */
 export async function labelled(page, id, label) {
     await page.waitForFunction(([id, label]) => document.getElementById(id).ariaLabel === label, [id, label]);
 }
 
-/** A canvas: its size and its pixels, four bytes each. */
-export async function sheet(page, id = "digits-sheet") {
+/** The size and the pixels of a canvas, four bytes each. */
+export async function canvas(page, id = "digits-canvas") {
     const { width, height, data } = await page.evaluate((id) => {
         const canvas = document.getElementById(id);
         const { data } = canvas.getContext("2d").getImageData(0, 0, canvas.width, canvas.height);
@@ -247,8 +247,8 @@ export async function sheet(page, id = "digits-sheet") {
     return { width, height, data: Buffer.from(data) };
 }
 
-/** A reference's grid as a canvas has it. */
-export function referenceSheet({ grid } = reference) {
+/** The grid of a reference, four bytes a pixel. */
+export function referenceGrid({ grid } = reference) {
     const { width, height, channels, pixels } = grid;
     const bytes = Buffer.from(pixels, "base64");
     assert.equal(bytes.length, width * height * channels);
@@ -287,7 +287,7 @@ export async function dropFile(page, name, bytes) {
     );
 }
 
-/** Takes a screenshot of the whole page where they are wanted. */
+/** Takes a screenshot of the whole page if `EASEL_SCREENSHOTS` is set. */
 export async function screenshot(page, name) {
     const folder = process.env.EASEL_SCREENSHOTS;
     if (!folder) return;

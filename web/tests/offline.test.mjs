@@ -1,4 +1,4 @@
-// Without a connection, without the server's help with headers, and from one build to the next.
+// Offline use, threads without the server's headers, and new builds.
 
 import assert from "node:assert/strict";
 import { readFile } from "node:fs/promises";
@@ -7,10 +7,10 @@ import { test } from "node:test";
 
 import { dist, drawn, dropFile, launch, open, screenshot, serve } from "./harness.mjs";
 
-/** A denoising that is over soon. */
+/** A short sampling. */
 const SHORT = "?tab=digits&class=1&n=1&steps=3&engine=wasm";
-/** The page itself says that it can do without a connection. */
-const READY = "From now on this page works without a connection too.";
+/** The page's notice. */
+const READY = "This page now works offline, too.";
 
 async function visit(options, work) {
     const site = await serve(options);
@@ -26,7 +26,7 @@ async function visit(options, work) {
 test("after the first visit everything works without the server", () =>
     visit({}, async (context, site) => {
         const { page, errors, progress } = await open(context, `${site.origin}/${SHORT}`);
-        assert.ok((await progress()).every((text) => !text.includes("kept from before")), "a first visit has nothing kept");
+        assert.ok((await progress()).every((text) => !text.includes("from the cache")), "the cache is not empty on a first visit");
         await page.getByText(READY).waitFor();
         await screenshot(page, "offline-ready");
         assert.deepEqual(errors, []);
@@ -35,19 +35,19 @@ test("after the first visit everything works without the server", () =>
         await page.reload();
         await drawn(page);
         const texts = await page.evaluate(() => window.progressTexts);
-        assert.ok(texts.includes("Model: 4.5 MB, kept from before"), `the model's progress: ${texts}`);
-        assert.ok(texts.includes("Engine: 14.2 MB, kept from before"), `the engine's progress: ${texts}`);
+        assert.ok(texts.includes("Model: 4.5 MB, from the cache"), `the model's progress: ${texts}`);
+        assert.ok(texts.includes("Engine: 14.2 MB, from the cache"), `the engine's progress: ${texts}`);
         assert.ok(texts.every((text) => !text.includes("downloaded")), `something was downloaded: ${texts}`);
 
-        // A link in another tab, and a model that was never opened.
+        // A link in another tab, with a model that was never opened.
         const other = await open(context, `${site.origin}/?tab=walk&seeds=7,8&at=1&engine=wasm&lang=zh`);
         assert.equal(await other.page.getByLabel("位置").getAttribute("aria-valuetext"), "在种子 8 处");
         const said = await other.progress();
-        assert.ok(said.includes("模型：0.4 MB，此前已保存"), `its progress: ${said}`);
+        assert.ok(said.includes("模型：0.4 MB，来自缓存"), `its progress: ${said}`);
         assert.match(await other.page.locator("#engine-name").textContent(), /^WASM, [0-9]+ threads$/);
     }));
 
-test("threads and the policy where the server does not send the headers for them", () =>
+test("threads and the content security policy without the headers of the server", () =>
     visit({ isolated: false, policy: null }, async (context, site) => {
         const { page, errors } = await open(context, `${site.origin}/${SHORT}`);
         assert.ok(await page.evaluate(() => crossOriginIsolated));
@@ -56,13 +56,13 @@ test("threads and the policy where the server does not send the headers for them
         const policy = () => fetch("js/worker.js").then(({ headers }) => headers.get("content-security-policy"));
         assert.match(await page.evaluate(policy), /^default-src 'none'; script-src 'self'/);
         assert.deepEqual(errors, []);
-        // Once is enough for all visits.
+        // Later visits do not reload.
         const again = await open(context, `${site.origin}/${SHORT}`);
         assert.equal(await again.page.evaluate(() => performance.getEntriesByType("navigation")[0].type), "navigate");
         assert.ok(await again.page.evaluate(() => crossOriginIsolated));
     }));
 
-test("a page that cannot have the headers is loaded anew once at most", () =>
+test("a page that cannot get the headers reloads at most once", () =>
     visit({ isolated: false }, async (context, site) => {
         const page = await context.newPage();
         let loads = 0;
@@ -74,7 +74,7 @@ test("a page that cannot have the headers is loaded anew once at most", () =>
         assert.equal(loads, 2);
     }));
 
-test("the page does not wait for headers that take long, nor loses what was begun", () =>
+test("the page does not wait long for headers, and a reload loses nothing", () =>
     visit({ isolated: false }, async (context, site) => {
         // The service worker's script never arrives.
         await context.addInitScript(() => (ServiceWorkerContainer.prototype.register = () => new Promise(() => {})));
@@ -94,16 +94,16 @@ test("the page does not wait for headers that take long, nor loses what was begu
         await hasty.close();
     }));
 
-test("a new build is taken up as a whole", () =>
+test("a new build replaces the old one as a whole", () =>
     visit({}, async (context, site) => {
         const { page } = await open(context, `${site.origin}/${SHORT}`);
         await page.getByText(READY).waitFor();
-        const kept = () =>
+        const cached = () =>
             page.evaluate(async () => {
                 const large = (await caches.keys()).find((name) => name.endsWith("large"));
                 return (await (await caches.open(large)).keys()).length;
             });
-        const before = await kept();
+        const before = await cached();
 
         const html = await readFile(join(dist, "index.html"), "utf8");
         const files = { "index.html": html.replace("<h1>Easel</h1>", "<h1>Easel 2</h1>"), "models/wave.onnx": null };
@@ -113,13 +113,13 @@ test("a new build is taken up as a whole", () =>
         while (!(await waiting())) await page.waitForTimeout(50);
         assert.equal(await page.locator("h1").textContent(), "Easel");
 
-        // With another page of the old build open it waits; what is opened is of the old build too.
+        // It waits while another page of the old build is open; new pages are of the old build, too.
         const other = await open(context, `${site.origin}/${SHORT}`);
         assert.equal(await other.page.locator("h1").textContent(), "Easel");
         assert.ok(await waiting());
         await other.page.goto("about:blank");
 
-        // A browser that is still busy with the old one puts it off to the next time.
+        // A browser still busy with the old build switches on a later visit.
         const heading = () => page.locator("h1").textContent();
         for (let reloads = 0; reloads < 5 && (await heading()) === "Easel"; reloads++) {
             await page.reload();
@@ -129,7 +129,7 @@ test("a new build is taken up as a whole", () =>
         assert.ok(!(await waiting()));
         const names = await page.evaluate(() => caches.keys());
         assert.equal(names.length, 2, `caches: ${names}`);
-        assert.equal(await kept(), before - 1, "a model that is no longer there is dropped");
+        assert.equal(await cached(), before - 1, "a model that is no longer listed is removed");
     }));
 
 test("can be installed", () =>

@@ -1,4 +1,4 @@
-// The npm package as its users have it: unpacked beside onnxruntime-web, with the lines of its README.
+// The npm package as users install it, beside onnxruntime-web, with its README's examples.
 
 import assert from "node:assert/strict";
 import { execFile } from "node:child_process";
@@ -17,7 +17,7 @@ const packed = process.env.EASEL_PACKAGE ?? fileURLToPath(new URL("../../target/
 
 let folder, examples;
 
-/** Lays a project out as `npm install` does: the package unpacked, the others from where they are. */
+/** Sets up a project as `npm install` does, with the package unpacked and links to the other packages. */
 before(async () => {
     folder = await mkdtemp(join(tmpdir(), "easel-package-"));
     const modules = join(folder, "node_modules");
@@ -46,19 +46,23 @@ test("the package holds what it needs and nothing else", async () => {
 test("its types fit onnxruntime-web's", async () => {
     const code = `
         import * as ort from "onnxruntime-web";
-        import { Model, type ModelCard, normals, onnxruntime, type Pictures, readCard, type Rgba } from "easel-wasm";
+        import { Blend, Model, type ModelCard, normals, onnxruntime, type Pictures, readCard, type Rgba } from "easel-wasm";
 
         const card: ModelCard = readCard(new Uint8Array(), "stylizer");
         const model = await Model.load(new Uint8Array(), onnxruntime(ort, ["wasm", { name: "webgpu" }]));
         const off: number | undefined = await model.check();
-        const painted: Rgba = await model.stylize(new Uint8ClampedArray(4), 1, 1, { onTile: (done, of) => console.log(done / of) });
-        const data: ImageData = new ImageData(painted.data, painted.width);
+        const stylized: Rgba = await model.stylize(new Uint8ClampedArray(4), 1, 1, { onTile: (done, of) => console.log(done / of) });
+        const data: ImageData = new ImageData(stylized.data, stylized.width);
         const signal = AbortSignal.timeout(1000);
         const drawn: Pictures = await model.sample(Uint32Array.of(7), 1n, 0, 2, { sampler: "ddim", eta: 0, signal });
         const noise: Float32Array = normals(1n, 0n, card.picture?.channels ?? 1);
+        const frame: Pictures = await model.render(model.latentBetween(1n, 2n, 0.5));
+        const blend = new Blend(stylized.data.length);
+        blend.add(stylized.data, 1);
+        const blended: Uint8ClampedArray = blend.finish();
         // @ts-expect-error: there is no such sampler.
         await model.sample(Uint32Array.of(7), 1n, 0, 2, { sampler: "euler" });
-        export { data, drawn, noise, off };
+        export { blended, data, drawn, frame, noise, off };
     `;
     await writeFile(join(folder, "consumer.ts"), code);
     const compiler = join(folder, "node_modules/typescript/bin/tsc");
@@ -69,7 +73,7 @@ test("its types fit onnxruntime-web's", async () => {
     assert.equal(stdout, "");
 });
 
-test("the README's photo is painted in a browser, without a bundler", async () => {
+test("the README's photo is stylized in a browser, without a bundler", async () => {
     const { width, height, rgba, stylized, options } = stylizerReference.results[0];
     assert.equal(options.strength, 1);
     const code = examples[0].replace("{ strength: 0.8 }", "{ strength: 1 }");
@@ -87,7 +91,7 @@ test("the README's photo is painted in a browser, without a bundler", async () =
     const browser = await launch();
     try {
         const { page, errors } = await open(browser.context, `${site.origin}/page.html`, { waitForPictures: false });
-        const painted = await page.evaluate(async (rgba) => {
+        const found = await page.evaluate(async (rgba) => {
             const context = document.querySelector("canvas").getContext("2d");
             const { width, height } = context.canvas;
             const pixels = Uint8ClampedArray.from(atob(rgba), (char) => char.charCodeAt(0));
@@ -97,28 +101,28 @@ test("the README's photo is painted in a browser, without a bundler", async () =
         }, rgba);
         assert.deepEqual(errors, []);
         const expected = Buffer.from(stylized, "base64");
-        const worst = painted.reduce((worst, value, at) => Math.max(worst, Math.abs(value - expected[at])), 0);
-        assert.ok(painted.length === expected.length && worst <= 1, `${worst} of 255 apart`);
+        const worst = found.reduce((worst, value, at) => Math.max(worst, Math.abs(value - expected[at])), 0);
+        assert.ok(found.length === expected.length && worst <= 1, `${worst} of 255 apart`);
     } finally {
         await browser.close();
         await site.close();
     }
 });
 
-test("the README's digits are sampled in Node.js, and an end is an end", async () => {
+test("the README's digits are sampled in Node.js, and aborted", async () => {
     const { options, labels, seed, rgba } = denoiserReference.samples.find(({ labels }) => labels.length === 2);
     const { sampler, steps, guidance } = options;
     const more = `
         console.log(JSON.stringify({ width, height, bytes: data.length }));
         const again = await model.sample(${JSON.stringify(labels)}, ${seed}n, 0, 1, ${JSON.stringify({ sampler, steps, guidance })});
         console.log(JSON.stringify(${JSON.stringify(labels)}.map((_, at) => Buffer.from(again.at(at).data).toString("base64"))));
-        enough.abort(new Error("seen enough"));
-        const said = (promise) => promise.catch(({ message }) => console.log(message));
-        await said(model.sample([7], 1n, 0, 1, { signal: enough.signal }));
-        await said(model.sample([7], -1n, 0, 1));
-        await said(model.sample([7], 1n, 0, 1.5));
+        controller.abort(new Error("enough"));
+        const print = (promise) => promise.catch(({ message }) => console.log(message));
+        await print(model.sample([7], 1n, 0, 1, { signal: controller.signal }));
+        await print(model.sample([7], -1n, 0, 1));
+        await print(model.sample([7], 1n, 0, 1.5));
     `;
-    const code = examples[1].replace("await model.release();", `${more}$&await said(model.sample([7], 1n, 0, 1));`);
+    const code = examples[1].replace("await model.release();", `${more}$&await print(model.sample([7], 1n, 0, 1));`);
     await writeFile(join(folder, "ddpm-mnist.onnx"), denoiser);
     await writeFile(join(folder, "digits.js"), code);
     const { stdout } = await run("node", ["digits.js"], { cwd: folder });
@@ -130,7 +134,7 @@ test("the README's digits are sampled in Node.js, and an end is an end", async (
     const worst = found.reduce((worst, value, at) => Math.max(worst, Math.abs(value - expected[at])), 0);
     assert.ok(found.length === expected.length && worst <= 2, `${worst} of 255 apart`);
     assert.deepEqual(lines.slice(23), [
-        "seen enough",
+        "enough",
         "the seed is -1; give one from 0 to 18446744073709551615",
         "the number of pictures is 1.5; give a whole number from 0 to 4294967295",
         "the model was released; load it again",

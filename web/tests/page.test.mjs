@@ -1,22 +1,22 @@
-// What all tabs share: the engine, the address, the languages, the keyboard, files of the user's.
+// What all tabs share: the engine, the address, the languages, the keyboard, the user's files.
 
 import assert from "node:assert/strict";
 import { createServer } from "node:http";
 import { after, before, test } from "node:test";
 
-import { denoiser, drawn, dropFile, forget, labelled, launch, model, open, screenshot, serve, sheet } from "./harness.mjs";
+import { canvas, denoiser, drawn, dropFile, forget, labelled, launch, model, open, screenshot, serve } from "./harness.mjs";
 
 let site, browser, proxy;
 const leaving = [];
-// Where Chromium itself reports to and updates from, whatever page is open.
+// Chromium's own hosts, for updates and reports.
 const BROWSERS_OWN = /^(https?:\/\/)?([a-z0-9-]+\.)*(google|googleapis|gvt1)\.com[:\/]/;
 
-/** A denoising that is over soon. */
+/** A short sampling. */
 const SHORT = "tab=digits&class=1&n=1&steps=3";
 
 before(async () => {
     site = await serve();
-    // The browser asks its proxy for everything that is not on this machine.
+    // The browser sends all requests to other machines to its proxy.
     proxy = createServer((request, response) => {
         leaving.push(request.url);
         response.writeHead(403).end();
@@ -36,7 +36,7 @@ after(async () => {
     proxy?.close();
 });
 
-test("loads the models of the open tab with progress and draws", async () => {
+test("loads the models of the open tab, shows progress, and draws", async () => {
     const requested = [];
     const listen = (request) => requested.push(request.url());
     browser.context.on("request", listen);
@@ -81,12 +81,12 @@ test("uses threads where the page is isolated", async () => {
 
 test("the engine can be switched, for all tabs", async () => {
     const { page, errors } = await open(browser.context, `${site.origin}/?tab=walk&engine=wasm`);
-    const before = await sheet(page, "walk-sheet");
+    const before = await canvas(page, "walk-canvas");
     await page.getByLabel("Engine", { exact: true }).selectOption("webgpu");
     await page.waitForFunction(() => document.getElementById("badge").dataset.engine === "webgpu");
     await drawn(page);
     assert.match(await page.locator("#engine-name").textContent(), /^WebGPU/);
-    const after = await sheet(page, "walk-sheet");
+    const after = await canvas(page, "walk-canvas");
     const largest = before.data.reduce((most, value, at) => Math.max(most, Math.abs(value - after.data[at])), 0);
     assert.ok(largest <= 1, `${largest} of 255 apart`);
     await page.waitForURL((url) => url.searchParams.get("engine") === "webgpu");
@@ -99,7 +99,7 @@ test("the engine can be switched, for all tabs", async () => {
     await page.close();
 });
 
-test("of several engines the last one that was chosen counts", async () => {
+test("the last of several chosen engines counts", async () => {
     const { page } = await open(browser.context, `${site.origin}/?${SHORT}`);
     const engine = page.getByLabel("Engine", { exact: true });
     await engine.selectOption("webgpu");
@@ -112,11 +112,11 @@ test("of several engines the last one that was chosen counts", async () => {
     await page.close();
 });
 
-test("a model that another was to replace stays where that cannot be loaded", async () => {
+test("if a model cannot be loaded, the one before stays", async () => {
     const { page } = await open(browser.context, `${site.origin}/?${SHORT}`);
     const other = Buffer.from(denoiser.toString("latin1").replace("Handwritten digits", "Hand-written tens."), "latin1");
     const broken = Buffer.from(denoiser.toString("latin1").replace('"golden":[', '"golden":{'), "latin1");
-    // Both are on their way before the first is there.
+    // Both are being loaded at once.
     await dropFile(page, "other.onnx", other);
     await page.waitForFunction(() => document.getElementById("digits-figure").ariaBusy === "true");
     await dropFile(page, "broken.onnx", broken);
@@ -156,7 +156,7 @@ test("tabs by keyboard, and in the address", async () => {
     await selected("ArrowLeft", walk, "walk");
     await selected("Home", stylize, "stylize");
     await selected("End", walk, "walk");
-    // The browser's Back leads from tab to tab.
+    // The browser's Back returns to the tab before.
     await page.goBack();
     assert.equal(await stylize.getAttribute("aria-selected"), "true");
     await page.waitForURL((url) => url.searchParams.get("tab") === "stylize");
@@ -188,7 +188,7 @@ test("everything can be reached by keyboard and has a name", async () => {
     await page.close();
 });
 
-test("speaks Chinese where the browser does or the user wants it", async () => {
+test("is in Chinese if the browser is, or if the user chooses it", async () => {
     const { page, errors } = await open(browser.context, `${site.origin}/?${SHORT}`);
     assert.equal(await page.evaluate(() => document.documentElement.lang), "en");
     const title = await page.locator("#digits-title").textContent();
@@ -197,7 +197,7 @@ test("speaks Chinese where the browser does or the user wants it", async () => {
     assert.equal(await page.locator("#digits-title").textContent(), title, "the model's own");
     assert.equal(await page.title(), "数字 · Easel");
     await page.waitForURL((url) => url.searchParams.get("lang") === "zh");
-    // Nothing of the page's own stays English, but for names.
+    // All of the page's text is in Chinese, except names.
     for (const name of ["潜空间漫步", "风格", "数字"]) {
         await page.getByRole("tab", { name }).click();
         await drawn(page);
@@ -220,27 +220,27 @@ test("speaks Chinese where the browser does or the user wants it", async () => {
     await page.close();
 });
 
-test("files go to the tab that suits their kind", async () => {
+test("files open in the tab for their kind", async () => {
     const { page, errors } = await open(browser.context, `${site.origin}/?tab=walk`);
     await dropFile(page, "mine.onnx", denoiser);
     await page.locator("#digits").getByText("sample -m mine.onnx -n 1 --seed 1").waitFor();
     assert.equal(await page.getByRole("tab", { selected: true }).textContent(), "Digits");
     await drawn(page);
     assert.equal(await page.locator("#digits-model option:checked").textContent(), "mine.onnx (yours)");
-    assert.equal(await page.locator("#digits-link").getAttribute("title"), "A link cannot bring your file along.");
+    assert.equal(await page.locator("#digits-link").getAttribute("title"), "A link cannot include your file.");
     assert.ok(await page.locator("#digits-link").isDisabled());
 
-    const before = await sheet(page, "gan-sheet");
+    const before = await canvas(page, "gan-canvas");
     await page.locator("#file").setInputFiles({ name: "gan.onnx", mimeType: "", buffer: model });
     await page.waitForFunction(() => document.getElementById("gan-model").selectedOptions[0].text === "gan.onnx (yours)");
     await drawn(page);
-    assert.deepEqual(await sheet(page, "gan-sheet"), before);
+    assert.deepEqual(await canvas(page, "gan-canvas"), before);
 
     const scenes = await (await fetch(`${site.origin}/models/progan-scenes.onnx`)).arrayBuffer();
     await page.locator("#file").setInputFiles({ name: "walk.onnx", mimeType: "", buffer: Buffer.from(scenes) });
     await page.locator("#walk").getByText("sample -m walk.onnx --seeds 20,8,27,37").waitFor();
     assert.equal(await page.getByRole("tab", { selected: true }).textContent(), "Latent walk");
-    await labelled(page, "walk-sheet", "Picture: At seed 20");
+    await labelled(page, "walk-canvas", "Picture: At seed 20");
     await drawn(page);
     assert.deepEqual(errors, []);
     await page.close();
@@ -261,7 +261,7 @@ test("a tab draws while another samples", async () => {
     await page.close();
 });
 
-test("fits a telephone, light and dark", async () => {
+test("fits a phone, light and dark", async () => {
     for (const tab of ["stylize", "digits", "walk"]) {
         const { page } = await open(browser.context, `${site.origin}/?tab=${tab}`);
         if (tab === "walk") await page.locator("#direction-6").waitFor();

@@ -1,4 +1,4 @@
-// The same numbers on every engine: the browser's against ONNX Runtime's, on the same latent vectors.
+// The same numbers on every engine: the browser's against the native runtime's.
 
 import assert from "node:assert/strict";
 import { after, before, test } from "node:test";
@@ -22,8 +22,8 @@ after(async () => {
 });
 
 /**
- * Loads a model on an engine through the page's own module, in a page that draws nothing itself, and runs its
- * reference's latent vectors. What the Worker gives a GPU to do is counted from before the engine starts.
+ * Loads a model on an engine with the page's module, on a blank page, and computes the reference's latent vectors. The
+ * Worker's dispatches to the GPU are counted.
  */
 async function compute(origin, engine, { jspi = true, model = "test", z = reference.z } = {}) {
     const { page, errors } = await open(browser.context, `${origin}/blank.html`, { waitForPictures: false });
@@ -104,6 +104,34 @@ for (const engine of ["wasm", "webgpu"]) {
         const { used, image } = await compute(site.origin, engine, { model: "progan-scenes", z: proganReference.z });
         assert.equal(used.kind, engine);
         t.diagnostic(`${used.name}: ${assertParity(image, proganReference)} from ${proganReference.engine}`);
+    });
+}
+
+for (const [model, { walk, image_shape: [, , height, width] }] of [["test", reference], ["progan-scenes", proganReference]]) {
+    test(`a walk through ${model} is that of sample --walk`, async (t) => {
+        const { page } = await open(browser.context, `${site.origin}/blank.html`, { waitForPictures: false });
+        const [from, to] = walk.seeds;
+        const { bits, rgba } = await page.evaluate(
+            async ([model, from, to, steps]) => {
+                const { Easel } = await import("/js/easel.js");
+                const easel = new Easel();
+                await easel.load(`/models/${model}.onnx`, { engine: "wasm" });
+                const points = Array.from({ length: steps + 1 }, (_, step) => {
+                    return { from: BigInt(from), to: BigInt(to), t: step / steps };
+                });
+                const z = await easel.latents(points);
+                const { rgba } = await easel.render(points);
+                return { bits: Array.from(new Uint32Array(z.buffer, z.byteOffset, z.length)), rgba: Array.from(rgba) };
+            },
+            [model, from, to, walk.steps],
+        );
+        assert.deepEqual(bits, walk.bits);
+        const expected = Buffer.concat(walk.frames.map((frame) => Buffer.from(frame, "base64")));
+        assert.deepEqual([rgba.length, walk.frames.length], [4 * width * height * (walk.steps + 1), walk.steps + 1]);
+        const worst = rgba.reduce((worst, value, at) => Math.max(worst, Math.abs(value - expected[at])), 0);
+        assert.ok(worst <= 1, `${worst} of 255 apart`);
+        t.diagnostic(`${bits.length} equal elements of latent vectors; pictures ${worst} of 255 from ${reference.engine}`);
+        await page.close();
     });
 }
 

@@ -1,4 +1,4 @@
-// A denoiser in the browser: the pictures that the native runtime samples, told step by step, and ended on demand.
+// A denoiser in the browser: the native pictures, progress by step, and aborting.
 
 import assert from "node:assert/strict";
 import { after, before, test } from "node:test";
@@ -20,7 +20,7 @@ after(async () => {
     await site?.close();
 });
 
-/** A page that draws nothing itself, with the denoiser loaded. */
+/** A blank page with the denoiser loaded. */
 async function loaded(engine) {
     const { page, errors } = await open(browser.context, `${site.origin}/blank.html`, { waitForPictures: false });
     const used = await page.evaluate(async (engine) => {
@@ -52,7 +52,7 @@ function sample(page, { options, labels, seed, count }) {
 for (const engine of ["wasm", "webgpu"]) {
     test(`the native pictures, on ${engine}`, async (t) => {
         const { page, errors, used } = await loaded(engine);
-        // More take minutes on a GPU that the processor plays.
+        // More steps take minutes on a GPU in software.
         const most = engine === "wasm" ? Infinity : 5;
         for (const wanted of denoiserReference.samples.filter(({ options }) => options.steps <= most)) {
             const { rgba, steps } = await sample(page, wanted);
@@ -71,17 +71,17 @@ for (const engine of ["wasm", "webgpu"]) {
     });
 }
 
-test("a sampling that nobody wants any more ends", async () => {
+test("a sampling is aborted by its signal", async () => {
     const { page } = await loaded("wasm");
     const { reason, done, again } = await page.evaluate(async () => {
-        const ender = new AbortController();
+        const controller = new AbortController();
         let done = 0;
         const onStep = (step) => {
             done = step.done;
-            if (done > 3) ender.abort(new Error("enough"));
+            if (done > 3) controller.abort(new Error("enough"));
         };
         const request = { labels: [1], seed: 1n, count: 1 };
-        const long = window.easel.sample({ ...request, sampler: "ancestral" }, { onStep, signal: ender.signal });
+        const long = window.easel.sample({ ...request, sampler: "ancestral" }, { onStep, signal: controller.signal });
         const reason = await long.then(() => "it went on", (error) => error.message);
         const start = performance.now();
         const { rgba } = await window.easel.sample({ ...request, steps: 1 });
@@ -89,12 +89,12 @@ test("a sampling that nobody wants any more ends", async () => {
     });
     assert.equal(reason, "enough");
     assert.ok(done < 500, `${done} steps were done`);
-    // The Worker is free at once: it does not go on with what is left of a thousand steps.
+    // The Worker is free at once: it does not compute the rest of a thousand steps.
     assert.ok(again.length > 0 && again.milliseconds < 2000, `${again.milliseconds} ms`);
     await page.close();
 });
 
-test("what cannot be sampled is refused in one line", async () => {
+test("invalid requests are refused in one line", async () => {
     const { page } = await loaded("wasm");
     const refusal = (request) =>
         page.evaluate(
@@ -106,7 +106,7 @@ test("what cannot be sampled is refused in one line", async () => {
         return card;
     });
     assert.match(await refusal({ labels: [classes] }), new RegExp(`no class ${classes}; give one from 0 to ${classes - 1}$`));
-    assert.match(await refusal({ labels: [1.5] }), /1.5 is no label/);
+    assert.match(await refusal({ labels: [1.5] }), /1.5 is not a label/);
     assert.match(await refusal({ count: 5000 }), /5000 pictures at once; ask for 4096 at most/);
     assert.match(await refusal({ count: 1e8 }), /^100,000,000 pictures would take [0-9.]+ GB of memory/);
     assert.match(await refusal({ labels: [] }), /no pictures are asked for/);

@@ -1,4 +1,4 @@
-// Pictures painted in the styles of models, as a person has it done.
+// Stylizing pictures on the page.
 
 import assert from "node:assert/strict";
 import { readFile } from "node:fs/promises";
@@ -7,7 +7,7 @@ import { crc32, deflateSync } from "node:zlib";
 
 import { transform } from "esbuild";
 
-import { difference, drawn, dropFile, errorLine, forget, labelled, launch, model, open, screenshot, serve, sheet } from "./harness.mjs";
+import { canvas, difference, drawn, dropFile, errorLine, forget, labelled, launch, model, open, screenshot, serve } from "./harness.mjs";
 
 const CAMERA = ["--use-fake-device-for-media-stream=device-count=2", "--use-fake-ui-for-media-stream"];
 
@@ -28,12 +28,12 @@ async function stylize(query = "", options = {}) {
     return open(browser.context, `${site.origin}/?engine=wasm&size=256&${query}`, options);
 }
 
-const result = (page) => sheet(page, "stylize-sheet");
-const original = (page) => sheet(page, "stylize-before");
-const label = (page) => page.locator("#stylize-sheet").getAttribute("aria-label");
+const result = (page) => canvas(page, "stylize-canvas");
+const original = (page) => canvas(page, "stylize-before");
+const label = (page) => page.locator("#stylize-canvas").getAttribute("aria-label");
 const strength = (page) => page.getByRole("slider", { name: "Strength" });
 
-/** What the engine itself makes of a picture. */
+/** The result of the engine alone. */
 async function computed(page, { width, height, data }, style = "wave", options = {}) {
     const bytes = await page.evaluate(
         async ([width, height, data, style, options]) => {
@@ -41,16 +41,16 @@ async function computed(page, { width, height, data }, style = "wave", options =
             const easel = new Easel();
             await easel.load(`/models/${style}.onnx`, { kind: "stylizer", engine: "wasm" });
             const rgba = Uint8ClampedArray.from(atob(data), (char) => char.charCodeAt(0));
-            const made = await easel.stylize({ width, height, rgba, ...options });
+            const result = await easel.stylize({ width, height, rgba, ...options });
             easel.close();
-            return Array.from(made.rgba);
+            return Array.from(result.rgba);
         },
         [width, height, data.toString("base64"), style, options],
     );
     return { width, height, data: Buffer.from(bytes) };
 }
 
-/** The mean of pictures by their weights. */
+/** The weighted mean of pictures. */
 function mean(...parts) {
     const [{ width, height }] = parts[0];
     const data = Buffer.alloc(width * height * 4);
@@ -60,7 +60,7 @@ function mean(...parts) {
     return { width, height, data };
 }
 
-/** A PNG file; its header can claim another size than its data have. */
+/** A PNG file, whose header can claim another size than the data have. */
 function png(width, height, pixel, claimed = [width, height]) {
     const chunk = (type, data) => {
         const body = Buffer.concat([Buffer.from(type), data]);
@@ -79,24 +79,24 @@ function png(width, height, pixel, claimed = [width, height]) {
     return Buffer.concat([magic, chunk("IHDR", header), chunk("IDAT", data), chunk("IEND", Buffer.alloc(0))]);
 }
 
-/** Its corners differ, and so do its sides. */
+/** A picture whose corners and sides differ. */
 const PICTURE = png(80, 60, (x, y) => [3 * x, 4 * y, x < 40 ? 200 : 20, 255]);
 
-/** Waits until a picture of this name is painted. */
-async function painted(page, name) {
+/** Waits for the result of a picture whose description begins with this name. */
+async function stylized(page, name) {
     await page.waitForFunction((name) => {
-        const [sheet, download] = ["sheet", "download"].map((id) => document.getElementById(`stylize-${id}`));
-        return sheet.ariaLabel.startsWith(name) && !download.disabled;
+        const [canvas, download] = ["canvas", "download"].map((id) => document.getElementById(`stylize-${id}`));
+        return canvas.ariaLabel.startsWith(name) && !download.disabled;
     }, name);
     await drawn(page);
 }
 
-test("a first visit shows a picture of the page's own, painted by the first style", async () => {
+test("a first visit shows the first picture in the first style", async () => {
     const { page, errors } = await open(browser.context, `${site.origin}/?engine=wasm`);
     assert.equal(await page.getByRole("tab", { selected: true }).textContent(), "Stylize");
     assert.equal(await page.title(), "Stylize · Easel");
-    assert.equal(await label(page), "Mountains, painted like The Great Wave");
-    assert.match(await page.getByRole("status").textContent(), /^Painted like The Great Wave with WASM/);
+    assert.equal(await label(page), "Mountains in the style of The Great Wave");
+    assert.match(await page.getByRole("status").textContent(), /^Stylized like The Great Wave with WASM/);
     assert.match(await page.locator("#time").textContent(), /^[0-9.]+ ms per picture$/);
     assert.equal(await page.getByLabel("Longest side").inputValue(), "768");
     assert.deepEqual(await page.locator("#stylize-size-hint").textContent(), "768 × 512 pixels");
@@ -108,53 +108,53 @@ test("a first visit shows a picture of the page's own, painted by the first styl
     await page.close();
 });
 
-test("the pixels are the engine's, and strength mixes them with the picture's", async () => {
+test("the pixels are the engine's, and strength blends them with the picture's", async () => {
     const { page, errors } = await stylize();
-    const [before, painted] = [await original(page), await result(page)];
+    const [before, after] = [await original(page), await result(page)];
     assert.deepEqual([before.width, before.height], [256, 171]);
-    assert.deepEqual(painted, await computed(page, before));
+    assert.deepEqual(after, await computed(page, before));
     await strength(page).fill("40");
-    await labelled(page, "stylize-sheet", "Mountains, painted like The Great Wave, strength 40 %");
-    assert.ok(difference(await result(page), mean([before, 0.6], [painted, 0.4])).largest <= 1);
+    await labelled(page, "stylize-canvas", "Mountains in the style of The Great Wave, strength 40%");
+    assert.ok(difference(await result(page), mean([before, 0.6], [after, 0.4])).largest <= 1);
     assert.ok(difference(await result(page), await computed(page, before, "wave", { strength: 0.4 })).largest <= 1);
     await page.getByText("stylize mountains.jpg -m wave --strength 0.4 --max-size 256 -o mountains-wave.png").waitFor();
     await strength(page).fill("0");
-    await labelled(page, "stylize-sheet", "Mountains");
+    await labelled(page, "stylize-canvas", "Mountains");
     assert.deepEqual(await result(page), before);
 
     await strength(page).fill("100");
     await page.getByLabel("Keep the picture’s colours").check();
-    const kept = await computed(page, before, "wave", { keepColor: true });
+    const expected = await computed(page, before, "wave", { keepColor: true });
     await page.waitForFunction((red) => {
-        const context = document.getElementById("stylize-sheet").getContext("2d");
+        const context = document.getElementById("stylize-canvas").getContext("2d");
         return context.getImageData(0, 0, 1, 1).data[0] === red;
-    }, kept.data[0]);
+    }, expected.data[0]);
     await drawn(page);
-    assert.deepEqual(await result(page), kept);
+    assert.deepEqual(await result(page), expected);
     await page.getByText("-m wave --keep-color --max-size 256").waitFor();
     await page.waitForURL((url) => url.searchParams.get("colours") === "kept");
     await page.reload();
     await drawn(page);
-    assert.deepEqual(await result(page), kept);
+    assert.deepEqual(await result(page), expected);
     assert.deepEqual(errors, []);
     await page.close();
 });
 
-test("styles are chosen by arrow keys, and what was painted is there again at once", async () => {
+test("styles are chosen by arrow keys, and earlier results are shown again at once", async () => {
     const { page, errors } = await stylize("picture=lake");
     const first = await result(page);
     const group = page.getByRole("radiogroup", { name: "Style" });
     await group.getByRole("radio", { name: "The Great Wave" }).focus();
     await page.keyboard.press("ArrowRight");
-    await painted(page, "Lake, painted like The Scream");
+    await stylized(page, "Lake in the style of The Scream");
     assert.ok(difference(await result(page), first).largest > 50);
     assert.match(await page.locator("#stylize-card").textContent(), /Scream/);
-    const stylized = await page.evaluate(() => (window.worked = document.getElementById("time").textContent));
+    const time = await page.locator("#time").textContent();
     await page.keyboard.press("ArrowLeft");
-    await painted(page, "Lake, painted like The Great Wave");
+    await stylized(page, "Lake in the style of The Great Wave");
     assert.deepEqual(await result(page), first);
     assert.match(await page.locator("#stylize-card").textContent(), /Great Wave/);
-    assert.equal(await page.locator("#time").textContent(), stylized, "nothing is computed anew");
+    assert.equal(await page.locator("#time").textContent(), time, "nothing is computed again");
     assert.deepEqual(errors, []);
     await page.close();
 });
@@ -172,23 +172,23 @@ test("everything can be reached by keyboard and has a name", async () => {
             }),
         );
     }
-    const picture = ["Only the result", "Choose a picture…", "Camera", "Mountains", "Lake", "Village", "Sea"];
-    const look = ["Blend several", "The Great Wave", "Your own .onnx…", "Strength", "Keep the picture’s colours", "Longest side"];
+    const picture = ["Result only", "Choose a picture…", "Camera", "Mountains", "Lake", "Village", "Sea"];
+    const look = ["Blend styles", "The Great Wave", "Your own .onnx…", "Strength", "Keep the picture’s colours", "Longest side"];
     assert.deepEqual(names, [...picture, ...look, "Download PNG", "Copy link", "About this model", "Command"]);
     await page.close();
 });
 
-test("several styles share a picture, and the address brings it back", async () => {
+test("several styles are blended, and the address restores the blend", async () => {
     const { page, errors } = await stylize("picture=sea");
     const [before, one] = [await original(page), await result(page)];
-    await page.getByLabel("Blend several").check();
-    await painted(page, "Sea, painted like The Great Wave 50 % and The Scream 50 %");
+    await page.getByLabel("Blend styles").check();
+    await stylized(page, "Sea in the style of The Great Wave 50% and The Scream 50%");
     const other = await computed(page, before, "scream");
     assert.ok(difference(await result(page), mean([one, 0.5], [other, 0.5])).largest <= 1);
     await page.getByRole("slider", { name: "Share of The Great Wave" }).fill("100");
     await page.getByRole("slider", { name: "Share of The Scream" }).fill("25");
     await strength(page).fill("50");
-    await painted(page, "Sea, painted like The Great Wave 80 % and The Scream 20 %, strength 50 %");
+    await stylized(page, "Sea in the style of The Great Wave 80% and The Scream 20%, strength 50%");
     const mixed = await result(page);
     assert.ok(difference(mixed, mean([before, 0.5], [one, 0.4], [other, 0.1])).largest <= 1);
     const command = await page.locator("#stylize-command-text").textContent();
@@ -200,29 +200,15 @@ test("several styles share a picture, and the address brings it back", async () 
     await drawn(page);
     assert.deepEqual(await result(page), mixed);
 
-    // The last of them stays.
+    // The last one stays.
     for (const style of ["The Great Wave", "The Scream"]) {
         await page.getByRole("slider", { name: `Share of ${style}` }).fill("0");
     }
-    await painted(page, "Sea, painted like The Scream, strength 50 %");
-    await page.getByLabel("Blend several").uncheck();
-    await painted(page, "Sea, painted like The Scream");
+    await stylized(page, "Sea in the style of The Scream, strength 50%");
+    await page.getByLabel("Blend styles").uncheck();
+    await stylized(page, "Sea in the style of The Scream");
     assert.deepEqual(errors, []);
     await page.close();
-});
-
-test("a mean of bytes", async () => {
-    const source = await readFile(new URL("../src/mix.ts", import.meta.url), "utf8");
-    const { code } = await transform(source, { loader: "ts" });
-    const { mix } = await import(`data:text/javascript,${encodeURIComponent(code)}`);
-    const layer = (weight, ...rgba) => ({ rgba: Uint8ClampedArray.from(rgba), weight });
-    assert.deepEqual([...mix([layer(0.2, 255, 0, 10, 255), layer(0.8, 0, 255, 20, 255)])], [51, 204, 18, 255]);
-    const three = [layer(0.5, 1, 2, 3, 255), layer(0.25, 3, 2, 1, 255), layer(0.25, 8, 9, 0, 255)];
-    assert.deepEqual([...mix(three)], [3, 4, 2, 255]);
-    const whole = layer(1, 1, 2, 3, 4);
-    const mixed = mix([layer(0, 9, 9, 9, 9), whole]);
-    assert.deepEqual([...mixed], [1, 2, 3, 4]);
-    assert.notEqual(mixed, whole.rgba);
 });
 
 test("before and after are compared by keyboard and by dragging", async () => {
@@ -231,7 +217,7 @@ test("before and after are compared by keyboard and by dragging", async () => {
     const edge = () => page.locator("#stylize-before").evaluate((canvas) => getComputedStyle(canvas).clipPath);
     await split.focus();
     await page.keyboard.press("End");
-    assert.equal(await split.getAttribute("aria-valuetext"), "100 % before, 0 % after");
+    assert.equal(await split.getAttribute("aria-valuetext"), "100% before, 0% after");
     assert.match(await edge(), /^inset\(0(px)? calc\(0%\) 0(px)? 0(px)?\)$|^inset\(0px( 0%)?( 0px 0px)?\)$/);
     await page.keyboard.press("Home");
     await page.keyboard.press("ArrowRight");
@@ -243,7 +229,7 @@ test("before and after are compared by keyboard and by dragging", async () => {
     await page.mouse.up();
     assert.ok(Math.abs(Number(await split.inputValue()) - 75) <= 1);
 
-    const only = page.getByRole("button", { name: "Only the result" });
+    const only = page.getByRole("button", { name: "Result only" });
     await only.click();
     assert.equal(await only.getAttribute("aria-pressed"), "true");
     assert.ok(await split.isHidden());
@@ -257,10 +243,10 @@ test("a picture is dropped, pasted or chosen, and the result saved", async () =>
     const { page, errors } = await stylize();
     await page.getByRole("tab", { name: "Digits" }).click();
     await dropFile(page, "holiday.png", PICTURE);
-    await painted(page, "holiday.png, painted like The Great Wave");
+    await stylized(page, "holiday.png in the style of The Great Wave");
     assert.equal(await page.getByRole("tab", { selected: true }).textContent(), "Stylize");
     const dropped = await original(page);
-    assert.deepEqual([dropped.width, dropped.height], [80, 60], "it is not made larger");
+    assert.deepEqual([dropped.width, dropped.height], [80, 60], "it is not enlarged");
     assert.deepEqual([...dropped.data.subarray(0, 4)], [0, 0, 200, 255]);
     assert.ok(await page.locator("#stylize-link").isDisabled());
     const [download] = await Promise.all([
@@ -278,19 +264,19 @@ test("a picture is dropped, pasted or chosen, and the result saved", async () =>
         const paste = { clipboardData: transfer, bubbles: true, cancelable: true };
         document.body.dispatchEvent(new ClipboardEvent("paste", paste));
     }, png(40, 40, () => [10, 20, 30, 0]).toString("base64"));
-    await painted(page, "image.png");
-    assert.deepEqual([...(await original(page)).data.subarray(0, 4)], [255, 255, 255, 255], "what is transparent lies on white");
+    await stylized(page, "image.png");
+    assert.deepEqual([...(await original(page)).data.subarray(0, 4)], [255, 255, 255, 255], "transparent pixels lie on white");
 
     const [chooser] = await Promise.all([
         page.waitForEvent("filechooser"),
         page.getByRole("button", { name: "Choose a picture…" }).click(),
     ]);
     await chooser.setFiles({ name: "a b.png", mimeType: "image/png", buffer: PICTURE });
-    await painted(page, "a b.png");
+    await stylized(page, "a b.png");
     await page.getByText("stylize 'a b.png' -m wave -o 'a b-wave.png'").waitFor();
 
     await page.getByRole("button", { name: "Village" }).click();
-    await painted(page, "Village");
+    await stylized(page, "Village");
     assert.equal(await page.getByRole("button", { name: "Village" }).getAttribute("aria-pressed"), "true");
     assert.ok(await page.locator("#stylize-link").isEnabled());
     assert.deepEqual(errors, []);
@@ -311,12 +297,12 @@ test("a camera's orientation is followed", async () => {
             return Array.from(new Uint8Array(await blob.arrayBuffer()));
         }),
     );
-    // TIFF, big-endian, with one entry: orientation 6, to be turned by a quarter to the right.
+    // TIFF, big-endian, with one entry: orientation 6, a quarter turn to the right.
     const tiff = [0x4d, 0x4d, 0, 42, 0, 0, 0, 8, 0, 1, 0x01, 0x12, 0, 3, 0, 0, 0, 1, 0, 6, 0, 0, 0, 0, 0, 0];
     const exif = Buffer.concat([Buffer.from("Exif\0\0"), Buffer.from(tiff)]);
     const segment = Buffer.concat([Buffer.from([0xff, 0xe1, 0, exif.length + 2]), exif]);
     await dropFile(page, "turned.jpg", Buffer.concat([jpeg.subarray(0, 2), segment, jpeg.subarray(2)]));
-    await painted(page, "turned.jpg");
+    await stylized(page, "turned.jpg");
     const { width, height, data } = await original(page);
     assert.deepEqual([width, height], [128, 256]);
     assert.ok(data[0] > 200, "its left is on top");
@@ -324,7 +310,7 @@ test("a camera's orientation is followed", async () => {
     await page.close();
 });
 
-test("what is no picture, or too large, gets a sentence, and the picture before stays", async () => {
+test("files that are not pictures, or too large, get a message, and the picture before stays", async () => {
     const { page } = await stylize();
     const before = await result(page);
     const claiming = (...size) => png(1, 1, () => [0, 0, 0, 255], size);
@@ -333,7 +319,7 @@ test("what is no picture, or too large, gets a sentence, and the picture before 
         "huge.png": [claiming(30_000, 30_000), /^huge.png: 30000 × 30000 pixels are too many for a browser tab; /],
         "long.png": [claiming(20_000, 10), /^long.png: 20000 × 10 pixels are too many/],
         "empty.png": [Buffer.alloc(0), "empty.png: this is not a picture that the browser can read"],
-        // The header is that of a picture.
+        // Only the header is valid.
         "cut.png": [PICTURE.subarray(0, 40), "cut.png: this is not a picture that the browser can read"],
     };
     for (const [name, [bytes, expected]] of Object.entries(bad)) {
@@ -347,11 +333,11 @@ test("what is no picture, or too large, gets a sentence, and the picture before 
     }
     await screenshot(page, "stylize-error");
     await dropFile(page, "fine.png", PICTURE);
-    await painted(page, "fine.png");
+    await stylized(page, "fine.png");
     await page.close();
 });
 
-test("what is no picture leaves the user on the tab where they are", async () => {
+test("a file that is not a picture does not change the tab", async () => {
     const { page } = await open(browser.context, `${site.origin}/?tab=walk&engine=wasm`);
     await dropFile(page, "note.txt", Buffer.from("no picture at all"));
     await page.getByText("note.txt: this is not a picture that the browser can read").waitFor();
@@ -360,58 +346,58 @@ test("what is no picture leaves the user on the tab where they are", async () =>
     await page.close();
 });
 
-test("vector graphics are pictures, too", async () => {
+test("vector graphics are stylized", async () => {
     const { page } = await stylize();
     const size = 'width="80" height="40"';
     const svg = `<svg xmlns="http://www.w3.org/2000/svg" ${size}><rect ${size} fill="#f00"/></svg>`;
     const chooser = page.waitForEvent("filechooser");
     await page.getByRole("button", { name: "Choose a picture…" }).click();
     await (await chooser).setFiles({ name: "red.svg", mimeType: "image/svg+xml", buffer: Buffer.from(svg) });
-    await painted(page, "red.svg, painted like The Great Wave");
+    await stylized(page, "red.svg in the style of The Great Wave");
     const { width, height, data } = await original(page);
     assert.deepEqual([width, height, ...data.subarray(0, 4)], [80, 40, 255, 0, 0, 255]);
 
-    // Sizes that come to the same pixels are painted once.
+    // Sizes with the same pixels are stylized once.
     const time = await page.locator("#time").textContent();
     await page.getByLabel("Longest side").selectOption("2048");
     await page.waitForURL((url) => url.searchParams.get("size") === "2048");
     await drawn(page);
-    assert.equal(await page.locator("#time").textContent(), time, "nothing is computed anew");
+    assert.equal(await page.locator("#time").textContent(), time, "nothing is computed again");
     await page.close();
 });
 
-test("a style of the user's own joins the others", async () => {
+test("a style of the user's own is added to the others", async () => {
     const { page, errors } = await stylize("style=scream");
     const { width, height } = await result(page);
     await dropFile(page, "my hand.onnx", wave);
-    await painted(page, "Mountains, painted like my hand");
+    await stylized(page, "Mountains in the style of my hand");
     assert.deepEqual(await result(page), await computed(page, await original(page)));
     assert.deepEqual([(await result(page)).width, (await result(page)).height], [width, height]);
     assert.ok(await page.getByRole("radio", { name: "my hand" }).isChecked());
-    assert.ok(await page.locator("#styles canvas.drawn").isVisible(), "its picture is what it painted");
+    assert.ok(await page.locator("#styles canvas.drawn").isVisible(), "its thumbnail is its result");
     assert.ok(await page.locator("#stylize-link").isDisabled());
     await page.getByText("stylize mountains.jpg -m 'my hand.onnx'").waitFor();
     await page.waitForURL((url) => !url.searchParams.has("style"));
     await screenshot(page, "stylize-own");
 
-    // The same file again takes its own place.
+    // The same file replaces itself.
     await dropFile(page, "my hand.onnx", wave);
-    await painted(page, "Mountains, painted like my hand");
+    await stylized(page, "Mountains in the style of my hand");
     assert.equal(await page.getByRole("radio", { name: "my hand" }).count(), 1);
 
-    // One that cannot be loaded goes again.
+    // One that cannot be loaded is removed again.
     const before = await result(page);
     await dropFile(page, "half.onnx", wave.subarray(0, wave.length / 2));
     await page.getByText(/^half.onnx: the model file is truncated/).waitFor();
     assert.deepEqual(await result(page), before);
     assert.equal(await page.getByRole("radio", { name: "half" }).count(), 0);
     await page.getByRole("radio", { name: "The Scream" }).check();
-    await painted(page, "Mountains, painted like The Scream");
+    await stylized(page, "Mountains in the style of The Scream");
     assert.deepEqual(errors, []);
     await page.close();
 });
 
-test("a style that cannot be had leaves the one before", async () => {
+test("if a style cannot be loaded, the one before stays", async () => {
     const bare = await serve({ files: { "models/scream.onnx": model } });
     try {
         const { page } = await open(browser.context, `${bare.origin}/?engine=wasm&size=256`);
@@ -420,16 +406,16 @@ test("a style that cannot be had leaves the one before", async () => {
         await page.getByText("scream.onnx: this model is a generator, not a stylizer").waitFor();
         assert.ok(await page.getByRole("radio", { name: "The Great Wave" }).isChecked());
         assert.deepEqual(await result(page), before);
-        assert.equal(await label(page), "Mountains, painted like The Great Wave");
+        assert.equal(await label(page), "Mountains in the style of The Great Wave");
 
-        // What is said of it stays where the one before has to be painted anew.
+        // The error stays while the one before is computed again.
         await page.evaluate(() => {
             document.querySelectorAll("#styles input[type=radio]")[1].click();
             const size = document.getElementById("stylize-size");
             size.value = "512";
             size.dispatchEvent(new Event("change"));
         });
-        await page.waitForFunction(() => document.getElementById("stylize-sheet").width === 512);
+        await page.waitForFunction(() => document.getElementById("stylize-canvas").width === 512);
         await page.getByText("scream.onnx: this model is a generator, not a stylizer").waitFor();
         await page.close();
     } finally {
@@ -437,11 +423,11 @@ test("a style that cannot be had leaves the one before", async () => {
     }
     const { page } = await stylize("style=nobody", { waitForPictures: false });
     await page.getByText(/^This page has no model named nobody /).waitFor();
-    assert.equal(await label(page), "Mountains, painted like The Great Wave");
+    assert.equal(await label(page), "Mountains in the style of The Great Wave");
     await page.close();
 });
 
-test("where no style of a blend can be had any more, the error stays and loading stops", async () => {
+test("if no style of a blend can be loaded, the error stays and loading stops", async () => {
     const models = ["models/wave.onnx", "models/scream.onnx"];
     const missing = /^(wave|scream).onnx: cannot be fetched: 404/;
     const bare = await serve();
@@ -459,7 +445,7 @@ test("where no style of a blend can be had any more, the error stays and loading
         });
         await page.reload();
         await drawn(page);
-        assert.match(await label(page), /^Mountains, painted like The .* 50 % and The .* 50 %$/);
+        assert.match(await label(page), /^Mountains in the style of The .* 50% and The .* 50%$/);
         await bare.rebuild(Object.fromEntries(models.map((path) => [path, null])));
         await page.evaluate(async () => {
             for (const name of await caches.keys()) await caches.delete(name);
@@ -467,7 +453,7 @@ test("where no style of a blend can be had any more, the error stays and loading
         });
         bare.requests.length = 0;
         await page.getByLabel("Longest side").selectOption("512");
-        await labelled(page, "stylize-sheet", "Mountains");
+        await labelled(page, "stylize-canvas", "Mountains");
         assert.match(await errorLine(page), missing);
         await page.waitForTimeout(500);
         assert.match(await errorLine(page), missing);
@@ -485,10 +471,10 @@ test("where no style of a blend can be had any more, the error stays and loading
     }
 });
 
-test("large pictures are painted tile by tile, and can be cancelled", async () => {
+test("large pictures are stylized tile by tile, and can be cancelled", async () => {
     const { page, errors } = await stylize();
     await dropFile(page, "large.png", png(2048, 1536, (x, y) => [x & 255, y & 255, 128, 255]));
-    await painted(page, "large.png, painted like The Great Wave");
+    await stylized(page, "large.png in the style of The Great Wave");
     const small = await result(page);
     await page.getByLabel("Longest side").selectOption("2048");
     await page.getByText(/^[01] of 2 tiles$/).waitFor();
@@ -496,67 +482,67 @@ test("large pictures are painted tile by tile, and can be cancelled", async () =
     await page.getByRole("button", { name: "Cancel" }).click();
     await page.locator("#stylize-steps").getByText(/^Cancelled after [01] of 2 tiles$/).waitFor();
     assert.deepEqual(await result(page), small);
-    await page.getByRole("button", { name: "Go on" }).click();
-    await page.waitForFunction(() => document.getElementById("stylize-sheet").width === 2048);
+    await page.getByRole("button", { name: "Resume" }).click();
+    await page.waitForFunction(() => document.getElementById("stylize-canvas").width === 2048);
     await drawn(page);
-    assert.ok(await page.getByRole("button", { name: "Go on" }).isHidden());
-    assert.equal(await page.evaluate(() => document.activeElement.id), "stylize-only");
+    assert.ok(await page.getByRole("button", { name: "Resume" }).isHidden());
+    assert.equal(await page.evaluate(() => document.activeElement.id), "stylize-result-only");
     assert.equal(await page.locator("#stylize-size-hint").textContent(), "2048 × 1536 pixels");
     assert.deepEqual(errors, []);
     await page.close();
 });
 
-test("a long run is cancelled at once, and the next wish does not wait for it", async () => {
+test("a long run is cancelled at once, and the next one does not wait for it", async () => {
     const { page, errors } = await stylize();
     await dropFile(page, "square.png", png(1400, 1400, (x, y) => [x & 255, y & 255, 128, 255]));
-    await painted(page, "square.png, painted like The Great Wave");
+    await stylized(page, "square.png in the style of The Great Wave");
     const small = await result(page);
     await page.getByLabel("Longest side").selectOption("1536");
-    await page.getByText("Painting…").waitFor();
+    await page.getByText("Stylizing…").waitFor();
     await page.getByRole("button", { name: "Cancel" }).click();
     const cancelled = page.locator("#stylize-steps").getByText("Cancelled after 0 of 1 tile");
     await cancelled.waitFor();
     assert.ok(await page.locator("#notice").isHidden());
     assert.deepEqual(await result(page), small);
-    // The Worker that went on was ended; another one loads the model anew.
+    // The busy Worker was terminated; another one loads the model again.
     const another = page.waitForEvent("worker");
     await page.getByLabel("Longest side").selectOption("256");
     await page.getByRole("button", { name: "Sea" }).click();
     await another;
-    await painted(page, "Sea, painted like The Great Wave");
+    await stylized(page, "Sea in the style of The Great Wave");
     assert.deepEqual(errors, []);
     await page.close();
 });
 
-test("a download that nobody wants any more is ended, and the style before stays", async () => {
+test("a download that is no longer needed is aborted, and the style before stays", async () => {
     const { page, errors } = await stylize();
     await forget(browser.context, site.origin);
     const before = await result(page);
     await page.getByRole("radio", { name: "The Scream" }).check();
     await page.waitForTimeout(80);
     await page.getByRole("radio", { name: "The Great Wave" }).check();
-    await painted(page, "Mountains, painted like The Great Wave");
+    await stylized(page, "Mountains in the style of The Great Wave");
     assert.deepEqual(await result(page), before);
     assert.ok(await page.getByRole("radio", { name: "The Great Wave" }).isChecked());
-    const kept = await page.evaluate(async () => {
+    const reason = await page.evaluate(async () => {
         const { Easel } = await import("/js/easel.js");
         const easel = new Easel();
-        const ender = new AbortController();
-        setTimeout(() => ender.abort("unwanted"), 80);
-        const options = { kind: "stylizer", engine: "wasm", signal: ender.signal };
-        const ended = await easel.load("/models/scream.onnx", options).catch((reason) => reason);
+        const controller = new AbortController();
+        setTimeout(() => controller.abort("unwanted"), 80);
+        const options = { kind: "stylizer", engine: "wasm", signal: controller.signal };
+        const reason = await easel.load("/models/scream.onnx", options).catch((reason) => reason);
         easel.close();
-        return ended;
+        return reason;
     });
-    assert.equal(kept, "unwanted");
+    assert.equal(reason, "unwanted");
     assert.deepEqual(errors, []);
     await page.close();
 });
 
-test("paints on WebGPU too", async () => {
+test("stylizes on WebGPU", async () => {
     const { page, errors } = await open(browser.context, `${site.origin}/?tab=walk&engine=webgpu`);
     await dropFile(page, "small.png", png(64, 64, (x, y) => [4 * x, 4 * y, 128, 255]));
-    await painted(page, "small.png, painted like The Great Wave");
+    await stylized(page, "small.png in the style of The Great Wave");
     assert.match(await page.locator("#engine-name").textContent(), /^WebGPU/);
     const { largest } = difference(await result(page), await computed(page, await original(page)));
     assert.ok(largest <= 2, `${largest} of 255 apart`);
@@ -564,14 +550,14 @@ test("paints on WebGPU too", async () => {
     await page.close();
 });
 
-test("the camera is painted live until a picture is taken", async () => {
+test("the camera is stylized live until a snapshot is taken", async () => {
     const { page, errors } = await stylize();
     const still = await result(page);
-    await page.getByLabel("Blend several").check();
+    await page.getByLabel("Blend styles").check();
     await page.getByRole("button", { name: "Camera" }).click();
-    await page.getByText(/^[0-9.]+ a second, [0-9]+ × [0-9]+$/).waitFor();
-    assert.ok(await page.getByLabel("Blend several").isHidden(), "live there is one style");
-    await labelled(page, "stylize-sheet", "Live, painted like The Great Wave");
+    await page.getByText(/^[0-9.]+ frames per second, [0-9]+ × [0-9]+$/).waitFor();
+    assert.ok(await page.getByLabel("Blend styles").isHidden(), "live there is one style");
+    await labelled(page, "stylize-canvas", "Live in the style of The Great Wave");
     const first = await result(page);
     const side = Math.max(first.width, first.height);
     assert.ok(side >= 128 && side <= 640, `${side} pixels`);
@@ -579,52 +565,52 @@ test("the camera is painted live until a picture is taken", async () => {
     assert.ok(await page.locator("#stylize-download").isDisabled());
     await screenshot(page, "stylize-live");
     await page.getByRole("radio", { name: "The Scream" }).check();
-    await labelled(page, "stylize-sheet", "Live, painted like The Scream");
+    await labelled(page, "stylize-canvas", "Live in the style of The Scream");
     await page.getByRole("button", { name: "Other camera" }).click();
     await page.waitForTimeout(500);
     assert.ok(await page.getByRole("button", { name: "Stop" }).isVisible());
 
     await page.getByRole("button", { name: "Snapshot" }).click();
-    await painted(page, "snapshot.png, painted like The Scream");
+    await stylized(page, "snapshot.png in the style of The Scream");
     assert.ok(await page.getByRole("button", { name: "Camera", exact: true }).isVisible());
     assert.equal(await page.evaluate(() => document.activeElement.id), "stylize-camera");
     assert.equal(await page.locator("#stylize-rate").textContent(), "");
     assert.equal((await result(page)).width, 256);
 
-    // Whoever leaves it has it switched off.
+    // Leaving the tab, or hiding the page, switches it off.
     await page.getByRole("button", { name: "Camera" }).click();
-    await page.getByText(/ a second, /).waitFor();
+    await page.getByText(/ frames per second, /).waitFor();
     await page.getByRole("tab", { name: "Latent walk" }).click();
     await drawn(page);
     await page.getByRole("tab", { name: "Stylize" }).click();
-    await painted(page, "snapshot.png");
+    await stylized(page, "snapshot.png");
     await page.getByRole("button", { name: "Camera" }).click();
-    await page.getByText(/ a second, /).waitFor();
+    await page.getByText(/ frames per second, /).waitFor();
     await page.evaluate(() => {
         Object.defineProperty(document, "hidden", { value: true, configurable: true });
         document.dispatchEvent(new Event("visibilitychange"));
     });
-    await painted(page, "snapshot.png");
+    await stylized(page, "snapshot.png");
     assert.equal(await page.getByRole("status").textContent(), "The camera is off");
     assert.deepEqual(errors, []);
     await page.close();
 });
 
-test("a camera that is denied, missing or in use gets a sentence, and the page goes on", async () => {
+test("a camera that is denied, missing or in use gets a message, and the page goes on", async () => {
     const denied = await launch({ args: CAMERA.slice(0, 1) });
     try {
         const { page } = await open(denied.context, `${site.origin}/?engine=wasm&size=256`);
         await page.getByRole("button", { name: "Camera" }).click();
-        await page.getByText(/^The camera was not allowed: /).waitFor();
+        await page.getByText(/^Access to the camera was denied: /).waitFor();
         await page.getByRole("button", { name: "Sea" }).click();
-        await painted(page, "Sea, painted like The Great Wave");
+        await stylized(page, "Sea in the style of The Great Wave");
         await page.close();
     } finally {
         await denied.close();
     }
     const sentences = {
         NotFoundError: "This device has no camera: choose a picture instead.",
-        NotReadableError: "The camera gives no picture: another program may be using it.",
+        NotReadableError: "The camera does not respond: another program may be using it.",
     };
     const { page } = await stylize();
     for (const [name, sentence] of Object.entries(sentences)) {
@@ -636,22 +622,22 @@ test("a camera that is denied, missing or in use gets a sentence, and the page g
     }
     await page.evaluate(() => Object.defineProperty(navigator, "mediaDevices", { value: undefined }));
     await page.getByRole("button", { name: "Camera" }).click();
-    await page.getByText("The browser gives a camera only to pages that come over https.").waitFor();
+    await page.getByText("Browsers allow the camera only on pages loaded over https.").waitFor();
     await page.getByRole("button", { name: "Lake" }).click();
-    await painted(page, "Lake, painted like The Great Wave");
+    await stylized(page, "Lake in the style of The Great Wave");
     await page.close();
 });
 
-test("live frames grow and shrink with the time they take", async () => {
-    const source = await readFile(new URL("../src/page/pace.ts", import.meta.url), "utf8");
+test("live frames grow and shrink with the time that they take", async () => {
+    const source = await readFile(new URL("../src/page/live-resolution.ts", import.meta.url), "utf8");
     const { code } = await transform(source, { loader: "ts" });
-    const { Pace } = await import(`data:text/javascript,${encodeURIComponent(code)}`);
-    /** The side, and the frames a second, after a while at which a million pixels take so long. */
+    const { LiveResolution } = await import(`data:text/javascript,${encodeURIComponent(code)}`);
+    /** The side and the frame rate after a while, if a million pixels take so many milliseconds. */
     const settled = (megapixel) => {
-        const pace = new Pace();
-        const time = () => 5 + (megapixel * pace.side * pace.side * 0.75) / 1e6;
-        for (let frame = 0; frame < 60; frame++) pace.learn(time());
-        return { side: pace.side, perSecond: 1000 / time() };
+        const resolution = new LiveResolution();
+        const time = () => 5 + (megapixel * resolution.side * resolution.side * 0.75) / 1e6;
+        for (let frame = 0; frame < 60; frame++) resolution.update(time());
+        return { side: resolution.side, perSecond: 1000 / time() };
     };
     assert.equal(settled(20).side, 640);
     assert.equal(settled(1e5).side, 128);

@@ -1,4 +1,4 @@
-// A stylizer in the browser: the native pixels, whole and in tiles, told tile by tile, and ended on demand.
+// A stylizer in the browser: the native pixels, whole and in tiles, progress by tile, and aborting.
 
 import assert from "node:assert/strict";
 import { after, before, test } from "node:test";
@@ -17,7 +17,7 @@ after(async () => {
     await site?.close();
 });
 
-/** A page that draws nothing itself, with the stylizer loaded. */
+/** A blank page with the stylizer loaded. */
 async function loaded(engine) {
     const { page, errors } = await open(browser.context, `${site.origin}/blank.html`, { waitForPictures: false });
     const used = await page.evaluate(async (engine) => {
@@ -33,10 +33,11 @@ async function loaded(engine) {
 function stylize(page, { width, height, rgba, options }) {
     return page.evaluate(
         async ({ width, height, rgba, options }) => {
-            const told = [];
-            const onTile = ({ done, of }) => told.push(`${done}/${of}`);
-            const made = await window.easel.stylize({ width, height, rgba: window.decode(rgba), ...options }, { onTile });
-            return { width: made.width, height: made.height, rgba: Array.from(made.rgba), told };
+            const tiles = [];
+            const onTile = ({ done, of }) => tiles.push(`${done}/${of}`);
+            const request = { width, height, rgba: window.decode(rgba), ...options };
+            const result = await window.easel.stylize(request, { onTile });
+            return { width: result.width, height: result.height, rgba: Array.from(result.rgba), tiles };
         },
         { width, height, rgba, options },
     );
@@ -46,43 +47,63 @@ for (const engine of ["wasm", "webgpu"]) {
     test(`the native pixels, on ${engine}`, async (t) => {
         const { page, errors } = await loaded(engine);
         for (const wanted of stylizerReference.results) {
-            // More takes minutes on a GPU that the processor plays.
+            // Larger pictures take minutes on a GPU in software.
             if (engine === "webgpu" && wanted.width > 200) continue;
-            const made = await stylize(page, wanted);
+            const found = await stylize(page, wanted);
             const expected = Buffer.from(wanted.stylized, "base64");
-            assert.equal(made.rgba.length, expected.length);
-            const worst = made.rgba.reduce((worst, value, at) => Math.max(worst, Math.abs(value - expected[at])), 0);
+            assert.equal(found.rgba.length, expected.length);
+            const worst = found.rgba.reduce((worst, value, at) => Math.max(worst, Math.abs(value - expected[at])), 0);
             assert.ok(worst <= 1, `${worst} of 255 apart at ${JSON.stringify(wanted.options)}`);
             t.diagnostic(`${worst} of 255 from ${stylizerReference.engine} in ${wanted.tiles} tiles`);
-            assert.deepEqual(made.told, Array.from({ length: wanted.tiles + 1 }, (_, done) => `${done}/${wanted.tiles}`));
+            assert.deepEqual(found.tiles, Array.from({ length: wanted.tiles + 1 }, (_, done) => `${done}/${wanted.tiles}`));
         }
         assert.deepEqual(errors, []);
         await page.close();
     });
 }
 
-test("a signal ends it between two tiles, and the next works", async () => {
+/** Stylizes a picture, and aborts that in the callback that reports `tile`. */
+function abortAt(page, picture, tile) {
+    return page.evaluate(
+        async ([{ width, height, rgba, options }, tile]) => {
+            const controller = new AbortController();
+            const tiles = [];
+            const onTile = ({ done }) => {
+                tiles.push(done);
+                if (done === tile) controller.abort(new Error("enough"));
+            };
+            const request = { width, height, rgba: window.decode(rgba), ...options };
+            const { signal } = controller;
+            const message = await window.easel.stylize(request, { onTile, signal }).catch(({ message }) => message);
+            return { message, tiles };
+        },
+        [picture, tile],
+    );
+}
+
+test("no tile begins once the signal is aborted, and the next request works", async () => {
     const { page } = await loaded("wasm");
     const picture = stylizerReference.results.find(({ tiles }) => tiles > 2);
-    const ended = await page.evaluate(async ({ width, height, rgba, options }) => {
-        const ender = new AbortController();
-        const seen = [];
-        const onTile = ({ done }) => {
-            seen.push(done);
-            if (done === 1) ender.abort(new Error("enough"));
+    const worker = page.workers().find((worker) => worker.url().endsWith("/js/worker.js"));
+    // Records what the Worker itself reports.
+    await worker.evaluate(() => {
+        self.reported = [];
+        const post = self.postMessage;
+        self.postMessage = (message, ...rest) => {
+            if (message.progress?.what === "tiles") self.reported.push(message.progress.done);
+            post.call(self, message, ...rest);
         };
-        const request = { width, height, rgba: window.decode(rgba), ...options };
-        const message = await window.easel.stylize(request, { onTile, signal: ender.signal }).catch(({ message }) => message);
-        return { message, seen };
-    }, picture);
-    // It hears of the end between tiles, the next of which may have begun.
-    assert.equal(ended.message, "enough");
-    assert.ok(ended.seen.length >= 2 && ended.seen.at(-1) < picture.tiles, `${ended.seen} of ${picture.tiles}`);
+    });
+    for (const tile of [0, 1, 2]) {
+        const expected = Array.from({ length: tile + 1 }, (_, done) => done);
+        assert.deepEqual(await abortAt(page, picture, tile), { message: "enough", tiles: expected });
+        assert.deepEqual(await worker.evaluate(() => self.reported.splice(0)), expected);
+    }
     assert.equal((await stylize(page, stylizerReference.results[0])).rgba.length, 101 * 67 * 4);
     await page.close();
 });
 
-test("what is no picture, and what is no stylizer, is an error", async () => {
+test("wrong sizes, strengths and models are errors", async () => {
     const { page } = await loaded("wasm");
     const errors = await page.evaluate(async () => {
         const failure = (promise) => promise.then(() => undefined, ({ message }) => message);

@@ -1,10 +1,13 @@
-// Walks from seed to seed, as a person takes them.
+// Latent walks on the page.
 
 import assert from "node:assert/strict";
 import { readFile } from "node:fs/promises";
 import { after, before, test } from "node:test";
+import { fileURLToPath } from "node:url";
 
-import { difference, drawn, labelled, launch, open, proganReference, referenceSheet, serve, sheet } from "./harness.mjs";
+import { build } from "esbuild";
+
+import { canvas, difference, drawn, labelled, launch, open, proganReference, referenceGrid, serve } from "./harness.mjs";
 
 const SIDE = 32;
 
@@ -26,15 +29,15 @@ async function walk(query, { directions = true } = {}) {
     return opened;
 }
 
-/** Waits until the strongest directions are known and drawn. */
+/** Waits until the directions are computed and drawn. */
 async function settled(page) {
     await page.waitForFunction(() => document.querySelector("#directions li:last-child canvas:last-child")?.width === 32);
 }
 
-const picture = (page) => sheet(page, "walk-sheet");
+const picture = (page) => canvas(page, "walk-canvas");
 const position = (page) => page.getByLabel("Position");
 
-/** Waits until the picture is another than this one, and gives it. */
+/** Waits until the picture differs from this one, and returns it. */
 async function changed(page, before) {
     for (;;) {
         const now = await picture(page);
@@ -45,7 +48,7 @@ async function changed(page, before) {
 
 test("a seed's picture is the native one", async () => {
     const { page, errors } = await walk(`seeds=${proganReference.grid.seed},2`, { directions: false });
-    const { width, data } = referenceSheet(proganReference);
+    const { width, data } = referenceGrid(proganReference);
     const lines = Array.from({ length: SIDE }, (_, y) => ((2 + y) * width + 2) * 4);
     const expected = Buffer.concat(lines.map((at) => data.subarray(at, at + SIDE * 4)));
     const { largest } = difference(await picture(page), { width: SIDE, height: SIDE, data: expected });
@@ -54,7 +57,31 @@ test("a seed's picture is the native one", async () => {
     await page.close();
 });
 
-test("plays, pauses and is scrubbed; the address brings the picture back", async () => {
+test("the picture at a position is the frame of sample --walk", async () => {
+    const { seeds, steps, frames } = proganReference.walk;
+    for (const step of [1, steps - 1]) {
+        const { page } = await walk(`seeds=${seeds}&at=${step / steps}`, { directions: false });
+        const data = Buffer.from(frames[step], "base64");
+        const { largest } = difference(await picture(page), { width: SIDE, height: SIDE, data });
+        assert.ok(largest <= 1, `frame ${step}: ${largest} of 255 apart`);
+        await page.close();
+    }
+});
+
+test("positions in hundredths are those of a hundred frames, bit by bit", async () => {
+    const options = { entryPoints: ["src/page/walk-settings.ts"], bundle: true, format: "esm", write: false };
+    const { outputFiles } = await build({ ...options, absWorkingDir: fileURLToPath(new URL("..", import.meta.url)) });
+    const { fromQuery, positionOf } = await import(`data:text/javascript,${encodeURIComponent(outputFiles[0].text)}`);
+    for (let hundredth = 0; hundredth < 1200; hundredth++) {
+        const seeds = Array.from({ length: 12 }, (_, index) => index);
+        const query = new URLSearchParams({ seeds: seeds.join(","), at: (hundredth / 100).toFixed(2) });
+        const from = Math.floor(hundredth / 100);
+        const expected = { from, to: (from + 1) % 12, t: (hundredth % 100) / 100 };
+        assert.deepEqual(positionOf(seeds, fromQuery(query).at), expected);
+    }
+});
+
+test("plays, pauses and is scrubbed; the address restores the picture", async () => {
     const { page, errors } = await walk("seeds=1,2,3");
     const first = await picture(page);
     await page.getByRole("button", { name: "Play" }).click();
@@ -66,50 +93,50 @@ test("plays, pauses and is scrubbed; the address brings the picture back", async
     assert.equal(await position(page).inputValue(), at);
 
     await position(page).fill("1.5");
-    await labelled(page, "walk-sheet", "Picture: From seed 2 to 3, 50 %");
-    assert.equal(await position(page).getAttribute("aria-valuetext"), "From seed 2 to 3, 50 %");
+    await labelled(page, "walk-canvas", "Picture: From seed 2 to 3, 50%");
+    assert.equal(await position(page).getAttribute("aria-valuetext"), "From seed 2 to 3, 50%");
     await page.waitForURL(`${site.origin}/?tab=walk&seeds=1,2,3&at=1.5&engine=wasm`);
     const middle = await picture(page);
     await page.reload();
     await drawn(page);
     assert.deepEqual(await picture(page), middle);
 
-    // It ends where it began.
+    // The walk returns to the first seed.
     await position(page).fill("3");
-    await labelled(page, "walk-sheet", "Picture: At seed 1");
+    await labelled(page, "walk-canvas", "Picture: At seed 1");
     assert.deepEqual(await picture(page), first);
     assert.deepEqual(errors, []);
     await page.close();
 });
 
-test("seeds are changed, added, left out and gone to", async () => {
+test("seeds are changed, added, removed and gone to", async () => {
     const { page, errors } = await walk("seeds=1,2");
-    const stops = () => page.locator("#stops input").evaluateAll((inputs) => inputs.map((input) => input.value));
+    const seeds = () => page.locator("#walk-seeds input").evaluateAll((inputs) => inputs.map((input) => input.value));
     assert.equal(await page.getByRole("button", { name: /^Remove seed/ }).count(), 0);
     await page.getByRole("button", { name: "Add a seed" }).click();
-    assert.equal((await stops()).length, 3);
+    assert.equal((await seeds()).length, 3);
     await page.getByRole("textbox", { name: "Seed 3" }).fill("77");
     await page.waitForURL(/seeds=1,2,77/);
     const named = (name) => page.getByRole("button", { name, exact: true });
     await named("Go to seed 77").click();
-    await labelled(page, "walk-sheet", "Picture: At seed 77");
-    assert.ok((await page.locator("#stops .here input").inputValue()) === "77");
+    await labelled(page, "walk-canvas", "Picture: At seed 77");
+    assert.ok((await page.locator("#walk-seeds .current input").inputValue()) === "77");
 
     await page.getByRole("textbox", { name: "Seed 3" }).fill("x");
-    assert.equal(await page.locator("#stops-hint").textContent(), "A whole number from 0 to 18446744073709551615.");
+    assert.equal(await page.locator("#walk-seeds-hint").textContent(), "Enter a whole number from 0 to 18446744073709551615.");
     await page.getByRole("textbox", { name: "Seed 3" }).fill("78");
-    assert.ok(await page.locator("#stops-hint").isHidden());
+    assert.ok(await page.locator("#walk-seeds-hint").isHidden());
     assert.equal(await named("Remove seed 78").count(), 1);
     await named("Remove seed 2").click();
-    assert.deepEqual(await stops(), ["1", "78"]);
+    assert.deepEqual(await seeds(), ["1", "78"]);
     await page.waitForURL(/seeds=1,78/);
     await page.locator("#walk").getByRole("button", { name: "New seeds" }).click();
-    assert.notDeepEqual(await stops(), ["1", "78"]);
+    assert.notDeepEqual(await seeds(), ["1", "78"]);
     assert.deepEqual(errors, []);
     await page.close();
 });
 
-test("sliders push the picture, the first the most", async () => {
+test("sliders push the picture, the first one the most", async () => {
     const { page, errors } = await walk("seeds=1,2&at=0.5");
     const before = await picture(page);
     const moved = [];
@@ -134,12 +161,12 @@ test("sliders push the picture, the first the most", async () => {
     const pushed = await changed(page, before);
     await page.waitForURL(/push=0,-1.5,0,0,0,0/);
     assert.ok(await page.locator("#walk-command").isHidden(), "the command line knows no directions");
-    // Until they are known again there is nothing to see, and nothing to save.
+    // Until the directions are computed again, no picture is shown or saved.
     await page.addInitScript(() => {
         window.painted = [];
         const put = CanvasRenderingContext2D.prototype.putImageData;
         CanvasRenderingContext2D.prototype.putImageData = function (data, ...at) {
-            if (this.canvas.id === "walk-sheet") window.painted.push(document.querySelectorAll("#directions li").length);
+            if (this.canvas.id === "walk-canvas") window.painted.push(document.querySelectorAll("#directions li").length);
             return put.call(this, data, ...at);
         };
     });
@@ -153,7 +180,7 @@ test("sliders push the picture, the first the most", async () => {
     await page.close();
 });
 
-test("at a slider's end stands the picture that it leads to", async () => {
+test("the picture at a slider's end is the one that it leads to", async () => {
     const { page } = await walk("seeds=1,2&at=0.25");
     const end = await page.evaluate(() => {
         const canvas = document.querySelector("#directions li canvas:last-child");
@@ -166,7 +193,7 @@ test("at a slider's end stands the picture that it leads to", async () => {
     await page.close();
 });
 
-test("a frame is saved as it is", async () => {
+test("a frame is saved pixel by pixel", async () => {
     const { page } = await walk("seeds=1,2&at=0.25", { directions: false });
     const [download] = await Promise.all([
         page.waitForEvent("download"),
@@ -178,7 +205,7 @@ test("a frame is saved as it is", async () => {
     await page.close();
 });
 
-test("what the address says and makes no sense has its default", async () => {
+test("invalid settings in the address have their defaults", async () => {
     for (const query of ["seeds=1&at=9", "seeds=1,x&push=99", "seeds=&at=-1"]) {
         const { page } = await walk(query, { directions: false });
         await page.waitForURL(`${site.origin}/?tab=walk&seeds=20,8,27,37&engine=wasm`);

@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use easel_runtime::{Picture, Tensor};
+use easel_runtime::{Blend, Picture, Tensor};
 
 use super::plan::StylizePlan;
 use super::semaphore::Semaphore;
@@ -91,7 +91,7 @@ impl<'a> Worker<'a> {
         }
         // Each model keeps its memory for the next picture.
         let _permit = semaphore.acquire(tilings.iter().map(|tiling| tiling.bytes).sum());
-        let mut blend = self.plan.blend.as_ref().map(|weights| (weights, Blend::new(picture)));
+        let mut blend = self.plan.blend.as_ref().map(|weights| (weights, Blend::new(3 * width * height)));
         let mut result = None;
         let mut done = 0;
         for ((style, stylizer), tiling) in self.open.iter_mut().zip(tilings) {
@@ -101,36 +101,12 @@ impl<'a> Worker<'a> {
                 stylizer.release()?;
             }
             match &mut blend {
-                Some((weights, blend)) => blend.add(&stylized, weights[*style]),
+                Some((weights, blend)) => blend.add(&stylized.pixels, weights[*style])?,
                 None => result = Some(stylized),
             }
         }
-        let result = blend.map(|(_, blend)| blend.finish()).or(result).expect("a worker has a model");
+        let blended = blend.map(|(_, blend)| Picture { width, height, channels: 3, pixels: blend.finish() });
+        let result = blended.or(result).expect("a worker has a model");
         Ok((result, summary))
-    }
-}
-
-/// The weighted mean of pictures of one size, of sRGB values.
-struct Blend {
-    width: usize,
-    height: usize,
-    sums: Vec<f32>,
-}
-
-impl Blend {
-    fn new(like: &Picture) -> Self {
-        Self { width: like.width, height: like.height, sums: vec![0.5; 3 * like.width * like.height] }
-    }
-
-    fn add(&mut self, picture: &Picture, weight: f32) {
-        for (sum, &value) in self.sums.iter_mut().zip(&picture.pixels) {
-            *sum += weight * f32::from(value);
-        }
-    }
-
-    /// Rounds to the nearest byte.
-    fn finish(self) -> Picture {
-        let pixels = self.sums.iter().map(|&sum| sum as u8).collect();
-        Picture { width: self.width, height: self.height, channels: 3, pixels }
     }
 }

@@ -1,8 +1,13 @@
-//! `reference MODEL OUT`: what the native runtime makes of a model's input, for the browser's tests to compare with. `web/tests/README.md` describes the file. It also fails where candle and ONNX Runtime disagree on the same z.
+//! `reference MODEL OUT`: what the native runtime computes with a model, for the browser's tests to compare with. The file
+//! is described in `web/tests/README.md`. Fails if candle and ONNX Runtime disagree on the same z.
+//!
+//! The frames of a walk come from the program `sample`, which must be in the same folder.
 
+use std::fs;
 use std::path::Path;
+use std::process::Command;
 
-use anyhow::{Context, Result, bail, ensure};
+use anyhow::{Context, Result, anyhow, bail, ensure};
 use base64::Engine as _;
 use base64::prelude::BASE64_STANDARD;
 use candle_core::{Device, Tensor};
@@ -10,13 +15,15 @@ use easel_export::models;
 use easel_files::write_atomically;
 use easel_native::stylize::{IoOptions, Stylizer, TileStatistics, Tiling};
 use easel_native::{EngineOptions, Model};
+use easel_pictures::decode_file;
 use easel_runtime::card::Kind;
 use easel_runtime::denoiser::{Denoiser, Draw, Request, Sampler};
-use easel_runtime::generator::{generate, latents};
+use easel_runtime::generator::{generate, latents, latents_of_seeds};
 use easel_runtime::grid::{BACKGROUND, GAP, GridShape, grid};
 use easel_runtime::random::KNOWN_NORMALS;
 use easel_runtime::stylizer::Look;
 use easel_runtime::stylizer::tiles::{self, HALO};
+use easel_runtime::walk::Walk;
 use easel_runtime::{Engine, ModelCard, Picture};
 use easel_scenes::scene;
 use easel_train::Weights;
@@ -30,6 +37,8 @@ const SEED: u64 = 1;
 const TILED: usize = 256 * 256;
 /// Pictures in the grid.
 const COUNT: usize = 16;
+/// The seeds of the walk, and its frames from one to the next.
+const WALK: ([u64; 2], usize) = ([1, 2], 5);
 
 fn main() -> Result<()> {
     let arguments: Vec<_> = std::env::args_os().skip(1).collect();
@@ -40,7 +49,7 @@ fn main() -> Result<()> {
 
 fn reference(path: &Path) -> Result<serde_json::Value> {
     let options = EngineOptions { threads: Some(1), ..EngineOptions::default() };
-    if matches!(ModelCard::from_model(&std::fs::read(path)?)?.kind, Kind::Stylizer) {
+    if matches!(ModelCard::from_model(&fs::read(path)?)?.kind, Kind::Stylizer) {
         return stylized(Stylizer::open(path, IoOptions::default(), &options)?);
     }
     let model = Model::open(path, &options)?;
@@ -56,14 +65,14 @@ fn stylized(mut stylizer: Stylizer) -> Result<serde_json::Value> {
         let (picture, _) = scene(0, 1, height, width);
         let plan = tiles::plan_within(width, height, most, HALO);
         let tiling = Tiling::new(plan, TileStatistics::Thumbnail(TILED));
-        let made = stylizer.run(&picture, &tiling, look, |_| {})?;
+        let result = stylizer.run(&picture, &tiling, look, |_| {})?;
         results.push(json!({
             "width": width,
             "height": height,
             "rgba": BASE64_STANDARD.encode(picture.to_rgba()),
-            "options": { "mostPixels": most, "strength": look.strength, "keepColor": look.keep_color },
+            "options": { "maxPixels": most, "strength": look.strength, "keepColor": look.keep_color },
             "tiles": tiling.tiles.len(),
-            "stylized": BASE64_STANDARD.encode(made.to_rgba()),
+            "stylized": BASE64_STANDARD.encode(result.to_rgba()),
         }));
     }
     Ok(json!({ "engine": stylizer.engine.describe(), "results": results }))
@@ -103,6 +112,7 @@ fn generated(path: &Path, Model { card, mut engine }: Model) -> Result<serde_jso
     let difference = image.as_f32()?.iter().zip(&in_candle).map(|(a, b)| (a - b).abs()).fold(0.0, f32::max);
     ensure!(difference <= TOLERANCE, "candle and ONNX Runtime are {difference} apart on {}", path.display());
 
+    let walk = walked(path, &card)?;
     let sheet = grid(&Picture::from_batch(&image)?, GridShape::square(COUNT), GAP, BACKGROUND)?;
     let (seed, stream, bits) = KNOWN_NORMALS;
     Ok(json!({
@@ -119,13 +129,49 @@ fn generated(path: &Path, Model { card, mut engine }: Model) -> Result<serde_jso
             "channels": sheet.channels,
             "pixels": BASE64_STANDARD.encode(&sheet.pixels),
         },
+        "walk": walk,
         "normals": { "seed": seed.to_string(), "stream": stream.to_string(), "bits": bits },
+    }))
+}
+
+/// The walk from one seed to the other: its latent vectors, and the frames that `sample` writes as PNG files.
+fn walked(path: &Path, card: &ModelCard) -> Result<serde_json::Value> {
+    let (seeds, steps) = WALK;
+    let walk = Walk::new(card.latent()?, latents_of_seeds(card, &seeds)?, steps, false)?;
+    let z = walk.frames(0, walk.len())?;
+
+    let folder = tempfile::tempdir()?;
+    let frames = folder.path().join("frames");
+    let program = std::env::current_exe()?.with_file_name("sample");
+    let (seed_list, frames_each) = (seeds.map(|seed| seed.to_string()).join(","), steps.to_string());
+    let status = Command::new(&program)
+        .arg("-m")
+        .arg(path)
+        .args(["--seeds", &seed_list, "--walk", &frames_each, "--one-way", "--scale", "1"])
+        .args(["--threads", "1", "--device", "cpu", "-o"])
+        .arg(&frames)
+        .status()
+        .with_context(|| program.display().to_string())?;
+    ensure!(status.success(), "{}: {status}", program.display());
+    let mut files: Vec<_> = fs::read_dir(&frames)?.map(|entry| Ok(entry?.path())).collect::<Result<_>>()?;
+    files.sort();
+    ensure!(files.len() == walk.len(), "{} frames of a walk that has {}", files.len(), walk.len());
+    let mut pictures = Vec::new();
+    for file in files {
+        let decoded = decode_file(&file).map_err(|error| anyhow!("{}: {error}", file.display()))?;
+        pictures.push(BASE64_STANDARD.encode(decoded.picture.to_rgba8().as_raw()));
+    }
+    Ok(json!({
+        "seeds": seeds.map(|seed| seed.to_string()),
+        "steps": steps,
+        "bits": z.as_f32()?.iter().map(|value| value.to_bits()).collect::<Vec<_>>(),
+        "frames": pictures,
     }))
 }
 
 /// The pictures that the network with the file's own weights computes in candle.
 fn by_candle(path: &Path, z: &easel_runtime::Tensor) -> Result<Vec<f32>> {
-    let bytes = std::fs::read(path)?;
+    let bytes = fs::read(path)?;
     let weights = Weights::from_model(&bytes, &ModelCard::from_model(&bytes)?)?;
     let z = Tensor::from_slice(z.as_f32()?, z.shape(), &Device::Cpu)?;
     let outputs = models::of_network(&weights.network()?)?.compute(&[("z", z)])?;

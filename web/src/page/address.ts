@@ -1,26 +1,26 @@
 /**
- * The browser's address, the only memory that the page has: `?tab=digits&class=7&seed=1&engine=wasm`. It brings back
- * which tab is open, what is set there, and what was chosen for the whole page.
+ * The browser's address, which holds all state of the page: `?tab=digits&class=7&seed=1&engine=wasm`. It restores the
+ * open tab and its settings, and the settings of the whole page.
  */
 
 import type { EngineChoice } from "../easel.js";
 import { parseEngine } from "./settings.js";
 import { type Language, parseLanguage } from "./words.js";
 
-/** Browsers refuse many changes in a row, Safari more than 100 in 30 s; so a refused one is tried again later. */
-const MILLISECONDS_BETWEEN = 350;
+/** Browsers refuse many changes in a row (Safari more than 100 in 30 s), so they are delayed, and retried if refused. */
+const MILLISECONDS_BETWEEN_CHANGES = 350;
 const MILLISECONDS_AFTER_REFUSAL = 3000;
 
-export interface PageChoices {
+export interface PageSettings {
     /** The tab's name. */
     tab: string;
     engine: EngineChoice;
-    /** Undefined for the browser's own. */
+    /** Undefined for the browser's language. */
     language: Language | undefined;
 }
 
-/** The choices in an address; what is missing or makes no sense has its default. */
-export function fromQuery(query: URLSearchParams, tabs: readonly string[]): PageChoices {
+/** The settings in an address; missing or invalid ones have their defaults. */
+export function fromQuery(query: URLSearchParams, tabs: readonly string[]): PageSettings {
     const tab = query.get("tab");
     return {
         tab: tab !== null && tabs.includes(tab) ? tab : tabs[0]!,
@@ -29,59 +29,59 @@ export function fromQuery(query: URLSearchParams, tabs: readonly string[]): Page
     };
 }
 
-/** The address of the choices and of the open tab's settings. */
-export function toQuery({ tab, engine, language }: PageChoices, settings: URLSearchParams): URLSearchParams {
+/** The query for the settings of the page and of the open tab. */
+export function toQuery({ tab, engine, language }: PageSettings, tabQuery: URLSearchParams): URLSearchParams {
     const query = new URLSearchParams({ tab });
-    for (const [name, value] of settings) query.set(name, value);
+    for (const [name, value] of tabQuery) query.set(name, value);
     if (engine !== "auto") query.set("engine", engine);
     if (language !== undefined) query.set("lang", language);
     return query;
 }
 
-let wanted: URLSearchParams | undefined;
+let pending: URLSearchParams | undefined;
 let timer: number | undefined;
 let written = -Infinity;
 
-/** Makes the browser's address bring this back. */
+/** Puts the query into the browser's address. */
 export function writeAddress(query: URLSearchParams): void {
-    wanted = query;
-    timer ??= setTimeout(flush, Math.max(0, written + MILLISECONDS_BETWEEN - performance.now()));
+    pending = query;
+    timer ??= setTimeout(flush, Math.max(0, written + MILLISECONDS_BETWEEN_CHANGES - performance.now()));
 }
 
-/** The address that brings everything back, at once. */
+/** The current address, with changes that are still delayed. */
 export function currentAddress(): string {
     flush();
-    return wanted ? withQuery(wanted).href : location.href;
+    return pending ? withQuery(pending).href : location.href;
 }
 
-/** Leaves the address as it is to the browser's Back; what is written from now on is another step. */
-export function stepAddress(): void {
+/** Adds the current address to the browser's history. */
+export function pushAddress(): void {
     flush();
     try {
         history.pushState(null, "", location.href);
     } catch {
-        // Too many changes in a row: Back skips this one.
+        // Too many changes in a row: the history lacks this one.
     }
 }
 
 function flush(): void {
     clearTimeout(timer);
     timer = undefined;
-    if (!wanted) return;
-    const query = wanted;
-    wanted = undefined;
+    if (!pending) return;
+    const query = pending;
+    pending = undefined;
     written = performance.now();
     try {
         history.replaceState(null, "", withQuery(query));
     } catch {
-        wanted = query;
+        pending = query;
         timer = setTimeout(flush, MILLISECONDS_AFTER_REFUSAL);
     }
 }
 
 function withQuery(query: URLSearchParams): URL {
     const address = new URL(location.href);
-    // Lists of seeds stay legible.
+    // Keeps lists of seeds legible.
     address.search = query.toString().replaceAll("%2C", ",");
     return address;
 }

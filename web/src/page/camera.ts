@@ -1,15 +1,15 @@
-/** The camera, as long as the user wants it. */
+/** The camera. */
 
-import { Problem } from "./notices.js";
+import { PageError } from "./notices.js";
 import { drawing, pixelsOf } from "./photo.js";
 import type { Pixels } from "./stage.js";
 import { words } from "./words.js";
 
-/** More than is ever shown live, for the picture that is taken. */
-const WANTED: MediaTrackConstraints = { width: { ideal: 1920 }, height: { ideal: 1080 } };
+/** More than live frames need, for snapshots. */
+const RESOLUTION: MediaTrackConstraints = { width: { ideal: 1920 }, height: { ideal: 1080 } };
 
 export class Camera {
-    /** Whether there is another one to switch to. */
+    /** Whether there is another camera. */
     readonly several: boolean;
     readonly #video: HTMLVideoElement;
     readonly #track: MediaStreamTrack;
@@ -20,14 +20,13 @@ export class Camera {
         this.several = several;
     }
 
-    /** Asks for a camera; `ended` is told when it is taken away. */
+    /** Asks for a camera. `ended` is called when it is disconnected. */
     static async open(ended: () => void, which: MediaTrackConstraints = { facingMode: "user" }): Promise<Camera> {
         const devices = navigator.mediaDevices as MediaDevices | undefined;
-        // Only where the page comes over a safe connection.
-        if (!devices) throw new Problem(words().stylize.camera.unsafe);
+        if (!devices) throw new PageError(words().stylize.camera.insecure);
         let stream: MediaStream | undefined;
         try {
-            stream = await devices.getUserMedia({ video: { ...WANTED, ...which }, audio: false });
+            stream = await devices.getUserMedia({ video: { ...RESOLUTION, ...which }, audio: false });
             const track = stream.getVideoTracks()[0]!;
             track.addEventListener("ended", ended);
             const video = document.createElement("video");
@@ -37,11 +36,11 @@ export class Camera {
             return new Camera(video, track, cameras.length > 1);
         } catch (error) {
             stream?.getTracks().forEach((track) => track.stop());
-            throw new Problem(sentence(error));
+            throw new PageError(messageOf(error));
         }
     }
 
-    /** Ends this one and opens the next: on a telephone that on the other side, else another device. */
+    /** Closes this one and opens the next: on a phone the one on the other side, else another device. */
     async next(ended: () => void): Promise<Camera> {
         const { facingMode, deviceId } = this.#track.getSettings();
         const devices = await navigator.mediaDevices.enumerateDevices();
@@ -52,7 +51,7 @@ export class Camera {
         return Camera.open(ended, id ? { deviceId: { exact: id } } : {});
     }
 
-    /** What it sees, in a size that fits into a square of this side. Nothing while another is opened in its place. */
+    /** The current frame, scaled down to fit a square of this side; undefined while the next camera is being opened. */
     frame(side: number): Pixels | undefined {
         const { videoWidth, videoHeight } = this.#video;
         if (videoWidth === 0) return undefined;
@@ -61,12 +60,12 @@ export class Camera {
         return pixelsOf(this.#video, extent, this.#mirrored);
     }
 
-    /** A picture of what it sees, as large as it can. */
-    async picture(): Promise<File> {
+    /** The current frame in full resolution, as a PNG file. */
+    async snapshot(): Promise<File> {
         const extent = { width: this.#video.videoWidth, height: this.#video.videoHeight };
         const { canvas } = drawing(this.#video, extent, this.#mirrored);
         const png = await new Promise<Blob | null>((resolve) => canvas.toBlob(resolve, "image/png"));
-        if (!png) throw new Problem(words().noPng);
+        if (!png) throw new PageError(words().noPng);
         return new File([png], `${words().stylize.snapshot}.png`, { type: png.type });
     }
 
@@ -75,22 +74,22 @@ export class Camera {
         this.#video.srcObject = null;
     }
 
-    /** As in a mirror, unless it looks away from the user. */
+    /** Frames are mirrored, unless the camera faces away from the user. */
     get #mirrored(): boolean {
         return this.#track.getSettings().facingMode !== "environment";
     }
 }
 
-function sentence(error: unknown): string {
-    const says = words().stylize.camera;
+function messageOf(error: unknown): string {
+    const text = words().stylize.camera;
     switch (error instanceof DOMException ? error.name : "") {
         case "NotAllowedError":
         case "SecurityError":
-            return says.denied;
+            return text.denied;
         case "NotFoundError":
         case "OverconstrainedError":
-            return says.none;
+            return text.missing;
         default:
-            return says.busy;
+            return text.busy;
     }
 }

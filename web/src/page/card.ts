@@ -1,29 +1,29 @@
-/** The model card for people. */
+/** The model card on the page. */
 
-import type { Loaded, ModelCard } from "../easel.js";
+import type { LoadedModel, ModelCard } from "../easel.js";
 import { words } from "./words.js";
 
-/** The card's lines: what, and what the card says. */
-export function lines({ card, bytes }: Loaded): [string, string][] {
+/** The card's lines: a term and its value. */
+export function lines({ card, bytes }: LoadedModel): [string, string][] {
     const { provenance, verification } = card;
-    const says = words().card;
+    const text = words().card;
     const all: [string, string | undefined][] = [
-        [says.title, card.title],
-        [says.network, `${card.architecture.name}${says.comma}${says.kinds[card.kind]}`],
-        [says.pictures, card.picture && pictures(card.picture)],
-        [says.data, provenance.data],
-        [says.steps, provenance.steps?.toLocaleString("en")],
-        [says.run, provenance.run],
-        [says.verified, verified(verification)],
-        [says.licence, card.licence],
-        [says.program, provenance.program],
-        [says.file, fileSize(bytes)],
+        [text.title, card.title],
+        [text.network, `${card.architecture.name}${text.comma}${text.kinds[card.kind]}`],
+        [text.pictures, card.picture && pictures(card.picture)],
+        [text.data, provenance.data],
+        [text.steps, provenance.steps?.toLocaleString("en")],
+        [text.run, provenance.run],
+        [text.verified, verified(verification)],
+        [text.licence, card.licence],
+        [text.program, provenance.program],
+        [text.file, fileSize(bytes)],
     ];
     return all.filter((line): line is [string, string] => Boolean(line[1]));
 }
 
 /** Fills a `dl`. */
-export function show(list: HTMLDListElement, loaded: Loaded): void {
+export function show(list: HTMLDListElement, loaded: LoadedModel): void {
     list.replaceChildren(
         ...lines(loaded).flatMap(([term, description]) => {
             const [dt, dd] = [document.createElement("dt"), document.createElement("dd")];
@@ -34,7 +34,7 @@ export function show(list: HTMLDListElement, loaded: Loaded): void {
     );
 }
 
-/** A size in bytes, in the unit that reads best. */
+/** `4.5 MB` */
 export function fileSize(bytes: number): string {
     return bytes < 1e5 ? `${(bytes / 1e3).toFixed(1)} kB` : `${(bytes / 1e6).toFixed(1)} MB`;
 }
@@ -47,7 +47,7 @@ function pictures({ channels, size }: NonNullable<ModelCard["picture"]>): string
 
 function verified({ engine, max_difference, shapes }: ModelCard["verification"]): string | undefined {
     if (!engine) return undefined;
-    const says = words().card;
-    const difference = max_difference === 0 ? says.noDifference : says.difference(max_difference.toExponential(1));
-    return engine + says.colon + difference + says.comma + says.shapes(shapes.length);
+    const text = words().card;
+    const difference = max_difference === 0 ? text.noDifference : text.difference(max_difference.toExponential(1));
+    return engine + text.colon + difference + text.comma + text.shapes(shapes.length);
 }

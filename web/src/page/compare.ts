@@ -1,4 +1,4 @@
-/** Two pictures, one over the other, and the line between them that the user moves. */
+/** The comparison of before and after: two pictures, and the line between them that the user moves. */
 
 import { element } from "./elements.js";
 import { paint, type Pixels } from "./stage.js";
@@ -7,15 +7,15 @@ import { words } from "./words.js";
 const view = element("stylize-view", HTMLElement);
 const canvas = element("stylize-before", HTMLCanvasElement);
 const split = element("stylize-split", HTMLInputElement);
-const only = element("stylize-only", HTMLButtonElement);
+const resultOnly = element("stylize-result-only", HTMLButtonElement);
 
-/** Of a thinner picture's view, the handle would not be seen. */
-const THINNEST = 8;
+/** The handle would not fit a thinner view. */
+const MAX_ASPECT = 8;
 
 export class Compare {
     constructor() {
         split.addEventListener("input", () => this.#move());
-        // Some browsers let a finger take a slider only by its thumb.
+        // Some browsers let a finger drag a slider only by its thumb.
         view.addEventListener("pointerdown", (event) => {
             if (!event.isPrimary || event.button !== 0 || split.disabled) return;
             view.setPointerCapture(event.pointerId);
@@ -24,22 +24,21 @@ export class Compare {
         view.addEventListener("pointermove", (event) => {
             if (view.hasPointerCapture(event.pointerId)) this.#follow(event);
         });
-        only.addEventListener("click", () => {
-            split.disabled = view.classList.toggle("alone");
-            only.setAttribute("aria-pressed", String(split.disabled));
+        resultOnly.addEventListener("click", () => {
+            split.disabled = view.classList.toggle("result-only");
+            resultOnly.setAttribute("aria-pressed", String(split.disabled));
         });
         this.#move();
     }
 
-    /** Shows what the picture was before. */
+    /** Shows the picture before. */
     paint(pixels: Pixels): void {
         paint(canvas, pixels);
         const ratio = pixels.width / pixels.height;
-        view.style.setProperty("--ratio", String(Math.min(THINNEST, Math.max(1 / THINNEST, ratio))));
+        view.style.setProperty("--ratio", String(Math.min(MAX_ASPECT, Math.max(1 / MAX_ASPECT, ratio))));
     }
 
-    /** Says everything anew, in the language that is set. */
-    say(): void {
+    localise(): void {
         split.setAttribute("aria-valuetext", words().stylize.splitAt(Number(split.value)));
     }
 
@@ -51,6 +50,6 @@ export class Compare {
 
     #move(): void {
         view.style.setProperty("--split", `${split.value}%`);
-        this.say();
+        this.localise();
     }
 }

@@ -4,14 +4,15 @@ import type { SampleStep } from "../easel.js";
 import { type DigitsSettings, type Limits, type Sampler, SAMPLERS } from "./digits-settings.js";
 import { element } from "./elements.js";
 import { mark, parseNumber, parseSeed, parseWhole, randomSeed } from "./settings.js";
-import { copiesLink } from "./tab.js";
+import { setUpCopyLink } from "./tab.js";
 import { words } from "./words.js";
 
-export interface Wishes {
-    draw(): void;
-    cancel(): void;
-    /** The seed is another. */
-    seed(): void;
+export interface DigitsFormCallbacks {
+    /** The user draws, or the settings have changed. */
+    onDraw(): void;
+    onCancel(): void;
+    /** The seed has changed. */
+    onSeed(): void;
 }
 
 const seed = element("digits-seed", HTMLInputElement);
@@ -31,13 +32,13 @@ const stepText = element("digits-step-text", HTMLElement);
 
 export class DigitsForm {
     readonly settings: DigitsSettings;
-    readonly #wishes: Wishes;
+    readonly #callbacks: DigitsFormCallbacks;
     #limits: Limits | undefined;
     #drawing = false;
 
-    constructor(settings: DigitsSettings, wishes: Wishes) {
+    constructor(settings: DigitsSettings, callbacks: DigitsFormCallbacks) {
         this.settings = settings;
-        this.#wishes = wishes;
+        this.#callbacks = callbacks;
         seed.value = String(settings.seed);
         sampler.append(...SAMPLERS.map((name) => new Option(name, name)));
         seed.addEventListener("input", () => this.#seed(parseSeed(seed.value)));
@@ -46,54 +47,53 @@ export class DigitsForm {
             seed.value = String(drawn);
             this.#seed(drawn);
         });
-        count.addEventListener("input", () => this.#number("count", count, countHint, 1, this.#mostPictures, parseWhole));
+        count.addEventListener("input", () => this.#number("count", count, countHint, 1, this.#maxPictures, parseWhole));
         steps.addEventListener("input", () =>
-            this.#number("steps", steps, stepsHint, 1, this.#limits?.mostSteps ?? 1, parseWhole),
+            this.#number("steps", steps, stepsHint, 1, this.#limits?.maxSteps ?? 1, parseWhole),
         );
         guidance.addEventListener("input", () =>
-            this.#number("guidance", guidance, guidanceHint, 0, this.#limits?.mostGuidance ?? 1, parseNumber),
+            this.#number("guidance", guidance, guidanceHint, 0, this.#limits?.maxGuidance ?? 1, parseNumber),
         );
         sampler.addEventListener("change", () => {
             settings.sampler = sampler.value as Sampler;
-            // A number of steps that suits one sampler seldom suits another.
+            // The number of steps suits only the sampler before.
             settings.steps = undefined;
             this.#fill();
-            wishes.draw();
+            callbacks.onDraw();
         });
         element("digits-controls", HTMLFormElement).addEventListener("submit", (event) => {
             event.preventDefault();
-            if (this.#drawing) wishes.cancel();
-            else wishes.draw();
+            if (this.#drawing) callbacks.onCancel();
+            else callbacks.onDraw();
         });
-        copiesLink(element("digits-link", HTMLButtonElement));
+        setUpCopyLink(element("digits-link", HTMLButtonElement));
         this.#fill();
     }
 
-    /** Offers what a model has, and leaves out of the settings what it has not. */
-    allow(limits: Limits): void {
+    /** Sets the limits of a model, and changes settings that they do not allow. */
+    setLimits(limits: Limits): void {
         this.#limits = limits;
-        Object.assign(this.settings, limits.fit(this.settings));
+        Object.assign(this.settings, limits.resolve(this.settings));
         this.#buttons(limits);
         element("digits-guidance-field", HTMLElement).hidden = !limits.guided;
         drawButton.disabled = false;
         this.#fill();
-        this.say();
+        this.localise();
     }
 
-    /** Says everything anew, in the language that is set. */
-    say(): void {
-        const says = words().digits;
-        for (const option of sampler.options) option.text = says.samplers[option.value as Sampler];
-        keypad.querySelector<HTMLElement>(".all")?.replaceChildren(says.all);
+    localise(): void {
+        const text = words().digits;
+        for (const option of sampler.options) option.text = text.samplers[option.value as Sampler];
+        keypad.querySelector<HTMLElement>(".all")?.replaceChildren(text.all);
         this.#countLabel();
-        this.drawing(this.#drawing);
+        this.showDrawing(this.#drawing);
         for (const [input, hint] of [[count, countHint], [steps, stepsHint], [guidance, guidanceHint]] as const) {
             if (input.getAttribute("aria-invalid") !== "true") mark(input, hint, undefined);
         }
         if (seed.getAttribute("aria-invalid") !== "true") mark(seed, seedHint, undefined, words().seedHint);
     }
 
-    /** Takes a key that chooses a class. */
+    /** Handles a key that chooses a class. Returns whether it does. */
     key(key: string): boolean {
         const classes = this.#limits?.classes;
         if (!classes || !/^[0-9]$/.test(key) || Number(key) >= classes.length) return false;
@@ -101,8 +101,8 @@ export class DigitsForm {
         return true;
     }
 
-    /** Shows that a sampling is on its way, or that none is any more. */
-    drawing(drawing: boolean): void {
+    /** Shows whether a sampling is in progress. */
+    showDrawing(drawing: boolean): void {
         this.#drawing = drawing;
         const { draw, cancel } = words().digits;
         drawButton.textContent = drawing ? cancel : draw;
@@ -110,46 +110,46 @@ export class DigitsForm {
         if (!drawing) step.hidden = true;
     }
 
-    /** Shows how far it is. */
-    step({ done, of }: SampleStep): void {
+    /** Shows the progress of the sampling. */
+    showStep({ done, of }: SampleStep): void {
         step.hidden = false;
         progress.max = of;
         progress.value = done;
         stepText.textContent = words().digits.step(done, of);
     }
 
-    get #mostPictures(): number {
-        return this.#limits?.mostPictures(this.settings.cls) ?? 1;
+    get #maxPictures(): number {
+        return this.#limits?.maxPictures(this.settings.cls) ?? 1;
     }
 
     #seed(value: bigint | undefined): void {
-        mark(seed, seedHint, value === undefined ? words().seedWrong : undefined, words().seedHint);
+        mark(seed, seedHint, value === undefined ? words().seedError : undefined, words().seedHint);
         if (value === undefined) return;
         this.settings.seed = value;
-        this.#wishes.seed();
-        this.#wishes.draw();
+        this.#callbacks.onSeed();
+        this.#callbacks.onDraw();
     }
 
     #number(
         name: "count" | "steps" | "guidance",
         input: HTMLInputElement,
         hint: HTMLElement,
-        least: number,
-        most: number,
+        min: number,
+        max: number,
         parse: typeof parseWhole,
     ): void {
-        const value = parse(input.value, least, most);
-        mark(input, hint, value === undefined ? words().fromTo(least, most) : undefined);
+        const value = parse(input.value, min, max);
+        mark(input, hint, value === undefined ? parse === parseWhole ? words().wholeError(min, max) : words().rangeError(min, max) : undefined);
         if (value === undefined) return;
         this.settings[name] = value;
-        this.#wishes.draw();
+        this.#callbacks.onDraw();
     }
 
     #class(cls: number | undefined): void {
         this.settings.cls = cls;
-        this.settings.count = Math.min(this.settings.count, this.#mostPictures);
+        this.settings.count = Math.min(this.settings.count, this.#maxPictures);
         this.#fill();
-        this.#wishes.draw();
+        this.#callbacks.onDraw();
     }
 
     #buttons({ classes }: Limits): void {
@@ -167,19 +167,19 @@ export class DigitsForm {
         keypad.classList.toggle("wide", classes.some((name) => name.length > 2));
     }
 
-    /** Brings what is set into the fields. */
+    /** Shows the settings in the fields. */
     #fill(): void {
-        const plan = this.#limits?.fit(this.settings);
+        const resolved = this.#limits?.resolve(this.settings);
         const pressed = this.settings.cls === undefined ? "all" : String(this.settings.cls);
         for (const button of keypad.querySelectorAll("button")) {
             button.setAttribute("aria-pressed", String(button.dataset["class"] === pressed));
         }
         sampler.value = this.settings.sampler;
         count.value = String(this.settings.count);
-        count.max = String(this.#mostPictures);
-        steps.value = String(plan?.steps ?? this.settings.steps ?? "");
-        steps.max = String(this.#limits?.mostSteps ?? "");
-        guidance.value = String(plan?.guidance ?? this.settings.guidance ?? "");
+        count.max = String(this.#maxPictures);
+        steps.value = String(resolved?.steps ?? this.settings.steps ?? "");
+        steps.max = String(this.#limits?.maxSteps ?? "");
+        guidance.value = String(resolved?.guidance ?? this.settings.guidance ?? "");
         for (const [input, hint] of [[count, countHint], [steps, stepsHint], [guidance, guidanceHint]] as const) {
             mark(input, hint, undefined);
         }

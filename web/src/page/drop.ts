@@ -1,21 +1,21 @@
-/** Files that are dropped anywhere on the page. */
+/** Files dropped anywhere on the page. */
 
-/** Calls `open` with a dropped file; `veil` is shown while one hovers. */
-export function onDrop(veil: HTMLElement, open: (file: File) => void): void {
+/** Calls `open` with a dropped file; `overlay` is shown while one is dragged over the page. */
+export function onDrop(overlay: HTMLElement, open: (file: File) => void): void {
     const carriesFile = (event: DragEvent) => event.dataTransfer?.types.includes("Files") ?? false;
     document.addEventListener("dragover", (event) => {
         if (!carriesFile(event)) return;
         event.preventDefault();
-        veil.hidden = false;
+        overlay.hidden = false;
     });
     document.addEventListener("dragleave", (event) => {
-        // Moving between the page's elements leaves none of them for nowhere.
-        if (event.relatedTarget === null) veil.hidden = true;
+        // Moving between elements of the page is not leaving it.
+        if (event.relatedTarget === null) overlay.hidden = true;
     });
     document.addEventListener("drop", (event) => {
         if (!carriesFile(event)) return;
         event.preventDefault();
-        veil.hidden = true;
+        overlay.hidden = true;
         const file = event.dataTransfer?.files[0];
         if (file) open(file);
     });

@@ -1,71 +1,70 @@
-/** The sheet that a generator draws of a seed. */
+/** The panel of the GAN: a grid of pictures of a seed. */
 
 import type { Easel, EngineChoice } from "../easel.js";
 import { element } from "./elements.js";
-import { Latest } from "./latest.js";
+import { LatestTask } from "./latest-task.js";
 import type { ModelEntry } from "./models.js";
 import { clearError, showError } from "./notices.js";
-import { Picker, Slot } from "./slot.js";
+import { ModelPicker, Slot } from "./slot.js";
 import { Stage } from "./stage.js";
 import { words } from "./words.js";
 
-/** Beside a denoiser; where it has the place for itself, the sheet of `sample`. */
+/** The number of pictures beside a denoiser, and without one, which is that of `sample`. */
 const PICTURES = { beside: 16, alone: 64 };
 
-export class GanSheet {
+export class GanPanel {
     readonly stage = new Stage(element("gan-figure", HTMLElement));
     readonly slot: Slot;
     readonly #easel: Easel;
-    readonly #picker: Picker;
-    readonly #latest = new Latest();
+    readonly #picker: ModelPicker;
+    readonly #latest = new LatestTask();
     #drawn: { seed: bigint; count: number } | undefined;
     #count = PICTURES.beside;
 
-    /** From the random numbers to the pixels, of each picture. */
+    /** The time per picture. */
     milliseconds: number | undefined;
 
-    /** `changed` is told when another model is chosen. */
-    constructor(easel: Easel, models: ModelEntry[], engine: () => EngineChoice, changed: (model: ModelEntry) => void) {
+    /** `onChange` is called when the user chooses another model. */
+    constructor(easel: Easel, models: ModelEntry[], engine: () => EngineChoice, onChange: (model: ModelEntry) => void) {
         this.#easel = easel;
         this.slot = new Slot(easel, "gan", this.stage, engine);
-        this.#picker = new Picker(element("gan-model-field", HTMLElement), this.slot, models, changed);
+        this.#picker = new ModelPicker(element("gan-model-field", HTMLElement), this.slot, models, onChange);
     }
 
     get count(): number {
         return this.#count;
     }
 
-    /** Whether there is no denoiser beside it. */
+    /** Whether the page has no denoiser. */
     set alone(alone: boolean) {
         this.#count = alone ? PICTURES.alone : PICTURES.beside;
     }
 
-    /** Draws a seed's sheet, where there is a model for it; of several wishes only the last one. */
+    /** Draws the pictures of a seed, if there is a model. Of several calls only the last one counts. */
     draw(seed: bigint): Promise<void> {
-        return this.#latest.ask(async () => {
-            if (!this.slot.asked || !(await this.slot.ready())) return;
+        return this.#latest.run(async () => {
+            if (!this.slot.requested || !(await this.slot.ready())) return;
             this.stage.busy(true);
             try {
-                const sheet = await this.#easel.draw(seed, this.#count, this.slot.as);
-                this.stage.paint(sheet);
-                this.#drawn = { seed, count: sheet.count };
-                this.milliseconds = sheet.milliseconds / sheet.count;
-                this.say();
-                clearError(this.slot.as);
+                const grid = await this.#easel.draw(seed, this.#count, this.slot.role);
+                this.stage.paint(grid);
+                this.#drawn = { seed, count: grid.count };
+                this.milliseconds = grid.milliseconds / grid.count;
+                this.localise();
+                clearError(this.slot.role);
             } catch (error) {
-                showError(error, this.slot.as);
+                showError(error, this.slot.role);
             } finally {
                 this.stage.busy(false);
             }
         });
     }
 
-    /** Says what there is, in the language that is set. */
-    say(): void {
-        const { pictures, digits, nothingYet } = words();
+    localise(): void {
+        const { pictures, digits, noPictures } = words();
         const drawn = this.#drawn;
-        this.stage.label(drawn ? digits.ganDrawn(pictures(drawn.count), drawn.seed) : nothingYet);
+        this.stage.label(drawn ? digits.ganDrawn(pictures(drawn.count), drawn.seed) : noPictures);
         element("gan-title", HTMLElement).textContent = this.slot.model?.card.title ?? "";
-        this.#picker.show();
+        this.#picker.update();
     }
 }

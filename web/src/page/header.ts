@@ -1,14 +1,14 @@
-/** A picture's size, as its file's header has it. Browsers don't tell that of a picture that they find too large. */
+/** Reads a picture's size from its file's header, since browsers do not report it if it is too large for them. */
 
 export interface Extent {
     width: number;
     height: number;
 }
 
-/** Where a JPEG file has put its size, or another file's format is told. */
+/** The bytes to read: a JPEG file may have its size after long metadata. */
 const BYTES = 1 << 18;
 
-/** The size in the header of a PNG, GIF, BMP or JPEG file, before any orientation. Undefined where it is none of them. */
+/** The size in the header of a PNG, GIF, BMP or JPEG file, before rotation; undefined for other files. */
 export async function headerExtent(file: Blob): Promise<Extent | undefined> {
     const view = new DataView(await file.slice(0, BYTES).arrayBuffer());
     try {
@@ -25,12 +25,12 @@ export async function headerExtent(file: Blob): Promise<Extent | undefined> {
                 return undefined;
         }
     } catch {
-        // It ends before its size.
+        // The file ends early.
         return undefined;
     }
 }
 
-/** Goes from segment to segment until one begins a frame. */
+/** The size in the first frame header. */
 function jpegExtent(view: DataView): Extent {
     let at = 2;
     for (;;) {

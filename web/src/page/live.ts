@@ -1,33 +1,33 @@
-/** The live picture: frame after frame of the camera, as large as is fast enough. */
+/** The live picture: frames of the camera, stylized one by one. */
 
 import { Camera } from "./camera.js";
+import { LiveResolution } from "./live-resolution.js";
 import { announce, clearError, showError } from "./notices.js";
-import { Pace } from "./pace.js";
 import type { Pixels } from "./stage.js";
 import { words } from "./words.js";
 
-/** Whose the errors about cameras are. */
+/** The owner of errors about cameras. */
 const OWNER = "camera";
 /** Numbers that change faster cannot be read. */
-const MILLISECONDS_BETWEEN_TELLING = 500;
+const MILLISECONDS_PER_RATE = 500;
 
-export interface Wishes {
-    /** The camera is on, another one, or off. */
-    changed(): void;
-    /** Paints a frame; says whether that worked. */
-    frame(pixels: Pixels): Promise<boolean>;
-    /** How fast it is. */
-    told(speed: { perSecond: number; extent: Pixels }): void;
+export interface LiveCallbacks {
+    /** The camera was switched on or off, or to another one. */
+    onSwitch(): void;
+    /** Stylizes and shows a frame. Returns whether that worked. */
+    onFrame(pixels: Pixels): Promise<boolean>;
+    /** The frame rate, and the frames' size. */
+    onRate(rate: { perSecond: number; extent: Pixels }): void;
 }
 
 export class Live {
-    readonly #wishes: Wishes;
+    readonly #callbacks: LiveCallbacks;
     #camera: Camera | undefined;
-    /** Counts what makes a camera that is being opened unwanted. */
-    #turns = 0;
+    /** Increases when a camera that is being opened becomes obsolete. */
+    #generation = 0;
 
-    constructor(wishes: Wishes) {
-        this.#wishes = wishes;
+    constructor(callbacks: LiveCallbacks) {
+        this.#callbacks = callbacks;
         document.addEventListener("visibilitychange", () => document.hidden && this.stop());
     }
 
@@ -41,63 +41,63 @@ export class Live {
     }
 
     start(): Promise<void> {
-        return this.#take(Camera.open(() => this.stop()));
+        return this.#open(Camera.open(() => this.stop()));
     }
 
     /** Switches to the next camera. */
     async next(): Promise<void> {
         const camera = this.#camera;
-        if (camera) await this.#take(camera.next(() => this.stop()));
+        if (camera) await this.#open(camera.next(() => this.stop()));
     }
 
     stop(): void {
-        this.#turns += 1;
+        this.#generation += 1;
         if (!this.#camera) return;
         this.#camera.close();
         this.#camera = undefined;
         announce(words().stylize.camera.off);
-        this.#wishes.changed();
+        this.#callbacks.onSwitch();
     }
 
-    /** What the camera sees now. */
-    async picture(): Promise<File | undefined> {
-        return this.#camera?.picture();
+    /** The camera's current picture. */
+    async snapshot(): Promise<File | undefined> {
+        return this.#camera?.snapshot();
     }
 
-    /** Paints frames until the camera is off. */
+    /** Shows frames until the camera is off. */
     async run(): Promise<void> {
-        let pace = new Pace();
+        let resolution = new LiveResolution();
         let camera = this.#camera;
-        let told = -Infinity;
+        let reported = -Infinity;
         while (this.#camera) {
-            if (camera !== this.#camera) [camera, pace] = [this.#camera, new Pace()];
-            const begun = performance.now();
-            const frame = this.#camera.frame(pace.side);
-            if (frame && !(await this.#wishes.frame(frame))) this.stop();
+            if (camera !== this.#camera) [camera, resolution] = [this.#camera, new LiveResolution()];
+            const start = performance.now();
+            const frame = this.#camera.frame(resolution.side);
+            if (frame && !(await this.#callbacks.onFrame(frame))) this.stop();
             await new Promise(requestAnimationFrame);
             if (!frame) continue;
             const now = performance.now();
-            pace.learn(now - begun);
-            if (pace.milliseconds === undefined || now - told < MILLISECONDS_BETWEEN_TELLING) continue;
-            told = now;
-            if (this.#camera) this.#wishes.told({ perSecond: 1000 / pace.milliseconds, extent: frame });
+            resolution.update(now - start);
+            if (resolution.milliseconds === undefined || now - reported < MILLISECONDS_PER_RATE) continue;
+            reported = now;
+            if (this.#camera) this.#callbacks.onRate({ perSecond: 1000 / resolution.milliseconds, extent: frame });
         }
     }
 
-    async #take(opening: Promise<Camera>): Promise<void> {
-        const turn = ++this.#turns;
+    async #open(opening: Promise<Camera>): Promise<void> {
+        const generation = ++this.#generation;
         try {
             const camera = await opening;
-            if (turn !== this.#turns) {
+            if (generation !== this.#generation) {
                 camera.close();
                 return;
             }
             this.#camera = camera;
             clearError(OWNER);
             announce(words().stylize.camera.on);
-            this.#wishes.changed();
+            this.#callbacks.onSwitch();
         } catch (error) {
-            if (turn !== this.#turns) return;
+            if (generation !== this.#generation) return;
             this.stop();
             showError(error, OWNER);
         }

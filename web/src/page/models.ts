@@ -1,55 +1,55 @@
-/** The models that come with the page. */
+/** The page's models. */
 
 import type { ModelCard, ModelKind } from "../easel.js";
-import { Problem } from "./notices.js";
+import { PageError } from "./notices.js";
 import { words } from "./words.js";
 
-/** A line of `models/index.json`. */
+/** An entry of `models/index.json`. */
 export interface ModelEntry {
     name: string;
     file: string;
     title: string;
     bytes: number;
     kind: ModelKind;
-    /** What a generator's latent vectors are drawn from. */
+    /** The distribution of a generator's latent vectors. */
     latent?: "normal" | "uniform";
-    /** Of a stylizer: the file of what it makes of a drawn scene. */
+    /** Stylizers: the file of the stylized sample scene. */
     sample?: string;
 }
 
-/** A model of the page's or of the user's. */
+/** A model of the page's, or a file of the user's. */
 export type Source = ModelEntry | File;
 
 const FOLDER = "models/";
 
-/** The models beside the page. */
-export async function shippedModels(): Promise<ModelEntry[]> {
+/** The list of the page's models. */
+export async function fetchModels(): Promise<ModelEntry[]> {
     let response: Response;
     try {
         response = await fetch(`${FOLDER}index.json`);
     } catch {
-        throw new Problem(words().listUnanswered);
+        throw new PageError(words().listUnanswered);
     }
     if (response.status === 404) return [];
-    if (!response.ok) throw new Problem(words().listRefused(`${response.status} ${response.statusText}`));
+    if (!response.ok) throw new PageError(words().listRefused(`${response.status} ${response.statusText}`));
     try {
         return (await response.json()) as ModelEntry[];
     } catch {
-        throw new Problem(words().listDamaged);
+        throw new PageError(words().listDamaged);
     }
 }
 
-/** A model's address, or the file itself. */
-export function whereabouts(source: Source): string | File {
+/** The model's address, or the file itself. */
+export function locationOf(source: Source): string | File {
     return source instanceof File ? source : addressOf(source.file);
 }
 
-/** Where a file beside the shipped models is. */
+/** The address of a file beside the page's models. */
 export function addressOf(file: string): string {
     return FOLDER + encodeURIComponent(file);
 }
 
-/** The path of a shipped model, as the list of the page's files has it. */
+/** A model's path in the list of the page's files. */
 export function pathOf({ file }: ModelEntry): string {
     return FOLDER + file;
 }
@@ -59,30 +59,27 @@ export function fileOf(source: Source): string {
     return source instanceof File ? source.name : source.file;
 }
 
-/** What a model is for: a stylizer, a denoiser, a generator that can be walked through, or one that is only sampled. */
+/** The use of a model on the page: generators are for latent walks (`walker`) or drawn from seeds only (`gan`). */
 export type Role = "stylizer" | "denoiser" | "walker" | "gan";
 
-/**
- * The role of a model with this card. Only normal latent vectors lie on a sphere that can be walked on, and have
- * directions.
- */
+/** The role of a model with this card. Directions are defined for normal latent vectors only. */
 export function roleOf({ kind, latent }: Pick<ModelCard, "kind" | "latent">): Role {
     if (kind === "denoiser" || kind === "stylizer") return kind;
     return latent?.distribution === "uniform" ? "gan" : "walker";
 }
 
-/** The role of a shipped model. */
+/** The role of one of the page's models. */
 export function roleOfEntry({ kind, latent }: ModelEntry): Role {
     if (kind === "denoiser" || kind === "stylizer") return kind;
     return latent === "uniform" ? "gan" : "walker";
 }
 
-/** A model as the command line takes it: one that ships by its name, which is found from anywhere. */
+/** The model as an argument on the command line, which knows the shipped models by name. */
 export function argumentOf(source: Source): string {
     return quoted(source.name);
 }
 
-/** A file's name as a shell takes it. */
+/** A file name, quoted for a shell if needed. */
 export function quoted(file: string): string {
     return /^[\w.-]+$/.test(file) ? file : `'${file.replaceAll("'", "'\\''")}'`;
 }

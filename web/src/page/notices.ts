@@ -1,4 +1,4 @@
-/** What the page tells the user in one place for all tabs: errors, the engine, and the same for screen readers. */
+/** Messages of all tabs: errors, announcements for screen readers, and the badge that shows the engine. */
 
 import { type EngineInUse, GpuLost } from "../easel.js";
 import { element } from "./elements.js";
@@ -12,33 +12,33 @@ const badge = element("badge", HTMLElement);
 const engineName = element("engine-name", HTMLElement);
 const time = element("time", HTMLElement);
 
-/** A failure that the page words itself, in its own language. */
-export class Problem extends Error {}
+/** An error whose message is in the page's language. */
+export class PageError extends Error {}
 
-/** Whose error is shown; undefined for the page's. */
-let blamed: string | undefined;
+/** The owner of the error on the screen; undefined for the page. */
+let currentOwner: string | undefined;
 
-/** Shows an error in one line. `owner` is whose it is, where something of that name can make it good: trying again, too. */
+/** Shows an error in one line. If it has an owner, such as a slot, the user can try again. */
 export function showError(reason: unknown, owner?: string): void {
-    blamed = owner;
+    currentOwner = owner;
     retry.hidden = owner === undefined;
-    // The notice is shown first: what appears with its text already in it is not read out everywhere.
+    // Not every screen reader reads out text that is there when the notice appears, so the notice is shown first.
     notice.hidden = false;
-    if (reason instanceof GpuLost) reason = new Problem(words().gpuLost);
-    error.lang = reason instanceof Problem ? document.documentElement.lang : "en";
+    if (reason instanceof GpuLost) reason = new PageError(words().gpuLost);
+    error.lang = reason instanceof PageError ? document.documentElement.lang : "en";
     error.textContent = reason instanceof Error ? reason.message : String(reason);
 }
 
-/** Takes the error away, unless it is another's than the `owner` whose work went well. */
+/** Hides the error; given an owner, only if no other owner's error is shown. */
 export function clearError(owner?: string): void {
-    if (owner !== undefined && blamed !== undefined && blamed !== owner) return;
+    if (owner !== undefined && currentOwner !== undefined && currentOwner !== owner) return;
     notice.hidden = true;
     error.textContent = "";
 }
 
 element("close-error", HTMLButtonElement).addEventListener("click", () => clearError());
 
-/** Does something when the user wants to try again what failed. */
+/** Calls `work` when the user wants to try again. */
 export function onRetry(work: () => void): void {
     retry.addEventListener("click", () => {
         clearError();
@@ -46,29 +46,29 @@ export function onRetry(work: () => void): void {
     });
 }
 
-/** Says a sentence to screen readers. */
+/** Announces a sentence to screen readers. */
 export function announce(sentence: string): void {
     status.textContent = sentence;
 }
 
-/** The engine of the open tab, and the time that it takes for a picture. */
-export interface Running {
+/** The engine of a tab, and its time per picture. */
+export interface EngineStatus {
     engine: EngineInUse;
     /** Undefined before the first picture. */
     milliseconds: number | undefined;
 }
 
 /** Shows it in the badge. */
-export function showRunning(running: Running | undefined): void {
-    const [name, ...threads] = (running?.engine.name ?? words().noEngine).split(/(?=, )/);
-    engineName.replaceChildren(name!, ...threads.map(detail));
-    const each = running?.milliseconds;
-    time.textContent = each === undefined ? "" : words().each(duration(each));
-    badge.dataset["engine"] = running?.engine.kind ?? "";
-    badge.title = running?.engine.passedOver.join(". ") ?? "";
+export function showEngine(engineStatus: EngineStatus | undefined): void {
+    const [name, ...details] = (engineStatus?.engine.name ?? words().noEngine).split(/(?=, )/);
+    engineName.replaceChildren(name!, ...details.map(detail));
+    const milliseconds = engineStatus?.milliseconds;
+    time.textContent = milliseconds === undefined ? "" : words().timePerPicture(format(milliseconds));
+    badge.dataset["engine"] = engineStatus?.engine.kind ?? "";
+    badge.title = engineStatus?.engine.rejections.join(". ") ?? "";
 }
 
-/** What narrow screens have no place for. */
+/** A part of the name that narrow screens do not show. */
 function detail(text: string): HTMLElement {
     const span = document.createElement("span");
     span.className = "threads";
@@ -76,7 +76,7 @@ function detail(text: string): HTMLElement {
     return span;
 }
 
-function duration(milliseconds: number): string {
+function format(milliseconds: number): string {
     const digits = milliseconds < 10 ? 1 : 0;
     const places = { minimumFractionDigits: digits, maximumFractionDigits: digits, useGrouping: false };
     return milliseconds.toLocaleString(language(), places);

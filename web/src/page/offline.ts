@@ -1,50 +1,50 @@
-/** What the page does while nothing else is to be done, so that all of it works without a connection. */
+/** Downloads what the page still lacks in its idle time, so that all of it works offline. */
 
-import type { Easel, Files } from "../easel.js";
+import type { Easel, FileManifest } from "../easel.js";
 import { element } from "./elements.js";
 import { type ModelEntry, pathOf } from "./models.js";
-import { onLanguage, words } from "./words.js";
+import { onLanguageChange, words } from "./words.js";
 
-const told = element("offline", HTMLElement);
+const notice = element("offline", HTMLElement);
 
-/** The list of the page's files; empty where the page was put together without one. */
-export async function listedFiles(): Promise<Files> {
+/** The list of the page's files; empty if the page was built without one. */
+export async function fetchManifest(): Promise<FileManifest> {
     try {
         const response = await fetch("files.json");
-        return response.ok ? ((await response.json()) as Files) : {};
+        return response.ok ? ((await response.json()) as FileManifest) : {};
     } catch {
         return {};
     }
 }
 
-let begun = false;
+let started = false;
 
-/** Downloads the models that were not asked for yet, once, and says when everything is there. */
-export function keepForLater(easel: Easel, models: ModelEntry[]): void {
+/** Downloads the models that were not used yet, once, and announces when everything is there. */
+export function prefetchModels(easel: Easel, models: ModelEntry[]): void {
     const { connection } = navigator as { connection?: { saveData?: boolean } };
-    if (begun || connection?.saveData) return;
-    begun = true;
+    if (started || connection?.saveData) return;
+    started = true;
     const later = "requestIdleCallback" in window ? requestIdleCallback : setTimeout;
-    later(() => void keepAll(easel, models));
+    later(() => void prefetchAll(easel, models));
 }
 
-async function keepAll(easel: Easel, listed: ModelEntry[]): Promise<void> {
-    // Only what the page offers is worth its place, and only what the list of files has is kept.
-    const models = listed.map(pathOf).filter((path) => path in easel.files);
+async function prefetchAll(easel: Easel, models: ModelEntry[]): Promise<void> {
+    // Only listed files are cached.
+    const paths = models.map(pathOf).filter((path) => path in easel.files);
     try {
-        if (!("serviceWorker" in navigator) || models.length === 0) return;
-        // Without it nothing works later that is kept now.
+        if (!("serviceWorker" in navigator) || paths.length === 0) return;
+        // Without it the page itself does not work offline.
         await navigator.serviceWorker.ready;
-        let all = true;
-        for (const path of models) all = await easel.keep(path);
-        if (all) say();
+        let complete = true;
+        for (const path of paths) complete = await easel.prefetch(path);
+        if (complete) show();
     } catch {
         // The connection broke off: what is missing is downloaded when it is needed.
     }
 }
 
-function say(): void {
-    told.hidden = false;
-    told.textContent = words().offline;
-    onLanguage(() => (told.textContent = words().offline));
+function show(): void {
+    notice.hidden = false;
+    notice.textContent = words().offline;
+    onLanguageChange(() => (notice.textContent = words().offline));
 }

@@ -1,43 +1,39 @@
-/** A place for one model on the page: what it was asked to hold, what it holds, and the list to choose from. */
+/** A place for one model on the page: the model it should hold, the one it holds, and the list to choose from. */
 
-import type { Easel, EngineChoice, Loaded } from "../easel.js";
-import { fileOf, type ModelEntry, type Role, roleOfEntry, type Source, whereabouts } from "./models.js";
-import { announce, clearError, Problem, showError } from "./notices.js";
+import type { Easel, EngineChoice, LoadedModel } from "../easel.js";
+import { fileOf, locationOf, type ModelEntry, type Role, roleOfEntry, type Source } from "./models.js";
+import { announce, clearError, PageError, showError } from "./notices.js";
 import type { Stage } from "./stage.js";
 import { words } from "./words.js";
 
 export class Slot {
+    /** The role of the model, and the name of the Worker's slot. */
+    readonly role: Role;
     readonly #easel: Easel;
-    readonly #role: Role;
     readonly #stage: Stage;
     readonly #engine: () => EngineChoice;
-    #loaded: { model: Loaded; engine: EngineChoice } | undefined;
+    #loaded: { model: LoadedModel; engine: EngineChoice } | undefined;
     #source: Source | undefined;
-    #asked: Source | undefined;
-    #loads = 0;
+    #requested: Source | undefined;
+    #generation = 0;
     #loading: Promise<boolean> | undefined;
 
     /** Why the last load that failed did. */
     failure: unknown;
-    /** Told when another model, or the same on another engine, is there. */
-    onLoaded: (model: Loaded) => void = () => {};
-    /** Told when it is known anew what is held: after each load, successful or not. */
+    /** Called when another model, or the same on another engine, is loaded. */
+    onLoad: (model: LoadedModel) => void = () => {};
+    /** Called after each load, successful or not. */
     onSettled: () => void = () => {};
 
-    /** `engine` gives the engine that is wanted for the whole page. */
+    /** `engine` returns the engine chosen for the whole page. */
     constructor(easel: Easel, role: Role, stage: Stage, engine: () => EngineChoice) {
         this.#easel = easel;
-        this.#role = role;
+        this.role = role;
         this.#stage = stage;
         this.#engine = engine;
     }
 
-    /** What the Worker calls the model. */
-    get as(): Role {
-        return this.#role;
-    }
-
-    get model(): Loaded | undefined {
+    get model(): LoadedModel | undefined {
         return this.#loaded?.model;
     }
 
@@ -46,83 +42,84 @@ export class Slot {
         return this.#source;
     }
 
-    /** The name of a shipped model that is not the first; what an address needs to bring it back. */
-    nameBeyondDefault(models: ModelEntry[]): string | undefined {
-        const source = this.#source ?? this.#asked;
+    /** The model that was requested last. */
+    get requested(): Source | undefined {
+        return this.#requested;
+    }
+
+    /** The model's name in the address; undefined for the default model and for the user's files. */
+    nameForAddress(models: ModelEntry[]): string | undefined {
+        const source = this.#source ?? this.#requested;
         if (!source || source instanceof File) return undefined;
-        return source === this.fitting(models)[0] ? undefined : source.name;
+        return source === this.matching(models)[0] ? undefined : source.name;
     }
 
-    /** The models for this place among those of the page. */
-    fitting(models: ModelEntry[]): ModelEntry[] {
-        return models.filter((model) => roleOfEntry(model) === this.#role);
+    /** The page's models for this slot. */
+    matching(models: ModelEntry[]): ModelEntry[] {
+        return models.filter((model) => roleOfEntry(model) === this.role);
     }
 
-    /** Asks for a shipped model, the first that fits where no name is given. It is loaded when it is needed. */
+    /** Requests one of the page's models, by default the first. It is loaded when it is needed. */
     choose(models: ModelEntry[], name: string | undefined): void {
-        const fitting = this.fitting(models);
-        const found = name === undefined ? fitting[0] : fitting.find((model) => model.name === name);
-        if (!found) throw new Problem(name === undefined ? words().noModel : words().noModelNamed(name));
-        this.#asked = found;
+        const matching = this.matching(models);
+        const found = name === undefined ? matching[0] : matching.find((model) => model.name === name);
+        if (!found) throw new PageError(name === undefined ? words().noModel : words().unknownModel(name));
+        this.#requested = found;
     }
 
-    get asked(): Source | undefined {
-        return this.#asked;
-    }
-
-    /** Loads what was asked for unless it is there, on the engine that is wanted. Says whether there is a model. */
+    /** Loads the requested model if needed, on the page's engine. Returns whether there is a model. */
     async ready(signal?: AbortSignal): Promise<boolean> {
         if (this.#loading) return this.#loading;
         if (this.#loaded?.engine === this.#engine()) return true;
-        const wanted = this.#source ?? this.#asked;
-        return wanted ? this.load(wanted, this.#engine(), signal) : false;
+        const source = this.#source ?? this.#requested;
+        return source ? this.load(source, this.#engine(), signal) : false;
     }
 
     /**
-     * Loads a model. When that fails, the reason is shown, and the model before stays, with its engine. `signal` ends
-     * the download.
+     * Loads a model. If that fails, the error is shown, and the model before stays, on its engine. `signal` aborts the
+     * download.
      */
-    load(wanted: Source, engine: EngineChoice, signal?: AbortSignal): Promise<boolean> {
-        const loading = this.#load(wanted, engine, signal).finally(() => {
+    load(source: Source, engine: EngineChoice, signal?: AbortSignal): Promise<boolean> {
+        const loading = this.#load(source, engine, signal).finally(() => {
             if (this.#loading === loading) this.#loading = undefined;
         });
         this.#loading = loading;
         return loading;
     }
 
-    async #load(wanted: Source, engine: EngineChoice, signal?: AbortSignal): Promise<boolean> {
-        const turn = ++this.#loads;
-        const before = this.#asked;
-        this.#asked = wanted;
-        clearError(this.#role);
+    async #load(source: Source, engine: EngineChoice, signal?: AbortSignal): Promise<boolean> {
+        const generation = ++this.#generation;
+        const before = this.#requested;
+        this.#requested = source;
+        clearError(this.role);
         this.#stage.busy(true);
-        const name = fileOf(wanted);
+        const name = fileOf(source);
         announce(words().loading(name));
         try {
-            const model = await this.#easel.load(whereabouts(wanted), {
-                as: this.#role,
-                kind: this.#role === "denoiser" || this.#role === "stylizer" ? this.#role : "generator",
+            const model = await this.#easel.load(locationOf(source), {
+                slot: this.role,
+                kind: this.role === "denoiser" || this.role === "stylizer" ? this.role : "generator",
                 engine,
                 name,
-                onProgress: (progress) => turn === this.#loads && this.#stage.progress(progress),
+                onProgress: (progress) => generation === this.#generation && this.#stage.progress(progress),
                 signal,
             });
             this.#loaded = { model, engine };
-            this.#source = wanted;
-            // Another was asked for since; this one stays where that fails.
-            while (this.#loading && turn !== this.#loads) await this.#loading;
+            this.#source = source;
+            // If another model was requested since, this one stays only if that load fails.
+            while (this.#loading && generation !== this.#generation) await this.#loading;
             if (this.#loaded?.model !== model) return false;
-            this.onLoaded(model);
+            this.onLoad(model);
             return true;
         } catch (error) {
-            if (turn === this.#loads) {
-                this.#asked = this.#source ?? before;
+            if (generation === this.#generation) {
+                this.#requested = this.#source ?? before;
                 this.failure = error;
-                if (!signal?.aborted) showError(error, this.#role);
+                if (!signal?.aborted) showError(error, this.role);
             }
             return false;
         } finally {
-            if (turn === this.#loads) {
+            if (generation === this.#generation) {
                 this.#stage.progress(undefined);
                 this.#stage.busy(false);
                 this.onSettled();
@@ -130,25 +127,26 @@ export class Slot {
         }
     }
 
-    /** The Worker is gone, and the model with it; it is loaded again when it is needed. */
-    lose(): void {
+    /** The Worker has lost the model. It is loaded again when it is needed. */
+    workerLost(): void {
         this.#loaded = undefined;
     }
 }
 
-/** Lists the models that fit a slot, where there is a choice. `change` is told what the user chooses. */
-export class Picker {
+/** The list of the models for a slot, shown if there is a choice. */
+export class ModelPicker {
     readonly #field: HTMLElement;
     readonly #select: HTMLSelectElement;
     readonly #slot: Slot;
     readonly #models: ModelEntry[];
     readonly #other = new Option("", "");
 
-    constructor(field: HTMLElement, slot: Slot, models: ModelEntry[], change: (model: ModelEntry) => void) {
+    /** `onChange` is called with the model that the user chooses. */
+    constructor(field: HTMLElement, slot: Slot, models: ModelEntry[], onChange: (model: ModelEntry) => void) {
         this.#field = field;
         this.#select = field.querySelector("select")!;
         this.#slot = slot;
-        this.#models = slot.fitting(models);
+        this.#models = slot.matching(models);
         this.#other.hidden = true;
         this.#select.replaceChildren(
             this.#other,
@@ -160,17 +158,17 @@ export class Picker {
         );
         this.#select.addEventListener("change", () => {
             const model = this.#models.find(({ name }) => name === this.#select.value);
-            if (model) change(model);
+            if (model) onChange(model);
         });
     }
 
-    /** Makes the list say what is loaded: one of them, a file of the user's, or nothing yet. */
-    show(): void {
-        const { source, asked } = this.#slot;
+    /** Shows which model is loaded: one of the list, a file of the user's, or none. */
+    update(): void {
+        const { source, requested } = this.#slot;
         const own = source instanceof File;
-        // A single model is something to choose where the address asks for one that is not there.
-        const lost = source === undefined && asked === undefined && this.#models.length > 0;
-        this.#field.hidden = this.#models.length + Number(own) < 2 && !lost;
+        // Even a single model is a choice if the address names one that is not there.
+        const unknown = source === undefined && requested === undefined && this.#models.length > 0;
+        this.#field.hidden = this.#models.length + Number(own) < 2 && !unknown;
         this.#other.text = own ? words().ownModel(source.name) : words().chooseModel;
         this.#select.value = own ? "" : (source?.name ?? "");
     }

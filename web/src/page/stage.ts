@@ -1,8 +1,8 @@
-/** Where pictures are shown: a figure's canvas, and over it how far a download is. */
+/** A figure's canvas, and over it the progress of a download. */
 
-import type { Progress } from "../easel.js";
+import type { LoadProgress } from "../easel.js";
 import { fileSize } from "./card.js";
-import { Problem } from "./notices.js";
+import { PageError } from "./notices.js";
 import { words } from "./words.js";
 
 export interface Pixels {
@@ -33,64 +33,64 @@ export class Stage {
         return this.#figure.classList.contains("empty");
     }
 
-    /** Shows pixels, a canvas pixel for each. */
+    /** Shows pixels. */
     paint({ width, height, rgba }: Pixels): void {
         paint(this.canvas, { width, height, rgba });
         this.#figure.classList.remove("empty");
     }
 
-    /** What the picture is, for those who don't see it. */
+    /** Sets the description for screen readers. */
     label(text: string): void {
         this.canvas.setAttribute("aria-label", text);
     }
 
-    /** Says whether what is shown is about to change; `live` where it is changing before the user's eyes. */
+    /** Shows whether the picture is about to change; `live` if it changes on the screen meanwhile. */
     busy(busy: boolean, live = false): void {
         this.#figure.setAttribute("aria-busy", String(busy));
         this.#figure.classList.toggle("waiting", busy && !live);
     }
 
-    /** Shows how far a download is. When it is there, the engine still has work before the first picture. */
-    progress(progress: Progress | undefined): void {
+    /** Shows the progress of a download. After it, the engine still has to get ready. */
+    progress(progress: LoadProgress | undefined): void {
         this.#loading.hidden = progress === undefined;
         if (progress === undefined) return;
-        const { what, loaded, total, kept } = progress;
-        const says = words().progress;
-        if (kept) {
+        const { what, loaded, total, cached } = progress;
+        const text = words().progress;
+        if (cached) {
             this.#bar.max = this.#bar.value = 1;
-            this.#text.textContent = says[what](says.kept(fileSize(loaded)));
+            this.#text.textContent = text[what](text.cached(fileSize(loaded)));
         } else if (total === undefined) {
             this.#bar.removeAttribute("value");
-            this.#text.textContent = says[what](fileSize(loaded));
+            this.#text.textContent = text[what](fileSize(loaded));
         } else if (loaded < total) {
             this.#bar.max = total;
             this.#bar.value = loaded;
-            this.#text.textContent = says[what](says.of(fileSize(loaded), fileSize(total)));
+            this.#text.textContent = text[what](text.of(fileSize(loaded), fileSize(total)));
         } else {
             this.#bar.max = this.#bar.value = 1;
-            this.#text.textContent = what === "model" ? says.model(fileSize(loaded)) : says.ready;
+            this.#text.textContent = what === "model" ? text.model(fileSize(loaded)) : text.ready;
         }
     }
 
-    /** Saves the picture as a PNG file, its pixels as they are. */
+    /** Saves the picture as a PNG file. */
     async save(name: string): Promise<void> {
         const png = await new Promise<Blob | null>((resolve) => this.canvas.toBlob(resolve, "image/png"));
-        if (!png) throw new Problem(words().noPng);
+        if (!png) throw new PageError(words().noPng);
         const link = document.createElement("a");
         link.href = URL.createObjectURL(png);
         link.download = name;
         link.click();
-        // The download has taken hold of the data by then.
+        // The browser has read the data by then.
         setTimeout(() => URL.revokeObjectURL(link.href), 60_000);
     }
 }
 
-/** Puts pixels on a canvas, which takes their size. */
+/** Puts pixels on a canvas, which is resized to them. */
 export function paint(canvas: HTMLCanvasElement, { width, height, rgba }: Pixels): void {
-    // Setting the size, even to what it is, clears the canvas and is slow.
+    // Setting the size clears the canvas, which is slow, even if it is the same.
     if (canvas.width !== width) canvas.width = width;
     if (canvas.height !== height) canvas.height = height;
     const context = canvas.getContext("2d");
-    if (!context) throw new Error("this browser gives the page no canvas");
+    if (!context) throw new Error("this browser cannot draw on a canvas");
     context.putImageData(new ImageData(rgba, width, height), 0, 0);
 }

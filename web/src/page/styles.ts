@@ -1,20 +1,20 @@
-/** The styles: cards of which one is chosen, or sliders by which several share the picture. */
+/** The list of styles: cards to choose one from, or sliders to blend several. */
 
 import { element } from "./elements.js";
 import { addressOf, type ModelEntry, type Source } from "./models.js";
 import { paint, type Pixels } from "./stage.js";
-import { WHOLE } from "./stylize-settings.js";
+import { PERCENT } from "./stylize-settings.js";
 import { words } from "./words.js";
 
-/** A style that is seen, and its part of the whole. */
-export interface Wanted {
+/** A selected style. The weights of all add up to 1. */
+export interface StyleWeight {
     source: Source;
     weight: number;
 }
 
 interface Card {
     source: Source;
-    /** In percent; what counts is how it compares with the others'. */
+    /** In percent; the weight is its part of the sum of all. */
     share: number;
     item: HTMLElement;
     radio: HTMLInputElement;
@@ -30,18 +30,18 @@ const blend = element("styles-blend", HTMLInputElement);
 export class Styles {
     #cards: Card[] = [];
     #single = false;
-    readonly #change: () => void;
+    readonly #onChange: () => void;
 
-    /** `change` is told when other styles are wanted; `shares` are those of the shipped `models` that are, by name. */
-    constructor(models: ModelEntry[], shares: [string, number][], change: () => void) {
-        this.#change = change;
+    /** `shares` are those of the selected `models`, by name. `onChange` is called when the user selects others. */
+    constructor(models: ModelEntry[], shares: [string, number][], onChange: () => void) {
+        this.#onChange = onChange;
         const given = new Map(shares);
         models.forEach((model) => this.#card(model, given.get(model.name) ?? 0));
-        if (this.#seen.length === 0 && this.#cards[0]) this.#cards[0].share = WHOLE;
-        blend.checked = this.#seen.length > 1;
-        blend.addEventListener("change", () => this.#blend());
+        if (this.#selected.length === 0 && this.#cards[0]) this.#cards[0].share = PERCENT;
+        blend.checked = this.#selected.length > 1;
+        blend.addEventListener("change", () => this.#toggleBlend());
         element("stylize-own", HTMLButtonElement).addEventListener("click", () => element("file", HTMLInputElement).click());
-        this.#fill();
+        this.#update();
     }
 
     /** Whether there are none. */
@@ -49,70 +49,69 @@ export class Styles {
         return this.#cards.length === 0;
     }
 
-    /** What is wanted, what has most of it first. */
-    get wanted(): Wanted[] {
+    /** The selected styles, the one with the largest share first. */
+    get selected(): StyleWeight[] {
         const whole = this.#cards.reduce((sum, { share }) => sum + share, 0);
-        const seen = [...this.#seen].sort((a, b) => b.share - a.share);
-        return seen.map(({ source, share }) => ({ source, weight: share / whole }));
+        const selected = [...this.#selected].sort((a, b) => b.share - a.share);
+        return selected.map(({ source, share }) => ({ source, weight: share / whole }));
     }
 
-    /** The shares by name, for the address; none where a style is the user's. */
+    /** The shares by name, for the address; empty if one of the styles is a file of the user's. */
     get shares(): [string, number][] {
-        const named = this.#seen.map(({ source, share }) => (source instanceof File ? [] : [[source.name, share]]));
+        const named = this.#selected.map(({ source, share }) => (source instanceof File ? [] : [[source.name, share]]));
         return named.every(({ length }) => length > 0) ? (named.flat() as [string, number][]) : [];
     }
 
-    /** Whether only one can be had at a time. */
+    /** Whether only one style can be selected. */
     set single(single: boolean) {
         this.#single = single;
         if (single && blend.checked) {
             blend.checked = false;
-            this.#blend();
-        } else this.#fill();
+            this.#toggleBlend();
+        } else this.#update();
     }
 
-    /** Wants a style of the user's: alone, or as the largest of several. The same file again takes its own place. */
+    /** Adds a style of the user's and selects it; in a blend its share is the largest. It replaces the same file. */
     add(file: File): void {
         const same = ({ source }: Card) => source instanceof File && source.name === file.name && source.size === file.size;
         this.#cards.filter(same).forEach(({ item }) => item.remove());
         this.#cards = this.#cards.filter((card) => !same(card));
         const card = this.#card(file, 0);
         if (!blend.checked) this.#cards.forEach((card) => (card.share = 0));
-        card.share = WHOLE;
-        this.#fill();
+        card.share = PERCENT;
+        this.#update();
     }
 
-    /** Goes back to what was wanted before; a style of the user's that cannot be had leaves the list. */
-    drop(lost: Source, before: readonly Wanted[]): void {
-        if (lost instanceof File) {
-            this.#cards.find(({ source }) => source === lost)?.item.remove();
-            this.#cards = this.#cards.filter(({ source }) => source !== lost);
+    /** Deselects a style that failed, and selects those before. A file of the user's is removed from the list. */
+    revert(failed: Source, before: readonly StyleWeight[]): void {
+        if (failed instanceof File) {
+            this.#cards.find(({ source }) => source === failed)?.item.remove();
+            this.#cards = this.#cards.filter(({ source }) => source !== failed);
         }
         const weights = new Map(before.map(({ source, weight }) => [source, weight]));
         blend.checked = before.length > 1;
-        for (const card of this.#cards) card.share = Math.round(WHOLE * (weights.get(card.source) ?? 0));
-        this.#fill();
+        for (const card of this.#cards) card.share = Math.round(PERCENT * (weights.get(card.source) ?? 0));
+        this.#update();
     }
 
-    /** Shows what a style of the user's made of a picture. */
-    picture(source: Source, made: Pixels): void {
+    /** Shows a result as the thumbnail of a style of the user's. */
+    showResult(source: Source, result: Pixels): void {
         const canvas = this.#cards.find((card) => card.source === source)?.item.querySelector("canvas");
         if (!canvas?.classList.replace("blank", "drawn")) return;
         const whole = document.createElement("canvas");
-        paint(whole, made);
-        const scale = Math.max(canvas.width / made.width, canvas.height / made.height);
-        const [width, height] = [made.width * scale, made.height * scale];
+        paint(whole, result);
+        const scale = Math.max(canvas.width / result.width, canvas.height / result.height);
+        const [width, height] = [result.width * scale, result.height * scale];
         const [left, top] = [(canvas.width - width) / 2, (canvas.height - height) / 2];
         canvas.getContext("2d")?.drawImage(whole, left, top, width, height);
     }
 
-    /** Says everything anew, in the language that is set. */
-    say(): void {
-        const says = words().stylize;
-        for (const { source, range } of this.#cards) range.setAttribute("aria-label", says.shareOf(titleOf(source)));
+    localise(): void {
+        const text = words().stylize;
+        for (const { source, range } of this.#cards) range.setAttribute("aria-label", text.shareOf(titleOf(source)));
     }
 
-    get #seen(): Card[] {
+    get #selected(): Card[] {
         return this.#cards.filter(({ share }) => share > 0);
     }
 
@@ -124,71 +123,71 @@ export class Styles {
         radio.name = "style";
         title.textContent = titleOf(source);
         if (!(source instanceof File)) label.lang = "en";
-        label.append(radio, picture(source), title);
+        label.append(radio, thumbnail(source), title);
         percent.className = "percent";
         range.type = "range";
-        [range.min, range.max] = ["0", String(WHOLE)];
+        [range.min, range.max] = ["0", String(PERCENT)];
         item.append(label, percent, range);
         list.append(item);
         const card = { source, share, item, radio, range, percent };
         radio.addEventListener("change", () => {
-            this.#cards.forEach((other) => (other.share = other === card ? WHOLE : 0));
+            this.#cards.forEach((other) => (other.share = other === card ? PERCENT : 0));
             this.#changed();
         });
         range.addEventListener("input", () => {
             card.share = Number(range.value);
-            // The last one stays, be its share as small as it may.
-            if (this.#seen.length === 0) card.share = 1;
+            // The last one stays selected.
+            if (this.#selected.length === 0) card.share = 1;
             this.#changed();
         });
         this.#cards.push(card);
         return card;
     }
 
-    /** Lets the one that is chosen share the picture with the next, or be alone again. */
-    #blend(): void {
-        const first = this.#cards.findIndex(({ source }) => source === this.wanted[0]?.source);
+    /** Blends the selected style with the next one, or selects it alone again. */
+    #toggleBlend(): void {
+        const first = this.#cards.findIndex(({ source }) => source === this.selected[0]?.source);
         const next = (first + 1) % this.#cards.length;
         this.#cards.forEach((card, index) => {
-            if (blend.checked) card.share = index === first || index === next ? WHOLE / 2 : 0;
-            else card.share = index === Math.max(first, 0) ? WHOLE : 0;
+            if (blend.checked) card.share = index === first || index === next ? PERCENT / 2 : 0;
+            else card.share = index === Math.max(first, 0) ? PERCENT : 0;
         });
         this.#changed();
     }
 
     #changed(): void {
-        this.#fill();
-        this.#change();
+        this.#update();
+        this.#onChange();
     }
 
-    /** Brings the shares into the cards. */
-    #fill(): void {
+    /** Shows the shares. */
+    #update(): void {
         const blending = blend.checked;
-        const weights = new Map(this.wanted.map(({ source, weight }) => [source, weight]));
+        const weights = new Map(this.selected.map(({ source, weight }) => [source, weight]));
         list.setAttribute("role", blending ? "group" : "radiogroup");
         list.classList.toggle("blending", blending);
         blend.closest<HTMLElement>(".check")!.hidden = this.#single || this.#cards.length < 2;
         for (const { source, share, item, radio, range, percent } of this.#cards) {
             const weight = weights.get(source) ?? 0;
-            item.classList.toggle("wanted", share > 0);
+            item.classList.toggle("selected", share > 0);
             radio.checked = share > 0;
             radio.hidden = blending;
             range.hidden = percent.hidden = !blending;
             range.value = String(share);
-            percent.textContent = words().stylize.percent(Math.round(WHOLE * weight));
+            percent.textContent = words().stylize.percent(Math.round(PERCENT * weight));
             range.setAttribute("aria-valuetext", percent.textContent);
         }
-        this.say();
+        this.localise();
     }
 }
 
-/** What a style is called. */
+/** A style's name. */
 export function titleOf(source: Source): string {
     return source instanceof File ? source.name.replace(/\.onnx$/i, "") : source.title;
 }
 
-/** What a style makes of a drawn scene; of one of the user's it is known later. */
-function picture(source: Source): HTMLElement {
+/** What the style makes of a drawn scene; that of a file of the user's is drawn after its first result. */
+function thumbnail(source: Source): HTMLElement {
     if (source instanceof File || source.sample === undefined) {
         const canvas = document.createElement("canvas");
         canvas.className = "blank";

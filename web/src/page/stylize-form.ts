@@ -1,19 +1,19 @@
-/** The controls of the tab of styles, and how far the work is. */
+/** The controls of the tab of styles, and the progress of its work. */
 
 import { element } from "./elements.js";
 import type { Extent } from "./header.js";
-import type { Work } from "./painter.js";
+import type { JobStatus } from "./stylize-runner.js";
 import { parseSize, type Size, SIZES, type StylizeSettings } from "./stylize-settings.js";
-import { copiesLink } from "./tab.js";
+import { setUpCopyLink } from "./tab.js";
 import { language, words } from "./words.js";
 
-export interface Wishes {
-    /** Something is set differently. */
-    change(): void;
-    cancel(): void;
-    /** Do what was cancelled. */
-    resume(): void;
-    save(): void;
+export interface StylizeFormCallbacks {
+    /** The settings have changed. */
+    onChange(): void;
+    onCancel(): void;
+    /** The user resumes work that was cancelled. */
+    onResume(): void;
+    onSave(): void;
 }
 
 const strength = element("stylize-strength", HTMLInputElement);
@@ -31,59 +31,59 @@ const rate = element("stylize-rate", HTMLElement);
 const ONE_DIGIT = { minimumFractionDigits: 1, maximumFractionDigits: 1 };
 
 export class StylizeForm {
-    #work: Work = { state: "done" };
+    #status: JobStatus = { state: "done" };
 
-    constructor(settings: Pick<StylizeSettings, "strength" | "size" | "keepColor">, wishes: Wishes) {
+    constructor(settings: Pick<StylizeSettings, "strength" | "size" | "keepColor">, callbacks: StylizeFormCallbacks) {
         strength.value = String(settings.strength);
         strength.addEventListener("input", () => {
             settings.strength = Number(strength.value);
-            this.#percent();
-            wishes.change();
+            this.#showStrength();
+            callbacks.onChange();
         });
         const sides = [...SIZES, "original"] as const;
         size.append(...sides.map((side) => new Option("", String(side))));
         size.addEventListener("change", () => {
             settings.size = parseSize(size.value);
-            wishes.change();
+            callbacks.onChange();
         });
         colours.checked = settings.keepColor;
         colours.addEventListener("change", () => {
             settings.keepColor = colours.checked;
-            wishes.change();
+            callbacks.onChange();
         });
-        cancel.addEventListener("click", () => (this.#work.state === "busy" ? wishes.cancel() : wishes.resume()));
-        download.addEventListener("click", () => wishes.save());
+        cancel.addEventListener("click", () => (this.#status.state === "running" ? callbacks.onCancel() : callbacks.onResume()));
+        download.addEventListener("click", () => callbacks.onSave());
         element("stylize-controls", HTMLFormElement).addEventListener("submit", (event) => event.preventDefault());
-        copiesLink(element("stylize-link", HTMLButtonElement));
+        setUpCopyLink(element("stylize-link", HTMLButtonElement));
     }
 
-    /** Shows the size that is in use, and what the picture's pixels are in it. Undefined where it is not known yet. */
-    size(longest: Size | undefined, live: boolean, extent: Extent | undefined): void {
+    /** Shows the longest side in use, undefined if not known yet, and the size that the picture has with it. */
+    showSize(longest: Size | undefined, live: boolean, extent: Extent | undefined): void {
         size.value = String(longest ?? "");
-        // Live pictures are as large as is fast enough.
+        // The size of live frames follows from their time.
         size.disabled = live;
         sizeHint.textContent = longest && extent && !live ? words().stylize.extent(extent.width, extent.height) : "";
     }
 
-    /** Shows how far the work is. */
-    work(work: Work): void {
-        this.#work = work;
-        const says = words().stylize;
-        const { state, tiles } = work;
-        const busy = state === "busy";
-        // A button that goes takes the keyboard's place on the page with it.
-        if (state === "done" && document.activeElement === cancel) element("stylize-only", HTMLButtonElement).focus();
+    /** Shows the status of the current job. */
+    showStatus(status: JobStatus): void {
+        this.#status = status;
+        const text = words().stylize;
+        const { state, tiles } = status;
+        const running = state === "running";
+        // The focus would be lost with the button.
+        if (state === "done" && document.activeElement === cancel) element("stylize-result-only", HTMLButtonElement).focus();
         steps.hidden = state === "done";
-        progress.hidden = !busy;
+        progress.hidden = !running;
         if (tiles) [progress.max, progress.value] = [tiles.of, tiles.done];
         if (!tiles || tiles.of === 1) progress.removeAttribute("value");
-        if (!busy) stepText.textContent = says.cancelled(tiles?.done ?? 0, tiles?.of ?? 1);
-        else stepText.textContent = tiles && tiles.of > 1 ? says.tile(tiles.done, tiles.of) : says.working;
-        cancel.textContent = busy ? says.cancel : says.resume;
+        if (!running) stepText.textContent = text.cancelled(tiles?.done ?? 0, tiles?.of ?? 1);
+        else stepText.textContent = tiles && tiles.of > 1 ? text.tile(tiles.done, tiles.of) : text.working;
+        cancel.textContent = running ? text.cancel : text.resume;
     }
 
-    /** Shows how fast the live picture is, and how large. Undefined where there is none, or not yet. */
-    live(speed: { perSecond: number; extent: Extent } | undefined): void {
+    /** Shows the rate and size of the live frames; undefined if not known. */
+    showRate(speed: { perSecond: number; extent: Extent } | undefined): void {
         rate.textContent = "";
         if (!speed) return;
         const { width, height } = speed.extent;
@@ -91,19 +91,18 @@ export class StylizeForm {
         rate.textContent = words().stylize.rate(perSecond, width, height);
     }
 
-    /** Says whether there is a result to save. */
-    ready(ready: boolean): void {
-        download.disabled = !ready;
+    /** Enables the download if there is a result. */
+    enableDownload(enabled: boolean): void {
+        download.disabled = !enabled;
     }
 
-    /** Says everything anew, in the language that is set. */
-    say(): void {
+    localise(): void {
         for (const option of size.options) option.text = words().stylize.side(parseSize(option.value)!);
-        this.#percent();
-        this.work(this.#work);
+        this.#showStrength();
+        this.showStatus(this.#status);
     }
 
-    #percent(): void {
+    #showStrength(): void {
         strengthText.textContent = words().stylize.percent(Number(strength.value));
         strength.setAttribute("aria-valuetext", strengthText.textContent);
     }

@@ -1,32 +1,32 @@
-/** What is set in the tab of styles. */
+/** The settings of the tab of styles. */
 
 import { parseWhole } from "./settings.js";
 
-/** The pictures that come with the page, and their names in the address. */
+/** The page's own pictures, by their names in the address. */
 export const SAMPLES = ["mountains", "lake", "village", "sea"] as const;
 export type Sample = (typeof SAMPLES)[number];
 
-/** The longest sides that are offered, beside the picture's own. */
+/** The longest sides to choose from, besides the picture's own. */
 export const SIZES = [256, 512, 768, 1024, 1536, 2048] as const;
 export type Size = (typeof SIZES)[number] | "original";
 
 export interface StylizeSettings {
-    /** The page's own picture; one of the user's takes its place. */
+    /** The page's own picture to open, unless the user opens another. */
     sample: Sample;
-    /** The styles by name, and each one's share in percent. */
+    /** The selected styles by name, each with its share in percent. */
     shares: [style: string, share: number][];
     /** In percent. */
     strength: number;
-    /** Undefined for what suits the engine. */
+    /** Undefined for the default of the engine. */
     size: Size | undefined;
     keepColor: boolean;
 }
 
-export const WHOLE = 100;
+export const PERCENT = 100;
 
-/** The settings in an address; what is missing or makes no sense has its default. */
+/** The settings in an address; missing or invalid ones have their defaults. */
 export function fromQuery(query: URLSearchParams): StylizeSettings {
-    const percent = (text: string | null | undefined) => parseWhole(text ?? "", 0, WHOLE) ?? WHOLE;
+    const percent = (text: string | null | undefined) => parseWhole(text ?? "", 0, PERCENT) ?? PERCENT;
     const shares = query.get("shares")?.split(",");
     const styles = query.get("style")?.split(",") ?? [];
     return {

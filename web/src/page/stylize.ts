@@ -1,31 +1,33 @@
-/** The tab of styles: a picture, painted by one model or by several, still or live. */
+/** The tab of styles: a photo or the live picture, in the style of one model or several. */
 
 import type { EngineChoice } from "../easel.js";
+import { loadBlend } from "./blend.js";
 import { show as showCard } from "./card.js";
 import { Compare } from "./compare.js";
 import { element } from "./elements.js";
-import { Latest } from "./latest.js";
+import { LatestTask } from "./latest-task.js";
 import { Live } from "./live.js";
 import type { Source } from "./models.js";
-import { clearError, Problem, type Running, showError } from "./notices.js";
-import { type Job, Painter } from "./painter.js";
+import { clearError, type EngineStatus, PageError, showError } from "./notices.js";
 import { Photo } from "./photo.js";
-import { Plate } from "./plate.js";
+import { PhotoLayers } from "./photo-layers.js";
 import { Sources } from "./sources.js";
 import { type Pixels, Stage } from "./stage.js";
 import { StylizeForm } from "./stylize-form.js";
-import { commandLine, description, nameOf, resultFile } from "./stylize-says.js";
-import { fromQuery, type Sample, type Size, type StylizeSettings, toQuery, WHOLE } from "./stylize-settings.js";
-import { Styles, type Wanted } from "./styles.js";
-import { allowLink, type Host, type Tab } from "./tab.js";
+import { type StylizeJob, StylizeRunner } from "./stylize-runner.js";
+import { fromQuery, PERCENT, type Sample, type Size, type StylizeSettings, toQuery } from "./stylize-settings.js";
+import { commandLine, description, nameOf, resultFile } from "./stylize-text.js";
+import { Styles, type StyleWeight } from "./styles.js";
+import { enableLink, type Host, type Tab } from "./tab.js";
 import { words } from "./words.js";
 
-/** The longest side that takes an engine about a second. */
-const USUAL_SIZE = { webgpu: 1024, wasm: 768 } as const;
+/** The longest side with which stylizing takes about a second. */
+const DEFAULT_SIZE = { webgpu: 1024, wasm: 768 } as const;
 
-interface Shown {
+/** What the result on the screen was made of. */
+interface StylizeResult {
     photo: Photo;
-    styles: readonly Wanted[];
+    styles: readonly StyleWeight[];
     /** In percent. */
     strength: number;
 }
@@ -34,69 +36,69 @@ export class StylizeTab implements Tab {
     readonly name = "stylize";
     readonly #host: Host;
     readonly #stage = new Stage(element("stylize-figure", HTMLElement));
-    readonly #painter: Painter;
+    readonly #runner: StylizeRunner;
     readonly #compare = new Compare();
     readonly #settings: StylizeSettings;
     readonly #styles: Styles;
     readonly #sources: Sources;
     readonly #form: StylizeForm;
     readonly #live: Live;
-    readonly #latest = new Latest();
-    /** The name in the address that no style has. */
-    #unknown: string | undefined;
+    readonly #latest = new LatestTask();
+    /** A style in the address that the page does not have. */
+    #unknownStyle: string | undefined;
     #photo: Photo | undefined;
-    #plate: Plate | undefined;
-    /** The styles of the last result; those that can be gone back to. */
-    #styled: readonly Wanted[] = [];
-    /** What the picture on the screen was made of; undefined where it is none that was painted. */
-    #shown: Shown | undefined;
-    /** Why a style that was wanted could not be had; said again when another has been painted in its place. */
+    #layers: PhotoLayers | undefined;
+    /** The styles to go back to if the selected ones cannot be loaded. */
+    #lastStyles: readonly StyleWeight[] = [];
+    /** Undefined if the screen shows no result. */
+    #result: StylizeResult | undefined;
+    /** Why a selected style could not be loaded; shown again once another has taken its place. */
     #failure: unknown;
-    /** Counts what makes a picture that is being opened unwanted. */
-    #turns = 0;
+    /** Increases when a photo that is being opened becomes obsolete. */
+    #generation = 0;
 
     constructor(host: Host, query: URLSearchParams) {
         this.#host = host;
         this.#settings = fromQuery(query);
-        this.#painter = new Painter(host, this.#stage, (work) => this.#form.work(work));
+        this.#runner = new StylizeRunner(host, this.#stage, (status) => this.#form.showStatus(status));
         const update = () => {
-            clearError(this.#painter.owner);
+            clearError(this.#runner.owner);
             void this.#update();
         };
-        const models = this.#painter.shipped;
+        const models = this.#runner.shipped;
         const names = this.#settings.shares.map(([name]) => name);
-        this.#unknown = names.find((name) => !models.some((model) => model.name === name));
+        this.#unknownStyle = names.find((name) => !models.some((model) => model.name === name));
         this.#styles = new Styles(models, this.#settings.shares, update);
         this.#form = new StylizeForm(this.#settings, {
-            change: update,
-            cancel: () => this.#painter.cancel(),
-            resume: update,
-            save: () => void this.#save(),
+            onChange: update,
+            onCancel: () => this.#runner.cancel(),
+            onResume: update,
+            onSave: () => void this.#save(),
         });
         this.#live = new Live({
-            changed: () => this.#switched(),
-            frame: (pixels) => this.#frame(pixels),
-            told: (speed) => this.#form.live(speed),
+            onSwitch: () => this.#liveSwitched(),
+            onFrame: (pixels) => this.#showFrame(pixels),
+            onRate: (rate) => this.#form.showRate(rate),
         });
         this.#sources = new Sources({
-            open: (picture) => void this.#open(picture),
-            live: () => (this.#live.on ? this.#live.stop() : void this.#live.start()),
-            take: () => void this.#take(),
-            turn: () => void this.#live.next(),
+            onOpen: (picture) => void this.#open(picture),
+            onLive: () => (this.#live.on ? this.#live.stop() : void this.#live.start()),
+            onSnapshot: () => void this.#takeSnapshot(),
+            onNextCamera: () => void this.#live.next(),
         });
     }
 
-    get running(): Running | undefined {
-        return this.#painter.running;
+    get engineStatus(): EngineStatus | undefined {
+        return this.#runner.engineStatus;
     }
 
     async show(): Promise<void> {
         if (this.#photo) await this.#update();
         else await this.#open(this.#settings.sample);
-        const name = this.#unknown;
-        this.#unknown = undefined;
-        if (name !== undefined) throw new Problem(words().noModelNamed(name));
-        if (this.#styles.empty) throw new Problem(words().noModel);
+        const name = this.#unknownStyle;
+        this.#unknownStyle = undefined;
+        if (name !== undefined) throw new PageError(words().unknownModel(name));
+        if (this.#styles.empty) throw new PageError(words().noModel);
     }
 
     hide(): void {
@@ -107,28 +109,27 @@ export class StylizeTab implements Tab {
         return toQuery({ ...this.#settings, shares: this.#styles.shares });
     }
 
-    async use(engine: EngineChoice): Promise<boolean> {
+    async setEngine(engine: EngineChoice): Promise<boolean> {
         this.#live.stop();
-        // A load goes on: there has to be a model where the engine cannot be had.
-        this.#painter.drop((_, job) => !job);
+        // A load is not aborted: if the engine does not work, the model is needed.
+        this.#runner.abortUnless((_, job) => !job);
         let done = true;
-        await this.#latest.ask(async () => {
-            done = await this.#painter.use(engine);
+        await this.#latest.run(async () => {
+            done = await this.#runner.setEngine(engine);
         });
         return done;
     }
 
-    /** Opens a style of the user's. */
+    /** Adds a style of the user's. */
     async open(file: File): Promise<void> {
-        this.#unknown = undefined;
+        this.#unknownStyle = undefined;
         this.#styles.add(file);
         if (this.#photo) await this.#update();
         else await this.#open(this.#settings.sample);
     }
 
-    /** Shows a picture. */
-    async picture(photo: Photo): Promise<void> {
-        this.#turns += 1;
+    async openPhoto(photo: Photo): Promise<void> {
+        this.#generation += 1;
         clearError();
         this.#photo = photo;
         if (!(photo.source instanceof File)) this.#settings.sample = photo.source;
@@ -136,130 +137,127 @@ export class StylizeTab implements Tab {
         await this.#update();
     }
 
-    /** Opens a picture, of the page's or of the user's. Where it cannot be opened, the one before stays. */
+    /** Opens a photo of the page's or the user's. If that fails, the one before stays. */
     async #open(source: File | Sample): Promise<void> {
-        const turn = ++this.#turns;
+        const generation = ++this.#generation;
         try {
             const photo = await Photo.open(source);
-            if (turn === this.#turns) await this.picture(photo);
+            if (generation === this.#generation) await this.openPhoto(photo);
         } catch (error) {
-            if (turn !== this.#turns) return;
+            if (generation !== this.#generation) return;
             this.#stage.busy(false);
             showError(error);
         }
     }
 
-    lose(): void {
-        this.#painter.lose();
+    workerLost(): void {
+        this.#runner.workerLost();
     }
 
-    /** Says everything anew, in the language that is set. */
-    say(): void {
-        this.#styles.say();
-        this.#sources.say();
-        this.#form.say();
-        this.#compare.say();
-        this.#settled();
+    localise(): void {
+        this.#styles.localise();
+        this.#sources.localise();
+        this.#form.localise();
+        this.#compare.localise();
+        this.#updateControls();
     }
 
-    /** The longest side that is wanted. */
+    /** The longest side, set or default. */
     get #size(): Size {
-        const guess = this.#host.engine() === "wasm" || !("gpu" in navigator) ? "wasm" : "webgpu";
-        return this.#settings.size ?? USUAL_SIZE[this.#painter.engine ?? guess];
+        const expected = this.#host.engine() === "wasm" || !("gpu" in navigator) ? "wasm" : "webgpu";
+        return this.#settings.size ?? DEFAULT_SIZE[this.#runner.engine ?? expected];
     }
 
-    /** Draws what is set now; what is being computed and is no longer of use is given up. */
+    /** Draws the current settings; work that they no longer need is aborted. */
     #update(): Promise<void> {
-        this.#host.changed();
-        this.#settled();
-        this.#painter.drop((source, job) => this.#wants(source, job));
-        return this.#latest.ask(() => (this.#live.on ? this.#live.run() : this.#draw()));
+        this.#host.settingsChanged();
+        this.#updateControls();
+        this.#runner.abortUnless((source, job) => this.#needs(source, job));
+        return this.#latest.run(() => (this.#live.on ? this.#live.run() : this.#draw()));
     }
 
-    /** Whether a style, and the picture that is being painted in it, are wanted. */
-    #wants(source: Source, job?: Job): boolean {
-        if (!this.#styles.wanted.some((style) => style.source === source)) return false;
-        const keepsColor = job?.keepColor === this.#settings.keepColor;
-        return !job || (job.plate.shows(this.#photo, this.#size) && keepsColor && !this.#live.on);
+    /** Whether the current settings need a style, and the job that uses it. */
+    #needs(source: Source, job?: StylizeJob): boolean {
+        if (!this.#styles.selected.some((style) => style.source === source)) return false;
+        if (!job) return true;
+        const sameColours = job.keepColor === this.#settings.keepColor;
+        return job.layers.match(this.#photo, this.#size) && sameColours && !this.#live.on;
     }
 
     async #draw(): Promise<void> {
         this.#stage.busy(true);
         this.#failure = undefined;
         try {
-            const plate = await this.#complete();
-            if (plate) this.#paint(plate);
-            if (plate && this.#failure !== undefined) showError(this.#failure, this.#painter.owner);
+            const layers = await this.#completeLayers();
+            if (layers) this.#showResult(layers);
+            if (layers && this.#failure !== undefined) showError(this.#failure, this.#runner.owner);
         } catch (error) {
-            this.#settled();
-            showError(error, this.#painter.owner);
+            this.#updateControls();
+            showError(error, this.#runner.owner);
         } finally {
             this.#stage.busy(false);
         }
     }
 
-    /** The picture with what all styles that are wanted make of it; none where the work was given up. */
-    async #complete(): Promise<Plate | undefined> {
+    /** The photo with the results of all selected styles; undefined if the work was aborted. */
+    async #completeLayers(): Promise<PhotoLayers | undefined> {
         for (;;) {
-            const plate = await this.#decoded();
-            if (!plate || this.#live.on) return undefined;
+            const layers = await this.#decode();
+            if (!layers || this.#live.on) return undefined;
             const { keepColor } = this.#settings;
-            const missing = this.#styles.wanted.find(({ source }) => !plate.has(source, keepColor))?.source;
-            if (!missing) return plate;
-            const held = await this.#hold(missing);
-            if (held === undefined) return undefined;
-            // The slot has said that it is done.
+            const missing = this.#styles.selected.find(({ source }) => !layers.has(source, keepColor))?.source;
+            if (!missing) return layers;
+            const loaded = await this.#load(missing);
+            if (loaded === undefined) return undefined;
+            // The slot has cleared it.
             this.#stage.busy(true);
-            // What the engine is, and so the usual size, is known when there is a model.
-            if (!held || !plate.shows(plate.photo, this.#size)) continue;
-            const done = await this.#painter.paint({ plate, source: missing, keepColor }, this.#styles.wanted);
+            // The engine, and with it the default size, is known once a model is loaded.
+            if (!loaded || !layers.match(layers.photo, this.#size)) continue;
+            const done = await this.#runner.run({ layers, source: missing, keepColor }, this.#styles.selected);
             if (!done) return undefined;
             const alone = [{ source: missing, weight: 1 }];
-            if (missing instanceof File) this.#styles.picture(missing, plate.mixed(alone, 1, keepColor));
+            if (missing instanceof File) this.#styles.showResult(missing, layers.blend(alone, 1, keepColor));
         }
     }
 
-    /** The picture in the size that is wanted. A new picture is shown as it is until there is more. */
-    async #decoded(): Promise<Plate | undefined> {
-        const [photo, size, engine, before] = [this.#photo, this.#size, this.#host.engine(), this.#plate];
-        if (!photo || (before?.shows(photo, size) && before.engine === engine)) return before;
+    /** The photo in the current size. A new photo is shown as it is until there is a result. */
+    async #decode(): Promise<PhotoLayers | undefined> {
+        const [photo, size, engine, before] = [this.#photo, this.#size, this.#host.engine(), this.#layers];
+        if (!photo || (before?.match(photo, size) && before.engine === engine)) return before;
         let pixels: Pixels;
         try {
-            pixels = await photo.pixels(size);
+            [pixels] = await Promise.all([photo.pixels(size), loadBlend()]);
         } catch (error) {
             if (this.#photo === photo) this.#photo = before?.photo;
             throw error;
         }
-        this.#plate = new Plate(photo, engine, pixels);
+        this.#layers = new PhotoLayers(photo, engine, pixels);
         if (before?.photo !== photo) {
             this.#show(pixels, pixels);
-            this.#shown = undefined;
-            this.#settled();
+            this.#result = undefined;
+            this.#updateControls();
         }
-        return this.#plate;
+        return this.#layers;
     }
 
-    /**
-     * Has a style's model ready. One that cannot be loaded is no longer wanted, nor gone back to. Undefined where the
-     * work was given up.
-     */
-    async #hold(source: Source): Promise<boolean | undefined> {
-        const held = await this.#painter.hold(source);
-        if (held !== false) return held;
-        this.#failure = this.#painter.failure;
-        this.#styled = this.#styled.filter((style) => style.source !== source);
-        this.#styles.drop(source, this.#styled);
-        this.#host.changed();
+    /** Loads a style's model; if that fails, the style is deselected. Undefined if the load was aborted. */
+    async #load(source: Source): Promise<boolean | undefined> {
+        const loaded = await this.#runner.load(source);
+        if (loaded !== false) return loaded;
+        this.#failure = this.#runner.failure;
+        this.#lastStyles = this.#lastStyles.filter((style) => style.source !== source);
+        this.#styles.revert(source, this.#lastStyles);
+        this.#host.settingsChanged();
         return false;
     }
 
-    #paint(plate: Plate): void {
-        const { wanted } = this.#styles;
+    #showResult(layers: PhotoLayers): void {
+        const { selected } = this.#styles;
         const { strength, keepColor } = this.#settings;
-        this.#show(plate.pixels, plate.mixed(wanted, strength / WHOLE, keepColor));
-        this.#styled = wanted;
-        this.#shown = { photo: plate.photo, styles: wanted, strength };
-        this.#settled();
+        this.#show(layers.pixels, layers.blend(selected, strength / PERCENT, keepColor));
+        this.#lastStyles = selected;
+        this.#result = { photo: layers.photo, styles: selected, strength };
+        this.#updateControls();
     }
 
     #show(before: Pixels, after: Pixels): void {
@@ -267,85 +265,86 @@ export class StylizeTab implements Tab {
         this.#stage.paint(after);
     }
 
-    /** Paints a frame of the live picture. */
-    async #frame(pixels: Pixels): Promise<boolean> {
-        const [first] = this.#styles.wanted;
+    /** Stylizes and shows a live frame. Returns whether that worked. */
+    async #showFrame(pixels: Pixels): Promise<boolean> {
+        const [style] = this.#styles.selected;
         try {
-            if (!first) this.#show(pixels, pixels);
-            if (!first || !(await this.#hold(first.source))) return true;
-            const painted = await this.#painter.frame(pixels, this.#settings.strength, this.#settings.keepColor);
-            if (this.#live.on) this.#show(pixels, painted);
+            if (!style) this.#show(pixels, pixels);
+            if (!style || !(await this.#load(style.source))) return true;
+            const result = await this.#runner.runFrame(pixels, this.#settings.strength, this.#settings.keepColor);
+            if (this.#live.on) this.#show(pixels, result);
             return true;
         } catch (error) {
-            showError(error, this.#painter.owner);
+            showError(error, this.#runner.owner);
             return false;
         }
     }
 
-    /** The camera is on, or another one, or off. */
-    #switched(): void {
+    /** The camera was switched on or off, or to another one. */
+    #liveSwitched(): void {
         const { on, several } = this.#live;
-        this.#sources.live(on, several);
-        // The models take turns, too slowly for live frames.
+        this.#sources.showLive(on, several);
+        // Loading one model after the other for each frame would be too slow.
         this.#styles.single = on;
-        this.#form.live(undefined);
-        this.#painter.again();
-        this.#shown = undefined;
-        // What was on the screen before is drawn anew when the camera is off.
+        this.#form.showRate(undefined);
+        this.#runner.resetTime();
+        this.#result = undefined;
+        // Once the camera is off, the photo is drawn again.
         void this.#update();
     }
 
-    async #take(): Promise<void> {
+    async #takeSnapshot(): Promise<void> {
         try {
-            const picture = await this.#live.picture();
+            const picture = await this.#live.snapshot();
             if (picture) await this.#open(picture);
         } catch (error) {
             showError(error);
         }
     }
 
-    /** Says what is shown and what can be done with it. */
-    #settled(): void {
+    /** Updates the title, the controls, the model card and the command. */
+    #updateControls(): void {
         const { source } = this.#photo ?? {};
-        const { wanted } = this.#styles;
-        this.#label();
-        this.#form.ready(this.#shown !== undefined);
-        const known = this.#settings.size !== undefined || this.#painter.engine !== undefined || wanted.length === 0;
-        this.#form.size(known ? this.#size : undefined, this.#live.on, this.#plate?.pixels);
-        this.#sources.show(this.#live.on ? undefined : source);
+        const { selected } = this.#styles;
+        this.#showTitle();
+        this.#form.enableDownload(this.#result !== undefined);
+        const known = this.#settings.size !== undefined || this.#runner.engine !== undefined || selected.length === 0;
+        this.#form.showSize(known ? this.#size : undefined, this.#live.on, this.#layers?.pixels);
+        this.#sources.showOpen(this.#live.on ? undefined : source);
         const own = source instanceof File ? [source] : [];
-        allowLink(element("stylize-link", HTMLButtonElement), [...own, ...wanted.map((style) => style.source)]);
-        this.#card();
-        this.#command();
+        enableLink(element("stylize-link", HTMLButtonElement), [...own, ...selected.map((style) => style.source)]);
+        this.#showCard();
+        this.#showCommand();
     }
 
-    #label(): void {
-        const { wanted: styles } = this.#styles;
-        const live = { name: words().stylize.camera.picture, styles, strength: this.#settings.strength };
-        const still = { name: this.#plate ? nameOf(this.#plate.photo) : "", styles: [], strength: 0 };
-        const painted = this.#shown && { ...this.#shown, name: nameOf(this.#shown.photo) };
-        const { name, styles: seen, strength } = this.#live.on ? live : (painted ?? still);
+    #showTitle(): void {
+        const { selected } = this.#styles;
+        const live = { name: words().stylize.camera.picture, styles: selected, strength: this.#settings.strength };
+        const plain = { name: this.#layers ? nameOf(this.#layers.photo) : "", styles: [], strength: 0 };
+        const result = this.#result && { ...this.#result, name: nameOf(this.#result.photo) };
+        const { name, styles, strength } = this.#live.on ? live : (result ?? plain);
         element("stylize-title", HTMLElement).textContent = name;
-        this.#stage.label(this.#stage.empty ? words().nothingYet : description(name, seen, strength));
+        this.#stage.label(this.#stage.empty ? words().noPictures : description(name, styles, strength));
     }
 
-    /** Shows the card of the strongest style. */
-    #card(): void {
-        const model = this.#painter.model(this.#styles.wanted[0]?.source);
+    /** Shows the card of the style with the largest share. */
+    #showCard(): void {
+        const model = this.#runner.model(this.#styles.selected[0]?.source);
         if (!model) return;
         showCard(element("stylize-card", HTMLDListElement), model);
         element("stylize-about", HTMLDetailsElement).hidden = false;
     }
 
-    #command(): void {
-        const { wanted } = this.#styles;
-        const photo = this.#live.on || wanted.length === 0 ? undefined : this.#photo;
+    #showCommand(): void {
+        const { selected } = this.#styles;
+        const photo = this.#live.on || selected.length === 0 ? undefined : this.#photo;
         element("stylize-command", HTMLElement).hidden = !photo;
         if (!photo) return;
-        element("stylize-command-text", HTMLElement).textContent = commandLine(photo, wanted, this.#size, this.#settings);
+        const command = commandLine(photo, selected, this.#size, this.#settings);
+        element("stylize-command-text", HTMLElement).textContent = command;
     }
 
     async #save(): Promise<void> {
-        if (this.#shown) await this.#stage.save(resultFile(this.#shown.photo, this.#shown.styles)).catch(showError);
+        if (this.#result) await this.#stage.save(resultFile(this.#result.photo, this.#result.styles)).catch(showError);
     }
 }

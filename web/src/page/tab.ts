@@ -1,9 +1,9 @@
-/** What a tab and the page around it are to each other. */
+/** The interface between the page and its tabs. */
 
 import type { Easel, EngineChoice, ModelCard } from "../easel.js";
 import { currentAddress } from "./address.js";
 import type { ModelEntry, Source } from "./models.js";
-import { announce, Problem, type Running, showError } from "./notices.js";
+import { announce, type EngineStatus, PageError, showError } from "./notices.js";
 import type { Photo } from "./photo.js";
 import { words } from "./words.js";
 
@@ -11,56 +11,56 @@ import { words } from "./words.js";
 export interface Host {
     readonly easel: Easel;
     readonly models: ModelEntry[];
-    /** The engine that is wanted. */
+    /** The engine chosen for the page. */
     engine(): EngineChoice;
-    /** Something is set differently: the address has to say so. */
-    changed(): void;
-    /** The engine in use, or the time it takes, is another. */
-    ran(): void;
+    /** Called when settings change, to update the address. */
+    settingsChanged(): void;
+    /** Called when the engine in use, or its time per picture, changes. */
+    engineChanged(): void;
 }
 
 export interface Tab {
-    /** Its panel's id, and its name in the address. */
+    /** The id of its panel, and its name in the address. */
     readonly name: string;
-    readonly running: Running | undefined;
-    /** It is opened: loads what it needs and draws what is set. */
+    readonly engineStatus: EngineStatus | undefined;
+    /** The tab is opened: loads what it needs and draws. */
     show(): Promise<void>;
-    /** Another is opened. */
+    /** Another tab is opened. */
     hide(): void;
-    /** What is set, for the address. */
+    /** The settings, for the address. */
     query(): URLSearchParams;
-    /** Changes to an engine. Says whether that worked. */
-    use(engine: EngineChoice): Promise<boolean>;
+    /** Switches to an engine. Returns whether that worked. */
+    setEngine(engine: EngineChoice): Promise<boolean>;
     /** Opens a model of the user's. */
     open(file: File, card: ModelCard): Promise<void>;
-    /** Shows a picture of the user's. */
-    picture?(photo: Photo): Promise<void>;
-    /** Says everything anew, in the language that is set. */
-    say(): void;
-    /** Takes a key that is pressed outside of fields. Says whether it meant something. */
+    /** Opens a picture of the user's. */
+    openPhoto?(photo: Photo): Promise<void>;
+    /** Updates all text to the current language. */
+    localise(): void;
+    /** Handles a key pressed outside of fields. Returns whether it means something here. */
     key?(key: string): boolean;
-    /** The Worker, with all models, is gone. */
-    lose(): void;
+    /** The Worker, and with it all models, is gone. */
+    workerLost(): void;
 }
 
-/** Says whether the address brings everything back: not where one of the models is a file of the user's. */
-export function allowLink(button: HTMLButtonElement, sources: (Source | undefined)[]): void {
+/** Enables the button for copying a link, unless a model is a file of the user's, which no link can refer to. */
+export function enableLink(button: HTMLButtonElement, sources: (Source | undefined)[]): void {
     button.disabled = sources.some((source) => source instanceof File);
     button.title = button.disabled ? words().noLink : "";
 }
 
-/** Makes a button copy the page's address and say so. */
-export function copiesLink(button: HTMLButtonElement): void {
+/** Makes a button copy the page's address. */
+export function setUpCopyLink(button: HTMLButtonElement): void {
     let timer: number | undefined;
     button.addEventListener("click", async () => {
         try {
             await navigator.clipboard.writeText(currentAddress());
-            button.textContent = words().copied;
-            announce(words().copied);
+            button.textContent = words().linkCopied;
+            announce(words().linkCopied);
             clearTimeout(timer);
             timer = setTimeout(() => (button.textContent = words().copyLink), 2000);
         } catch {
-            showError(new Problem(words().notCopied));
+            showError(new PageError(words().linkNotCopied));
         }
     });
 }

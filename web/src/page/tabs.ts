@@ -1,11 +1,11 @@
-/** The tabs, after the ARIA pattern: arrow keys move between them, and only the open one is in the tab order. */
+/** Tabs after the ARIA pattern: arrow keys move between them, and only the open one is in the tab order. */
 
-/** Makes a list of tabs work. `choose` is told the panel's id when the user opens another. */
-export function makeTabs(list: HTMLElement, choose: (panel: string) => void): void {
+/** Sets up a list of tabs. `onOpen` is called with the panel's id when the user opens a tab. */
+export function setUpTabs(list: HTMLElement, onOpen: (panel: string) => void): void {
     const tabs = tabsOf(list);
     list.addEventListener("click", (event) => {
         const tab = (event.target as Element).closest<HTMLElement>("[role=tab]");
-        if (tab) choose(panelOf(tab));
+        if (tab) onOpen(panelOf(tab));
     });
     list.addEventListener("keydown", (event) => {
         const from = tabs.indexOf(event.target as HTMLElement);
@@ -14,11 +14,11 @@ export function makeTabs(list: HTMLElement, choose: (panel: string) => void): vo
         event.preventDefault();
         const tab = tabs.at(to % tabs.length)!;
         tab.focus();
-        choose(panelOf(tab));
+        onOpen(panelOf(tab));
     });
 }
 
-/** Shows a tab as the open one, and its panel instead of the others. */
+/** Shows a tab as open, and only its panel. */
 export function showTab(list: HTMLElement, panel: string): void {
     for (const tab of tabsOf(list)) {
         const open = panelOf(tab) === panel;

@@ -1,25 +1,24 @@
-/** The tab of walks: from seed to seed through a generator's latent space, and along its strongest directions. */
+/** The tab of latent walks: from seed to seed through a generator's latent space, and along its strongest directions. */
 
-import { type Directions, type EngineChoice, GpuLost } from "../easel.js";
-import { slerp } from "../latent.js";
+import { type Directions, type EngineChoice, GpuLost, type LatentPoint } from "../easel.js";
 import { show as showCard } from "./card.js";
 import { element } from "./elements.js";
-import { Latest } from "./latest.js";
+import { LatestTask } from "./latest-task.js";
 import { argumentOf, type Source } from "./models.js";
-import { announce, clearError, type Running, showError } from "./notices.js";
+import { announce, clearError, type EngineStatus, showError } from "./notices.js";
+import { SeedList } from "./seed-list.js";
 import { randomSeed } from "./settings.js";
 import { Sliders } from "./sliders.js";
-import { Picker, Slot } from "./slot.js";
+import { ModelPicker, Slot } from "./slot.js";
 import { Stage } from "./stage.js";
-import { Stops } from "./stops.js";
-import { allowLink, copiesLink, type Host, type Tab } from "./tab.js";
-import { DIRECTIONS, fromQuery, leg, MOST_PUSH, toQuery, type WalkSettings } from "./walk-settings.js";
+import { enableLink, type Host, setUpCopyLink, type Tab } from "./tab.js";
+import { DIRECTIONS, fromQuery, MAX_PUSH, positionOf, toQuery, type WalkSettings } from "./walk-settings.js";
 import { words } from "./words.js";
 
 /** From one seed to the next. */
-const MILLISECONDS_A_LEG = 2000;
-/** Of the frames before, in the time that the badge shows: single frames vary. */
-const INERTIA = 0.9;
+const MILLISECONDS_PER_SEED = 2000;
+/** The weight of earlier frames in the average time that the badge shows. */
+const SMOOTHING = 0.9;
 
 const position = element("walk-position", HTMLInputElement);
 const playButton = element("walk-play", HTMLButtonElement);
@@ -32,23 +31,24 @@ export class WalkTab implements Tab {
     readonly #host: Host;
     readonly #stage = new Stage(element("walk-figure", HTMLElement));
     readonly #slot: Slot;
-    readonly #picker: Picker;
+    readonly #picker: ModelPicker;
     readonly #settings: WalkSettings;
-    readonly #stops: Stops;
+    readonly #seedList: SeedList;
     readonly #sliders: Sliders;
-    readonly #frames = new Latest();
-    readonly #thumbnails = new Latest();
+    readonly #frames = new LatestTask();
+    readonly #thumbnails = new LatestTask();
+    /** The model in the address, until it has been looked up. */
     #name: string | undefined;
     #chosen = false;
-    /** The seeds' latent vectors, and the seeds that they are of. */
-    #latents: Float32Array[] = [];
-    #latentsOf: bigint[] | undefined;
     #directions: Directions | undefined;
-    /** Whether the directions are on their way. */
-    #looking = false;
+    /** Whether the directions are being computed. */
+    #computing = false;
+    /** Whether the seeds' pictures and the directions are those of another model. */
     #stale = true;
-    /** Counts what makes frames and thumbnails that are on their way worthless. */
-    #turn = 0;
+    /** Increases when the seeds change. */
+    #generation = 0;
+    /** The seeds and the position of the picture on the screen. */
+    #drawn: Pick<WalkSettings, "seeds" | "at"> | undefined;
     #playing = false;
     #milliseconds: number | undefined;
 
@@ -57,32 +57,32 @@ export class WalkTab implements Tab {
         this.#name = query.get("model") ?? undefined;
         this.#settings = fromQuery(query);
         this.#slot = new Slot(host.easel, "walker", this.#stage, () => host.engine());
-        this.#slot.onLoaded = () => this.#model();
-        this.#picker = new Picker(element("walk-model-field", HTMLElement), this.#slot, host.models, (model) =>
+        this.#slot.onLoad = () => this.#modelLoaded();
+        this.#picker = new ModelPicker(element("walk-model-field", HTMLElement), this.#slot, host.models, (model) =>
             void this.#load(model),
         );
-        this.#slot.onSettled = () => this.#settled();
-        this.#stops = new Stops(this.#settings.seeds, {
-            change: (seeds) => void this.#seeds(seeds),
-            go: (index) => this.#go(index),
+        this.#slot.onSettled = () => this.#update();
+        this.#seedList = new SeedList(this.#settings.seeds, {
+            onChange: (seeds) => void this.#setSeeds(seeds),
+            onGo: (index) => this.#goTo(index),
         });
-        this.#sliders = new Sliders(this.#settings.pushes, () => this.#moved());
+        this.#sliders = new Sliders(this.#settings.pushes, () => this.#move());
         playButton.addEventListener("click", () => (this.#playing ? this.#pause() : this.#play()));
-        position.addEventListener("input", () => this.#go(Number(position.value)));
+        position.addEventListener("input", () => this.#goTo(Number(position.value)));
         downloadButton.addEventListener("click", () => {
             const { seeds, at } = this.#settings;
             this.#stage.save(`walk-${seeds.join("-")}-${at.toFixed(2)}.png`).catch(showError);
         });
         element("walk-dice", HTMLButtonElement).addEventListener("click", () => {
             this.#settings.at = 0;
-            this.#stops.set(this.#settings.seeds.map(randomSeed));
-            void this.#seeds(this.#stops.seeds);
+            this.#seedList.set(this.#settings.seeds.map(randomSeed));
+            void this.#setSeeds(this.#seedList.seeds);
         });
         element("walk-controls", HTMLFormElement).addEventListener("submit", (event) => event.preventDefault());
-        copiesLink(linkButton);
+        setUpCopyLink(linkButton);
     }
 
-    get running(): Running | undefined {
+    get engineStatus(): EngineStatus | undefined {
         const { model } = this.#slot;
         return model && { engine: model.engine, milliseconds: this.#milliseconds };
     }
@@ -92,7 +92,7 @@ export class WalkTab implements Tab {
             this.#slot.choose(this.#host.models, this.#name);
             this.#chosen = true;
             this.#name = undefined;
-            this.#picker.show();
+            this.#picker.update();
         }
         if (await this.#slot.ready()) await this.#begin();
     }
@@ -103,15 +103,15 @@ export class WalkTab implements Tab {
 
     query(): URLSearchParams {
         const query = toQuery(this.#settings);
-        const model = this.#name ?? this.#slot.nameBeyondDefault(this.#host.models);
+        const model = this.#name ?? this.#slot.nameForAddress(this.#host.models);
         if (model !== undefined) query.set("model", model);
         return query;
     }
 
-    async use(engine: EngineChoice): Promise<boolean> {
+    async setEngine(engine: EngineChoice): Promise<boolean> {
         this.#pause();
-        const wanted = this.#slot.source ?? this.#slot.asked;
-        return wanted ? this.#slot.load(wanted, engine) : true;
+        const source = this.#slot.source ?? this.#slot.requested;
+        return source ? this.#slot.load(source, engine) : true;
     }
 
     async open(file: File): Promise<void> {
@@ -119,203 +119,199 @@ export class WalkTab implements Tab {
         await this.#load(file);
     }
 
-    lose(): void {
-        this.#slot.lose();
+    workerLost(): void {
+        this.#slot.workerLost();
     }
 
-    /** Says everything anew, in the language that is set. */
-    say(): void {
-        const says = words().walk;
-        playButton.textContent = this.#playing ? says.pause : says.play;
-        this.#stops.say();
-        this.#sliders.say();
-        this.#where();
-        this.#settled();
-        if (this.#directions) directionsHint.textContent = says.directionsAbout;
+    localise(): void {
+        const text = words().walk;
+        playButton.textContent = this.#playing ? text.pause : text.play;
+        this.#seedList.localise();
+        this.#sliders.localise();
+        this.#showPosition();
+        this.#update();
+        if (this.#directions) directionsHint.textContent = text.directionsAbout;
         const { model } = this.#slot;
         if (model) showCard(element("walk-card", HTMLDListElement), model);
     }
 
-    #settled(): void {
-        this.#picker.show();
-        allowLink(linkButton, [this.#slot.source]);
+    #update(): void {
+        this.#picker.update();
+        enableLink(linkButton, [this.#slot.source]);
     }
 
-    async #load(wanted: Source): Promise<void> {
+    async #load(source: Source): Promise<void> {
         this.#pause();
-        if (await this.#slot.load(wanted, this.#host.engine())) await this.#begin();
+        if (await this.#slot.load(source, this.#host.engine())) await this.#begin();
     }
 
-    /** Another model is there, or the same on another engine. */
-    #model(): void {
+    /** Another model is loaded, or the same on another engine. */
+    #modelLoaded(): void {
         const { card } = this.#slot.model!;
         element("walk-title", HTMLElement).textContent = card.title;
         showCard(element("walk-card", HTMLDListElement), this.#slot.model!);
         element("walk-about", HTMLDetailsElement).hidden = false;
         this.#stale = true;
         this.#milliseconds = undefined;
-        this.#host.ran();
+        this.#host.engineChanged();
     }
 
-    /** Draws everything that there is to draw with a model, once. */
+    /** Draws everything with a new model, once. */
     async #begin(): Promise<void> {
         if (!this.#stale) return;
         this.#stale = false;
         this.#directions = undefined;
-        this.#looking = true;
+        this.#computing = true;
         this.#sliders.show([]);
         const { model } = this.#slot;
-        await this.#seeds(this.#settings.seeds);
+        await this.#setSeeds(this.#settings.seeds);
         try {
-            const says = words().walk;
+            const text = words().walk;
             const directions = await this.#host.easel.directions(
                 DIRECTIONS,
-                ({ done, of }) => (directionsHint.textContent = says.looking(done, of)),
-                this.#slot.as,
+                ({ done, of }) => (directionsHint.textContent = text.directionsProgress(done, of)),
+                this.#slot.role,
             );
             if (this.#slot.model !== model) return;
             this.#directions = directions;
-            this.#looking = false;
+            this.#computing = false;
             directionsHint.textContent = words().walk.directionsAbout;
             this.#sliders.show(directions.shares);
-            this.#moved();
+            this.#move();
         } catch (error) {
             directionsHint.textContent = "";
-            // Another GPU, or WASM, finds them.
+            // After the loss of a GPU they are computed again, on another engine if need be.
             if (!(error instanceof GpuLost)) {
                 if (this.#slot.model !== model) return;
-                this.#unpushed();
+                this.#resetPushes();
             }
-            showError(error, this.#slot.as);
+            showError(error, this.#slot.role);
         }
     }
 
-    /** There are no directions: nothing can be pushed along them. */
-    #unpushed(): void {
-        this.#looking = false;
+    /** Without directions the picture cannot be pushed. */
+    #resetPushes(): void {
+        this.#computing = false;
         this.#settings.pushes.fill(0);
-        this.#moved();
+        this.#move();
     }
 
     get #pushed(): boolean {
         return this.#settings.pushes.some((push) => push !== 0);
     }
 
-    /** Takes other seeds: their pictures, and the one in between. */
-    async #seeds(seeds: bigint[]): Promise<void> {
-        const turn = ++this.#turn;
+    /** Sets the seeds, and draws their pictures and the current frame. */
+    async #setSeeds(seeds: bigint[]): Promise<void> {
+        const generation = ++this.#generation;
         this.#settings.seeds = seeds;
         this.#settings.at = Math.min(this.#settings.at, seeds.length);
         position.max = String(seeds.length);
-        this.#host.changed();
-        this.#command();
-        const dim = this.#slot.model?.card.latent?.dim;
-        if (dim === undefined) return;
-        const { easel } = this.#host;
+        this.#host.settingsChanged();
+        this.#showCommand();
+        if (!this.#slot.model) return;
         try {
-            const latents = await Promise.all(seeds.map((seed) => easel.normals(seed, 0n, dim)));
-            if (turn !== this.#turn) return;
-            this.#latents = latents;
-            this.#latentsOf = seeds;
-            await this.#frame();
-            this.#stops.paint(await easel.render(joined(latents), this.#slot.as));
-            clearError(this.#slot.as);
-            this.#ends();
+            await this.#drawFrame();
+            if (generation !== this.#generation) return;
+            const points = seeds.map((seed) => ({ from: seed, to: seed, t: 0 }));
+            const pictures = await this.#host.easel.render(points, this.#slot.role);
+            if (generation !== this.#generation) return;
+            this.#seedList.paint(pictures);
+            clearError(this.#slot.role);
+            this.#drawSliderEnds();
         } catch (error) {
-            showError(error, this.#slot.as);
+            showError(error, this.#slot.role);
         }
     }
 
-    #go(at: number): void {
+    #goTo(at: number): void {
         this.#settings.at = at;
-        this.#moved();
+        this.#move();
     }
 
-    /** The picture is to be another. */
-    #moved(): void {
-        void this.#frame();
-        if (!this.#playing) this.#ends();
-        this.#command();
-        this.#host.changed();
+    /** The position or the pushes have changed. */
+    #move(): void {
+        void this.#drawFrame();
+        if (!this.#playing) this.#drawSliderEnds();
+        this.#showCommand();
+        this.#host.settingsChanged();
     }
 
-    /** Draws the picture of where the walk is. */
-    #frame(): Promise<void> {
-        return this.#frames.ask(async () => {
-            const z = (await this.#slot.ready()) && this.#point();
-            if (!z) return;
-            // Before the directions are known the picture would be another than the one that is asked for.
-            const waits = this.#looking && this.#pushed;
-            this.#stage.busy(waits);
-            if (waits) {
+    /** Draws the picture at the current position. */
+    #drawFrame(): Promise<void> {
+        return this.#frames.run(async () => {
+            if (!(await this.#slot.ready())) return;
+            // Without the directions the picture would not be the one that the settings describe.
+            const waiting = this.#computing && this.#pushed;
+            this.#stage.busy(waiting);
+            if (waiting) {
                 downloadButton.disabled = true;
                 if (this.#stale) void this.#begin();
                 return;
             }
             try {
-                const picture = await this.#host.easel.render(z, this.#slot.as);
+                const { seeds, at } = this.#settings;
+                const picture = await this.#host.easel.render([this.#point()], this.#slot.role);
                 this.#stage.paint(picture);
+                this.#drawn = { seeds, at };
                 playButton.disabled = position.disabled = downloadButton.disabled = false;
                 const before = this.#milliseconds;
                 const now = picture.milliseconds;
-                this.#milliseconds = before === undefined ? now : INERTIA * before + (1 - INERTIA) * now;
-                this.#where();
-                this.#host.ran();
+                this.#milliseconds = before === undefined ? now : SMOOTHING * before + (1 - SMOOTHING) * now;
+                this.#showPosition();
+                this.#host.engineChanged();
             } catch (error) {
                 this.#pause();
-                showError(error, this.#slot.as);
+                showError(error, this.#slot.role);
             }
         });
     }
 
-    /** Draws what is at the sliders' ends. */
-    #ends(): void {
-        void this.#thumbnails.ask(async () => {
-            const here = (await this.#slot.ready()) && this.#point();
-            const directions = this.#directions;
-            if (!here || !directions) return;
-            const ends = directions.shares.flatMap((_, index) =>
-                [-MOST_PUSH, MOST_PUSH].map((end) => {
-                    const by = end - this.#settings.pushes[index]!;
-                    return here.map((value, at) => value + by * directions.vectors[index * here.length + at]!);
-                }),
+    /** Draws the pictures at the sliders' ends. */
+    #drawSliderEnds(): void {
+        void this.#thumbnails.run(async () => {
+            const directions = (await this.#slot.ready()) && this.#directions;
+            if (!directions) return;
+            const ends = directions.shares.flatMap((_, slider) =>
+                [-MAX_PUSH, MAX_PUSH].map((end) =>
+                    this.#point(this.#settings.pushes.map((push, index) => (index === slider ? end : push))),
+                ),
             );
             try {
-                this.#sliders.paint(await this.#host.easel.render(joined(ends), this.#slot.as));
+                this.#sliders.paint(await this.#host.easel.render(ends, this.#slot.role));
             } catch (error) {
-                showError(error, this.#slot.as);
+                showError(error, this.#slot.role);
             }
         });
     }
 
-    /** The latent vector of where the walk is, pushed as the sliders say. None while the seeds' own are not there. */
-    #point(): Float32Array | undefined {
-        if (this.#latentsOf !== this.#settings.seeds) return undefined;
-        const { from, to, t } = leg(this.#settings.seeds, this.#settings.at);
-        const [a, b] = [this.#latents[from], this.#latents[to]];
-        const dim = this.#slot.model?.card.latent?.dim;
-        if (a?.length !== dim || b?.length !== dim || !a || !b) return undefined;
-        const z = slerp(a, b, t);
-        const { vectors } = this.#directions ?? { vectors: new Float32Array(0) };
-        this.#settings.pushes.forEach((push, index) => {
-            if ((index + 1) * z.length > vectors.length) return;
-            for (let at = 0; at < z.length; at++) z[at]! += push * vectors[index * z.length + at]!;
+    /** The point of latent space at the current position, pushed along the directions. */
+    #point(pushes = this.#settings.pushes): LatentPoint {
+        const { seeds, at } = this.#settings;
+        const { from, to, t } = positionOf(seeds, at);
+        const point = { from: seeds[from]!, to: seeds[to]!, t };
+        const directions = this.#directions;
+        const dim = this.#slot.model?.card.latent?.dim ?? 0;
+        // They may still be those of the model before.
+        const usable = directions && directions.vectors.length === directions.shares.length * dim;
+        if (!usable || pushes.every((push) => push === 0)) return point;
+        const offset = new Float32Array(dim);
+        directions.shares.forEach((_, index) => {
+            for (let at = 0; at < dim; at++) offset[at]! += pushes[index]! * directions.vectors[index * dim + at]!;
         });
-        return z;
+        return { ...point, offset };
     }
 
-    /** Says where the walk is. */
-    #where(): void {
-        const { seeds, at } = this.#settings;
-        const says = words().walk;
-        const { from, to, t } = leg(seeds, at);
+    #showPosition(): void {
+        position.value = String(this.#settings.at);
+        const { seeds, at } = this.#drawn ?? this.#settings;
+        const text = words().walk;
+        const { from, to, t } = positionOf(seeds, at);
         const percent = Math.round(t * 100);
-        const where = percent === 0 ? says.at(seeds[from]!) : says.between(seeds[from]!, seeds[to]!, percent);
-        element("walk-where", HTMLElement).textContent = this.#stage.empty ? "" : where;
-        position.value = String(at);
-        position.setAttribute("aria-valuetext", where);
-        this.#stage.label(this.#stage.empty ? words().nothingYet : says.picture(where));
-        this.#stops.here(percent === 0 ? from : undefined);
+        const description = percent === 0 ? text.at(seeds[from]!) : text.between(seeds[from]!, seeds[to]!, percent);
+        element("walk-where", HTMLElement).textContent = this.#stage.empty ? "" : description;
+        position.setAttribute("aria-valuetext", description);
+        this.#stage.label(this.#stage.empty ? words().noPictures : text.picture(description));
+        this.#seedList.highlight(percent === 0 ? from : undefined);
     }
 
     #play(): void {
@@ -326,9 +322,9 @@ export class WalkTab implements Tab {
             if (!this.#playing) return;
             const now = performance.now();
             const { seeds, at } = this.#settings;
-            this.#settings.at = (at + (now - before) / MILLISECONDS_A_LEG) % seeds.length;
+            this.#settings.at = (at + (now - before) / MILLISECONDS_PER_SEED) % seeds.length;
             before = now;
-            await this.#frame();
+            await this.#drawFrame();
             requestAnimationFrame(() => void next());
         };
         void next();
@@ -338,29 +334,19 @@ export class WalkTab implements Tab {
         if (!this.#playing) return;
         this.#playing = false;
         playButton.textContent = words().walk.play;
-        // The address and the sliders' ends don't follow a walk that is playing.
+        // The address and the sliders' ends are not updated while the walk plays.
         this.#settings.at = Number(this.#settings.at.toFixed(2));
-        this.#moved();
+        this.#move();
         announce(element("walk-where", HTMLElement).textContent ?? "");
     }
 
-    /** The walk's command, unless the walk is pushed aside: the command line knows no directions. */
-    #command(): void {
+    /** Shows the command for the walk, unless the picture is pushed: the command line has no directions. */
+    #showCommand(): void {
         const { source } = this.#slot;
         element("walk-command", HTMLElement).hidden = !source || this.#pushed;
         if (!source) return;
         const { seeds } = this.#settings;
-        const line = `sample -m ${argumentOf(source)} --seeds ${seeds.join(",")} --walk 50 -o walk.gif`;
-        element("walk-command-text", HTMLElement).textContent = line;
+        const command = `sample -m ${argumentOf(source)} --seeds ${seeds.join(",")} --walk 50 -o walk.gif`;
+        element("walk-command-text", HTMLElement).textContent = command;
     }
-}
-
-function joined(vectors: Float32Array[]): Float32Array {
-    const all = new Float32Array(vectors.reduce((sum, vector) => sum + vector.length, 0));
-    let at = 0;
-    for (const vector of vectors) {
-        all.set(vector, at);
-        at += vector.length;
-    }
-    return all;
 }

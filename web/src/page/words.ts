@@ -1,4 +1,4 @@
-/** What the page says, in each of its languages. What the engine says about a model is English everywhere. */
+/** The page's text in each of its languages. Messages of the engine about a model are in English. */
 
 import { zh } from "./words/chinese.js";
 import { en, type Words } from "./words/english.js";
@@ -10,20 +10,20 @@ export type Language = "en" | "zh";
 const LANGUAGES: Record<Language, Words> = { en, zh };
 
 let current: Language = "en";
-const listeners: (() => void)[] = [];
+const callbacks: (() => void)[] = [];
 
-/** The language that a tag such as `zh-TW` asks for, where the page has it. */
+/** The language of a tag such as `zh-TW`, if the page has it. */
 export function parseLanguage(tag: string | null): Language | undefined {
     const language = tag?.toLowerCase().split("-")[0];
     return language === "en" || language === "zh" ? language : undefined;
 }
 
 /** The first of the browser's languages that the page has. */
-export function browsersLanguage(): Language {
+export function browserLanguage(): Language {
     return navigator.languages.map(parseLanguage).find((language) => language !== undefined) ?? "en";
 }
 
-/** What the page says, in the language that is set. */
+/** The text in the current language. */
 export function words(): Words {
     return LANGUAGES[current];
 }
@@ -32,28 +32,28 @@ export function language(): Language {
     return current;
 }
 
-/** Does something whenever the language changes. */
-export function onLanguage(listener: () => void): void {
-    listeners.push(listener);
+/** Calls back whenever the language changes. */
+export function onLanguageChange(callback: () => void): void {
+    callbacks.push(callback);
 }
 
-/** Makes the page speak a language: what its HTML names by `data-say` and `data-say-label`, and all who listen. */
+/** Sets the language of the page: of elements with `data-i18n` or `data-i18n-label`, and of all that call back. */
 export function setLanguage(language: Language): void {
     current = language;
     document.documentElement.lang = language === "zh" ? "zh-Hans" : language;
-    for (const element of document.querySelectorAll<HTMLElement>("[data-say]")) {
-        element.textContent = said(element.dataset["say"]!);
+    for (const element of document.querySelectorAll<HTMLElement>("[data-i18n]")) {
+        element.textContent = lookUp(element.dataset["i18n"]!);
     }
-    for (const element of document.querySelectorAll<HTMLElement>("[data-say-label]")) {
-        element.setAttribute("aria-label", said(element.dataset["sayLabel"]!));
+    for (const element of document.querySelectorAll<HTMLElement>("[data-i18n-label]")) {
+        element.setAttribute("aria-label", lookUp(element.dataset["i18nLabel"]!));
     }
-    listeners.forEach((listener) => listener());
+    callbacks.forEach((callback) => callback());
 }
 
-/** What the page's HTML names by its path: `digits.tab`. */
-function said(path: string): string {
+/** The text at a path such as `digits.tab`. */
+function lookUp(path: string): string {
     let found: unknown = words();
     for (const key of path.split(".")) found = (found as Record<string, unknown>)[key];
-    if (typeof found !== "string") throw new Error(`the page has no words for ${path}`);
+    if (typeof found !== "string") throw new Error(`there is no text at ${path}`);
     return found;
 }

@@ -9,14 +9,14 @@ use js_sys::Function;
 use wasm_bindgen::prelude::*;
 
 use crate::error::{JsResult, to_js};
-use crate::listener::{AbortSignal, Heard, Listener};
+use crate::progress::{AbortSignal, InterruptibleSession, ProgressReporter};
 use crate::session::Session;
 
-/// The fewest pixels that a tile is allowed to see: four halos each way.
-const SMALLEST: usize = (4 * HALO) * (4 * HALO);
+/// The smallest allowed `maxPixels`: a square of four halos.
+const MIN_PIXELS: usize = (4 * HALO) * (4 * HALO);
 
-/// The most pixels that are computed at once unless the caller says otherwise: some 0.5 GB at width 16.
-const USUAL: usize = 1 << 20;
+/// The default of `maxPixels`: about 0.5 GB at width 16.
+const DEFAULT_PIXELS: usize = 1 << 20;
 
 #[wasm_bindgen]
 extern "C" {
@@ -30,6 +30,10 @@ extern "C" {
     #[wasm_bindgen(method, getter, js_name = keepColor)]
     fn keep_color(this: &StylizeOptions) -> Option<bool>;
 
+    #[wasm_bindgen(method, getter, js_name = maxPixels)]
+    fn max_pixels(this: &StylizeOptions) -> Option<f64>;
+
+    /// The former name of `maxPixels`.
     #[wasm_bindgen(method, getter, js_name = mostPixels)]
     fn most_pixels(this: &StylizeOptions) -> Option<f64>;
 
@@ -44,24 +48,28 @@ extern "C" {
 const TYPES: &str = r#"
 /** How a picture is stylized. */
 export interface StylizeOptions {
-    /** From 0, the picture itself, to 1, the default. */
+    /** From 0, the original picture, to 1, the stylized one. Default: 1. */
     strength?: number;
-    /** Whether the colours stay and only the brightness is the style's. */
+    /** Whether to keep the picture's colours and take only the style's brightness. Default: false. */
     keepColor?: boolean;
     /**
-     * The most pixels that are computed at once, by default 1,048,576, which a model of width 16 needs 0.5 GB for. A
-     * larger picture is computed in tiles without seams.
+     * The most pixels computed at once. Default: 1,048,576, for which a model of width 16 needs about 0.5 GB. A larger
+     * picture is computed in tiles without seams.
      */
-    mostPixels?: number;
-    /** Told before the first tile and after each how many are done. Stylizing waits where it gives a promise. */
+    maxPixels?: number;
+    /**
+     * Called before the first tile and after each with the number of tiles done and their total. If it returns a
+     * promise, stylizing waits.
+     */
     onTile?: (done: number, of: number) => void | Promise<void>;
-    /** Ends the work before the next tile; it then throws the signal's reason. */
+    /** Stops the work before the next tile; the call then throws the signal's reason. */
     signal?: AbortSignal;
 }
 "#;
 
-/// A stylizer's file as onnxruntime-web takes it, and the number of its norms' channels.
-pub fn prepared(model: &[u8]) -> Result<(Vec<u8>, usize)> {
+/// A stylizer's file in the form that onnxruntime-web accepts, in which the statistics are plain inputs, and the number
+/// of its norms' channels.
+pub fn with_statistics_inputs(model: &[u8]) -> Result<(Vec<u8>, usize)> {
     plain_statistics(model)?.ok_or_else(|| {
         Error::Engine("the stylizer takes no statistics; export it without --plain-norm to use it in a browser".into())
     })
@@ -74,7 +82,8 @@ pub async fn stylize(
     picture: &Picture,
     options: Option<&StylizeOptions>,
 ) -> JsResult<Picture> {
-    let most = options.and_then(StylizeOptions::most_pixels).map_or(USUAL, |pixels| pixels as usize).max(SMALLEST);
+    let max_pixels = options.and_then(|options| options.max_pixels().or_else(|| options.most_pixels()));
+    let max_pixels = max_pixels.map_or(DEFAULT_PIXELS, |pixels| pixels as usize).max(MIN_PIXELS);
     let look = Look {
         strength: options.and_then(StylizeOptions::strength).unwrap_or(1.0),
         keep_color: options.and_then(StylizeOptions::keep_color).unwrap_or_default(),
@@ -82,34 +91,36 @@ pub async fn stylize(
     if !(0.0..=1.0).contains(&look.strength) {
         return Err(to_js(Error::Engine(format!("the strength is {}; give a number from 0 to 1", look.strength))));
     }
-    let listener = Listener::new(options.and_then(StylizeOptions::on_tile), options.and_then(StylizeOptions::signal));
-    let plan = tiles::plan_within(picture.width, picture.height, most, HALO);
+    let reporter =
+        ProgressReporter::new(options.and_then(StylizeOptions::on_tile), options.and_then(StylizeOptions::signal));
+    let plan = tiles::plan_within(picture.width, picture.height, max_pixels, HALO);
     let of = plan.len();
-    let tell = |done: usize| listener.tell(|on_tile| on_tile.call2(&JsValue::NULL, &done.into(), &of.into()));
-    tell(0);
-    let mut engine = Fed { engine: Heard { session, listener: &listener }, channels };
+    let report = |done: usize| reporter.report(|on_tile| on_tile.call2(&JsValue::NULL, &done.into(), &of.into()));
+    report(0);
+    let mut engine = OwnStatistics { engine: InterruptibleSession { session, progress: &reporter }, channels };
     let stylized = async {
         let border = Border::easel();
         let statistics = if of > 1 {
-            let pixels = thumbnail_pixels(picture.width, picture.height, most);
+            let pixels = thumbnail_pixels(picture.width, picture.height, max_pixels);
             Some(statistics_of(&mut engine, &border, &thumbnail(picture, pixels)).await?)
         } else {
             None
         };
-        stylize_tiles(&mut engine, &border, picture, &plan, statistics.as_ref(), look, tell).await
+        stylize_tiles(&mut engine, &border, picture, &plan, statistics.as_ref(), look, report).await
     };
-    listener.judge(stylized.await).await
+    reporter.finish(stylized.await).await
 }
 
-/// An engine whose model must be fed its statistics: where none are given, it is told to compute its own.
-pub struct Fed<E> {
+/// An engine whose model requires the statistics inputs: if the caller passes none, it passes those that make the model
+/// compute its own.
+pub struct OwnStatistics<E> {
     /// The engine.
     pub engine: E,
-    /// Of the model's norms.
+    /// The number of channels of the model's norms.
     pub channels: usize,
 }
 
-impl<E: Engine> Engine for Fed<E> {
+impl<E: Engine> Engine for OwnStatistics<E> {
     fn describe(&self) -> String {
         self.engine.describe()
     }

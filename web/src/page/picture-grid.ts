@@ -1,4 +1,4 @@
-/** Many pictures in one, as `sample` puts them together: two black pixels between them and around. */
+/** Pictures in a grid, laid out as by `sample`: two black pixels between and around them. */
 
 import type { Pixels } from "./stage.js";
 
@@ -15,7 +15,7 @@ export function square(count: number): Shape {
     return { columns, rows: Math.ceil(count / columns) };
 }
 
-/** The same for `each` pictures of every class, where those of a class stay in one row; a row can have several classes. */
+/** The same for `each` pictures of every class: those of a class are in one row, which can hold several classes. */
 export function ofClasses(classes: number, each: number): Shape {
     const shapes = Array.from({ length: classes }, (_, index) => {
         const across = index + 1;
@@ -25,8 +25,8 @@ export function ofClasses(classes: number, each: number): Shape {
     return shapes.reduce((best, shape) => (longer(shape) <= longer(best) ? shape : best));
 }
 
-/** A sheet that pictures of one size are put on. A single picture fills it without an edge. */
-export class Sheet implements Pixels {
+/** A grid of pictures of one size. A single picture has no border. */
+export class PictureGrid implements Pixels {
     readonly width: number;
     readonly height: number;
     readonly rgba: Uint8ClampedArray<ArrayBuffer>;
@@ -44,7 +44,7 @@ export class Sheet implements Pixels {
         new Uint32Array(this.rgba.buffer).fill(OPAQUE_BLACK);
     }
 
-    /** Puts pictures, one after the other in `rgba`, on the places from `first` on. */
+    /** Puts pictures into the cells from `first` on. */
     put(first: number, { rgba }: Pixels): void {
         const { width, height } = this.#size;
         const line = width * 4;
@@ -57,5 +57,5 @@ export class Sheet implements Pixels {
     }
 }
 
-/** The same in either order of bytes but for where the opacity is. */
+/** A pixel, in the byte order of the machine. */
 const OPAQUE_BLACK = new Uint32Array(Uint8Array.of(0, 0, 0, 255).buffer)[0]!;

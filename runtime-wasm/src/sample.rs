@@ -7,8 +7,8 @@ use js_sys::Function;
 use wasm_bindgen::prelude::*;
 
 use crate::error::{JsResult, to_js};
-use crate::listener::{AbortSignal, Heard, Listener};
 use crate::pictures::Pictures;
+use crate::progress::{AbortSignal, InterruptibleSession, ProgressReporter};
 use crate::session::Session;
 
 #[wasm_bindgen]
@@ -40,34 +40,34 @@ extern "C" {
 const TYPES: &str = r#"
 /** How a denoiser is sampled. */
 export interface SampleOptions {
-    /** By default `dpm-solver`. */
+    /** Default: `dpm-solver`. */
     sampler?: "ancestral" | "ddim" | "dpm-solver";
-    /** How much fresh noise each step of `ddim` adds, from 0, the default, to 1. */
+    /** How much fresh noise each step of `ddim` adds, from 0 to 1. Default: 0. */
     eta?: number;
-    /** By default 20; `ancestral` takes all that the model has. */
+    /** Default: 20; for `ancestral` all steps of the model's schedule. */
     steps?: number;
     /**
-     * How far beyond the prediction without a class that with one is followed; 1 is the prediction
-     * itself. By default 1.5 where the model was trained for guidance, else 1.
+     * The scale of classifier-free guidance; 1 is none. Default: 1.5 if the model was trained with condition dropout,
+     * else 1.
      */
     guidance?: number;
-    /** Shown the pictures so far, before the first step and after each. Sampling waits where it gives a promise. */
+    /** Called with the pictures so far, before the first step and after each. If it returns a promise, sampling waits. */
     onStep?: (step: Step) => void | Promise<void>;
-    /** Ends the sampling before its next step, which then throws the signal's reason. */
+    /** Stops the sampling before its next step; the call then throws the signal's reason. */
     signal?: AbortSignal;
 }
 "#;
 
-/// How far a sampling is.
+/// The state of a sampling.
 #[wasm_bindgen]
 pub struct Step {
     /// Steps done, of all pictures.
     #[wasm_bindgen(readonly)]
     pub done: usize,
-    /// Steps in all.
+    /// The total number of steps.
     #[wasm_bindgen(readonly)]
     pub of: usize,
-    /// The number of the first of the pictures that are being made.
+    /// The index of the first picture of the batch in progress.
     #[wasm_bindgen(readonly)]
     pub first: usize,
     x: Tensor,
@@ -75,39 +75,39 @@ pub struct Step {
 
 #[wasm_bindgen]
 impl Step {
-    /// Those pictures so far.
+    /// The batch so far.
     pub fn pictures(&self) -> JsResult<Pictures> {
         pictures(&self.x).and_then(|pictures| Picture::from_batch(&pictures)).map(Pictures::new).map_err(to_js)
     }
 }
 
-/// Makes the pictures, so many at once.
+/// Samples the pictures in batches.
 pub async fn sample(
     denoiser: &Denoiser,
     session: Session,
     draws: &[Draw],
     options: Option<SampleOptions>,
-    at_once: usize,
+    batch: usize,
 ) -> JsResult<Vec<Picture>> {
     let request = request(denoiser, draws, options.as_ref()).map_err(to_js)?;
-    let of = request.steps * draws.len().div_ceil(at_once);
-    let listener = Listener::new(
+    let of = request.steps * draws.len().div_ceil(batch);
+    let reporter = ProgressReporter::new(
         options.as_ref().and_then(SampleOptions::on_step),
         options.as_ref().and_then(SampleOptions::signal),
     );
-    let mut engine = Heard { session, listener: &listener };
-    let mut made = Vec::with_capacity(draws.len());
-    for (batch, draws) in draws.chunks(at_once).enumerate() {
-        let (first, before) = (made.len(), batch * request.steps);
+    let mut engine = InterruptibleSession { session, progress: &reporter };
+    let mut sampled = Vec::with_capacity(draws.len());
+    for (index, draws) in draws.chunks(batch).enumerate() {
+        let (first, before) = (sampled.len(), index * request.steps);
         let request = Request { draws: draws.to_vec(), ..request.clone() };
-        let tell = |Progress { done, x, .. }: Progress| {
+        let report = |Progress { done, x, .. }: Progress| {
             let step = || Step { done: before + done, of, first, x: x.clone() };
-            listener.tell(|on_step| on_step.call1(&JsValue::NULL, &step().into()));
+            reporter.report(|on_step| on_step.call1(&JsValue::NULL, &step().into()));
         };
-        let sampled = denoiser.sample(&mut engine, &request, tell).await;
-        made.extend(listener.judge(sampled.and_then(|pictures| Picture::from_batch(&pictures))).await?);
+        let pictures = denoiser.sample(&mut engine, &request, report).await;
+        sampled.extend(reporter.finish(pictures.and_then(|pictures| Picture::from_batch(&pictures))).await?);
     }
-    Ok(made)
+    Ok(sampled)
 }
 
 fn request(denoiser: &Denoiser, draws: &[Draw], options: Option<&SampleOptions>) -> Result<Request> {
@@ -119,7 +119,7 @@ fn request(denoiser: &Denoiser, draws: &[Draw], options: Option<&SampleOptions>)
     }
     let steps = match options.and_then(SampleOptions::steps) {
         None => denoiser.usual_steps(&sampler),
-        // What is no whole number from 1 on becomes 0, which no schedule has.
+        // Anything else becomes 0, which the check below refuses.
         Some(steps) if steps.fract() == 0.0 => steps as usize,
         Some(_) => 0,
     };

@@ -1,42 +1,42 @@
-/** The seeds that a walk passes, each with its picture: to go to, to change, to leave out, to add to. */
+/** The seeds of a walk, each with its picture: to go to, change, remove and add. */
 
 import { element } from "./elements.js";
 import { mark, parseSeed, randomSeed } from "./settings.js";
 import { paint, type Pixels } from "./stage.js";
-import { LEAST_SEEDS, MOST_SEEDS } from "./walk-settings.js";
+import { MAX_SEEDS, MIN_SEEDS } from "./walk-settings.js";
 import { words } from "./words.js";
 
-const list = element("stops", HTMLUListElement);
-const hint = element("stops-hint", HTMLElement);
+const list = element("walk-seeds", HTMLUListElement);
+const hint = element("walk-seeds-hint", HTMLElement);
 
-export interface StopWishes {
-    /** The seeds are others. */
-    change(seeds: bigint[]): void;
-    /** Walk to one of them. */
-    go(index: number): void;
+export interface SeedListCallbacks {
+    /** The seeds have changed. */
+    onChange(seeds: bigint[]): void;
+    /** The user goes to one of them. */
+    onGo(index: number): void;
 }
 
-export class Stops {
+export class SeedList {
     #seeds: bigint[];
-    readonly #wishes: StopWishes;
+    readonly #callbacks: SeedListCallbacks;
 
-    constructor(seeds: bigint[], wishes: StopWishes) {
+    constructor(seeds: bigint[], callbacks: SeedListCallbacks) {
         this.#seeds = seeds;
-        this.#wishes = wishes;
-        this.say();
+        this.#callbacks = callbacks;
+        this.localise();
     }
 
     get seeds(): bigint[] {
         return this.#seeds;
     }
 
-    /** Lists seeds, still without pictures. */
+    /** Lists other seeds, which have no pictures yet. */
     set(seeds: bigint[]): void {
         this.#seeds = seeds;
-        this.say();
+        this.localise();
     }
 
-    /** Shows the pictures of the seeds, one after the other in `rgba`. */
+    /** Shows the pictures of the seeds. */
     paint(pictures: Pixels): void {
         const length = pictures.width * pictures.height * 4;
         list.querySelectorAll("canvas").forEach((canvas, index) => {
@@ -44,57 +44,57 @@ export class Stops {
         });
     }
 
-    /** Shows at which of them the walk is; at none on the way. */
-    here(index: number | undefined): void {
-        list.querySelectorAll(".stop").forEach((stop, at) => stop.classList.toggle("here", at === index));
+    /** Marks the seed that the walk is at; undefined between seeds. */
+    highlight(index: number | undefined): void {
+        list.querySelectorAll(".seed").forEach((seed, at) => seed.classList.toggle("current", at === index));
     }
 
-    /** Makes the list anew, in the language that is set. Pictures and focus stay. */
-    say(): void {
+    /** Rebuilds the list in the current language. Pictures and focus stay. */
+    localise(): void {
         const pictures = [...list.querySelectorAll("canvas")];
-        const focused = [...list.querySelectorAll<HTMLElement>("input, button")].indexOf(
+        const focus = [...list.querySelectorAll<HTMLElement>("input, button")].indexOf(
             document.activeElement as HTMLElement,
         );
         const items = this.#seeds.map((seed, index) => this.#item(seed, index, pictures[index]));
-        if (items.length < MOST_SEEDS) items.push(this.#adder());
+        if (items.length < MAX_SEEDS) items.push(this.#addItem());
         list.replaceChildren(...items);
         hint.hidden = true;
-        if (focused >= 0) list.querySelectorAll<HTMLElement>("input, button").item(focused)?.focus();
+        if (focus >= 0) list.querySelectorAll<HTMLElement>("input, button").item(focus)?.focus();
     }
 
     #item(seed: bigint, index: number, picture: HTMLCanvasElement | undefined): HTMLLIElement {
-        const says = words().walk;
+        const text = words().walk;
         const item = document.createElement("li");
-        item.className = "stop";
+        item.className = "seed";
         const go = document.createElement("button");
         go.type = "button";
         go.className = "picture";
-        go.setAttribute("aria-label", says.goTo(String(seed)));
+        go.setAttribute("aria-label", text.goTo(String(seed)));
         go.append(picture ?? document.createElement("canvas"));
-        go.addEventListener("click", () => this.#wishes.go(index));
+        go.addEventListener("click", () => this.#callbacks.onGo(index));
 
-        const remove = this.#seeds.length > LEAST_SEEDS ? this.#remover(seed, index) : undefined;
+        const remove = this.#seeds.length > MIN_SEEDS ? this.#removeButton(seed, index) : undefined;
         const input = document.createElement("input");
         input.value = String(seed);
         input.inputMode = "numeric";
         input.maxLength = 20;
-        input.setAttribute("aria-label", says.stop(index + 1));
+        input.setAttribute("aria-label", text.seed(index + 1));
         input.setAttribute("aria-describedby", hint.id);
         input.addEventListener("input", () => {
-            const typed = parseSeed(input.value);
-            mark(input, hint, typed === undefined ? words().seedWrong : undefined);
-            if (typed === undefined) return;
-            this.#seeds = this.#seeds.map((seed, at) => (at === index ? typed : seed));
-            go.setAttribute("aria-label", says.goTo(String(typed)));
-            remove?.setAttribute("aria-label", says.remove(String(typed)));
-            this.#wishes.change(this.#seeds);
+            const parsed = parseSeed(input.value);
+            mark(input, hint, parsed === undefined ? words().seedError : undefined);
+            if (parsed === undefined) return;
+            this.#seeds = this.#seeds.map((seed, at) => (at === index ? parsed : seed));
+            go.setAttribute("aria-label", text.goTo(String(parsed)));
+            remove?.setAttribute("aria-label", text.remove(String(parsed)));
+            this.#callbacks.onChange(this.#seeds);
         });
         item.append(go, input);
         if (remove) item.append(remove);
         return item;
     }
 
-    #remover(seed: bigint, index: number): HTMLButtonElement {
+    #removeButton(seed: bigint, index: number): HTMLButtonElement {
         const remove = document.createElement("button");
         remove.type = "button";
         remove.className = "remove";
@@ -104,7 +104,7 @@ export class Stops {
         return remove;
     }
 
-    #adder(): HTMLLIElement {
+    #addItem(): HTMLLIElement {
         const item = document.createElement("li");
         const add = document.createElement("button");
         add.type = "button";
@@ -118,6 +118,6 @@ export class Stops {
 
     #change(seeds: bigint[]): void {
         this.set(seeds);
-        this.#wishes.change(seeds);
+        this.#callbacks.onChange(seeds);
     }
 }

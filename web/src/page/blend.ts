@@ -1,0 +1,41 @@
+/** Blends of pictures, computed by the WebAssembly module on the page, so that they do not wait for a busy Worker. */
+
+import init, { Blend } from "../wasm/easel_wasm.js";
+
+/** The bytes that are blended at a time; it bounds the module's memory. */
+const CHUNK = 1 << 16;
+
+export interface Layer {
+    /** Four bytes a pixel. */
+    rgba: Uint8ClampedArray<ArrayBuffer>;
+    /** The weights of all layers add up to 1. */
+    weight: number;
+}
+
+let loading: Promise<unknown> | undefined;
+
+/** Loads the module, once. `blend` needs it. */
+export async function loadBlend(): Promise<void> {
+    loading ??= init({ module_or_path: new URL("./easel_wasm_bg.wasm", import.meta.url) });
+    try {
+        await loading;
+    } catch (error) {
+        loading = undefined;
+        throw error;
+    }
+}
+
+/** The weighted mean of layers of one size, in sRGB values, rounded to the nearest byte. */
+export function blend(layers: readonly Layer[]): Uint8ClampedArray<ArrayBuffer> {
+    const visible = layers.filter(({ weight }) => weight > 0);
+    const { length } = visible[0]!.rgba;
+    if (visible.length === 1) return visible[0]!.rgba.slice();
+    const blended = new Uint8ClampedArray(length);
+    for (let start = 0; start < length; start += CHUNK) {
+        const end = Math.min(start + CHUNK, length);
+        const chunk = new Blend(end - start);
+        for (const { rgba, weight } of visible) chunk.add(rgba.subarray(start, end), weight);
+        blended.set(chunk.finish(), start);
+    }
+    return blended;
+}
