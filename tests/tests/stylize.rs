@@ -146,7 +146,10 @@ fn another_programs_stylizer_gives_its_own_result() {
     let path = folder.join("mosaic_nc8_128x128.onnx");
     let bytes = IoOptions { range: Some(Range::Byte), ..IoOptions::default() };
     let mut stylizer = Stylizer::open(&path, bytes, &EngineOptions::default()).unwrap();
-    assert_eq!((stylizer.fixed_size.width, stylizer.fixed_size.height, stylizer.guessed_range), (Some(128), Some(128), false));
+    assert_eq!(
+        (stylizer.fixed_size.width, stylizer.fixed_size.height, stylizer.guessed_range),
+        (Some(128), Some(128), false)
+    );
     let picture = easel_pictures::decode_file(&folder.join("amber_128.png")).unwrap().picture.into_rgb8();
     let picture = Picture { width: 128, height: 128, channels: 3, pixels: picture.into_raw() };
     let stylized = stylizer.run(&picture, &Tiling::whole(128, 128), Look::default(), |_| {}).unwrap();

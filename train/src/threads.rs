@@ -77,9 +77,8 @@ mod tests {
 
     #[test]
     fn only_second_order_threads_keep_graphs() {
-        let differentiates = |second_order| {
-            on_own_threads(1, second_order, || Ok(ops::check_second_order().is_ok())).unwrap()
-        };
+        let differentiates =
+            |second_order| on_own_threads(1, second_order, || Ok(ops::check_second_order().is_ok())).unwrap();
         assert!(differentiates(true) && !differentiates(false) && differentiates(true));
     }
 }

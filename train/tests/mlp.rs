@@ -233,7 +233,8 @@ fn misuse_has_status_2() {
         assert_eq!(output.status.code(), Some(2), "{arguments:?}: {}", text(&output.stderr));
     }
     let place = Place::new();
-    for (flag, value, wanted) in [("--validation", "1", "validation_split is 1"), ("--hidden", "0", "there is no MLP")] {
+    for (flag, value, wanted) in [("--validation", "1", "validation_split is 1"), ("--hidden", "0", "there is no MLP")]
+    {
         let error = failure(&place.train(Path::new("synthetic"), &[flag, value]));
         assert!(error.contains(wanted), "{error}");
     }

@@ -23,7 +23,8 @@ fn copy(from: &Path, to: &Path) {
 }
 
 fn resumes(recipe: &str) {
-    let (fixtures, folder) = (Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/runs-0.1"), tempfile::tempdir().unwrap());
+    let (fixtures, folder) =
+        (Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/runs-0.1"), tempfile::tempdir().unwrap());
     let run = folder.path().join("run");
     copy(&fixtures.join(recipe).join("run"), &run);
     success(&train(&[recipe, "--resume", utf8(&run)]));

@@ -65,24 +65,24 @@ fn compare(arguments: &[Tensor], analytic: &[Tensor], order: &str, scalar: impl 
 /// gradients. Runs in a thread of its own, in which candle keeps the graph of a gradient.
 pub(crate) fn check(arguments: &[Tensor], operation: impl Fn(&[Tensor]) -> Result<Tensor> + Sync) {
     let checked = crate::threads::on_own_threads(1, true, || {
-            super::check_second_order().unwrap();
-            let vars: Vec<_> = arguments.iter().map(|argument| Var::from_tensor(argument).unwrap()).collect();
-            let output = operation(&tensors(&vars)).unwrap();
-            let weights = normal(output.dims(), 77);
-            let scalar = |vars: &[Var]| dot(&operation(&tensors(vars)).unwrap(), &weights);
-            let first = gradients(&scalar(&vars), &vars);
-            compare(arguments, &first, "first", |vars| scalar(vars).to_scalar().unwrap());
+        super::check_second_order().unwrap();
+        let vars: Vec<_> = arguments.iter().map(|argument| Var::from_tensor(argument).unwrap()).collect();
+        let output = operation(&tensors(&vars)).unwrap();
+        let weights = normal(output.dims(), 77);
+        let scalar = |vars: &[Var]| dot(&operation(&tensors(vars)).unwrap(), &weights);
+        let first = gradients(&scalar(&vars), &vars);
+        compare(arguments, &first, "first", |vars| scalar(vars).to_scalar().unwrap());
 
-            let combined = |vars: &[Var]| {
-                gradients(&scalar(vars), vars)
-                    .iter()
-                    .enumerate()
-                    .map(|(index, gradient)| dot(gradient, &normal(gradient.dims(), 88 + index as u64)))
-                    .reduce(|a, b| (a + b).unwrap())
-                    .expect("there is an argument")
-            };
-            let second = gradients(&combined(&vars), &vars);
-            compare(arguments, &second, "second", |vars| combined(vars).to_scalar().unwrap());
+        let combined = |vars: &[Var]| {
+            gradients(&scalar(vars), vars)
+                .iter()
+                .enumerate()
+                .map(|(index, gradient)| dot(gradient, &normal(gradient.dims(), 88 + index as u64)))
+                .reduce(|a, b| (a + b).unwrap())
+                .expect("there is an argument")
+        };
+        let second = gradients(&combined(&vars), &vars);
+        compare(arguments, &second, "second", |vars| combined(vars).to_scalar().unwrap());
         Ok(())
     });
     checked.unwrap();

@@ -142,9 +142,7 @@ impl Ema {
 
     /// Takes up a state that [`Ema::state`] gave. Nothing is changed unless all names and shapes fit.
     pub fn load_state(&mut self, state: &HashMap<String, Tensor>) -> Result<()> {
-        let find = |name: &str| {
-            state.get(name).ok_or_else(|| Error::Checkpoint(format!("the EMA has no `{name}`")))
-        };
+        let find = |name: &str| state.get(name).ok_or_else(|| Error::Checkpoint(format!("the EMA has no `{name}`")));
         let updates = if self.slots.is_empty() { 0 } else { find("updates")?.to_scalar::<i64>()? as u64 };
         let mut found = Vec::new();
         for Slot { param, average, .. } in &self.slots {

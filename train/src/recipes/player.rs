@@ -23,12 +23,7 @@ const EMA: &str = "averaged";
 
 impl Player {
     /// `names` are those of the parameters and the optimiser in a checkpoint's state.
-    pub fn new(
-        names: [&'static str; 2],
-        params: Params,
-        adam: AdamConfig,
-        ema_decay: Option<f64>,
-    ) -> Result<Self> {
+    pub fn new(names: [&'static str; 2], params: Params, adam: AdamConfig, ema_decay: Option<f64>) -> Result<Self> {
         Ok(Self {
             names,
             adam: Adam::new(params.trained(), adam)?,

@@ -4,8 +4,8 @@ use std::path::Path;
 
 use super::Checkpoint;
 use super::counts::Counts;
-use super::plan::Plan;
 use super::estimate::duration;
+use super::plan::Plan;
 
 /// The text at a checkpoint; `losses` are shown as they are.
 pub(super) fn card(

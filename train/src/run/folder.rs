@@ -55,9 +55,7 @@ impl RunFolder {
         let config = path.join(CONFIG);
         match config.is_file() {
             true => Ok(config),
-            false => {
-                Err(Error::Run(format!("{}: not a run: it has no {CONFIG}; give a run's folder", path.display())))
-            }
+            false => Err(Error::Run(format!("{}: not a run: it has no {CONFIG}; give a run's folder", path.display()))),
         }
     }
 

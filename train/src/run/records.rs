@@ -7,9 +7,9 @@ use easel_runtime::Picture;
 use easel_runtime::grid::{BACKGROUND, GAP, GridShape, grid};
 
 use super::RunFolder;
-use super::trainer::Trainer;
 use super::stats::Stats;
 use super::tensorboard::Events;
+use super::trainer::Trainer;
 use crate::{Error, Result};
 
 /// The numbers of one step's record.

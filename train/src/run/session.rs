@@ -244,7 +244,13 @@ fn smooth<'a>(shown: &mut Vec<(&'a str, f64)>, losses: &[(&'a str, f64)]) {
     shown.iter_mut().zip(losses).for_each(|((_, mean), (_, loss))| *mean += 0.02 * (loss - *mean));
 }
 
-fn checkpoint(trainer: &dyn Trainer, folder: &RunFolder, plan: &Plan, step: u64, counts: &Counts) -> Result<Checkpoint> {
+fn checkpoint(
+    trainer: &dyn Trainer,
+    folder: &RunFolder,
+    plan: &Plan,
+    step: u64,
+    counts: &Counts,
+) -> Result<Checkpoint> {
     let Snapshot { architecture, weights, state, trainer } = trainer.snapshot()?;
     let provenance = Provenance { run: Some(folder.name()), steps: Some(step), ..plan.provenance.clone() };
     let session = serde_json::to_value(counts).expect("counts are plain numbers");

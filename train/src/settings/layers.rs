@@ -26,7 +26,8 @@ impl Layers {
     ///
     /// Fails on a file that cannot be read, an unknown key and a value of a wrong type; the error names the file.
     pub fn file<S: Settings>(&mut self, path: &Path) -> Result<()> {
-        let text = std::fs::read_to_string(path).map_err(|error| Error::unreadable(path, format!("cannot read: {error}")))?;
+        let text =
+            std::fs::read_to_string(path).map_err(|error| Error::unreadable(path, format!("cannot read: {error}")))?;
         let table: Table = text.parse().map_err(|error: toml::de::Error| {
             let line = error.span().map_or(1, |span| 1 + text[..span.start].matches('\n').count());
             Error::unreadable(path, format!("line {line}: {}", error.message().replace('\n', ", ")))

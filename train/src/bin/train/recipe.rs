@@ -72,7 +72,8 @@ fn command_with<R: Recipe + Args>(settings: &R) -> Command {
     let config = config.value_parser(value_parser!(PathBuf));
     let config = config.help("A file of settings, which override the preset's and are overridden by flags");
     let dry_run = Arg::new("dry_run").long("dry-run").action(ArgAction::SetTrue);
-    let dry_run = dry_run.help("Check everything, print the resolved settings and what the run would take; write nothing");
+    let dry_run =
+        dry_run.help("Check everything, print the resolved settings and what the run would take; write nothing");
 
     let longest = R::EXAMPLES.iter().map(|(line, _)| line.len()).max().unwrap_or(0).min(48);
     let example = |(line, what): &(&str, &str)| format!("\n  train {name} {line:longest$}   {what}");
@@ -259,7 +260,8 @@ mod tests {
     #[test]
     fn former_flags_still_work() {
         let command = command::<easel_train::recipes::ddpm::DdpmConfig>(&[]);
-        let line = "ddpm --data x --average 0.5 --base 8 --noise cosine --label-dropout 0.2 --lr-shape linear --min-snr 5";
+        let line =
+            "ddpm --data x --average 0.5 --base 8 --noise cosine --label-dropout 0.2 --lr-shape linear --min-snr 5";
         let matches = command.try_get_matches_from(line.split(' ')).unwrap();
         assert_eq!(matches.get_one::<f64>("ema_decay"), Some(&0.5));
         assert_eq!(matches.get_one::<usize>("base_channels"), Some(&8));

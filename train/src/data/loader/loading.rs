@@ -4,8 +4,8 @@ use std::sync::{Arc, Condvar, Mutex};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
-use super::walk::{BatchJob, EpochWalk};
 use super::BatchSpec;
+use super::walk::{BatchJob, EpochWalk};
 use super::worker::{Doing, Shared, State};
 use super::{LoaderOptions, Place};
 use crate::data::Dataset;

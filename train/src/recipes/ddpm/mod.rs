@@ -56,8 +56,17 @@ impl Recipe for DdpmConfig {
         Preset { name: "quick", about: "a first look in some minutes", settings: Self::quick },
     ];
     const FIXED: &'static [&'static str] = &[
-        "seed", "batch", "size", "channels", "conditioning", "base_channels", "embedding_size", "timesteps",
-        "beta_schedule", "prediction", "condition_dropout",
+        "seed",
+        "batch",
+        "size",
+        "channels",
+        "conditioning",
+        "base_channels",
+        "embedding_size",
+        "timesteps",
+        "beta_schedule",
+        "prediction",
+        "condition_dropout",
     ];
 
     fn check(&self) -> Result<()> {
@@ -177,7 +186,9 @@ impl Parts {
         let mut engine = DenoiserEngine { network: &self.network, device: &self.device };
         let row = |(class, name): (usize, &String)| {
             let request = Request {
-                draws: (0..SAMPLES).map(|number| Draw { label: class, seed: self.config.shared.seed, number }).collect(),
+                draws: (0..SAMPLES)
+                    .map(|number| Draw { label: class, seed: self.config.shared.seed, number })
+                    .collect(),
                 sampler: Sampler::DpmSolver,
                 steps: self.config.sample_steps,
                 guidance: denoiser.usual_guidance(),

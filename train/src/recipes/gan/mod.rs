@@ -18,6 +18,7 @@ pub use config::GanConfig;
 use super::learner::{Feed, number, progress, same_network};
 use super::players::Players;
 use super::{Preset, Recipe, Training, samples};
+use crate::Result;
 use crate::data::{
     self, Continuous, DataLoader, LoaderOptions, PictureBatch, PictureFormat, Pictures, Place, Shuffle, Source, stack,
 };
@@ -25,7 +26,6 @@ use crate::losses::gan::discriminator_loss;
 use crate::networks::gan::{Discriminator, Generator, Sizes};
 use crate::run::{Checkpoint, DataFacts, Snapshot, Trainer, streams};
 use crate::settings::Shared;
-use crate::Result;
 
 /// The pictures of a sample grid.
 const SAMPLES: usize = 64;

@@ -9,7 +9,8 @@ use easel_runtime::{Picture, Random};
 use super::{GrowthPoint, ProganConfig};
 use crate::data::transform::{Normalise, RandomFlip};
 use crate::data::{
-    self, Batches, DataLoader, Dataset, Loading, LoaderOptions, PictureBatch, Sample, Shuffle, Store, Transformed, stack,
+    self, Batches, DataLoader, Dataset, LoaderOptions, Loading, PictureBatch, Sample, Shuffle, Store, Transformed,
+    stack,
 };
 use crate::networks::progan::Stage;
 use crate::run::streams;

@@ -156,7 +156,8 @@ mod tests {
 
     #[test]
     fn a_budget_does_not_depend_on_the_data() {
-        let config = ProganConfig { epochs: None, pictures: Some(vec![40, 50]), evaluations: 3, critic_steps: 2, ..config() };
+        let config =
+            ProganConfig { epochs: None, pictures: Some(vec![40, 50]), evaluations: 3, critic_steps: 2, ..config() };
         let growth = Growth::new(&config, 1).unwrap();
         assert_eq!(growth, Growth::new(&config, 60_000).unwrap());
         assert_eq!(growth.phases().iter().map(|phase| phase.steps.end).collect::<Vec<_>>(), [3, 12, 21]);

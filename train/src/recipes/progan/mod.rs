@@ -71,8 +71,18 @@ impl Recipe for ProganConfig {
         Preset { name: "quick", about: "16x16; a first look in some minutes", settings: Self::quick },
     ];
     const FIXED: &'static [&'static str] = &[
-        "seed", "classes", "channels", "resolution", "batches", "epochs", "pictures", "evaluations", "fade", "z_dim",
-        "width", "critic_steps",
+        "seed",
+        "classes",
+        "channels",
+        "resolution",
+        "batches",
+        "epochs",
+        "pictures",
+        "evaluations",
+        "fade",
+        "z_dim",
+        "width",
+        "critic_steps",
     ];
     const EXCLUSIVE: &'static [&'static str] = &["epochs", "pictures"];
     const SECOND_ORDER: bool = true;
@@ -282,7 +292,10 @@ impl Trainer for ProganTrainer {
         let stage = self.point().stage;
         let fake = self.generate(&self.fixed_noise.clone(), stage)?;
         let real = self.feed.some(SAMPLES, stage.resolution())?;
-        Ok(vec![("samples/real", samples::enlarged(real)), ("samples/fake", samples::enlarged(samples::pictures(&fake)?))])
+        Ok(vec![
+            ("samples/real", samples::enlarged(real)),
+            ("samples/fake", samples::enlarged(samples::pictures(&fake)?)),
+        ])
     }
 
     fn evaluate(&mut self) -> Result<Vec<(String, f64)>> {

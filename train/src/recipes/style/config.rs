@@ -127,12 +127,7 @@ impl StyleConfig {
             min_crop: 0.75,
             even_upsampling: true,
             epochs: Epochs { batch: 2, epochs: None },
-            shared: Shared {
-                steps: Some(6_000),
-                lr_schedule: LrSchedule::Cosine,
-                ema_decay: 0.998,
-                ..classic.shared
-            },
+            shared: Shared { steps: Some(6_000), lr_schedule: LrSchedule::Cosine, ema_decay: 0.998, ..classic.shared },
             ..classic
         }
     }

@@ -40,7 +40,8 @@ impl Recipe for StyleConfig {
         safetensors file; the network is detected. Settings of the loss that are not set are chosen for it: with VGG16 the \
         published weights (style 1e5, content 1, total variation 1e-5), with SqueezeNet relative losses on pictures that are \
         enlarged and shifted at random.\n\nSamples have content and stylized pictures side by side.";
-    const DATA: &'static str = "the content: a folder of photos at any depth, or `synthetic` for scenes that the program draws";
+    const DATA: &'static str =
+        "the content: a folder of photos at any depth, or `synthetic` for scenes that the program draws";
     const EXAMPLES: &'static [(&'static str, &'static str)] = &[
         ("--data photos/ --style wave.jpg --features vgg16-397923af.pth", "as published, on a GPU"),
         ("--data photos/ --style wave.jpg --features squeezenet1_1-b8a52dc0.pth --preset light", "on a CPU"),

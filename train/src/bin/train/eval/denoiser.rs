@@ -2,6 +2,7 @@
 
 use std::path::Path;
 
+use crate::progress::Progress;
 use anyhow::{Context, Result, bail};
 use candle_core::Device;
 use easel_runtime::denoiser::{self, Draw, Request, Sampler};
@@ -9,7 +10,6 @@ use easel_runtime::samplers;
 use easel_train::data::{PictureFormat, Pictures};
 use easel_train::metrics::rounded;
 use easel_train::networks::denoiser::{Denoiser, Task};
-use crate::progress::Progress;
 use easel_train::recipes::ddpm::DenoiserEngine;
 use easel_train::recipes::lenet::relabelled;
 

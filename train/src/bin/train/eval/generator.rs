@@ -2,12 +2,12 @@
 
 use std::path::Path;
 
+use crate::progress::Progress;
 use anyhow::{Result, bail};
 use candle_core::{Device, Tensor};
 use easel_train::data::{PictureFormat, Pictures, Source, Store};
 use easel_train::metrics::{Measurement, MetricTracker, bytes};
 use easel_train::networks::{gan, progan};
-use crate::progress::Progress;
 use easel_train::recipes::lenet::load_unseen;
 use serde_json::{Value, json};
 
