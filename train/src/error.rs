@@ -71,12 +71,12 @@ pub enum Error {
         kept: Option<u64>,
     },
     /// A step failed.
-    #[error("step {step}: {source}{}", kept_checkpoint(*kept))]
+    #[error("step {step}: {cause}{}", kept_checkpoint(*kept))]
     Step {
         /// The step.
         step: u64,
         /// Why.
-        source: Box<Error>,
+        cause: Box<Error>,
         /// The step of the newest checkpoint.
         kept: Option<u64>,
     },

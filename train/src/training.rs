@@ -165,7 +165,7 @@ impl<R: Recipe> Prepared<R> {
         let training = config.build(&source, &device)?;
         let Training { mut trainer, steps, epochs, checkpoint_epochs, sample_every, data, run_name, .. } = training;
         training.warnings.iter().for_each(|warning| hooks.tell(&Event::Warning(warning)));
-        hooks.tell(&Event::Ready(&format!("{} on the {}", training.summary, device::describe(&device))));
+        hooks.tell(&Event::Ready(&format!("{}, on the {}", training.summary, device::describe(&device))));
         let shared = config.as_ref();
         let provenance = Provenance {
             data: Some(data.name.clone()),

@@ -212,7 +212,7 @@ fn misuse_has_status_2() {
         (&["lenet", "--data", "synthetic", "--steps", "5", "--epochs", "5"], "--epochs"),
         (&["lenet", "--resume", "x", "--classes", "5"], "--classes"),
         (&["eval", "run"], "--data"),
-        (&["eval", "--data", "synthetic"], "<RUN>"),
+        (&["eval", "--data", "synthetic"], "<RUN|CHECKPOINT|FILE|PICTURES>"),
     ] {
         let output = train(arguments);
         let said = text(&output.stderr);

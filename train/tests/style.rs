@@ -119,7 +119,7 @@ fn a_run_folder_is_complete() {
     let config: toml::Table = fs::read_to_string(run.join("config.toml")).unwrap().parse().unwrap();
     assert_eq!(config["title"].as_str(), Some("The Red Wave"));
     // What suits the network is written out.
-    for key in ["style_weight", "content_weight", "tv_weight", "relative", "style_layers", "content_layers"] {
+    for key in ["style_weight", "content_weight", "tv_weight", "relative_loss", "style_layers", "content_layers"] {
         assert!(config.contains_key(key), "{key}");
     }
     let checkpoint = latest(&run);
@@ -206,7 +206,7 @@ fn either_network_judges_and_scenes_are_drawn() {
     assert!(said.contains("240 pictures from synthetic, loss by VGG16"), "{said}");
     let config = fs::read_to_string(Path::new(run.trim_end()).join("config.toml")).unwrap();
     let config: toml::Table = config.parse().unwrap();
-    assert_eq!((config["style_weight"].as_float(), config["relative"].as_bool()), (Some(1e5), Some(false)));
+    assert_eq!((config["style_weight"].as_float(), config["relative_loss"].as_bool()), (Some(1e5), Some(false)));
     assert_eq!(config["style_layers"].as_table().unwrap().len(), 2);
     assert_eq!(config["content_layers"]["relu3_3"].as_float(), Some(1.0));
 }

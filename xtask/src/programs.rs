@@ -24,8 +24,8 @@ pub struct Training {
 
 /// Builds `train`, `export-onnx`, `sample` and `stylize`.
 pub fn build(workspace: &Workspace) -> Result<()> {
-    let packages = ["-p", "easel-train", "-p", "easel-export", "-p", "easel-native"];
-    process::run(workspace.cargo("build").args(["--release", "--bins"]).args(packages))
+    // All default members, as `cargo build` has them: with fewer, dependencies would be compiled again with other features.
+    process::run(workspace.cargo("build").args(["--release", "--bins"]))
 }
 
 /// Trains and returns the run's folder, which `train` prints.

@@ -165,7 +165,7 @@ impl Session<'_> {
     fn save(&mut self, step: u64, shown: &[(&str, f64)]) -> Result<()> {
         let (folder, plan, counts) = (self.folder, self.plan, &self.counts);
         self.records.stats.sync()?;
-        self.trainer.recalibrate().map_err(|source| Error::Step { step, source: Box::new(source), kept: None })?;
+        self.trainer.recalibrate().map_err(|cause| Error::Step { step, cause: Box::new(cause), kept: None })?;
         let checkpoint = checkpoint(self.trainer, folder, plan, step, counts)?;
         let ends = self.trainer.phases().into_iter().map(|phase| phase.steps.end);
         let for_good: Vec<u64> = ends.chain(counts.best.map(|best| best.step)).collect();
@@ -177,8 +177,8 @@ impl Session<'_> {
         Ok(())
     }
 
-    fn failed(&self, step: u64, source: Error) -> Error {
-        Error::Step { step, source: Box::new(source), kept: newest(&self.folder.checkpoints()) }
+    fn failed(&self, step: u64, cause: Error) -> Error {
+        Error::Step { step, cause: Box::new(cause), kept: newest(&self.folder.checkpoints()) }
     }
 
     fn check_finite(&self, step: u64, loss: Option<&(&str, f64)>) -> Result<()> {

@@ -21,26 +21,24 @@ pub fn defaults<S: Settings>(command: Command, settings: &S) -> Result<Command> 
     let table = table_of(settings)?;
     let flags: Vec<_> = command.get_arguments().map(|flag| flag.get_id().clone()).collect();
     Ok(flags.into_iter().fold(command, |command, id| {
-        let values = table.get(id.as_str()).map(texts).filter(|values| !values.is_empty());
+        let value = table.get(id.as_str()).map(text).filter(|value| !value.is_empty());
         command.mut_arg(id, |flag| {
             let flag = flag.allow_negative_numbers(true);
-            match values {
-                Some(values) => flag.required(false).default_values(values),
+            match value {
+                Some(value) => flag.required(false).default_value(value),
                 None => flag,
             }
         })
     }))
 }
 
-/// A value as it is typed; several for a list.
-fn texts(value: &Value) -> Vec<String> {
+/// A value as it is typed.
+fn text(value: &Value) -> String {
+    let joined = |values: Vec<String>| values.join(",");
     match value {
-        Value::String(text) => vec![text.clone()],
-        Value::Array(values) => values.iter().flat_map(texts).collect(),
-        Value::Table(table) => {
-            let pairs: Vec<_> = table.iter().map(|(name, value)| format!("{name}={value}")).collect();
-            vec![pairs.join(",")]
-        }
-        other => vec![other.to_string()],
+        Value::String(text) => text.clone(),
+        Value::Array(values) => joined(values.iter().map(text).collect()),
+        Value::Table(table) => joined(table.iter().map(|(name, value)| format!("{name}={value}")).collect()),
+        other => other.to_string(),
     }
 }

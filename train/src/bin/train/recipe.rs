@@ -62,7 +62,7 @@ fn preset<R: Recipe>(arguments: &[OsString]) -> R {
 fn command_with<R: Recipe + Args>(settings: &R) -> Command {
     let (name, first) = (R::NAME, R::PRESETS[0].name);
     let presets = R::PRESETS.iter().map(|preset| PossibleValue::new(preset.name).help(preset.about));
-    let preset = Arg::new("preset").long("preset").help("Settings to start from").default_value(first);
+    let preset = Arg::new("preset").long("preset").value_name("PRESET").help("Settings to start from").default_value(first);
     let preset = preset.value_parser(presets.collect::<Vec<_>>()).conflicts_with("resume");
     let resume = Arg::new("resume").long("resume").value_name("RUN").help("Resume a run from its newest checkpoint");
     let resume = resume.value_parser(value_parser!(PathBuf)).conflicts_with_all(R::FIXED);
@@ -85,13 +85,12 @@ fn command_with<R: Recipe + Args>(settings: &R) -> Command {
          export-onnx turns into a model file. Its path is printed on stdout at the end.",
         R::ABOUT
     );
-    let command = Command::new(name)
+    let command = Command::new(name).args([preset, resume, out, config, dry_run]);
+    let command = R::augment_args(command)
         .about(R::ABOUT)
         .long_about(about)
         .after_help(format!("Examples:{examples}"))
-        .args([preset, resume, out, config, dry_run]);
-    let command = R::augment_args(command)
-        .mut_arg("data", |flag| flag.help(format!("The training data: {}", R::DATA)))
+        .mut_arg("data", |flag| flag.help(format!("The training data: {}", R::DATA)).display_order(0))
         .group(ArgGroup::new("origin").args(["data", "config", "resume"]).multiple(true).required(true));
     defaults(command, settings).expect("presets are plain values")
 }
@@ -235,7 +234,7 @@ mod tests {
                 let key = if flag == "class" { "classes" } else { flag };
                 let Some(expected) = resolved.get(key) else { continue };
                 let expected = expected.to_string().replace(['"', '[', ']', ' '], "");
-                assert_eq!(value.replace(' ', ","), expected, "{} --preset {}: --{flag}", R::NAME, preset.name);
+                assert_eq!(value, &expected, "{} --preset {}: --{flag}", R::NAME, preset.name);
                 compared += 1;
             }
             let settable = resolved.values().filter(|value| value.as_array().is_none_or(|list| !list.is_empty()));
