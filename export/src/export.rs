@@ -115,7 +115,7 @@ pub fn export(
 /// use easel_export::export::{ExportOptions, export_int8};
 /// use easel_export::quantise::{CalibrationSet, MIN_PSNR};
 /// use easel_train::Params;
-/// use easel_train::data::scenes::scene;
+/// use easel_scenes::scene;
 /// use easel_train::networks::style::{Sizes, Stylizer};
 ///
 /// let params = Params::new(DType::F32, &Device::Cpu, easel_runtime::Random::new(5, 0));

@@ -21,7 +21,7 @@ const EVALUATION_EVERY: usize = 3;
 ///
 /// ```
 /// use easel_export::quantise::CalibrationSet;
-/// use easel_train::data::scenes::scene;
+/// use easel_scenes::scene;
 ///
 /// let pictures = CalibrationSet::split((0..9).map(|at| scene(0, at, 32, 32).0)).unwrap();
 /// assert_eq!((pictures.calibration.len(), pictures.evaluation.len()), (6, 3));
