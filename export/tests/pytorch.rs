@@ -7,7 +7,7 @@ use std::process::Command;
 
 use candle_core::{DType, Device, Tensor};
 use easel_runtime::{ModelCard, Random};
-use easel_train::networks::{denoiser, gan, lenet, progan, style};
+use easel_train::networks::{denoiser, gan, lenet, progan, style, vae};
 use easel_train::param::Scope;
 use easel_train::{Params, Result, Weights};
 use zip::write::SimpleFileOptions;
@@ -128,11 +128,13 @@ fn checkpoints_of_every_network_are_exported() {
     let gan = gan::Sizes { z_dim: 3, hidden: 4, picture: [1, 4, 4] };
     let progan = progan::Sizes { z_dim: 4, width: 16, channels: 3, resolution: 8 };
     let denoiser = denoiser::Sizes { labels: 4, base: 2, embedding: 6, hidden: 4, ..Default::default() };
+    let vae = vae::Sizes { z_dim: 3, base_channels: 2, channels: 3, side: 16 };
     for (name, tensors) in [
         ("gan", rounded(|scope| gan::Generator::new(scope, gan))),
         ("progan", rounded(|scope| progan::Generator::new(scope, progan))),
         ("style", rounded(|scope| style::Stylizer::new(scope, style::Sizes { width: 4 }))),
         ("ddpm", rounded(|scope| denoiser::Denoiser::new(scope, denoiser))),
+        ("vae", rounded(|scope| vae::Decoder::new(scope, vae))),
         ("lenet", rounded(|scope| lenet::Lenet::new(scope, lenet::Sizes::default()))),
     ] {
         let write = |ending: &str, bytes: Vec<u8>| {

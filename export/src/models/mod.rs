@@ -6,6 +6,7 @@ mod generator;
 mod mlp;
 mod progan;
 mod stylizer;
+mod vae;
 
 use candle_core::Tensor;
 use easel_runtime::card::{Kind, PictureFormat};
@@ -53,6 +54,7 @@ pub fn of_network(network: &Network) -> Result<Box<dyn Exportable>> {
         Network::Style(stylizer) => stylizer.clone(),
         Network::Lenet(lenet) => Box::new(lenet.clone()),
         Network::Mlp(mlp) => Box::new(mlp.clone()),
+        Network::Vae(decoder) => Box::new(decoder.clone()),
         Network::Denoiser { network, task } => Box::new(Trained::new(network, *task)?),
         Network::DenoiserFolded { network, task } => Box::new(Told { network: (**network).clone(), task: *task }),
     })

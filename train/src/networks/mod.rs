@@ -11,6 +11,7 @@ pub mod mlp;
 pub mod progan;
 pub mod squeezenet;
 pub mod style;
+pub mod vae;
 pub mod vgg;
 
 use std::collections::BTreeMap;
@@ -55,6 +56,8 @@ pub enum Network {
     Lenet(lenet::Lenet),
     /// The network for tables.
     Mlp(mlp::Mlp),
+    /// The variational autoencoder's decoder.
+    Vae(vae::Decoder),
 }
 
 impl Network {
@@ -90,6 +93,7 @@ impl Network {
             }
             lenet::ARCHITECTURE => Self::Lenet(lenet::Lenet::new(params.root(), lenet::Sizes::read(architecture)?)?),
             mlp::ARCHITECTURE => Self::Mlp(mlp::Mlp::new(params.root(), mlp::Sizes::read(architecture)?)?),
+            vae::ARCHITECTURE => Self::Vae(vae::Decoder::new(params.root(), vae::Sizes::read(architecture)?)?),
             other => {
                 let known = [
                     gan::ARCHITECTURE,
@@ -98,6 +102,7 @@ impl Network {
                     style::ARCHITECTURE,
                     lenet::ARCHITECTURE,
                     mlp::ARCHITECTURE,
+                    vae::ARCHITECTURE,
                 ]
                 .join(", ");
                 return Err(Error::Checkpoint(format!("unknown architecture `{other}`: known are {known}")));
@@ -118,6 +123,7 @@ pub fn recognise(shapes: &BTreeMap<String, Vec<usize>>) -> Result<Architecture> 
         .or_else(|| style::Sizes::recognise(shapes).map(|sizes| sizes.architecture()))
         .or_else(|| lenet::Sizes::recognise(shapes).map(|sizes| sizes.architecture()))
         .or_else(|| mlp::Sizes::recognise(shapes).map(|sizes| sizes.architecture()))
+        .or_else(|| vae::Sizes::recognise(shapes).map(|sizes| sizes.architecture()))
         .ok_or_else(|| {
             let first: Vec<_> = shapes.keys().take(3).map(String::as_str).collect();
             Error::Checkpoint(format!(

@@ -172,6 +172,7 @@ impl Args {
                 let beside = self.beside(&judge, source, plan.format())?;
                 judge.eval(plan.draw(&path, &judge)?, &beside, self.json)
             }
+            Network::Vae(network) => generator(Generator::Vae(network)),
             Network::DenoiserFolded { .. } => {
                 let path = path.display();
                 bail!(
