@@ -49,6 +49,8 @@ pub fn folder(name: &str) -> Result<Vec<Case>> {
         .map_err(|error| Error::Data(format!("{}: {error}", folder.display())))?
         .map(|entry| Ok(entry?.path()))
         .collect::<Result<Vec<_>>>()?;
+    // A script that made the cases may lie beside them.
+    paths.retain(|path| path.extension().is_none_or(|extension| extension != "py"));
     paths.sort();
     if paths.is_empty() {
         return Err(Error::Data(format!("{}: no golden case", folder.display())));

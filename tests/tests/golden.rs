@@ -12,6 +12,8 @@ mod optim;
 mod progan;
 #[path = "golden/style.rs"]
 mod style;
+#[path = "golden/vae.rs"]
+mod vae;
 
 use candle_core::DType;
 use easel_runtime::Random;
@@ -92,6 +94,14 @@ fn ddpm() -> Result<()> {
         "ddpm/schedule" => ddpm::schedule(case),
         "ddpm/unet" => ddpm::unet(case),
         "ddpm/sampler" => ddpm::sampler(case),
+        other => panic!("{}: unknown kind `{other}`", case.path().display()),
+    })
+}
+
+#[test]
+fn vae() -> Result<()> {
+    run("vae", |case| match case.kind() {
+        "vae" => vae::check(case),
         other => panic!("{}: unknown kind `{other}`", case.path().display()),
     })
 }

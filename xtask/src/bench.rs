@@ -43,7 +43,15 @@ pub fn train(workspace: &Workspace, options: &Options) -> Result<()> {
         Some(python) => python.clone(),
         None => python::BENCH.install(workspace)?,
     };
-    process::run(workspace.cargo("build").args(["--release", "-p", "easel-train", "--features", "cli", "--example", "bench"]))?;
+    process::run(workspace.cargo("build").args([
+        "--release",
+        "-p",
+        "easel-train",
+        "--features",
+        "cli",
+        "--example",
+        "bench",
+    ]))?;
     let program = workspace.target.join("release/examples/bench");
     let folder = tempfile::Builder::new().prefix("bench-").tempdir_in(&workspace.tools)?;
     process::run(workspace.command(&program).arg("write").arg(folder.path()))?;

@@ -6,6 +6,7 @@ mod generator;
 mod mlp;
 mod progan;
 mod stylizer;
+mod vae;
 
 use easel_train::Result;
 use easel_train::networks::Network;
@@ -41,5 +42,6 @@ pub fn of_network(network: &Network) -> Result<Box<dyn Exportable>> {
         Network::DenoiserFolded { network, task } => {
             Box::new(denoiser::FoldedModel { network: (**network).clone(), task: *task })
         }
+        Network::Vae(decoder) => Box::new(decoder.clone()),
     })
 }

@@ -1,14 +1,13 @@
 //! ProGAN's generator at one stage of its growth: `z [batch, z_dim] -> image [batch, channel, height, width]`.
 
-use candle_core::{Device, Tensor};
-use easel_runtime::Random;
-use easel_runtime::card::{Kind, PictureFormat, PictureSize};
+use candle_core::Tensor;
+use easel_runtime::card::{Kind, PictureFormat};
 use easel_train::Result;
 use easel_train::networks::progan::{Folded, Generator, Sizes, Stage};
 
+use super::generator;
 use crate::exportable::{Exportable, NamedTensors};
 use crate::graph::Graph;
-use crate::proto::Dim;
 
 /// A generator as it was trained. The graph is that of the folded network, so verification covers the folding too.
 pub struct UnfoldedModel {
@@ -56,11 +55,8 @@ impl Exportable for Folded {
     }
 
     fn record(&self, graph: &Graph) -> Result<()> {
-        let z = graph.input("z", &[Dim::Named("batch"), Dim::Fixed(self.sizes().z_dim)]);
-        let (channels, side) = (self.sizes().channels, self.stage().resolution());
-        let dims = [Dim::Named("batch"), Dim::Fixed(channels), Dim::Fixed(side), Dim::Fixed(side)];
-        graph.output("image", &self.pictures(&z)?, &dims);
-        Ok(())
+        let side = self.stage().resolution();
+        generator::record(graph, self.sizes().z_dim, [self.sizes().channels, side, side], |z| self.pictures(z))
     }
 
     fn test_inputs(&self) -> Result<Vec<NamedTensors>> {
@@ -79,16 +75,9 @@ fn kind(sizes: Sizes) -> Kind {
 }
 
 fn picture(sizes: Sizes, stage: Stage) -> Option<PictureFormat> {
-    let side = stage.resolution();
-    Some(PictureFormat { channels: sizes.channels, size: PictureSize::Fixed { height: side, width: side } })
+    Some(generator::format([sizes.channels, stage.resolution(), stage.resolution()]))
 }
 
 fn test_inputs(sizes: Sizes) -> Result<Vec<NamedTensors>> {
-    [1, 2, 5]
-        .into_iter()
-        .map(|batch| {
-            let values = Random::new(batch as u64, 0).normals(batch * sizes.z_dim);
-            Ok(vec![("z", Tensor::from_vec(values, (batch, sizes.z_dim), &Device::Cpu)?)])
-        })
-        .collect()
+    generator::latents(&sizes.latent(), [1, 2, 5])
 }

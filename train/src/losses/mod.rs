@@ -51,6 +51,7 @@ mod smooth_l1;
 mod soft_margin;
 pub mod total_variation;
 mod triplet_margin;
+pub mod vae;
 mod view;
 pub mod wgan_gp;
 

@@ -11,6 +11,7 @@ pub mod mlp;
 pub mod progan;
 pub mod squeezenet;
 pub mod style;
+pub mod vae;
 pub mod vgg;
 pub mod weights;
 
@@ -56,6 +57,8 @@ pub enum Network {
     Lenet(lenet::Lenet),
     /// The network for tables.
     Mlp(mlp::Mlp),
+    /// The variational autoencoder's decoder.
+    Vae(vae::Decoder),
 }
 
 impl Network {
@@ -91,6 +94,7 @@ impl Network {
             }
             lenet::ARCHITECTURE => Self::Lenet(lenet::Lenet::new(params.root(), lenet::Sizes::read(architecture)?)?),
             mlp::ARCHITECTURE => Self::Mlp(mlp::Mlp::new(params.root(), mlp::Sizes::read(architecture)?)?),
+            vae::ARCHITECTURE => Self::Vae(vae::Decoder::new(params.root(), vae::Sizes::read(architecture)?)?),
             other => {
                 let known = vec![
                     gan::ARCHITECTURE,
@@ -99,6 +103,7 @@ impl Network {
                     style::ARCHITECTURE,
                     lenet::ARCHITECTURE,
                     mlp::ARCHITECTURE,
+                    vae::ARCHITECTURE,
                 ];
                 return Err(Error::UnknownArchitecture { name: other.into(), known });
             }
@@ -118,6 +123,7 @@ pub fn recognise(shapes: &BTreeMap<String, Vec<usize>>) -> Option<Architecture> 
         .or_else(|| style::Sizes::recognise(shapes).map(|sizes| sizes.architecture()))
         .or_else(|| lenet::Sizes::recognise(shapes).map(|sizes| sizes.architecture()))
         .or_else(|| mlp::Sizes::recognise(shapes).map(|sizes| sizes.architecture()))
+        .or_else(|| vae::Sizes::recognise(shapes).map(|sizes| sizes.architecture()))
 }
 
 /// Reads one size of an architecture.

@@ -16,6 +16,7 @@ mod samples;
 pub mod style;
 #[cfg(test)]
 mod testing;
+pub mod vae;
 
 use candle_core::Device;
 

@@ -24,3 +24,5 @@ pub const PATCHES: u64 = 10 << 32;
 pub const DIFFUSION: u64 = 11 << 32;
 /// The same for the pictures that batch norm's statistics are computed anew from; one stream a batch.
 pub const STATISTICS: u64 = 12 << 32;
+/// Noise that a variational autoencoder's latent vectors are drawn with; one stream a step.
+pub const REPARAMETERISATION: u64 = 13 << 32;

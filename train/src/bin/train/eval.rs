@@ -185,6 +185,7 @@ impl Args {
                 let comparison = self.comparison(&evaluator, source, options.format())?;
                 evaluator.report(options.draw(&path, &evaluator)?, &comparison, self.json)
             }
+            Network::Vae(network) => generator(Generator::Vae(network)),
             Network::DenoiserFolded { .. } => {
                 let path = path.display();
                 bail!(

@@ -14,6 +14,7 @@ use std::process::ExitCode;
 use clap::{CommandFactory, FromArgMatches, Parser, Subcommand};
 use easel_train::recipes::{
     ddpm::DdpmConfig, gan::GanConfig, lenet::LenetConfig, mlp::MlpConfig, progan::ProganConfig, style::StyleConfig,
+    vae::VaeConfig,
 };
 
 use recipe::Entry;
@@ -21,13 +22,14 @@ use recipe::Entry;
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
-static RECIPES: [Entry; 6] = [
+static RECIPES: [Entry; 7] = [
     Entry::of::<DdpmConfig>(),
     Entry::of::<GanConfig>(),
     Entry::of::<LenetConfig>(),
     Entry::of::<MlpConfig>(),
     Entry::of::<ProganConfig>(),
     Entry::of::<StyleConfig>(),
+    Entry::of::<VaeConfig>(),
 ];
 
 /// Trains small image generators, a classifier to evaluate them with, and networks for tables.

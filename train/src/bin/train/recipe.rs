@@ -62,7 +62,8 @@ fn preset<R: Recipe>(arguments: &[OsString]) -> R {
 fn command_with<R: Recipe + Args>(settings: &R) -> Command {
     let (name, first) = (R::NAME, R::PRESETS[0].name);
     let presets = R::PRESETS.iter().map(|preset| PossibleValue::new(preset.name).help(preset.about));
-    let preset = Arg::new("preset").long("preset").value_name("PRESET").help("Settings to start from").default_value(first);
+    let preset =
+        Arg::new("preset").long("preset").value_name("PRESET").help("Settings to start from").default_value(first);
     let preset = preset.value_parser(presets.collect::<Vec<_>>()).conflicts_with("resume");
     let resume = Arg::new("resume").long("resume").value_name("RUN").help("Resume a run from its newest checkpoint");
     let resume = resume.value_parser(value_parser!(PathBuf)).conflicts_with_all(R::FIXED);

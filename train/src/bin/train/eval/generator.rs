@@ -7,7 +7,7 @@ use anyhow::{Result, bail};
 use candle_core::{Device, Tensor};
 use easel_train::data::{PictureFormat, Pictures, Source, Store};
 use easel_train::metrics::{Measurement, MetricTracker, bytes};
-use easel_train::networks::{gan, progan};
+use easel_train::networks::{gan, progan, vae};
 use easel_train::recipes::lenet::load_unseen;
 use serde_json::{Value, json};
 
@@ -28,6 +28,8 @@ pub enum Generator {
     Progan(progan::Generator, progan::Stage),
     /// ProGAN's in the form of a model file.
     Folded(progan::Folded),
+    /// A variational autoencoder's decoder.
+    Vae(vae::Decoder),
 }
 
 /// What a generator is compared with, and how.
@@ -137,6 +139,7 @@ impl Generator {
                 let side = generator.stage().resolution();
                 [generator.sizes().channels, side, side]
             }
+            Self::Vae(decoder) => decoder.sizes().picture(),
         };
         PictureFormat { channels, height, width }
     }
@@ -147,6 +150,7 @@ impl Generator {
             Self::Gan(generator) => generator.sizes().picture[1],
             Self::Progan(generator, _) => generator.sizes().resolution,
             Self::Folded(generator) => generator.sizes().resolution,
+            Self::Vae(decoder) => decoder.sizes().side,
         }
     }
 
@@ -156,6 +160,7 @@ impl Generator {
             Self::Gan(generator) => generator.sizes().latent(),
             Self::Progan(generator, _) => generator.sizes().latent(),
             Self::Folded(generator) => generator.sizes().latent(),
+            Self::Vae(decoder) => decoder.sizes().latent(),
         };
         let values: Vec<f32> = (first..first + count).flat_map(|index| latent.draw(seed, index as u64)).collect();
         Ok(Tensor::from_vec(values, (count, latent.dim), device)?)
@@ -167,6 +172,7 @@ impl Generator {
             Self::Gan(generator) => generator.pictures(z)?,
             Self::Progan(generator, stage) => generator.pictures(z, *stage)?,
             Self::Folded(generator) => generator.pictures(z)?,
+            Self::Vae(decoder) => decoder.pictures(z)?,
         })
     }
 }
