@@ -185,7 +185,7 @@ fn steady_videos_flicker_less() {
         serde_json::from_str::<Value>(&line).unwrap()["flicker"].clone()
     };
     let (plain, steady) = (flicker(""), flicker("--steady --threads 2"));
-    assert_eq!((&plain["video"], &plain["share"]), (&steady["video"], &steady["share"]));
+    assert_eq!((&plain["film"], &plain["share"]), (&steady["film"], &steady["share"]));
     assert!(plain["share"].as_f64().unwrap() > 0.3, "{plain}");
     assert!(steady["result"].as_f64().unwrap() < 0.5 * plain["result"].as_f64().unwrap(), "{plain} {steady}");
     let bytes = frames(&folder, "out.mp4");

@@ -21,7 +21,7 @@ pub mod vae;
 use candle_core::Device;
 
 use crate::Result;
-use crate::data::Source;
+use crate::data::{Pictures, Source};
 use crate::run::{DataFacts, Epochs, Trainer};
 use crate::settings::{Settings, Shared};
 
@@ -123,4 +123,9 @@ impl Training {
             warnings: vec![],
         }
     }
+}
+
+/// What is said of labelled pictures.
+fn facts(pictures: &Pictures) -> DataFacts {
+    DataFacts { name: pictures.name.clone(), classes: pictures.classes.clone(), ..DataFacts::default() }
 }

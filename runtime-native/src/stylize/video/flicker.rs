@@ -57,7 +57,7 @@ impl Flicker {
     pub fn to_json(self) -> Value {
         let rounded = |number: f64| (number * 1000.0).round() / 1000.0;
         self.levels().map_or(Value::Null, |(result, video)| {
-            json!({ "result": rounded(result), "video": rounded(video), "share": rounded(self.share()) })
+            json!({ "result": rounded(result), "film": rounded(video), "share": rounded(self.share()) })
         })
     }
 }

@@ -19,13 +19,13 @@ pub use diffusion::Diffusion;
 pub use engine::DenoiserEngine;
 
 use super::learner::{Learner, number, shuffled};
-use super::{Preset, Recipe, Training};
+use super::{Preset, Recipe, Training, facts};
 use crate::data::transform::Normalise;
 use crate::data::{self, PictureBatch, Pictures, Source, stack};
 use crate::networks::denoiser::{Denoiser, Task};
 use crate::nn::Train;
 use crate::optim::AdamConfig;
-use crate::run::{Checkpoint, DataFacts, Snapshot, Trainer, streams};
+use crate::run::{Checkpoint, Snapshot, Trainer, streams};
 use crate::settings::Shared;
 use crate::{Error, Params, Result};
 
@@ -75,15 +75,13 @@ impl Recipe for DdpmConfig {
 
     fn build(&mut self, source: &Source, device: &Device) -> Result<Training> {
         let pictures = data::load(source, self.format())?;
-        let (count, name, classes) = (pictures.len(), pictures.name.clone(), pictures.classes.clone());
+        let (data, count, warnings) = (facts(&pictures), pictures.len(), pictures.warning().into_iter().collect());
         let epoch = self.epochs.epoch_steps(count, 1);
         let steps = self.epochs.resolve(&mut self.shared, epoch);
         let every = self.sampling.every(epoch);
         self.sampling.sample_every = Some(every);
-        let warnings = pictures.warning().into_iter().collect();
-        let summary =
-            format!("{count} pictures of {} classes from {name}; {steps} steps, {epoch} an epoch", classes.len());
-        let data = DataFacts { name, classes, ..DataFacts::default() };
+        let (classes, name) = (data.classes.len(), &data.name);
+        let summary = format!("{count} pictures of {classes} classes from {name}; {steps} steps, {epoch} an epoch");
         let trainer = DdpmTrainer::new(self, pictures, steps, device)?;
         Ok(Training { sample_every: every, warnings, ..Training::new(trainer, steps, data, summary) })
     }

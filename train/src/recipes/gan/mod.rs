@@ -17,14 +17,14 @@ pub use config::GanConfig;
 
 use super::learner::{Feed, number, progress, same_network};
 use super::players::Players;
-use super::{Preset, Recipe, Training, samples};
+use super::{Preset, Recipe, Training, facts, samples};
 use crate::Result;
 use crate::data::{
     self, Continuous, DataLoader, LoaderOptions, PictureBatch, PictureFormat, Pictures, Place, Shuffle, Source, stack,
 };
 use crate::losses::gan::discriminator_loss;
 use crate::networks::gan::{Discriminator, Generator, Sizes};
-use crate::run::{Checkpoint, DataFacts, Snapshot, Trainer, streams};
+use crate::run::{Checkpoint, Snapshot, Trainer, streams};
 use crate::settings::Shared;
 
 /// The pictures of a sample grid.
@@ -60,11 +60,9 @@ impl Recipe for GanConfig {
         let pictures = data::load(source, FORMAT)?;
         let epoch = self.epochs.epoch_steps(pictures.len(), self.critic_steps);
         let steps = self.epochs.resolve(&mut self.shared, epoch);
-        let (count, name, classes) = (pictures.len(), pictures.name.clone(), pictures.classes.clone());
-        let summary = format!("{count} pictures of {} classes from {name}; {steps} steps", classes.len());
-        let warnings = pictures.warning().into_iter().collect();
+        let (data, count, warnings) = (facts(&pictures), pictures.len(), pictures.warning().into_iter().collect());
+        let summary = format!("{count} pictures of {} classes from {}; {steps} steps", data.classes.len(), data.name);
         let trainer = GanTrainer::new(self.clone(), pictures, steps, device)?;
-        let data = DataFacts { name, classes, ..DataFacts::default() };
         let sample_every = self.sampling.every(epoch);
         Ok(Training { sample_every, warnings, ..Training::new(trainer, steps, data, summary) })
     }

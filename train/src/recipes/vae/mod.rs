@@ -15,12 +15,12 @@ use easel_runtime::{Picture, Random};
 pub use config::VaeConfig;
 
 use super::learner::{Learner, number, shuffled};
-use super::{Preset, Recipe, Training, samples};
+use super::{Preset, Recipe, Training, facts, samples};
 use crate::data::{self, PictureBatch, Pictures, Source, stack};
 use crate::losses::vae::VaeLoss;
 use crate::networks::vae::{Vae, decoder_weights, reparameterise};
 use crate::optim::AdamConfig;
-use crate::run::{Checkpoint, DataFacts, Snapshot, Trainer, streams};
+use crate::run::{Checkpoint, Snapshot, Trainer, streams};
 use crate::settings::Shared;
 use crate::{Params, Result};
 
@@ -54,12 +54,10 @@ impl Recipe for VaeConfig {
 
     fn build(&mut self, source: &Source, device: &Device) -> Result<Training> {
         let pictures = data::load(source, self.format())?;
-        let (count, name, classes) = (pictures.len(), pictures.name.clone(), pictures.classes.clone());
+        let (data, count, warnings) = (facts(&pictures), pictures.len(), pictures.warning().into_iter().collect());
         let epoch = self.epochs.epoch_steps(count, 1);
         let steps = self.epochs.resolve(&mut self.shared, epoch);
-        let warnings = pictures.warning().into_iter().collect();
-        let summary = format!("{count} pictures from {name}; {steps} steps, {epoch} an epoch");
-        let data = DataFacts { name, classes, ..DataFacts::default() };
+        let summary = format!("{count} pictures from {}; {steps} steps, {epoch} an epoch", data.name);
         let trainer = VaeTrainer::new(self, pictures, steps, device)?;
         let sample_every = self.sampling.every(epoch);
         Ok(Training { sample_every, warnings, ..Training::new(trainer, steps, data, summary) })
