@@ -41,7 +41,7 @@ pub struct Sizes {
 
 impl Default for Sizes {
     fn default() -> Self {
-        Self { z_dim: 16, base_channels: 16, channels: 1, side: 32 }
+        Self { z_dim: 10, base_channels: 16, channels: 1, side: 32 }
     }
 }
 

@@ -40,7 +40,7 @@ impl VaeConfig {
             size: 32,
             channels: 1,
             base_channels: 32,
-            z_dim: 16,
+            z_dim: 10,
             beta: 1.0,
             epochs: Epochs { batch: 128, epochs: Some(30) },
             sampling: Sampling { sample_every: Some(500) },
