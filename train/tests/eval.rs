@@ -159,8 +159,9 @@ fn what_cannot_be_evaluated_is_named() {
 
 /// Draws pictures of 16x16 of some classes, which have no names.
 fn untrained_denoiser(at: &Path, classes: usize) -> PathBuf {
-    let sizes = denoiser::Sizes { labels: classes, base: 2, embedding: 4, hidden: 4, ..Default::default() };
-    let task = denoiser::Task { side: 16, ..denoiser::Task::classic() };
+    let sizes =
+        denoiser::Sizes { labels: classes, base_channels: 2, embedding_size: 4, hidden: 4, ..Default::default() };
+    let task = denoiser::DenoisingTask { side: 16, ..denoiser::DenoisingTask::classic() };
     checkpoint(at, task.architecture(&sizes), |scope| denoiser::Denoiser::new(scope, sizes))
 }
 

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, HashMap};
 
 use candle_core::{DType, Device, Tensor};
 use easel_runtime::Random;
-use easel_train::losses::perceptual::{Look, Perceptual, PerceptualConfig};
+use easel_train::losses::perceptual::{Perceptual, PerceptualConfig, ViewSample};
 use easel_train::losses::wgan_gp::{self, LAMBDA, gradient_penalty};
 use easel_train::losses::{CrossEntropy, Reduction, mse};
 use easel_train::networks::denoiser::{self, Denoiser};
@@ -135,7 +135,9 @@ impl Case {
                 let loss = Perceptual::new(vgg, &input("style"), &PerceptualConfig::of(Kind::Vgg16))?;
                 let content = input("content");
                 step(Adam::new(params.trained(), config)?, move || {
-                    Ok(loss.compute(&network.forward(&content)?, &content, Look { factor: 0, shift: [0, 0] })?.total)
+                    Ok(loss
+                        .compute(&network.forward(&content)?, &content, ViewSample { factor: 0, shift: [0, 0] })?
+                        .total)
                 })
             }
             Self::Denoiser => {

@@ -23,7 +23,7 @@ use crate::progress::Progress;
 pub struct Entry {
     /// Its name.
     pub name: &'static str,
-    /// The subcommand. Of the program's arguments only `--preset` is looked at, since help shows the preset's values.
+    /// The subcommand. Of the program's arguments it only reads `--preset`, since help shows the preset's values.
     pub command: fn(&[OsString]) -> Command,
     /// Trains and gives the exit status.
     pub run: fn(&[OsString], &ArgMatches) -> Result<ExitCode>,
@@ -48,7 +48,7 @@ fn command<R: Recipe + Args>(arguments: &[OsString]) -> Command {
     command_with(&preset::<R>(arguments))
 }
 
-/// The settings of the preset that is named, or of the first.
+/// The settings of the named preset, or of the first.
 fn preset<R: Recipe>(arguments: &[OsString]) -> R {
     let mut arguments = arguments.iter().filter_map(|argument| argument.to_str());
     let named = arguments.find_map(|argument| argument.strip_prefix("--preset")).and_then(|rest| match rest {
@@ -73,7 +73,7 @@ fn command_with<R: Recipe + Args>(settings: &R) -> Command {
     let config = config.help("A file of settings, which override the preset's and are overridden by flags");
     let dry_run = Arg::new("dry_run").long("dry-run").action(ArgAction::SetTrue);
     let dry_run =
-        dry_run.help("Check everything, print the resolved settings and what the run would take; write nothing");
+        dry_run.help("Check everything, print the resolved settings and an estimate of time and memory; write nothing");
 
     let longest = R::EXAMPLES.iter().map(|(line, _)| line.len()).max().unwrap_or(0).min(48);
     let example = |(line, what): &(&str, &str)| format!("\n  train {name} {line:longest$}   {what}");
@@ -141,7 +141,7 @@ fn start<R: Recipe>(config: R, options: TrainOptions) -> Result<ExitCode> {
     match run.outcome {
         Outcome::Finished => println!("{path}"),
         Outcome::AlreadyFinished => {
-            eprintln!("the run has done {} of {} steps; to train longer set --steps N", run.step, run.steps);
+            eprintln!("the run has done {} of {} steps; to train longer, set --steps N", run.step, run.steps);
         }
         Outcome::Interrupted => {
             eprintln!("stopped after step {} of {}; resume with: train {name} --resume {path}", run.step, run.steps);
@@ -162,7 +162,7 @@ fn tell(event: &Event<'_>) {
 fn report_dry_run<R: Recipe>(config: R, options: TrainOptions) -> Result<ExitCode> {
     let (config, plan, done, estimate) = dry_run(config, options.on_event(tell))?;
     if done >= plan.steps {
-        bail!("the run has done {done} of {} steps; to train longer set --steps N", plan.steps);
+        bail!("the run has done {done} of {} steps; to train longer, set --steps N", plan.steps);
     }
     print!("{}", to_text(&config)?);
     eprintln!("{}", describe(&estimate, &plan, done));
