@@ -1,4 +1,4 @@
-//! `train ddpm` as a person calls it.
+//! `train ddpm` at the command line.
 
 mod common;
 
@@ -87,8 +87,8 @@ fn a_run_that_is_killed_resumes_with_the_same_bits() {
     run_folder(&common::train(&["ddpm", "--resume", utf8(&run), "--workers", "0"]));
     assert_eq!(bits(&latest(&run)), bits(&latest(&whole)));
     assert_eq!(stats(&run), stats(&whole));
-    let sheet = |run: &PathBuf| fs::read(run.join("samples/000040.png")).unwrap();
-    assert_eq!(sheet(&run), sheet(&whole));
+    let grid = |run: &PathBuf| fs::read(run.join("samples/000040.png")).unwrap();
+    assert_eq!(grid(&run), grid(&whole));
 }
 
 #[test]

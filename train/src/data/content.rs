@@ -157,7 +157,7 @@ mod tests {
             .map(|index| content.item(index, &mut Random::new(0, 0)).unwrap().picture.width)
             .collect();
         assert_eq!(widths, [8, 9, 10, 11]);
-        assert!(content.others().unwrap().contains("left out 1 files") && content.warning().is_none());
+        assert!(content.others().unwrap().contains("skipped 1 files") && content.warning().is_none());
 
         let path = folder.path().join("1.png");
         let bytes = std::fs::read(&path).unwrap();

@@ -266,7 +266,7 @@ mod tests {
             let mut bytes = vec![0, 0, 8, 3];
             sizes.iter().for_each(|size: &u32| bytes.extend(size.to_be_bytes()));
             bytes.extend([0; 100]);
-            assert!(message(&bytes, &labels(&[1])).contains("header announces"));
+            assert!(message(&bytes, &labels(&[1])).contains("header declares"));
         }
     }
 

@@ -371,9 +371,9 @@ mod tests {
         let other = Columns { features: vec!["c".into()], ..columns.clone() };
         let last = read(b"b,a,age\n1,2,7\n", None, None).unwrap();
         let error = last.like(Some(&columns), &classes).unwrap_err().to_string();
-        assert!(error.contains("its last column is `age`, and the network tells `kind`"), "{error}");
+        assert!(error.contains("its last column is `age`, but the network predicts `kind`"), "{error}");
         assert!(table.like(Some(&other), &classes).unwrap_err().to_string().contains("no column `c`"));
-        assert!(table.like(None, &classes[..2]).unwrap_err().to_string().contains("its class `lily` is none of"));
+        assert!(table.like(None, &classes[..2]).unwrap_err().to_string().contains("its class `lily` is not one of"));
     }
 
     #[test]

@@ -427,11 +427,11 @@ mod tests {
             Perceptual::new(features(), &picture(1, 1, 32), &config).err().expect("it is refused").to_string()
         };
         let weights = PerceptualWeights { style: f64::NAN, ..config().weights };
-        assert!(refused(PerceptualConfig { weights, ..config() }).contains("the style weighs NaN"));
+        assert!(refused(PerceptualConfig { weights, ..config() }).contains("the weight of style is NaN"));
         let layer = |name: &str, weight: f64| [(name.to_string(), weight)].into_iter().collect();
         let error = refused(PerceptualConfig { style_layers: layer("relu1_2", 1.0), ..config() });
         assert!(error.contains("no layer `relu1_2`") && error.contains("features.12"), "{error}");
         let error = refused(PerceptualConfig { content_layers: layer("features.4", -2.0), ..config() });
-        assert!(error.contains("`features.4` weighs -2"), "{error}");
+        assert!(error.contains("`features.4` is -2"), "{error}");
     }
 }

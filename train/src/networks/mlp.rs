@@ -241,7 +241,7 @@ mod tests {
         assert_eq!(names, ["layers.0.weight", "layers.0.bias", "layers.2.weight", "layers.2.bias"]);
         for hidden in [vec![0], vec![1 << 21], vec![1 << 20, 1 << 20]] {
             let sizes = Sizes { columns: 3, hidden, task: Task::Regression };
-            assert!(sizes.check().unwrap_err().to_string().contains("there is no MLP"));
+            assert!(sizes.check().unwrap_err().to_string().contains("an MLP cannot have"));
         }
     }
 

@@ -197,6 +197,6 @@ mod tests {
         let file = out.path().join("file");
         fs::write(&file, "x").unwrap();
         let error = RunFolder::create(&file, "gan").unwrap_err().to_string();
-        assert!(error.contains("file: cannot make a run folder") && error.contains("--out"), "{error}");
+        assert!(error.contains("file: cannot create a run folder") && error.contains("--out"), "{error}");
     }
 }

@@ -134,7 +134,7 @@ fn start<R: Recipe>(config: R, options: TrainOptions) -> Result<ExitCode> {
             progress.iter_mut().for_each(|progress| progress.update(*step, stage, losses));
         }
         Event::Evaluated { line, .. } => progress.iter().for_each(|progress| progress.say(line)),
-        other => tell(other),
+        other => print_event(other),
     };
     let run = train(config, options.on_event(callback).interrupted_by(interrupt::flag()?))?;
     let (name, path) = (R::NAME, run.folder.display());
@@ -151,7 +151,7 @@ fn start<R: Recipe>(config: R, options: TrainOptions) -> Result<ExitCode> {
     Ok(ExitCode::SUCCESS)
 }
 
-fn tell(event: &Event<'_>) {
+fn print_event(event: &Event<'_>) {
     match event {
         Event::Warning(line) => eprintln!("warning: {line}"),
         Event::Ready(line) => eprintln!("{line}"),
@@ -160,7 +160,7 @@ fn tell(event: &Event<'_>) {
 }
 
 fn report_dry_run<R: Recipe>(config: R, options: TrainOptions) -> Result<ExitCode> {
-    let (config, plan, done, estimate) = dry_run(config, options.on_event(tell))?;
+    let (config, plan, done, estimate) = dry_run(config, options.on_event(print_event))?;
     if done >= plan.steps {
         bail!("the run has done {done} of {} steps; to train longer, set --steps N", plan.steps);
     }
