@@ -138,7 +138,7 @@ fn a_run_that_is_killed_goes_on_with_the_same_bits() {
     // The last of each resolution is kept for good.
     assert!([4, 104].iter().all(|end| checkpoints(&whole).contains(end)), "{:?}", checkpoints(&whole));
 
-    // With more steps the last resolution goes on.
+    // With more steps the last resolution is trained further.
     run_folder(&train(&["--resume", utf8(&run), "--steps", "124"]));
     assert_eq!((latest(&run).record.step, stats(&run).last().unwrap()["alpha"].as_f64()), (124, Some(1.0)));
 }
