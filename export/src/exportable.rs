@@ -60,7 +60,7 @@ pub type NamedTensors = Vec<(&'static str, Tensor)>;
 /// # Ok::<(), easel_export::Error>(())
 /// ```
 pub trait Exportable {
-    /// A title for people.
+    /// The model's title.
     fn title(&self) -> String;
 
     /// The kind of model, for the card.

@@ -64,7 +64,7 @@ pub fn warning(reached: &Architecture, chosen: &Architecture) -> Option<String> 
     })
 }
 
-/// The architecture for people: its name and, of a ProGAN, the stage.
+/// The architecture as text: its name and, for a ProGAN, the stage.
 pub fn describe(architecture: &Architecture) -> String {
     let name = &architecture.name;
     match Sizes::read(architecture) {

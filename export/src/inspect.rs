@@ -1,4 +1,4 @@
-//! Descriptions of model files and weights, for people.
+//! Readable descriptions of model files and weights.
 
 use std::collections::BTreeMap;
 use std::fmt::Write;

@@ -10,21 +10,22 @@ use easel_native::{EngineOptions, OrtEngine};
 use easel_runtime::Random;
 use easel_runtime::card::{Kind, NoiseSchedule, PictureFormat, PictureSize, Prediction, Provenance};
 use easel_runtime::denoiser::Denoiser as Sampled;
-use easel_train::networks::denoiser::{Conditioning, Denoiser, Sizes, Task};
+use easel_train::networks::denoiser::{Conditioning, Denoiser, DenoisingTask, Sizes};
 use easel_train::nn::Eval;
 use easel_train::{Params, Weights};
 
 /// A network without parameters of 0 or 1, which would hide errors, and its weights.
 fn weights(conditioning: Conditioning, channels: usize) -> (Denoiser, Weights) {
     let params = Params::new(DType::F32, &Device::Cpu, Random::new(5, 0));
-    let sizes = Sizes { channels, labels: 4, base: 4, embedding: 6, hidden: 5, conditioning, times: 50 };
+    let sizes =
+        Sizes { channels, labels: 4, base_channels: 4, embedding_size: 6, hidden: 5, conditioning, timesteps: 50 };
     let network = Denoiser::new(params.root(), sizes).unwrap();
     for (index, param) in params.all().iter().enumerate().filter(|(_, param)| param.dims().len() == 1) {
         let values = Random::new(index as u64, 1).uniforms(param.dims()[0], 0.2, 0.9);
         param.var().set(&Tensor::from_vec(values, param.dims(), &Device::Cpu).unwrap()).unwrap();
     }
     let schedule = NoiseSchedule::Cosine { steps: 50, offset: 0.008 };
-    let task = Task { schedule, prediction: Prediction::Velocity, null_label: Some(3), side: 48 };
+    let task = DenoisingTask { schedule, prediction: Prediction::Velocity, null_label: Some(3), side: 48 };
     let architecture = task.architecture(&sizes);
     (network, Weights { architecture, provenance: Provenance::default(), tensors: params.to_tensors() })
 }

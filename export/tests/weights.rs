@@ -36,7 +36,7 @@ fn networks() -> Vec<(Architecture, Tensors)> {
     let gan = gan::Sizes { z_dim: 3, hidden: 4, picture: [1, 4, 4] };
     let progan = progan::Sizes { z_dim: 4, width: 16, channels: 3, resolution: 8 };
     let style = style::Sizes { width: 4 };
-    let denoiser = denoiser::Sizes { labels: 4, base: 2, embedding: 6, hidden: 4, ..Default::default() };
+    let denoiser = denoiser::Sizes { labels: 4, base_channels: 2, embedding_size: 6, hidden: 4, ..Default::default() };
     let lenet = lenet::Sizes::default();
     let stage = progan::Stage::grown(1);
     vec![
@@ -44,7 +44,7 @@ fn networks() -> Vec<(Architecture, Tensors)> {
         (progan.architecture(stage), tensors(|scope| progan::Generator::new(scope, progan))),
         (style.architecture(), tensors(|scope| style::Stylizer::new(scope, style))),
         (
-            denoiser::Task::classic().architecture(&denoiser),
+            denoiser::DenoisingTask::classic().architecture(&denoiser),
             with_batch_counts(tensors(|scope| denoiser::Denoiser::new(scope, denoiser))),
         ),
         (lenet.architecture(), tensors(|scope| lenet::Lenet::new(scope, lenet))),

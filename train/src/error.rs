@@ -1,4 +1,4 @@
-//! What can go wrong in training.
+//! Errors.
 
 use std::fmt::{self, Display};
 use std::path::{Path, PathBuf};
@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 /// The crate's result.
 pub type Result<T> = std::result::Result<T, Error>;
 
-/// An error's text is one line that names what is wrong, where, and what to do.
+/// An error. Its message is one line that says where, what is wrong, and what to do.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum Error {
@@ -16,17 +16,17 @@ pub enum Error {
     /// A file could not be read or written; the message names it.
     #[error(transparent)]
     Io(#[from] std::io::Error),
-    /// A setting whose value makes no sense.
+    /// A setting with an invalid value.
     #[error("{name} is {value}; expected {expected}")]
     Setting {
         /// The setting.
         name: &'static str,
         /// Its value.
         value: String,
-        /// The values that make sense.
+        /// The valid values.
         expected: String,
     },
-    /// A key of a settings file that no setting has.
+    /// A key of a settings file that is not a setting.
     #[error("{}: unknown setting `{name}`; did you mean `{nearest}`?", path.display())]
     UnknownSetting {
         /// The settings file.
@@ -83,19 +83,19 @@ pub enum Error {
     /// Training data that cannot be used.
     #[error("{0}")]
     Data(String),
-    /// Settings that do not go together.
+    /// Settings that are inconsistent.
     #[error("{0}")]
     Config(String),
     /// Weights that do not fit the network, or a checkpoint that cannot be read.
     #[error("{0}")]
     Checkpoint(String),
-    /// A run that cannot start or go on.
+    /// A run that cannot start or continue.
     #[error("{0}")]
     Run(String),
-    /// A device that is not there.
+    /// A device that is not available.
     #[error("{0}")]
     Device(String),
-    /// A file or a folder that cannot be read, or that does not hold what it should.
+    /// A file or a folder that cannot be read or has other contents than expected.
     #[error("{}: {reason}", .path.display())]
     Unreadable {
         /// The file or folder.
@@ -103,7 +103,7 @@ pub enum Error {
         /// Why, and what to do.
         reason: String,
     },
-    /// Tensors that are the weights of no network of this crate.
+    /// Tensors that are not the weights of a network of this crate.
     #[error("{}: the weights of no known network ({})", .path.display(), summary(.tensors))]
     UnknownNetwork {
         /// The file or checkpoint.
@@ -111,7 +111,7 @@ pub enum Error {
         /// The tensors' names.
         tensors: Vec<String>,
     },
-    /// An architecture name that stands for no network of this crate.
+    /// An architecture name that is not one of this crate's.
     #[error("unknown architecture `{name}`: known are {}", .known.join(", "))]
     UnknownArchitecture {
         /// The name.
@@ -119,7 +119,7 @@ pub enum Error {
         /// The names that are known.
         known: Vec<&'static str>,
     },
-    /// Weights whose names or shapes are not those of the network.
+    /// Weights whose names or shapes do not fit the network.
     #[error("the weights do not fit the network: {}", list(.0))]
     WeightsMismatch(Vec<Mismatch>),
     /// An int8 model, which does not hold the float32 weights of its network.

@@ -1,11 +1,11 @@
-//! Networks, gradients, losses, optimisers, data and trainings: everything up to a checkpoint that can be exported.
+//! Networks, gradients, losses, optimisers, data loading and training: everything up to a checkpoint to export.
 //!
 //! A network is written once, generic over the [`Value`] that flows through it. Given a [`candle_core::Tensor`] it
 //! computes and trains; given the exporter's symbol it records an ONNX graph.
 //!
-//! A training is one call, [`train`], of a [`Recipe`](recipes::Recipe): see [`recipes`] for those that there are.
+//! Training is one call of [`train`] with a [`Recipe`](recipes::Recipe); see [`recipes`] for the available ones.
 //!
-//! Features: `cli` has what the program `train` needs; `cuda` and `cudnn` compute on NVIDIA's GPUs.
+//! Features: `cli` for the program `train`; `cuda` and `cudnn` for NVIDIA GPUs.
 
 pub mod data;
 pub mod error;

@@ -10,10 +10,10 @@ use easel_runtime::Random;
 
 use crate::error::{Error, Mismatch, Result};
 
-/// PyTorch's count of a batch norm's batches, which nothing here needs: it may be there.
+/// PyTorch's counter of a batch norm's batches, which is ignored.
 const BATCH_COUNT: &str = "num_batches_tracked";
 
-/// What a parameter starts from.
+/// The initialisation of a parameter.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub enum Init {
     /// The same value everywhere.
@@ -25,7 +25,7 @@ pub enum Init {
     },
     /// Uniform in (-bound, bound).
     Uniform {
-        /// The end of the interval.
+        /// The bound.
         bound: f64,
     },
 }
@@ -86,7 +86,7 @@ pub struct Params {
     device: Device,
 }
 
-/// Keeps parameters frozen until it goes.
+/// Keeps parameters frozen until it is dropped.
 pub struct Frozen(Params);
 
 impl Drop for Frozen {
@@ -101,13 +101,13 @@ struct Shared {
 }
 
 impl Params {
-    /// No parameters yet. `random` is where initial values are drawn from, in the order of creation.
+    /// No parameters yet. Initial values are drawn from `random` in the order of creation.
     pub fn new(dtype: DType, device: &Device, random: Random) -> Self {
         let shared = Arc::new(Mutex::new(Shared { params: Vec::new(), random }));
         Self { shared, dtype, device: device.clone() }
     }
 
-    /// Where a network's outermost module makes its parameters.
+    /// The scope of a network's outermost module.
     pub fn root(&self) -> Scope {
         Scope { params: self.clone(), prefix: String::new() }
     }
@@ -137,15 +137,15 @@ impl Params {
         &self.device
     }
 
-    /// Keeps gradients out of these parameters (or lets them in again), as `requires_grad_(False)` does in PyTorch: a
-    /// player of a GAN that only judges is not differentiated.
+    /// Freezes (or unfreezes) these parameters, as `requires_grad_(False)` does in PyTorch: the discriminator needs no
+    /// gradients in a step of the generator.
     pub fn set_frozen(&self, frozen: bool) {
         for param in &self.lock().params {
             param.0.frozen.store(frozen, Ordering::Relaxed);
         }
     }
 
-    /// Freezes every parameter until the guard goes.
+    /// Freezes every parameter until the guard is dropped.
     #[must_use]
     pub fn frozen(&self) -> Frozen {
         self.set_frozen(true);
@@ -157,8 +157,8 @@ impl Params {
         self.all().iter().map(|param| (param.name().to_string(), param.0.var.as_detached_tensor())).collect()
     }
 
-    /// Sets every parameter from the tensor of its name. Nothing is changed unless all names and shapes fit; the error
-    /// lists what does not.
+    /// Sets every parameter to the tensor of its name. Nothing changes unless all names and shapes fit; the error lists
+    /// those that do not.
     pub fn load(&self, tensors: &BTreeMap<String, Tensor>) -> Result<()> {
         let params = self.all();
         let shape = |name: &str| tensors.get(name).map(|tensor| tensor.dims().to_vec());
@@ -191,7 +191,7 @@ impl Params {
     }
 }
 
-/// A module's place in the tree of names.
+/// The scope of a module in the hierarchy of parameter names.
 #[derive(Clone)]
 pub struct Scope {
     params: Params,
@@ -199,7 +199,7 @@ pub struct Scope {
 }
 
 impl Scope {
-    /// The place of a child module: names below it begin with `name.`.
+    /// The scope of a child module: its names begin with `name.`.
     pub fn sub(&self, name: impl fmt::Display) -> Self {
         Self { params: self.params.clone(), prefix: self.full_name(name) }
     }
@@ -209,25 +209,25 @@ impl Scope {
         &self.prefix
     }
 
-    /// What was made here and below so far, by its name from here.
+    /// The parameters created in this scope so far, by their names relative to it.
     pub fn made(&self) -> BTreeMap<String, Param> {
         let within = self.full_name("");
         let inside = |param: Param| Some((param.name().strip_prefix(&within)?.to_string(), param));
         self.params.all().into_iter().filter_map(inside).collect()
     }
 
-    /// Makes a parameter that is trained.
+    /// Creates a trained parameter.
     pub fn trained(&self, name: &str, shape: &[usize], init: Init) -> Result<Param> {
         self.make(name, shape, init, true)
     }
 
-    /// Makes a buffer: saved, never trained.
+    /// Creates a buffer: saved, never trained.
     pub fn buffer(&self, name: &str, shape: &[usize], init: Init) -> Result<Param> {
         self.make(name, shape, init, false)
     }
 
-    /// Makes a tensor that a formula gives: it is recorded in an exported graph like a parameter, but is none of the
-    /// network's, so it is neither trained nor saved. Fails where the values do not fill the shape.
+    /// Creates a constant: exported graphs contain it like a parameter, but it is neither trained nor saved. Fails where the
+    /// number of values does not fit the shape.
     pub fn constant(&self, name: &str, shape: &[usize], values: Vec<f32>) -> Result<Param> {
         let tensor = Tensor::from_vec(values, shape, &self.params.device)?.to_dtype(self.params.dtype)?;
         let (name, var) = (self.full_name(name), Var::from_tensor(&tensor)?);
@@ -291,7 +291,7 @@ mod tests {
         let params = params();
         let before = params.to_tensors()["block.0.weight"].to_vec2::<f32>().unwrap();
         let mut tensors = params.to_tensors();
-        // What PyTorch alone counts may be there.
+        // PyTorch's counter of batches is ignored.
         let count = Tensor::new(7i64, &Device::Cpu).unwrap();
         let counted = tensors.clone().into_iter().chain([("norm.num_batches_tracked".to_string(), count)]);
         self::params().load(&counted.collect()).unwrap();

@@ -1,4 +1,4 @@
-//! Files of named tensors in the formats of other programs, which are recognised by their first bytes.
+//! Files of named tensors in the formats of other programs, detected by their first bytes.
 
 mod old_pytorch;
 mod pickle;
@@ -17,14 +17,14 @@ pub use state_dict::Dictionary;
 pub enum Format {
     /// safetensors.
     Safetensors,
-    /// What `torch.save` writes since version 1.6: a zip archive.
+    /// The format of `torch.save` since version 1.6: a zip archive.
     PyTorch,
-    /// What `torch.save` wrote before version 1.6: a sequence of pickles.
+    /// The format of `torch.save` before version 1.6: a sequence of pickles.
     OldPyTorch,
 }
 
 impl Format {
-    /// The format of a file that begins with these bytes; `None` where it is none of these.
+    /// The format of a file that begins with these bytes; `None` where it is unknown.
     pub fn of(start: &[u8]) -> Option<Self> {
         if start.starts_with(zip_pytorch::MAGIC) {
             Some(Self::PyTorch)
@@ -37,7 +37,7 @@ impl Format {
     }
 }
 
-/// Reads all dictionaries of tensors in a file's bytes, to the CPU. The likeliest to be a network's weights comes first.
+/// Reads all dictionaries of tensors in a file's bytes, to the CPU. The one that most likely holds a network's weights comes first.
 /// No code in the file is run. The error is the reason.
 pub fn read(bytes: &[u8]) -> Result<Vec<Dictionary>, String> {
     let pytorch = |reason| format!("a PyTorch file that cannot be read: {reason}");

@@ -1,4 +1,4 @@
-//! The threads that a training computes with.
+//! The threads of a training.
 
 use std::env;
 use std::sync::{Mutex, PoisonError};
@@ -8,21 +8,21 @@ use candle_core::{Device, Var};
 use crate::ops::{self, KEEP_GRAPH};
 use crate::{Error, Result};
 
-/// The stack of a training's thread: candle walks graphs of gradients by recursion.
+/// The stack size of a training's thread: candle traverses graphs recursively.
 const STACK: usize = 256 << 20;
 
 /// Only one thread at a time changes the environment.
 static ENVIRONMENT: Mutex<()> = Mutex::new(());
 
-/// Does something on threads of its own: matrix products and kernels have so many, candle's element-wise operations one,
-/// since candle's pool spins between two of them, which has been measured at 5 to 40 % of a step's time on the CPU.
+/// Runs a function on threads of its own: `threads` of them for matrix products and kernels, and one for candle's
+/// element-wise operations, since the threads of candle's pool spin between operations, which took 5 to 40 % of a step's
+/// time in measurements on the CPU.
 ///
-/// With `second_order` gradients keep their graph there, so that they can be differentiated again; elsewhere in the
-/// process they do not.
+/// With `second_order`, gradients keep their graph there and can be differentiated again.
 ///
 /// candle reads all this from environment variables (`RAYON_NUM_THREADS`, `CANDLE_NUM_THREADS`,
-/// `CANDLE_GRAD_DO_NOT_DETACH`), which are set here. A program with threads that read the environment in C may set them
-/// itself before it starts: what has the wanted value is left alone.
+/// `CANDLE_GRAD_DO_NOT_DETACH`), which are set here. A program with threads that read the environment in C should set them
+/// before it starts: variables that have the right value are not touched.
 pub fn on_own_threads<T: Send>(
     threads: usize,
     second_order: bool,
@@ -39,7 +39,7 @@ pub fn on_own_threads<T: Send>(
             let _alone = ENVIRONMENT.lock().unwrap_or_else(PoisonError::into_inner);
             let before = env::var(KEEP_GRAPH).ok();
             set(KEEP_GRAPH, second_order.then_some("1"));
-            // candle reads it once a thread, at the first gradient.
+            // candle reads it once in each thread, at the first gradient.
             let one = Var::new(1f32, &Device::Cpu)?;
             one.sqr()?.backward()?;
             ops::keeps_graph();
@@ -49,8 +49,8 @@ pub fn on_own_threads<T: Send>(
     })
 }
 
-/// Gives the process's own matrix products and kernels so many threads, and candle's element-wise operations one. It
-/// holds where nothing was computed yet; see [`on_own_threads`].
+/// Sets the number of threads for the process's matrix products and kernels, and one for candle's element-wise operations.
+/// It only takes effect before the first computation; see [`on_own_threads`].
 pub fn limit(threads: usize) {
     let _alone = ENVIRONMENT.lock().unwrap_or_else(PoisonError::into_inner);
     set("RAYON_NUM_THREADS", Some(&threads.to_string()));

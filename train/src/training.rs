@@ -1,4 +1,4 @@
-//! A training as one call.
+//! Training in one call.
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -13,7 +13,7 @@ use crate::run::{Checkpoint, Event, Hooks, Outcome, Plan, RunFolder, Trainer, de
 use crate::settings::{self, Layers, to_text};
 use crate::{Error, Result, threads};
 
-/// Where a training's run folder is, and what is told of it.
+/// The run folder of a training, and its callbacks.
 pub struct TrainOptions {
     place: RunPlace,
     hooks: Hooks,
@@ -27,23 +27,23 @@ enum RunPlace {
 }
 
 impl TrainOptions {
-    /// A new run, whose numbered folder is made in `runs`.
+    /// A new run, with a numbered folder in `runs`.
     pub fn new(runs: impl Into<PathBuf>) -> Self {
         Self { place: RunPlace::New(runs.into()), hooks: Hooks::default() }
     }
 
-    /// Resumes a run from its newest checkpoint. Its settings are [`settings_of`] it, with what may be changed.
+    /// Resumes a run from its newest checkpoint. Its settings are those of [`settings_of`], of which some may be changed.
     pub fn resume(run: impl Into<PathBuf>) -> Self {
         Self { place: RunPlace::Resumed(run.into()), hooks: Hooks::default() }
     }
 
-    /// Tells every event to a function.
+    /// Calls a function for every event.
     pub fn on_event(mut self, callback: impl FnMut(&Event<'_>) + Send + 'static) -> Self {
         self.hooks.callback = Some(Box::new(callback));
         self
     }
 
-    /// Ends the run with a checkpoint once the flag is set, after the step in hand.
+    /// Ends the run with a checkpoint after the current step once the flag is set.
     pub fn interrupted_by(mut self, flag: Arc<AtomicBool>) -> Self {
         self.hooks.interrupt = flag;
         self
@@ -55,7 +55,7 @@ impl TrainOptions {
 pub struct Run {
     /// Its folder.
     pub folder: PathBuf,
-    /// The steps that are done.
+    /// The number of steps done.
     pub step: u64,
     /// Steps in total.
     pub steps: u64,
@@ -66,7 +66,7 @@ pub struct Run {
 /// Trains a network, and leaves a run folder whose checkpoints can be exported.
 ///
 /// It computes on threads of its own ([`threads::on_own_threads`]). Everything is checked before anything is written: a
-/// training that is refused leaves no folder, and a refused [`TrainOptions::resume`] leaves the run as it was.
+/// training with invalid settings or data creates no folder, and a failed [`TrainOptions::resume`] does not change the run.
 ///
 /// ```
 /// use easel_train::recipes::gan::GanConfig;
@@ -101,14 +101,14 @@ pub fn train<R: Recipe>(config: R, options: TrainOptions) -> Result<Run> {
         folder.write_config(&to_text(&prepared.config)?)?;
         let trainer = prepared.trainer.as_mut();
         let ended = session::run(trainer, &folder, &prepared.plan, prepared.checkpoint.as_ref(), &mut hooks);
-        trainer.warnings().iter().for_each(|warning| hooks.tell(&Event::Warning(warning)));
+        trainer.warnings().iter().for_each(|warning| hooks.emit(&Event::Warning(warning)));
         let (outcome, step) = ended?;
         Ok(Run { folder: folder.path().into(), step, steps, outcome })
     })
 }
 
-/// Checks a training and says what it would take, after a few steps of each phase. Nothing is written. Gives the resolved
-/// settings, the plan, the steps that are done and the estimate.
+/// Checks a training and estimates its time and memory from a few steps of each phase. Nothing is written. Gives the
+/// resolved settings, the plan, the number of steps done and the estimate.
 pub fn dry_run<R: Recipe>(config: R, options: TrainOptions) -> Result<(R, Plan, u64, Estimate)> {
     let TrainOptions { place, mut hooks } = options;
     threads::on_own_threads(config.as_ref().threads, R::SECOND_ORDER, move || {
@@ -124,15 +124,15 @@ pub fn settings_of<R: Recipe>(run: &Path) -> Result<R> {
     layers_of::<R>(run)?.resolve()
 }
 
-/// The settings of a run, to put others over them. What a run of an earlier version does not say is as in the first
-/// preset.
+/// The settings of a run, to be overridden by others. Settings that a run of an earlier version does not have are those of
+/// the first preset.
 pub fn layers_of<R: Recipe>(run: &Path) -> Result<Layers> {
     let mut layers = Layers::new(&R::defaults(), R::EXCLUSIVE)?;
     layers.file::<R>(&RunFolder::config_of(run)?)?;
     Ok(layers)
 }
 
-/// A training of which nothing is written yet.
+/// A training that has not written anything yet.
 struct Prepared<R> {
     config: R,
     trainer: Box<dyn Trainer>,
@@ -164,8 +164,8 @@ impl<R: Recipe> Prepared<R> {
         let device = device::open(config.as_ref().device)?;
         let training = config.build(&source, &device)?;
         let Training { mut trainer, steps, epochs, checkpoint_epochs, sample_every, data, run_name, .. } = training;
-        training.warnings.iter().for_each(|warning| hooks.tell(&Event::Warning(warning)));
-        hooks.tell(&Event::Ready(&format!("{}, on the {}", training.summary, device::describe(&device))));
+        training.warnings.iter().for_each(|warning| hooks.emit(&Event::Warning(warning)));
+        hooks.emit(&Event::Ready(&format!("{}, on the {}", training.summary, device::describe(&device))));
         let shared = config.as_ref();
         let provenance = Provenance {
             data: Some(data.name.clone()),
@@ -189,7 +189,7 @@ impl<R: Recipe> Prepared<R> {
             Some(folder) => {
                 let (checkpoint, unreadable) = Checkpoint::latest(&folder.checkpoints())?;
                 let warning = |why: &String| format!("{why}; an older checkpoint is taken");
-                unreadable.iter().for_each(|why| hooks.tell(&Event::Warning(&warning(why))));
+                unreadable.iter().for_each(|why| hooks.emit(&Event::Warning(&warning(why))));
                 session::resume(trainer.as_mut(), &checkpoint, &plan.data)?;
                 Some(checkpoint)
             }
@@ -199,7 +199,7 @@ impl<R: Recipe> Prepared<R> {
     }
 }
 
-/// Fails where a resumed run would have another value of a setting that it keeps.
+/// Fails where a setting that a resumed run must keep has changed.
 fn check_fixed<R: Recipe>(before: &R, now: &R) -> Result<()> {
     let [before, now] = [settings::table_of(before)?, settings::table_of(now)?];
     for name in R::FIXED {

@@ -8,7 +8,7 @@ pub use crate::kernels::pad2d::PadMode;
 pub use crate::ops::pad2d::Padding;
 use crate::{Param, Result};
 
-/// A convolution's options, with PyTorch's meaning. The padding is zeros; other modes are an operation of their own.
+/// A convolution's options, with PyTorch's meaning. Padding is with zeros; other modes are a separate operation.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Conv2dConfig {
     /// The step between two positions of the kernel.
@@ -17,7 +17,7 @@ pub struct Conv2dConfig {
     pub padding: usize,
     /// The distance between two of the kernel's elements.
     pub dilation: usize,
-    /// The number of groups into which both channel dimensions fall.
+    /// The number of groups into which both channel dimensions are divided.
     pub groups: usize,
 }
 
@@ -38,7 +38,7 @@ pub struct ConvTranspose2dConfig {
     pub output_padding: usize,
     /// The distance between two of the kernel's elements.
     pub dilation: usize,
-    /// The number of groups into which both channel dimensions fall.
+    /// The number of groups into which both channel dimensions are divided.
     pub groups: usize,
 }
 
@@ -62,7 +62,7 @@ pub struct Pool2dConfig {
 }
 
 impl Pool2dConfig {
-    /// Windows side by side.
+    /// Adjacent windows, without padding.
     pub fn new(kernel: usize) -> Self {
         Self { kernel, stride: kernel, padding: 0, ceil: false }
     }
@@ -80,8 +80,8 @@ pub struct Affine<'a> {
 /// The operations that networks are written in, with ONNX's meaning.
 ///
 /// [`candle_core::Tensor`] computes them; the exporter's symbol records them as nodes. A network that is generic over
-/// `Value` therefore trains and exports from one description. There is no shape to ask for: a size looked up in a
-/// forward pass would be baked into the exported graph. Pictures are `[batch, channel, height, width]` of floats, and
+/// `Value` therefore trains and exports from one definition. A value has no shape to query: a size that a forward pass
+/// reads would become a constant of the exported graph. Pictures are `[batch, channel, height, width]` of floats, and
 /// labels are values too, of 64-bit integers.
 ///
 /// A [`Tensor`](candle_core::Tensor) has methods of its own under some of these names, with another meaning (its `sub`
@@ -145,19 +145,19 @@ pub trait Value: Clone {
     /// Channel c times `scale[c]` plus `shift[c]`; both as long as the picture has channels.
     fn channel_affine(&self, scale: &[f32], shift: &[f32]) -> Result<Self>;
 
-    /// The largest element of every window; padding is never it.
+    /// The largest element of every window; padding is never the largest.
     fn max_pool2d(&self, config: Pool2dConfig) -> Result<Self>;
 
-    /// The mean of every window. Padding counts as zeros; what `ceil` adds beyond it does not count.
+    /// The mean of every window. Padding counts as zeros; elements that `ceil` adds beyond it do not count.
     fn avg_pool2d(&self, config: Pool2dConfig) -> Result<Self>;
 
     /// Every element repeated twice in both directions.
     fn upsample2x(&self) -> Result<Self>;
 
-    /// Adds rows and columns on the four sides: zeros, or what `mode` says.
+    /// Adds rows and columns on the four sides: zeros, or according to `mode`.
     fn pad2d(&self, padding: Padding, mode: Option<PadMode>) -> Result<Self>;
 
-    /// Mirrors `padding` rows and columns outwards on all four sides, without repeating the border. The picture must be
+    /// Mirrors `padding` rows and columns outwards on all four sides, without repeating the edge. The picture must be
     /// larger than the padding.
     fn reflection_pad2d(&self, padding: usize) -> Result<Self> {
         self.pad2d(Padding::all(padding), Some(PadMode::Reflect))
@@ -181,14 +181,14 @@ pub trait Value: Clone {
     /// the pixels of a window, row by row (Shi et al. 2016, arXiv 1609.05158).
     fn pixel_shuffle2x(&self) -> Result<Self>;
 
-    /// This value and another, one behind the other along the channels (the second dimension).
+    /// This value and another, concatenated along the channels (the second dimension).
     fn concat(&self, other: &Self) -> Result<Self>;
 
     /// For labels (int64, any shape) the rows of a table `[labels, size]`; the result has one dimension more.
     fn lookup(&self, table: &Param) -> Result<Self>;
 
     /// A parameter or buffer as a value of its own, for [`add`](Value::add), [`mul`](Value::mul) and the like:
-    /// `x.mul(&x.param(&gain)?)`. What is in x does not matter.
+    /// `x.mul(&x.param(&gain)?)`. The values of x do not matter.
     fn param(&self, param: &Param) -> Result<Self>;
 
     /// `[batch, ..]` as `[batch, product of the rest]`.

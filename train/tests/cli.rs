@@ -1,4 +1,4 @@
-//! `train gan` as a person calls it.
+//! `train gan` at the command line.
 
 mod common;
 
@@ -192,7 +192,7 @@ fn an_output_that_cannot_be_written_is_named() {
     let place = Place::new();
     fs::write(place.at("runs"), "a file").unwrap();
     let error = failure(&place.train("synthetic", &[]));
-    assert!(error.contains("runs: cannot make a run folder") && error.contains("--out"), "{error}");
+    assert!(error.contains("runs: cannot create a run folder") && error.contains("--out"), "{error}");
     assert_eq!(fs::read_to_string(place.at("runs")).unwrap(), "a file");
 }
 

@@ -1,4 +1,4 @@
-//! `train ddpm` as a person calls it.
+//! `train ddpm` at the command line.
 
 mod common;
 
@@ -57,7 +57,7 @@ fn a_run_folder_is_complete() {
     let path = run.join("checkpoints/000010/weights.safetensors");
     let weights = Weights::from_bytes(&fs::read(&path).unwrap(), &path).unwrap();
     let Network::Denoiser { network, task } = weights.network().unwrap() else { panic!("another network came back") };
-    assert_eq!((network.sizes().labels, network.sizes().base, task.null_label), (11, 2, Some(10)));
+    assert_eq!((network.sizes().labels, network.sizes().base_channels, task.null_label), (11, 2, Some(10)));
     let config: toml::Table = fs::read_to_string(run.join("config.toml")).unwrap().parse().unwrap();
     assert_eq!((config["seed"].as_integer(), config["condition_dropout"].as_float()), (Some(3), Some(0.2)));
     assert_eq!(latest(&run).record.classes.len(), 10);
@@ -87,8 +87,8 @@ fn a_run_that_is_killed_resumes_with_the_same_bits() {
     run_folder(&common::train(&["ddpm", "--resume", utf8(&run), "--workers", "0"]));
     assert_eq!(bits(&latest(&run)), bits(&latest(&whole)));
     assert_eq!(stats(&run), stats(&whole));
-    let sheet = |run: &PathBuf| fs::read(run.join("samples/000040.png")).unwrap();
-    assert_eq!(sheet(&run), sheet(&whole));
+    let grid = |run: &PathBuf| fs::read(run.join("samples/000040.png")).unwrap();
+    assert_eq!(grid(&run), grid(&whole));
 }
 
 #[test]

@@ -1,4 +1,4 @@
-//! `train eval` of generators, denoisers and pictures as a person calls it. Classifiers are in `lenet.rs`, tables in
+//! `train eval` of generators, denoisers and pictures at the command line. Classifiers are in `lenet.rs`, tables in
 //! `mlp.rs`.
 
 mod common;
@@ -66,7 +66,7 @@ fn an_untrained_generator_is_far_from_the_data() {
         let number = |of: &str| found["metrics"][name][of].as_f64().unwrap();
         assert!(number("value") > 3.0 * number("floor") && number("ceiling") > 3.0 * number("floor"), "{found}");
     }
-    // A generator is not told a class, but each picture is predicted as one.
+    // A generator has no class condition, but each picture is predicted as one.
     assert!(found["metrics"].get("accuracy").is_none() && found["metrics"]["balance"]["value"].as_f64() > Some(0.0));
     for set in ["made", "real"] {
         let counts = found["answers"][set].as_array().unwrap();
@@ -159,8 +159,9 @@ fn what_cannot_be_evaluated_is_named() {
 
 /// Draws pictures of 16x16 of some classes, which have no names.
 fn untrained_denoiser(at: &Path, classes: usize) -> PathBuf {
-    let sizes = denoiser::Sizes { labels: classes, base: 2, embedding: 4, hidden: 4, ..Default::default() };
-    let task = denoiser::Task { side: 16, ..denoiser::Task::classic() };
+    let sizes =
+        denoiser::Sizes { labels: classes, base_channels: 2, embedding_size: 4, hidden: 4, ..Default::default() };
+    let task = denoiser::DenoisingTask { side: 16, ..denoiser::DenoisingTask::classic() };
     checkpoint(at, task.architecture(&sizes), |scope| denoiser::Denoiser::new(scope, sizes))
 }
 

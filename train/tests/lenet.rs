@@ -1,4 +1,4 @@
-//! `train lenet` and `train eval` as a person calls them.
+//! `train lenet` and `train eval` at the command line.
 
 mod common;
 
@@ -76,8 +76,7 @@ fn each_epoch_is_measured() {
 #[test]
 fn the_best_is_kept_beside_the_last() {
     let place = Place::new();
-    // The highest learning rate that does not break it does worse in the end than in the beginning, or not: whichever
-    // epoch is the best, its checkpoint is there.
+    // At a learning rate this high any epoch may be the best; its checkpoint is kept.
     let run = place.run(&["--epochs", "6", "--keep", "1", "--checkpoint-every", "3", "--lr", "0.02"]);
     let lines = stats(&run);
     let measured =
@@ -147,7 +146,7 @@ fn eval_counts_every_picture() {
     assert_eq!(counts, [0, 0, 0, 2, 0, 0, 0, 1, 0, 0]);
     fs::rename(folder.join("3"), folder.join("three")).unwrap();
     let error = failure(&eval(&run, utf8(&folder), &[]));
-    assert!(error.contains("`three` is none of the classifier's"), "{error}");
+    assert!(error.contains("`three` is not one of the classifier's"), "{error}");
 }
 
 #[test]

@@ -1,4 +1,4 @@
-//! `train mlp` and `train eval` of a table as a person calls them.
+//! `train mlp` and `train eval` of a table at the command line.
 
 mod common;
 
@@ -101,7 +101,7 @@ fn a_table_of_numbers_without_a_header_is_learnt() {
     let (_, json) = success(&train(&["eval", utf8(&run), "--data", utf8(&table), "--json"]));
     let json: serde_json::Value = serde_json::from_str(&json).unwrap();
     let number = |name: &str| json[name].as_f64().unwrap();
-    // The target's deviation is some 360.
+    // The target's standard deviation is about 360.
     assert!(number("r2") > 0.99 && number("rmse") < 36.0 && number("mae") <= number("rmse"), "{json}");
     assert_eq!(json["count"], 80);
 
@@ -135,9 +135,9 @@ fn bad_tables_are_named_in_one_line() {
     let wide = format!("{}\n{}\n{}\n", "1,".repeat(70_000) + "1", "2,".repeat(70_000) + "2", "3,".repeat(70_000) + "3");
     let cases: [(&str, &[u8], &str); 13] = [
         ("hole.csv", b"a,b\n1,2\n,3\n", "line 3, column `a`: an empty cell"),
-        ("text.csv", b"a,b\n1,2\nred,3\n", "line 3, column `a`: `red` is no number"),
-        ("nan.csv", b"a,b\n1,2\nnan,3\n", "line 3, column `a`: `nan` is no number"),
-        ("inf.csv", b"a,b\n1,2\n1e99,3\n", "line 3, column `a`: `1e99` is no number"),
+        ("text.csv", b"a,b\n1,2\nred,3\n", "line 3, column `a`: `red` is not a finite number"),
+        ("nan.csv", b"a,b\n1,2\nnan,3\n", "line 3, column `a`: `nan` is not a finite number"),
+        ("inf.csv", b"a,b\n1,2\n1e99,3\n", "line 3, column `a`: `1e99` is not a finite number"),
         ("one.csv", b"a,b\n1,red\n2,red\n3,red\n", "every row is of the class `red`"),
         ("flat.csv", b"a,b\n1,5\n2,5\n3,5\n4,5\n", "`b` is 5 in every training row"),
         ("empty.csv", b"", "an empty table"),
@@ -187,7 +187,7 @@ fn what_was_read_another_way_than_meant_is_said() {
     assert!(said.contains("warning: `y` was taken for 41 classes, of which 40 are numbers"), "{said}");
     let far: String = (0..40).map(|row| format!("{},{}\n", 1_700_000_000 + 100 * row, row % 7)).collect();
     let (said, _) = success(&place.train(&place.write("far.csv", far), &["--dry-run"]));
-    assert!(said.contains("finer than float32 tells well"), "{said}");
+    assert!(said.contains("the precision of float32"), "{said}");
 }
 
 #[test]
@@ -233,7 +233,8 @@ fn misuse_has_status_2() {
         assert_eq!(output.status.code(), Some(2), "{arguments:?}: {}", text(&output.stderr));
     }
     let place = Place::new();
-    for (flag, value, wanted) in [("--validation", "1", "validation_split is 1"), ("--hidden", "0", "there is no MLP")]
+    for (flag, value, wanted) in
+        [("--validation", "1", "validation_split is 1"), ("--hidden", "0", "an MLP cannot have")]
     {
         let error = failure(&place.train(Path::new("synthetic"), &[flag, value]));
         assert!(error.contains(wanted), "{error}");

@@ -1,4 +1,4 @@
-//! `train progan` as a person calls it.
+//! `train progan` at the command line.
 
 mod common;
 
@@ -98,8 +98,8 @@ fn a_run_folder_is_complete() {
         }
     }
     // Eight real pictures above eight generated ones, small ones enlarged.
-    let sheet = image::open(run.join("samples/000020.png")).unwrap();
-    assert_eq!((sheet.width(), sheet.height()), (8 * 66 + 2, 2 * 66 + 2));
+    let grid = image::open(run.join("samples/000020.png")).unwrap();
+    assert_eq!((grid.width(), grid.height()), (8 * 66 + 2, 2 * 66 + 2));
     let config: toml::Table = fs::read_to_string(run.join("config.toml")).unwrap().parse().unwrap();
     assert_eq!((config["channels"].as_integer(), config["seed"].as_integer()), (Some(3), Some(3)));
     let checkpoint = latest(&run);
@@ -138,7 +138,7 @@ fn a_run_that_is_killed_goes_on_with_the_same_bits() {
     // The last of each resolution is kept for good.
     assert!([4, 104].iter().all(|end| checkpoints(&whole).contains(end)), "{:?}", checkpoints(&whole));
 
-    // With more steps the last resolution goes on.
+    // With more steps the last resolution is trained further.
     run_folder(&train(&["--resume", utf8(&run), "--steps", "124"]));
     assert_eq!((latest(&run).record.step, stats(&run).last().unwrap()["alpha"].as_f64()), (124, Some(1.0)));
 }

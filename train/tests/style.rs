@@ -1,4 +1,4 @@
-//! `train style` as a person calls it.
+//! `train style` at the command line.
 
 mod common;
 
@@ -21,7 +21,7 @@ fn train(arguments: &[&str]) -> Output {
     common::train(&[&["style"], arguments].concat())
 }
 
-/// A place with a few photos at different depths, a style picture, narrow judges and settings for a short run.
+/// A place with a few photos at different depths, a style picture, narrow loss networks and settings for a short run.
 struct Place {
     folder: tempfile::TempDir,
 }
@@ -34,7 +34,7 @@ impl Place {
             place.picture(&format!("photos/{}/{index}.png", index % 2), scene);
         }
         place.picture("the_red_wave.png", easel_scenes::scene(4, 2, 70, 60).0);
-        place.weights("judge.safetensors", |params| drop(SqueezeNet::new(params.root(), 16).unwrap()));
+        place.weights("features.safetensors", |params| drop(SqueezeNet::new(params.root(), 16).unwrap()));
         let settings = "device = \"cpu\"\nthreads = 1\nwidth = 4\nsize = 32\nstyle_size = 40\nbatch = 2\nsteps = 6\n\
                         enlarge_from = 2.0\nenlarge = 2.0\njitter = 7\nlog_every = 2\nsample_every = 4\ncheckpoint_every = 3\n";
         fs::write(place.at("short.toml"), settings).unwrap();
@@ -60,7 +60,7 @@ impl Place {
             *bias = bias.ones_like().unwrap();
         }
         if tensors.contains_key("features.0.weight") {
-            // What torchvision's files have beside the features.
+            // torchvision's files also have a classifier.
             tensors.insert("classifier.1.bias".into(), Tensor::zeros(10, DType::F32, &Device::Cpu).unwrap());
         }
         candle_core::safetensors::save(&tensors.into_iter().collect(), self.at(name)).unwrap();
@@ -79,7 +79,7 @@ impl Place {
     }
 
     fn train(&self, more: &[&str]) -> Output {
-        self.train_with(["photos", "the_red_wave.png", "judge.safetensors"], more)
+        self.train_with(["photos", "the_red_wave.png", "features.safetensors"], more)
     }
 
     fn run(&self, more: &[&str]) -> PathBuf {
@@ -114,11 +114,11 @@ fn a_run_folder_is_complete() {
         assert!((layers - value("style")).abs() < 1e-4 * layers && layers > 0.0, "{line}");
     }
     // Six pairs of content and result, each 32 pixels wide, in one row.
-    let sheet = image::open(run.join("samples/000006.png")).unwrap();
-    assert_eq!((sheet.width(), sheet.height()), (12 * 32 + 11 * 2 + 4, 32 + 4));
+    let grid = image::open(run.join("samples/000006.png")).unwrap();
+    assert_eq!((grid.width(), grid.height()), (12 * 32 + 11 * 2 + 4, 32 + 4));
     let config: toml::Table = fs::read_to_string(run.join("config.toml")).unwrap().parse().unwrap();
     assert_eq!(config["title"].as_str(), Some("The Red Wave"));
-    // What suits the network is written out.
+    // The network's defaults are written to the settings.
     for key in ["style_weight", "content_weight", "tv_weight", "relative_loss", "style_layers", "content_layers"] {
         assert!(config.contains_key(key), "{key}");
     }
@@ -139,6 +139,11 @@ fn a_resumed_run_has_the_bits_of_an_uninterrupted_one() {
     let whole = place.run(&augmented);
     let again = place.run(&augmented);
     fs::remove_dir_all(again.join("checkpoints/000006")).unwrap();
+    // Version 0.1 called the architecture `imfw`.
+    let newest = again.join(format!("checkpoints/{:06}/weights.safetensors", latest(&again).record.step));
+    let mut weights = Weights::from_bytes(&fs::read(&newest).unwrap(), &newest).unwrap();
+    weights.architecture.name = "imfw".into();
+    fs::write(&newest, weights.to_bytes().unwrap()).unwrap();
     success(&train(&["--resume", utf8(&again), "--workers", "3"]));
     assert_eq!(bits(&latest(&again)), bits(&latest(&whole)));
     assert_eq!(stats(&again), stats(&whole));
@@ -156,7 +161,7 @@ fn a_killed_run_goes_on_with_the_same_bits() {
     let (settings, out) = (place.at("short.toml"), place.at("killed"));
     let mut child = Command::new(common::PROGRAM)
         .args(["style", "--content", utf8(&place.at("photos")), "--style", utf8(&place.at("the_red_wave.png"))])
-        .args(["--features", utf8(&place.at("judge.safetensors")), "--config", utf8(&settings)])
+        .args(["--features", utf8(&place.at("features.safetensors")), "--config", utf8(&settings)])
         .args(["--steps", "40", "--out", utf8(&out)])
         .stdout(Stdio::null())
         .stderr(Stdio::null())
@@ -191,8 +196,8 @@ fn previews_are_stylized_whole() {
     place.picture("odd.png", easel_scenes::scene(4, 1, 37, 53).0);
     let (wide, odd) = (place.at("wide.jpg"), place.at("odd.png"));
     let run = place.run(&["--steps", "1", "--preview", utf8(&wide), "--preview", utf8(&odd), "--title", "Waves"]);
-    let sheet = image::open(run.join("samples/000001.png")).unwrap();
-    assert_eq!((sheet.width(), sheet.height()), (2 * 512 + 2 + 4, 153 + 2 + 37 + 4));
+    let grid = image::open(run.join("samples/000001.png")).unwrap();
+    assert_eq!((grid.width(), grid.height()), (2 * 512 + 2 + 4, 153 + 2 + 37 + 4));
     assert_eq!(latest(&run).record.title.as_deref(), Some("Waves"));
 }
 
@@ -218,15 +223,15 @@ fn broken_pictures_are_named_and_left_out() {
     let bytes = fs::read(place.at("photos/0/0.png")).unwrap();
     fs::write(place.at("photos/0/broken.png"), &bytes[..bytes.len() / 2]).unwrap();
     let (said, _) = success(&place.train(&[]));
-    assert!(said.contains("left out 1 files that are no pictures: ") && said.contains("notes.txt"), "{said}");
+    assert!(said.contains("skipped 1 files that are not pictures: ") && said.contains("notes.txt"), "{said}");
     assert!(said.contains("replaced 1 that could not be read as pictures: ") && said.contains("broken.png"), "{said}");
 }
 
 #[test]
 fn what_cannot_be_used_is_named() {
     let place = Place::new();
-    let good = ["photos", "the_red_wave.png", "judge.safetensors"];
-    let [photos, style, judge] = good;
+    let good = ["photos", "the_red_wave.png", "features.safetensors"];
+    let [photos, style, features] = good;
     let refused = |inputs: [&str; 3], more: &[&str], wanted: &[&str]| {
         let error = place.refusal(inputs, more);
         assert!(wanted.iter().all(|wanted| error.contains(wanted)), "{error}");
@@ -239,21 +244,21 @@ fn what_cannot_be_used_is_named() {
     refused([photos, style, "gan.safetensors"], &[], &["gan.safetensors: weights of the network `vanilla-gan`"]);
     // SqueezeNet without one of its tensors.
     let mut tensors: BTreeMap<_, _> =
-        candle_core::safetensors::load(place.at(judge), &Device::Cpu).unwrap().into_iter().collect();
+        candle_core::safetensors::load(place.at(features), &Device::Cpu).unwrap().into_iter().collect();
     tensors.remove("features.9.squeeze.bias");
     candle_core::safetensors::save(&tensors.into_iter().collect(), place.at("part.safetensors")).unwrap();
     refused([photos, style, "part.safetensors"], &[], &["part.safetensors: ", "`features.9.squeeze.bias` is missing"]);
 
     fs::write(place.at("text.jpg"), "no picture").unwrap();
-    refused([photos, "text.jpg", judge], &[], &["text.jpg: not readable as a picture"]);
+    refused([photos, "text.jpg", features], &[], &["text.jpg: not readable as a picture"]);
     place.picture("tiny.png", easel_runtime::Picture::filled(3, 20, 3, 9));
-    refused([photos, "tiny.png", judge], &[], &["tiny.png: 3x20 pixels are too few"]);
-    refused([photos, "nowhere.png", judge], &[], &["nowhere.png: not readable"]);
+    refused([photos, "tiny.png", features], &[], &["tiny.png: 3x20 pixels are too few"]);
+    refused([photos, "nowhere.png", features], &[], &["nowhere.png: not readable"]);
     fs::create_dir(place.at("empty")).unwrap();
-    refused(["empty", style, judge], &[], &["empty: no pictures"]);
-    refused([style, style, judge], &[], &["the_red_wave.png: not a folder"]);
+    refused(["empty", style, features], &[], &["empty: no pictures"]);
+    refused([style, style, features], &[], &["the_red_wave.png: not a folder"]);
     fs::write(place.at("empty/cut.png"), &fs::read(place.at(style)).unwrap()[..200]).unwrap();
-    refused(["empty", style, judge], &[], &["cut.png"]);
+    refused(["empty", style, features], &[], &["cut.png"]);
 
     for (more, wanted) in [
         (&["--style-weight", "nan"][..], "style_weight is NaN"),

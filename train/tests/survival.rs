@@ -1,4 +1,4 @@
-//! Runs that are killed, and runs that cannot write.
+//! Runs that are killed, and runs that cannot write their files.
 
 #![cfg(unix)]
 
@@ -70,7 +70,7 @@ fn wait_for(child: &mut Child, run: &Path, wanted: usize) {
     }
 }
 
-/// Kills a run twenty times, some of them while it starts, and compares it with one that was left alone.
+/// Kills a run twenty times, sometimes while it starts, and compares it with an uninterrupted one.
 fn survives(command: &'static str, steps: u32) {
     let place = Place::new(command, steps);
     let whole = place.run("whole", &[]);
@@ -84,14 +84,14 @@ fn survives(command: &'static str, steps: u32) {
         let mut next = if resumable {
             place.go_on(&run)
         } else {
-            // Killed before its first checkpoint: there is nothing to go on from.
+            // Killed before its first checkpoint: there is nothing to resume from.
             let _ = fs::remove_dir_all(place.at("killed"));
             place.begin("killed")
         };
         let before = lines(&run);
         let mut child = next.stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
-        // Every fourth is killed while it starts or soon after, the others some steps on; never so late that there are
-        // no steps left for the kills to come.
+        // Every fourth run is killed while it starts or soon after, the others some steps later, but never so late that no
+        // steps are left for the remaining kills.
         let mut most = 40_000;
         if killed % 4 != 3 {
             let enough = steps as usize * (killed as usize + 1) / (KILLS as usize + 10);
@@ -114,7 +114,7 @@ fn survives(command: &'static str, steps: u32) {
     assert_eq!(bits(&latest(&run)), bits(&latest(&whole)));
     assert_eq!(stats(&run), stats(&whole));
     assert_eq!(checkpoints(&run), checkpoints(&whole));
-    // Nothing half-written is left lying about.
+    // No partial files are left.
     for folder in [&run, &run.join("checkpoints")] {
         let left: Vec<_> = names(folder).into_iter().filter(|name| name.starts_with('.')).collect();
         assert!(left.is_empty(), "{left:?}");
@@ -132,7 +132,7 @@ fn a_gans_run_survives_twenty_kills() {
     survives("gan", 600);
 }
 
-/// A full disk, as far as one can be had without privileges: no file may grow beyond so many blocks.
+/// An approximation of a full disk without privileges: a limit on the size of files, in blocks.
 #[test]
 fn a_full_disk_ends_the_run_and_keeps_the_last_checkpoint() {
     let place = Place::new("lenet", 6);
@@ -146,7 +146,7 @@ fn a_full_disk_ends_the_run_and_keeps_the_last_checkpoint() {
     assert!(error.contains("checkpoints/000009: cannot write a checkpoint: File too large"), "{error}");
     assert_eq!(bits(&latest(&run)), before);
     assert!(names(&run.join("checkpoints")).iter().all(|name| !name.starts_with('.')));
-    // With room again it goes on, and nothing shows.
+    // Without the limit it resumes as if nothing had happened.
     run_folder(&place.go_on(&run).args(["--steps", "12"]).output().unwrap());
     assert_eq!(stats_steps(&run), (1..=12).collect::<Vec<_>>());
 }
@@ -189,5 +189,5 @@ fn a_new_run_needs_a_place_to_write() {
     let out = place.at("file");
     fs::write(&out, "").unwrap();
     let error = failure(&place.begin("file").output().unwrap());
-    assert!(error.contains("file: cannot make a run folder") && error.contains("--out"), "{error}");
+    assert!(error.contains("file: cannot create a run folder") && error.contains("--out"), "{error}");
 }

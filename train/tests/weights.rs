@@ -1,5 +1,5 @@
 //! Weights in every form: the library, `train eval` and `train style --features` accept the same ones. The tests of
-//! export-onnx look at the same forms.
+//! export-onnx use the same forms.
 
 mod common;
 mod weight_files;

@@ -4,7 +4,7 @@ use candle_core::{Device, Tensor};
 use easel_runtime::Random;
 use easel_runtime::card::{Kind, NoiseSchedule, PictureFormat, PictureSize};
 use easel_train::Result;
-use easel_train::networks::denoiser::{Denoiser, Folded, Task};
+use easel_train::networks::denoiser::{Denoiser, DenoisingTask, Folded};
 use easel_train::nn::Eval;
 
 use crate::exportable::{Exportable, NamedTensors};
@@ -19,7 +19,7 @@ pub struct UnfoldedModel {
 
 impl UnfoldedModel {
     /// Folds the network.
-    pub fn new(network: &Denoiser, task: Task) -> Result<Self> {
+    pub fn new(network: &Denoiser, task: DenoisingTask) -> Result<Self> {
         Ok(Self { network: network.clone(), folded: FoldedModel { network: Folded::of(network)?, task } })
     }
 }
@@ -54,7 +54,7 @@ impl Exportable for UnfoldedModel {
 /// A folded denoiser with its task.
 pub struct FoldedModel {
     pub network: Folded,
-    pub task: Task,
+    pub task: DenoisingTask,
 }
 
 impl Exportable for FoldedModel {
@@ -63,7 +63,7 @@ impl Exportable for FoldedModel {
     }
 
     fn kind(&self) -> Kind {
-        let Task { schedule, prediction, null_label, .. } = self.task;
+        let DenoisingTask { schedule, prediction, null_label, .. } = self.task;
         Kind::Denoiser { class_count: self.task.classes(&self.network.sizes()), schedule, prediction, null_label }
     }
 

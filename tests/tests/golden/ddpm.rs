@@ -27,9 +27,9 @@ fn denoiser(case: &Case, times: usize) -> Result<(Denoiser, Params)> {
     let sizes = Sizes {
         channels: case.number("ch"),
         labels: case.number("classes"),
-        times,
-        base: case.number("base"),
-        embedding: case.number("embed"),
+        timesteps: times,
+        base_channels: case.number("base"),
+        embedding_size: case.number("embed"),
         hidden: case.number("hidden"),
         ..Sizes::default()
     };

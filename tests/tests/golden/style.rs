@@ -1,7 +1,7 @@
 //! Style transfer: the network, and the perceptual loss that trains it.
 
 use easel_tests::golden::Case;
-use easel_train::losses::perceptual::{CLAMP, Look, Perceptual, PerceptualConfig, PerceptualWeights};
+use easel_train::losses::perceptual::{CLAMP, Perceptual, PerceptualConfig, PerceptualWeights, ViewSample};
 use easel_train::networks::features::Kind;
 use easel_train::networks::style::{Sizes, Stylizer};
 use easel_train::networks::vgg::{LAYERS, Vgg16};
@@ -41,7 +41,7 @@ pub fn perceptual_loss(case: &mut Case) -> Result<()> {
         case.expect_output(&format!("gram_style.{layer}"), gram)?;
     }
     let content = case.input("content").clone();
-    let losses = loss.compute(&network.forward(&content)?, &content, Look { factor: 0, shift: [0, 0] })?;
+    let losses = loss.compute(&network.forward(&content)?, &content, ViewSample { factor: 0, shift: [0, 0] })?;
     for (output, gradients, loss) in [
         ("style_loss", "style", &losses.style),
         ("content_loss", "content", &losses.content),

@@ -1,10 +1,10 @@
-//! The cases: networks at the sizes that are trained, with inputs drawn from a seed.
+//! The cases: networks in their usual sizes, with random inputs of a seed.
 
 use std::collections::{BTreeMap, HashMap};
 
 use candle_core::{DType, Device, Tensor};
 use easel_runtime::Random;
-use easel_train::losses::perceptual::{Look, Perceptual, PerceptualConfig};
+use easel_train::losses::perceptual::{Perceptual, PerceptualConfig, ViewSample};
 use easel_train::losses::wgan_gp::{self, LAMBDA, gradient_penalty};
 use easel_train::losses::{CrossEntropy, Reduction, mse};
 use easel_train::networks::denoiser::{self, Denoiser};
@@ -17,14 +17,14 @@ use easel_train::nn::Train;
 use easel_train::optim::{Adam, AdamConfig};
 use easel_train::{Params, Result};
 
-/// What is timed: forward, backward and update of one of these.
+/// What to time: the forward and backward pass and the update of a network.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub enum Case {
     /// The classifier, batch 128.
     Lenet,
     /// The stylizing network of width 32 with its perceptual loss through VGG16, batch 4 of 256x256.
     Style,
-    /// The denoiser of base 64, batch 16 of 32x32.
+    /// The denoiser of 64 base channels, batch 16 of 32x32.
     Denoiser,
     /// ProGAN's critic of 128 channels with the gradient penalty, batch 16 of 32x32.
     Critic,
@@ -64,7 +64,7 @@ impl Case {
         Self::ALL.into_iter().find(|case| case.name() == name)
     }
 
-    /// Whether a gradient is differentiated.
+    /// Whether it needs second derivatives.
     pub fn is_second_order(self) -> bool {
         self == Self::Critic
     }
@@ -128,14 +128,16 @@ impl Case {
             Self::Style => {
                 let network = Stylizer::new(params.root(), STYLE)?;
                 params.load(&take("w."))?;
-                let judge = self::params();
-                let vgg = Vgg16::new(judge.root(), 1)?;
-                judge.load(&take("vgg."))?;
-                judge.set_frozen(true);
+                let features = self::params();
+                let vgg = Vgg16::new(features.root(), 1)?;
+                features.load(&take("vgg."))?;
+                features.set_frozen(true);
                 let loss = Perceptual::new(vgg, &input("style"), &PerceptualConfig::of(Kind::Vgg16))?;
                 let content = input("content");
                 step(Adam::new(params.trained(), config)?, move || {
-                    Ok(loss.compute(&network.forward(&content)?, &content, Look { factor: 0, shift: [0, 0] })?.total)
+                    Ok(loss
+                        .compute(&network.forward(&content)?, &content, ViewSample { factor: 0, shift: [0, 0] })?
+                        .total)
                 })
             }
             Self::Denoiser => {

@@ -1,4 +1,4 @@
-//! Training steps to be timed: our half of `cargo xtask bench train`.
+//! Timed training steps, this library's side of `cargo xtask bench train`.
 //!
 //! `bench write FOLDER` writes each case's weights and inputs as `FOLDER/CASE.safetensors`, so that another program can
 //! do the same. `bench run FOLDER CASE THREADS` reads one, says `ready`, and for each line on stdin, a number of steps,

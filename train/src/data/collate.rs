@@ -1,4 +1,4 @@
-//! From items to a batch.
+//! Collating items into a batch.
 
 use candle_core::{Device, Tensor};
 use easel_runtime::Picture;
@@ -18,9 +18,9 @@ pub struct PictureBatch {
     pub labels: Tensor,
 }
 
-/// Puts samples of one size together on a device, scaled to `[0, 1]` and then normalised where that is asked for.
+/// Stacks samples of one size on a device, scaled to `[0, 1]` and then, optionally, normalised.
 ///
-/// It fails where pictures differ in size or channels. [`staging`](super::staging) says how a batch gets to a GPU.
+/// It fails where pictures differ in size or channels. See [`staging`](super::staging) for the copy to a GPU.
 pub fn stack(device: &Device, normalise: Option<Normalise>) -> impl Fn(Vec<Sample>) -> Result<PictureBatch> + use<> {
     let (device, staging) = (device.clone(), Staging::default());
     move |samples| {
@@ -61,7 +61,7 @@ pub struct RowBatch {
     pub targets: Tensor,
 }
 
-/// Puts rows of one table together on a device.
+/// Stacks rows of one table on a device.
 pub fn stack_rows(device: &Device) -> impl Fn(Vec<Row>) -> Result<RowBatch> + use<> {
     let device = device.clone();
     move |rows| {
@@ -75,7 +75,7 @@ pub fn stack_rows(device: &Device) -> impl Fn(Vec<Row>) -> Result<RowBatch> + us
     }
 }
 
-/// What all samples are like; fails where they differ, and where there are none.
+/// The common format of samples; fails where they differ, and where there are none.
 pub(crate) fn one_format(samples: &[Sample]) -> Result<PictureFormat> {
     let format =
         |picture: &Picture| PictureFormat { channels: picture.channels, height: picture.height, width: picture.width };

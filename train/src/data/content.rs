@@ -1,4 +1,4 @@
-//! Pictures without classes: what style transfer trains on.
+//! Pictures without classes, to train style transfer on.
 
 use std::fs::File;
 use std::io::Read;
@@ -12,25 +12,25 @@ use crate::{Error, Result};
 /// How many scenes `synthetic` draws.
 const SCENES: usize = 240;
 
-/// The seed of `synthetic`. It is the set's own, so that runs of different seeds see the same pictures.
+/// The seed of `synthetic`. It does not depend on the run's, so that runs of different seeds have the same pictures.
 const SEED: u64 = 0;
 
-/// How many bytes of a file show whether it begins as a picture.
+/// How many bytes at the beginning of a file are checked for a picture's signature.
 const START: u64 = 64;
 
-/// How many files that are no pictures are named.
+/// How many files that are not pictures are named.
 const NAMED: usize = 3;
 
 /// RGB pictures of any size.
 #[derive(Debug)]
 pub enum Content {
-    /// The files at any depth of a folder, read when they are asked for.
+    /// The files at any depth of a folder, read on demand.
     Files {
-        /// The files that begin as pictures.
+        /// The files with the signature of a picture.
         files: PictureFiles,
         /// The folder's name.
         name: String,
-        /// The files that do not, the first few by name, and how many.
+        /// The other files: the first few by name, and the number of them.
         others: (Vec<String>, usize),
     },
     /// Drawn by the program.
@@ -88,14 +88,14 @@ impl Content {
         }
     }
 
-    /// A line about files that are no pictures, where there are some: known when the set is opened.
+    /// A warning about files that are not pictures, if there are any; known when the set is opened.
     pub fn others(&self) -> Option<String> {
         let Self::Files { others: (named, count), .. } = self else { return None };
         let more = if *count > named.len() { "; ..." } else { "" };
-        (*count > 0).then(|| format!("left out {count} files that are no pictures: {}{more}", named.join("; ")))
+        (*count > 0).then(|| format!("skipped {count} files that are not pictures: {}{more}", named.join("; ")))
     }
 
-    /// A line about pictures that were found to be broken so far, where there are some.
+    /// A warning about pictures that could not be decoded so far, if there are any.
     pub fn warning(&self) -> Option<String> {
         match self {
             Self::Files { files, .. } => files.warning(),
@@ -157,7 +157,7 @@ mod tests {
             .map(|index| content.item(index, &mut Random::new(0, 0)).unwrap().picture.width)
             .collect();
         assert_eq!(widths, [8, 9, 10, 11]);
-        assert!(content.others().unwrap().contains("left out 1 files") && content.warning().is_none());
+        assert!(content.others().unwrap().contains("skipped 1 files") && content.warning().is_none());
 
         let path = folder.path().join("1.png");
         let bytes = std::fs::read(&path).unwrap();

@@ -1,4 +1,4 @@
-//! What a loader reads: a number of items, each by its index.
+//! What a loader reads: items by index.
 
 use std::sync::Arc;
 
@@ -10,7 +10,7 @@ use crate::Result;
 
 /// Items by index, read from several threads at once.
 pub trait Dataset: Send + Sync + 'static {
-    /// What one index gives.
+    /// The type of an item.
     type Item: Send + 'static;
 
     /// The number of items.
@@ -21,11 +21,11 @@ pub trait Dataset: Send + Sync + 'static {
         self.len() == 0
     }
 
-    /// The item of an index below [`len`](Dataset::len). All that is random in it comes from `random`, whose numbers
-    /// depend on the seed, the epoch and the item's place in the epoch alone. An error names the item.
+    /// The item of an index below [`len`](Dataset::len). Randomness may only come from `random`, which depends on the
+    /// seed, the epoch and the item's position in the epoch alone. An error names the item.
     fn item(&self, index: usize, random: &mut Random) -> Result<Self::Item>;
 
-    /// What messages call an item: a file's path, for instance.
+    /// The item's name in messages: a file's path, for instance.
     fn describe(&self, index: usize) -> String {
         format!("item {index}")
     }
@@ -56,7 +56,7 @@ pub struct Sample {
     pub label: u32,
 }
 
-/// All in memory: reading an item copies it.
+/// Held in memory: reading an item copies it.
 impl Dataset for Pictures {
     type Item = Sample;
 
@@ -73,11 +73,11 @@ impl Dataset for Pictures {
     }
 }
 
-/// A set whose pictures go through a transform when they are read.
+/// A data set whose pictures are transformed when they are read.
 pub struct Transformed<D, T> {
-    /// The set.
+    /// The data set.
     pub dataset: D,
-    /// What is done to each picture.
+    /// The transform.
     pub transform: T,
 }
 
@@ -91,7 +91,7 @@ impl<D: Dataset<Item = Sample>, T: Transform> Dataset for Transformed<D, T> {
     fn item(&self, index: usize, random: &mut Random) -> Result<Sample> {
         let Sample { picture, label } = self.dataset.item(index, random)?;
         let picture = self.transform.apply(picture, random).map_err(|error| {
-            // A transform does not know which picture it was given.
+            // A transform's error does not name the picture.
             crate::Error::Data(format!("{}: {error}", self.dataset.describe(index)))
         })?;
         Ok(Sample { picture, label })

@@ -1,7 +1,7 @@
-//! Pictures that stay on the disk and are read when they are asked for.
+//! Pictures that stay on disk and are read on demand.
 //!
-//! For sets that do not fit in memory, and for pictures that keep their own size until a transform brings them to
-//! another. What is a picture is found out by reading it, in the loader's threads, not when the set is opened.
+//! For sets that do not fit in memory, and for pictures that keep their own size until a transform resizes them. Files
+//! are first read in the loader's threads, not when the set is opened, so broken ones are found there.
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -13,20 +13,20 @@ use easel_runtime::{Picture, Random};
 use super::{Dataset, Sample, fit, folder, list};
 use crate::{Error, Result};
 
-/// How many broken files in a row are replaced. More are not a few bad pictures but a disk that has gone, say.
+/// How many broken files in a row are replaced. More are a sign of another problem, such as an unmounted disk.
 const MOST_IN_A_ROW: usize = 16;
 
 /// How many broken files a warning names.
 const NAMED: usize = 3;
 
-/// What happens when a file turns out not to be readable as a picture.
+/// What to do about a file that cannot be read as a picture.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum Broken {
-    /// The next readable file of the list stands in, with its own label; the broken one is counted. So which pictures
-    /// an epoch has depends on the files alone, not on when one was found to be broken. Fails after 16 in a row.
+    /// Take the next readable file of the list, with its own label, and count the broken one. The pictures of an epoch
+    /// depend on the files alone, not on when one was found to be broken. Fails after 16 in a row.
     #[default]
     Replace,
-    /// An error.
+    /// Fail.
     Fail,
 }
 
@@ -37,7 +37,7 @@ pub struct PictureFiles {
     pub files: Vec<(PathBuf, u32)>,
     /// The classes' names by label.
     pub classes: Vec<String>,
-    /// 1 (grey) or 3 (RGB): what every picture is converted to.
+    /// The channels that every picture is converted to: 1 (grey) or 3 (RGB).
     pub channels: usize,
     /// What to do about a file that cannot be read.
     pub broken: Broken,
@@ -60,12 +60,12 @@ impl PictureFiles {
         Self { files, classes, channels, broken: Broken::default(), found_broken: Mutex::default() }
     }
 
-    /// The number of different files that were asked for and found to be broken so far.
+    /// The number of different files that could not be read so far.
     pub fn skipped(&self) -> usize {
         self.found_broken.lock().expect("no holder panics").len()
     }
 
-    /// A line that says how many files were found to be broken and names the first of them, where any were.
+    /// A warning with the number of broken files and the names of the first ones, if there are any.
     pub fn warning(&self) -> Option<String> {
         let broken = self.found_broken.lock().expect("no holder panics");
         let named: Vec<&str> = broken.values().take(NAMED).map(String::as_str).collect();
@@ -76,7 +76,7 @@ impl PictureFiles {
 
     fn read(&self, index: usize) -> std::result::Result<Sample, String> {
         let (path, label) = &self.files[index];
-        // What is known to be broken is not read again.
+        // Known broken files are not read again.
         let known = self.found_broken.lock().expect("no holder panics").get(&index).cloned();
         let read = match known {
             Some(reason) => return Err(reason),
@@ -112,7 +112,7 @@ impl Dataset for PictureFiles {
         let first = first.unwrap_or_else(|| "a list without files".into());
         Err(Error::Data(match tries {
             0 | 1 => first,
-            _ => format!("{first}; so were the {} files after it: is the disk still there?", tries - 1),
+            _ => format!("{first}; so were the {} files after it; check that the disk is mounted", tries - 1),
         }))
     }
 

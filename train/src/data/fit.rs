@@ -1,4 +1,4 @@
-//! Bringing a picture to the format of a set, as [`easel_pictures::fit`] does.
+//! Fitting a picture to the format of a set, by [`easel_pictures::fit`].
 
 use std::path::Path;
 
@@ -7,19 +7,19 @@ use easel_runtime::Picture;
 
 use super::PictureFormat;
 
-/// Decodes a picture file. The error says what is wrong without the path.
+/// Decodes a picture file. The error does not include the path.
 pub(crate) fn open(path: &Path) -> Result<DynamicImage, String> {
     easel_pictures::open(path).map_err(|error| error.to_string())
 }
 
-/// Decodes a picture file and brings it to the format: `[channel, row, column]`.
+/// Decodes a picture file and fits it to the format: `[channel, row, column]`.
 ///
-/// The error says what is wrong without the path.
+/// The error does not include the path.
 pub fn read(path: &Path, format: PictureFormat) -> Result<Vec<u8>, String> {
     Ok(fit(&open(path)?, format))
 }
 
-/// Brings a picture with at least one pixel to the format: `[channel, row, column]`.
+/// Fits a picture with at least one pixel to the format: `[channel, row, column]`.
 pub fn fit(picture: &DynamicImage, format: PictureFormat) -> Vec<u8> {
     easel_pictures::fit(picture, [format.channels, format.height, format.width])
 }

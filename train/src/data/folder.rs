@@ -1,8 +1,8 @@
 //! A folder of class folders of pictures, or of pictures.
 //!
 //! A class is a folder directly inside, named and ordered by its name's bytes (as torchvision's `ImageFolder` does);
-//! pictures may lie at any depth in it. A folder that holds pictures and no class folders is one class. Hidden files
-//! are left alone, links are followed.
+//! pictures may be at any depth in it. A folder that holds pictures and no class folders is one class. Hidden files
+//! are ignored, links are followed.
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -16,10 +16,10 @@ use crate::{Error, Result};
 /// How many skipped files are named.
 const NAMED: usize = 3;
 
-/// How deep pictures may lie below the folder.
+/// The largest depth of a picture below the folder.
 const DEEPEST: usize = 16;
 
-/// Loads the folder's pictures. What cannot be read as a picture is skipped and counted; fails where nothing is left.
+/// Loads the folder's pictures. Files that cannot be read as a picture are skipped and counted; fails where none is left.
 pub fn load(folder: &Path, format: PictureFormat) -> Result<Pictures> {
     let (files, classes) = files(folder)?;
     read_all(folder, files, classes, name_of(folder), format)
@@ -28,7 +28,7 @@ pub fn load(folder: &Path, format: PictureFormat) -> Result<Pictures> {
 /// Files with their labels, and the classes' names by label.
 pub(super) type Labelled = (Vec<(PathBuf, u32)>, Vec<String>);
 
-/// The folder's files in the order of their classes and names, whatever they hold; fails where there are none.
+/// The folder's files in the order of their classes and names, without reading them; fails where there are none.
 pub(super) fn files(folder: &Path) -> Result<Labelled> {
     let mut classes: BTreeMap<String, Vec<PathBuf>> = BTreeMap::new();
     let mut loose = Vec::new();
@@ -57,10 +57,10 @@ pub(super) fn files(folder: &Path) -> Result<Labelled> {
     Ok((files.collect(), names))
 }
 
-/// The files at any depth in the folder, in the order of their names, but hidden ones.
+/// The files at any depth in the folder, in the order of their names, without hidden ones.
 pub(super) fn walk(folder: &Path) -> impl Iterator<Item = DirEntry> + use<> {
     let hidden = |name: &std::ffi::OsStr| name.to_string_lossy().starts_with('.');
-    // A folder that cannot be opened and a link that leads back up are errors here; the pictures elsewhere still count.
+    // Folders that cannot be opened and links that form a loop are errors here; pictures elsewhere are still found.
     WalkDir::new(folder)
         .follow_links(true)
         .max_depth(DEEPEST)

@@ -1,4 +1,4 @@
-//! MNIST's IDX files, as they are published (LeCun, Cortes, Burges: "The MNIST database of handwritten digits").
+//! IDX files, the format of MNIST (LeCun, Cortes, Burges: "The MNIST database of handwritten digits").
 //!
 //! A file is a magic number (0, 0, element type, number of dimensions), each dimension as a big-endian 32-bit integer,
 //! and the elements. Pictures are `08 03` with `[count, rows, columns]`, labels `08 01` with `[count]`. A file may be
@@ -15,7 +15,7 @@ use rayon::prelude::*;
 use super::{PictureFormat, Pictures, check_total, fit};
 use crate::{Error, Result};
 
-/// The highest and widest picture, and the most pictures, that a header may announce.
+/// The largest height, width and number of pictures that a header may declare.
 const MOST_PIXELS_A_SIDE: u32 = 4096;
 const MOST_PICTURES: u32 = 50_000_000;
 
@@ -28,9 +28,9 @@ pub struct Files {
     pub labels: PathBuf,
 }
 
-/// The IDX files of a folder: the training set or, where only that is there, the test set (`t10k`).
+/// The IDX files of a folder: the training set or, without one, the test set (`t10k`).
 ///
-/// Fails where a file of pictures lacks its labels or the other way round.
+/// Fails where a file of pictures has no file of labels, or the reverse.
 pub fn find(folder: &Path) -> Result<Option<Files>> {
     match find_set(folder, "train")? {
         Some(files) => Ok(Some(files)),
@@ -56,7 +56,7 @@ fn part(folder: &Path, set: &str, what: &str, dimensions: u32) -> Option<PathBuf
 }
 
 fn alone(there: &Path, wanted: &str) -> Error {
-    Error::Data(format!("{}: the file {wanted}[.gz] that belongs to it is not beside it; add it", there.display()))
+    Error::Data(format!("{}: the matching file {wanted}[.gz] is missing; add it", there.display()))
 }
 
 /// The number of pictures of a set, as its header says.
@@ -108,7 +108,7 @@ pub fn load(files: &Files, name: String, format: PictureFormat) -> Result<Pictur
     })
 }
 
-/// Whether a file's first bytes are those of an IDX file or of a gzip file, which may hold one.
+/// Whether a file begins as an IDX file or as a gzip file, which may hold one.
 pub(super) fn looks_like(start: &[u8]) -> bool {
     start.starts_with(&[0, 0, 8]) || start.starts_with(&[0x1f, 0x8b])
 }
@@ -150,7 +150,7 @@ fn header(path: &Path, dimensions: u8) -> Result<(Vec<u32>, Box<dyn Read>)> {
     let sizes = (0..dimensions).map(|_| word()).collect::<Result<Vec<_>>>()?;
     let sides = &sizes[1..];
     if sizes[0] > MOST_PICTURES || sides.iter().any(|side| !(1..=MOST_PIXELS_A_SIDE).contains(side)) {
-        return Err(bad(format!("its header announces {sizes:?} elements, which cannot be; copy it again")));
+        return Err(bad(format!("its header declares {sizes:?} elements, which is impossible; copy it again")));
     }
     Ok((sizes, reader))
 }
@@ -161,7 +161,7 @@ fn read(path: &Path, dimensions: u8) -> Result<Idx> {
     let (sizes, reader) = header(path, dimensions)?;
     let total = sizes.iter().map(|&size| u64::from(size)).product::<u64>();
 
-    // The bytes that are there decide what is allocated, never the header.
+    // Allocations follow the bytes that are read, never the header.
     let mut elements = Vec::new();
     match reader.take(total + 1).read_to_end(&mut elements) {
         Ok(_) => {}
@@ -170,12 +170,12 @@ fn read(path: &Path, dimensions: u8) -> Result<Idx> {
     }
     if (elements.len() as u64) < total {
         return Err(bad(format!(
-            "truncated: {} of the {total} bytes that its header announces ({sizes:?}); copy it again",
+            "truncated: {} of the {total} bytes that its header declares ({sizes:?}); copy it again",
             elements.len()
         )));
     }
     if elements.len() as u64 > total {
-        return Err(bad(format!("longer than the {total} bytes that its header announces ({sizes:?}); copy it again")));
+        return Err(bad(format!("longer than the {total} bytes that its header declares ({sizes:?}); copy it again")));
     }
     Ok(Idx { dimensions: sizes, elements })
 }
@@ -266,7 +266,7 @@ mod tests {
             let mut bytes = vec![0, 0, 8, 3];
             sizes.iter().for_each(|size: &u32| bytes.extend(size.to_be_bytes()));
             bytes.extend([0; 100]);
-            assert!(message(&bytes, &labels(&[1])).contains("header announces"));
+            assert!(message(&bytes, &labels(&[1])).contains("header declares"));
         }
     }
 

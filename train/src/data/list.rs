@@ -1,7 +1,7 @@
 //! A text file of `path label` lines.
 //!
 //! The label is the last field, so a path may hold spaces; a path is relative to the list's folder. Empty lines and
-//! lines that begin with `#` say nothing. Where every label is a whole number it is the class's index, else classes
+//! lines that begin with `#` are ignored. Where every label is an integer, it is the class's index; otherwise the classes
 //! are the different labels in the order of their bytes.
 
 use std::collections::BTreeSet;
@@ -17,13 +17,13 @@ const MOST_BYTES: u64 = 1 << 30;
 /// The highest label.
 const MOST_CLASSES: u32 = 100_000;
 
-/// Loads the pictures that a list names. Those that cannot be read are skipped and counted; fails where none is left.
+/// Loads the pictures of a list. Those that cannot be read are skipped and counted; fails where none is left.
 pub fn load(list: &Path, format: PictureFormat) -> Result<Pictures> {
     let (files, classes) = files(list)?;
     folder::read_all(list, files, classes, name_of(list), format)
 }
 
-/// The files that a list names, which need not be there; fails where it names none.
+/// The files of a list, without checking that they exist; fails where there are none.
 pub(super) fn files(list: &Path) -> Result<folder::Labelled> {
     let bad = |what: String| Error::Data(format!("{}: {what}", list.display()));
     let mut bytes = Vec::new();
@@ -31,7 +31,7 @@ pub(super) fn files(list: &Path) -> Result<folder::Labelled> {
         .and_then(|file| file.take(MOST_BYTES + 1).read_to_end(&mut bytes))
         .map_err(|error| bad(format!("cannot read: {error}")))?;
     if bytes.len() as u64 > MOST_BYTES {
-        return Err(bad("larger than 1 GiB, which no list of pictures is".into()));
+        return Err(bad("larger than 1 GiB, too large for a list of pictures; give a smaller file".into()));
     }
     if idx::looks_like(&bytes) {
         return Err(bad("looks like one of MNIST's files; give the folder that holds it and its labels".into()));

@@ -1,8 +1,8 @@
-//! Training pictures: where they come from and in which order a run takes them.
+//! Training data: its sources, and the order in which a run takes it.
 //!
-//! Whatever the source, [`load`] brings pictures to one [`PictureFormat`] ([`fit`]) and keeps them as bytes in memory:
-//! [`Pictures`]. [`PictureFiles`] leaves them on the disk. Both are a [`Dataset`], from which a [`DataLoader`] makes
-//! batches of float32 in `[0, 1]`, in threads of its own.
+//! [`load`] fits pictures from any source to one [`PictureFormat`] ([`fit`]) and keeps them as bytes in memory:
+//! [`Pictures`]. [`PictureFiles`] leaves them on disk. Both are a [`Dataset`], from which a [`DataLoader`] prepares batches
+//! of float32 in `[0, 1]` in its own threads.
 
 pub mod collate;
 pub mod content;
@@ -40,20 +40,20 @@ pub use transform::Transform;
 
 use crate::{Error, Result};
 
-/// The most bytes that a set's pictures may take in memory.
+/// The memory limit for a set's pictures, in bytes.
 const MOST_BYTES: usize = 16 << 30;
 
-/// The pictures that [`load`] takes, for help.
+/// The sources that [`load`] takes, as a help text.
 pub const PICTURES: &str = "a folder with MNIST's files, a folder of class folders of pictures, a text file of `path label` lines, \
     or `synthetic` for digits that the program draws";
 
-/// How many scenes `scenes` draws.
+/// The default number of scenes of `scenes`.
 pub const SCENES: usize = 4_000;
 
-/// And how many it can be told to.
+/// The largest number of scenes.
 const MOST_SCENES: usize = 1_000_000;
 
-/// What the pictures of a set are brought to.
+/// The format that a set's pictures are fitted to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct PictureFormat {
     /// 1 (grey) or 3 (RGB).
@@ -79,7 +79,7 @@ impl PictureFormat {
 /// Labelled pictures of one format, in memory.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Pictures {
-    /// What every picture is like.
+    /// The format of every picture.
     pub format: PictureFormat,
     /// `[picture, channel, row, column]`.
     pub pixels: Vec<u8>,
@@ -89,9 +89,9 @@ pub struct Pictures {
     pub classes: Vec<String>,
     /// The set's name: its folder's or file's, `synthetic`.
     pub name: String,
-    /// How many files were named or found that could not be read as a picture.
+    /// The number of files that could not be read as a picture.
     pub skipped: usize,
-    /// Why, for the first few of those: `PATH: WHAT`.
+    /// The reasons for the first few of those: `PATH: WHAT`.
     pub reasons: Vec<String>,
 }
 
@@ -101,7 +101,7 @@ impl Pictures {
         self.labels.len()
     }
 
-    /// Whether there are none; a set that was loaded has at least one.
+    /// Whether there are none; a loaded set has at least one.
     pub fn is_empty(&self) -> bool {
         self.labels.is_empty()
     }
@@ -111,7 +111,7 @@ impl Pictures {
         &self.pixels[index * self.format.len()..][..self.format.len()]
     }
 
-    /// One picture for showing.
+    /// One picture.
     pub fn picture(&self, index: usize) -> Picture {
         let PictureFormat { channels, height, width } = self.format;
         let (planes, plane) = (self.pixels_of(index), height * width);
@@ -119,7 +119,7 @@ impl Pictures {
         Picture { width, height, channels, pixels }
     }
 
-    /// The pictures of the indices, in their order. What was skipped is forgotten.
+    /// The pictures of the indices, in this order, without the record of skipped files.
     pub fn subset(&self, indices: &[u32]) -> Self {
         Self {
             format: self.format,
@@ -132,7 +132,7 @@ impl Pictures {
         }
     }
 
-    /// All pictures brought to a format, as a picture file is ([`fit`]).
+    /// All pictures fitted to a format ([`fit`]).
     pub fn fitted(self, format: PictureFormat) -> Self {
         if self.format == format {
             return self;
@@ -151,7 +151,7 @@ impl Pictures {
         values
     }
 
-    /// The same, brought to a format as [`Pictures::fitted`] does.
+    /// The same, fitted to a format as by [`Pictures::fitted`].
     pub fn batch_as(&self, indices: &[u32], format: PictureFormat) -> Vec<f32> {
         if self.format == format {
             return self.batch(indices);
@@ -160,7 +160,7 @@ impl Pictures {
         fitted.batch(&(0..indices.len() as u32).collect::<Vec<_>>())
     }
 
-    /// A line that says how many files were skipped and names the first of them, where any were.
+    /// A warning with the number of skipped files and the names of the first ones, if there are any.
     pub fn warning(&self) -> Option<String> {
         (self.skipped > 0).then(|| {
             let more = if self.skipped > self.reasons.len() { "; ..." } else { "" };
@@ -169,12 +169,12 @@ impl Pictures {
     }
 }
 
-/// What `--data` names.
+/// The source that `--data` names.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Source {
     /// `synthetic`: digits that the program draws.
     Synthetic,
-    /// `scenes` or `scenes:8000`: landscapes that the program draws, and how many where that is said.
+    /// `scenes` or `scenes:8000`: landscapes that the program draws, with an optional number.
     Scenes(Option<usize>),
     /// A folder or a file.
     Path(PathBuf),
@@ -184,16 +184,16 @@ impl FromStr for Source {
     type Err = Error;
 
     /// `synthetic` is the drawn digits and `scenes` the drawn landscapes; folders of those names are `./synthetic` and
-    /// `./scenes`. Fails on a number of scenes that is none.
+    /// `./scenes`. Fails on an invalid number of scenes.
     fn from_str(text: &str) -> Result<Self> {
         match (text, text.strip_prefix("scenes:")) {
             ("synthetic", _) => Ok(Self::Synthetic),
             ("scenes", _) => Ok(Self::Scenes(None)),
             (_, Some(count)) => match count.parse() {
                 Ok(count) if (1..=MOST_SCENES).contains(&count) => Ok(Self::Scenes(Some(count))),
-                _ => {
-                    Err(Error::Config(format!("{text}: give a number of scenes from 1 to {MOST_SCENES}: scenes:4000")))
-                }
+                _ => Err(Error::Config(format!(
+                    "{text}: not a number of scenes; give one from 1 to {MOST_SCENES}, as in scenes:4000"
+                ))),
             },
             _ => Ok(Self::Path(text.into())),
         }
@@ -211,19 +211,19 @@ impl fmt::Display for Source {
     }
 }
 
-/// Loads the training pictures of a source, told by looking at it:
+/// Loads the training pictures of a source, whose kind is detected:
 /// - a folder with MNIST's IDX files ([`idx`]),
 /// - a folder of class folders of pictures, or of pictures ([`folder`]),
 /// - a text file of `path label` lines ([`list`]),
 /// - `synthetic` ([`synthetic`]),
-/// - `scenes`, 4,000 unless told ([`scenes`]).
+/// - `scenes`, 4,000 by default ([`scenes`]).
 ///
-/// Pictures are read on all of the machine's cores, whatever the number of threads that training is given.
+/// Pictures are read on all of the machine's cores, whatever the number of training threads.
 pub fn load(source: &Source, format: PictureFormat) -> Result<Pictures> {
     on_all_cores(|| load_here(source, format))
 }
 
-/// Does something with all of the machine's cores.
+/// Runs a function with all of the machine's cores.
 fn on_all_cores<T: Send>(work: impl FnOnce() -> T + Send) -> T {
     let cores = std::thread::available_parallelism().map_or(1, usize::from);
     match rayon::ThreadPoolBuilder::new().num_threads(cores).build() {
@@ -264,7 +264,7 @@ pub(crate) fn name_of(path: &Path) -> String {
     name.map_or_else(|| "data".into(), |name| name.to_string_lossy().into_owned())
 }
 
-/// Refuses a set that would not fit memory, before anything is allocated for it.
+/// Fails on a set that would not fit in memory, before anything is allocated for it.
 fn check_total(path: &Path, count: usize, format: PictureFormat) -> Result<()> {
     match count.checked_mul(format.len()) {
         Some(bytes) if bytes <= MOST_BYTES && u32::try_from(count).is_ok() => Ok(()),

@@ -1,7 +1,7 @@
-//! Which items an epoch takes, in which order, and how they are grouped into batches.
+//! The items of an epoch, their order, and their grouping into batches.
 //!
-//! A sampler is a function of the epoch's number: it can be asked for any epoch at any time and gives the same order
-//! each time, so a place in the data is the numbers of an epoch and a batch, and threads do not matter.
+//! A sampler is a pure function of the epoch's number. So a position in the data is just the number of an epoch and of a
+//! batch, and does not depend on threads.
 
 use easel_runtime::Random;
 
@@ -14,9 +14,9 @@ pub trait Sampler: Send + Sync + 'static {
     fn order(&self, epoch: u64) -> Vec<u32>;
 }
 
-/// The groups of an epoch.
+/// The batches of an epoch.
 pub trait BatchSampler: Send + Sync + 'static {
-    /// The indices of each batch of an epoch, numbered from 0. No batch is empty, and every epoch has as many.
+    /// The indices of each batch of an epoch, numbered from 0. No batch is empty, and all epochs have the same number of batches.
     fn batches(&self, epoch: u64) -> Vec<Vec<u32>>;
 }
 
@@ -35,7 +35,7 @@ impl Sampler for Sequential {
 pub struct Shuffle {
     /// The number of items.
     pub len: usize,
-    /// What the orders depend on.
+    /// The seed of the orders.
     pub seed: u64,
 }
 
@@ -47,7 +47,7 @@ impl Sampler for Shuffle {
     }
 }
 
-/// Some items only, in the given order or, with a seed, in a new random one each epoch.
+/// A subset of the items, in the given order or, with a seed, in a new random one each epoch.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Subset {
     /// The items.
@@ -66,7 +66,7 @@ impl Sampler for Subset {
     }
 }
 
-/// Draws items with replacement, each with a probability that is proportional to its weight.
+/// Draws items with replacement, with probabilities proportional to their weights.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Weighted {
     cumulative: Vec<f64>,
@@ -75,7 +75,7 @@ pub struct Weighted {
 }
 
 impl Weighted {
-    /// `count` items an epoch. Fails on a weight that is negative or not a number, and where all are 0.
+    /// `count` items an epoch. Fails on a weight that is negative or NaN, and where all are 0.
     pub fn new(weights: &[f64], count: usize, seed: u64) -> Result<Self> {
         if let Some((index, weight)) =
             weights.iter().enumerate().find(|(_, weight)| !(weight.is_finite() && **weight >= 0.0))
@@ -91,11 +91,11 @@ impl Weighted {
             .collect();
         match cumulative.last() {
             Some(sum) if *sum > 0.0 && sum.is_finite() => Ok(Self { cumulative, count, seed }),
-            _ => Err(Error::Config("the weights of the items add up to nothing; give some above 0".into())),
+            _ => Err(Error::Config("the weights of the items are all 0; give some above 0".into())),
         }
     }
 
-    /// Each class as often as any other, whatever the number of its items: an item weighs 1 over the number of items
+    /// All classes equally often, whatever the number of their items: the weight of an item is 1 over the number of items
     /// with its label.
     pub fn balanced(labels: &[u32], count: usize, seed: u64) -> Result<Self> {
         let mut sizes = std::collections::BTreeMap::new();
@@ -110,7 +110,7 @@ impl Sampler for Weighted {
         let mut random = Random::new(self.seed, streams::DATA_ORDER + epoch);
         let sum = self.cumulative[self.cumulative.len() - 1];
         let draw = |_| {
-            // 48 bits, so that each of millions of items can be hit.
+            // 48 bits, so that each of millions of items can be drawn.
             let unit = (f64::from(random.next_u32()) + random.unit()) / (f64::from(u32::MAX) + 1.0);
             self.cumulative.partition_point(|&upto| upto <= unit * sum).min(self.cumulative.len() - 1) as u32
         };
@@ -118,17 +118,17 @@ impl Sampler for Weighted {
     }
 }
 
-/// Consecutive items of a sampler's order, a batch each.
+/// Consecutive items of a sampler's order as batches.
 pub struct Batches<S> {
     sampler: S,
     size: usize,
     last: Last,
 }
 
-/// Batches of one size that run on from one order into the next: a batch may hold the end of one pass over the data and
-/// the beginning of the next.
+/// Batches of one size across the boundaries of passes over the data: a batch may hold the end of one pass and the
+/// beginning of the next.
 ///
-/// The batches are counted through, so an epoch of this sampler has as many as a pass needs, rounded up.
+/// An epoch of this sampler has the number of batches of a pass, rounded up.
 pub struct Continuous<S> {
     sampler: S,
     len: usize,
@@ -150,7 +150,7 @@ impl<S: Sampler> Continuous<S> {
         self.len.div_ceil(self.size) as u64
     }
 
-    /// The epoch and the batch in it that begin after so many items.
+    /// The epoch, and the batch in it, that begin after this many items.
     pub fn after(&self, items: u64) -> (u64, u64) {
         let batch = items / self.size as u64;
         (batch / self.count(), batch % self.count())
@@ -167,7 +167,7 @@ impl<S: Sampler> BatchSampler for Continuous<S> {
     }
 }
 
-/// What is done with a last batch that would be smaller.
+/// What to do about a smaller last batch.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Last {
     Keep,
@@ -185,13 +185,12 @@ impl<S: Sampler> Batches<S> {
         Self { sampler, size, last: Last::Keep }
     }
 
-    /// Leaves out a last batch that would be smaller.
+    /// Drops a smaller last batch.
     pub fn drop_last(self) -> Self {
         Self { last: Last::Drop, ..self }
     }
 
-    /// Fills up a last batch that would be smaller with items from the epoch's beginning, repeated where there are too
-    /// few.
+    /// Fills up a smaller last batch with items from the beginning of the epoch, repeated where there are too few.
     pub fn fill_last(self) -> Self {
         Self { last: Last::Fill, ..self }
     }
@@ -231,7 +230,7 @@ mod tests {
         assert_eq!(batches.count(), 3);
         assert_eq!(found, stream[..90]);
         assert_eq!(batches.after(35), (2, 1));
-        // A batch may hold the data several times over.
+        // A batch may be larger than the data.
         assert_eq!(Continuous::new(Sequential(2), 2, 5).batches(1), [[1, 0, 1, 0, 1]]);
     }
 

@@ -1,18 +1,18 @@
-//! The way of a batch to the device.
+//! Copying batches to the device.
 //!
-//! Called in a loader's thread, so that the batch is on its way while the one before is trained on. To the CPU nothing
-//! is copied. To a CUDA device a batch's float values go through page-locked (pinned) memory: the copy is queued on the
-//! device's own stream, behind the work that the consumer has queued so far, and runs without any thread waiting for
-//! it. What is not pinned: labels and other small tensors, and batches of another size once four buffers exist (the
-//! smaller last batch of an epoch, usually one of the first four sizes); those go through the driver's own buffers,
-//! which may hold up the loader's thread but not the consumer's. The copy does not run beside kernels: that takes a
-//! second stream, and with one candle's library has every kernel record events.
+//! It runs in a loader's thread, so that a batch is copied while the previous one is trained on. On the CPU nothing is
+//! copied. On a CUDA device, a batch's float values go through page-locked (pinned) memory: the copy is queued on the
+//! device's stream, after the work that the consumer has queued so far, and no thread waits for it. Not pinned are labels
+//! and other small tensors, and batches of another size once four buffers exist (the smaller last batch of an epoch is
+//! usually among the first four sizes). Those go through the driver's own buffers, which may block the loader's thread but
+//! not the consumer's. Copies do not overlap with kernels: that takes a second stream, with which candle's CUDA library
+//! records an event for every kernel.
 
 use candle_core::{Device, Shape, Tensor};
 
 use crate::Result;
 
-/// Buffers on the way to a device.
+/// Staging buffers for a device.
 #[derive(Default)]
 pub struct Staging {
     #[cfg(feature = "cuda")]
@@ -20,8 +20,8 @@ pub struct Staging {
 }
 
 impl Staging {
-    /// A tensor on the device with these values. On a CUDA device it may be used at once by everything that is queued
-    /// on the device afterwards, though the copy is still to come.
+    /// A tensor on the device with these values. On a CUDA device, work that is queued afterwards may use it at once, even
+    /// though the copy has not finished.
     pub fn to_device(&self, values: Vec<f32>, shape: impl Into<Shape>, device: &Device) -> Result<Tensor> {
         #[cfg(feature = "cuda")]
         if let Device::Cuda(cuda) = device {
@@ -39,11 +39,11 @@ mod cuda {
 
     use crate::{Error, Result};
 
-    /// Enough for a batch that is trained on and some ahead.
+    /// Enough for the current batch and a few in advance.
     const BUFFERS: usize = 4;
 
-    /// Page-locked buffers, the one that was used longest ago first. Getting such memory stops the device for a
-    /// moment, so it is kept.
+    /// Page-locked buffers, the least recently used first. They are kept, since allocating page-locked memory
+    /// synchronises the device.
     #[derive(Default)]
     pub struct Pinned(Vec<PinnedHostSlice<f32>>);
 

@@ -1,7 +1,7 @@
-//! Square pictures at a resolution and its halves: what a training that grows takes.
+//! Square pictures at several resolutions, for progressive training.
 //!
-//! A set is kept in memory at the highest resolution at which it fits; lower ones are means over blocks of it. At
-//! resolutions above, pictures of files are read anew when they are asked for, and digits, which are small, enlarged.
+//! A set is kept in memory at the highest resolution at which it fits; lower resolutions are means over blocks of pixels.
+//! At higher resolutions, files are read again on demand, and digits, which are small, are enlarged.
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -18,14 +18,14 @@ const MOST_HELD: usize = 1 << 30;
 /// A set of square pictures.
 pub struct Store {
     held: Arc<Pictures>,
-    /// Where the pictures are files and do not fit at the highest resolution.
+    /// For picture files that do not fit in memory at the highest resolution.
     files: Option<Arc<PictureFiles>>,
 }
 
 impl Store {
-    /// The pictures of a source ([`load`](super::load) says which there are), brought to 1 (grey) or 3 (RGB) channels,
-    /// their middle up to `side` pixels high and wide, a power of two; of the classes `only`, where some are named.
-    /// Fails where there are none, on a class that the source does not have, and on more scenes than memory holds.
+    /// The pictures of a source (see [`load`](super::load)) in 1 (grey) or 3 (RGB) channels, cropped to a centred square of
+    /// up to `side` pixels, a power of two; of the classes `only`, or of all if it is empty. Fails where there are none, on
+    /// a class that the source does not have, and on more scenes than fit in memory.
     pub fn open(source: &Source, channels: usize, side: usize, only: &[String]) -> Result<Self> {
         let idx = match source {
             Source::Path(path) if path.is_dir() => idx::find(path)?,
@@ -38,7 +38,7 @@ impl Store {
             (Source::Synthetic, _) => super::synthetic::COUNT,
         };
         let held = largest(count, channels, side, MOST_HELD);
-        // What was not drawn by hand or by a program at so low a resolution must not be taken for sharp.
+        // Scenes that are kept at a lower resolution would be blurred at this one.
         if let Source::Scenes(_) = source
             && held < side
         {
@@ -86,7 +86,7 @@ impl Store {
         &self.held.classes
     }
 
-    /// A line about files that could not be read, where there were some.
+    /// A warning about files that could not be read, if there are any.
     pub fn warning(&self) -> Option<String> {
         self.held.warning()
     }
@@ -104,7 +104,7 @@ impl Store {
 }
 
 impl Pictures {
-    /// The pictures of some classes, in the order of the set; of all where none is named. Fails on a class that the set
+    /// The pictures of some classes, or of all if none is named, in the order of the set. Fails on a class that the set
     /// does not have.
     pub fn of_classes(mut self, only: &[String]) -> Result<Self> {
         if only.is_empty() {
@@ -120,7 +120,7 @@ impl Pictures {
     }
 }
 
-/// The highest resolution up to `side` at which so many pictures take no more than `most` bytes.
+/// The highest resolution up to `side` at which this many pictures take no more than `most` bytes.
 fn largest(count: usize, channels: usize, side: usize, most: usize) -> usize {
     let fits = |side: &usize| count.saturating_mul(square(channels, *side).len()) <= most;
     std::iter::successors(Some(side), |side| Some(side / 2)).find(|side| *side <= 1 || fits(side)).unwrap_or(1)

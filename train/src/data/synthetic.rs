@@ -5,10 +5,10 @@ use rayon::prelude::*;
 
 use super::{PictureFormat, Pictures};
 
-/// The pictures of `--data synthetic`.
+/// The number of pictures of `--data synthetic`.
 pub const COUNT: usize = 20_000;
 
-/// The seed of `--data synthetic`. It is the set's own, so that runs of different seeds see the same pictures.
+/// The seed of `--data synthetic`. It does not depend on the run's, so that runs of different seeds have the same pictures.
 pub const SEED: u64 = 0;
 
 /// Draws `count` digits, 0 to 9 in turn, the same in every channel. A picture depends on the seed and its index alone.

@@ -1,4 +1,4 @@
-//! Tables: CSV files (RFC 4180), plain or compressed with gzip, of numbers with what they are to tell in the last column.
+//! Tables: CSV files (RFC 4180), plain or compressed with gzip, of numbers, with the target in the last column.
 
 pub mod synthetic;
 
@@ -16,17 +16,17 @@ use super::Dataset;
 use crate::run::streams;
 use crate::{Error, Result};
 
-/// What a compressed table may unpack to.
+/// The largest size of a decompressed table, in bytes.
 const MOST_BYTES: u64 = 1 << 32;
 
-/// What the last column is taken for.
+/// What the last column is: the kind of prediction.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 #[cfg_attr(feature = "cli", derive(clap::ValueEnum))]
 pub enum TableTask {
-    /// Numbers to come near to.
+    /// Numbers.
     Regression,
-    /// Names of classes, numbers among them.
+    /// Names of classes, which may be numbers.
     Classes,
 }
 
@@ -70,12 +70,12 @@ pub struct Row {
 }
 
 impl Table {
-    /// Reads a file. Cells are parted by commas, or by semicolons or tabs where the first line has more of these. Unless
-    /// told, the first line is a header where one of its features is no number, and the last column is one of classes
-    /// where one of its cells is no number.
+    /// Reads a file. Cells are separated by commas, or by semicolons or tabs where the first line has more of these. If
+    /// `header` and `task` are `None` they are detected: the first line is a header if one of its features is not a number,
+    /// and the last column holds classes if one of its cells is not a number.
     ///
-    /// Fails, naming line and column, on a cell that is empty or no finite number where one is needed, and on rows of
-    /// different lengths; on a table without features or with fewer than two rows; and on a single class.
+    /// Fails, naming line and column, on a cell that is empty, not a number, NaN or infinite where a number is needed, and
+    /// on rows of different lengths; on a table without features or with fewer than two rows; and on a single class.
     pub fn read(path: &Path, header: Option<bool>, task: Option<TableTask>) -> Result<Self> {
         let bad = |what: String| Error::Data(format!("{}: {what}", path.display()));
         let bytes =
@@ -89,10 +89,12 @@ impl Table {
             reader.records().collect::<std::result::Result<Vec<_>, _>>().map_err(|error| bad(error.to_string()))?;
         let (first, width) = match records.first() {
             Some(first) if first.len() >= 2 => (first, first.len() - 1),
-            Some(_) => return Err(bad("one column only; give features and, as the last column, their target".into())),
+            Some(_) => {
+                return Err(bad("one column only; give feature columns and, as the last column, the target".into()));
+            }
             None => return Err(bad("an empty table".into())),
         };
-        // A name over numbers is a header; over names it may be a class.
+        // Text above numbers is a header; above text it may be a class.
         let over_numbers = || {
             let mut targets = records.iter().skip(1).map(|row| &row[width]).peekable();
             targets.peek().is_some() && targets.all(|cell| number(cell).is_some())
@@ -165,8 +167,8 @@ impl Table {
         &self.features[index * width..][..width]
     }
 
-    /// The same rows as a network's `columns` and `classes` have them, by name. Fails on a column that is not there, and on a
-    /// class that is none of them.
+    /// The same rows with the columns and classes in a network's order, matched by name. Fails on a missing column, and on
+    /// a class that the network does not have.
     pub fn like(&self, columns: Option<&Columns>, classes: &[String]) -> Result<Self> {
         let bad = |what: String| Error::Data(format!("{}: {what}", self.name));
         let mut table = self.clone();
@@ -182,7 +184,7 @@ impl Table {
             if self.target != *target {
                 let last = &self.target;
                 return Err(bad(format!(
-                    "its last column is `{last}`, and the network tells `{target}`; put that last"
+                    "its last column is `{last}`, but the network predicts `{target}`; make that the last column"
                 )));
             }
             let row = |row: usize| places.iter().map(move |&place| self.row(row)[place]);
@@ -193,7 +195,7 @@ impl Table {
             let label = |name: &String| {
                 let found = classes.iter().position(|class| class == name);
                 let classes = classes.join(", ");
-                found.ok_or_else(|| bad(format!("its class `{name}` is none of the network's ({classes})")))
+                found.ok_or_else(|| bad(format!("its class `{name}` is not one of the network's ({classes})")))
             };
             let new = names.iter().map(label).collect::<Result<Vec<_>>>()?;
             labels.iter_mut().for_each(|label| *label = new[*label as usize] as u32);
@@ -202,8 +204,8 @@ impl Table {
         Ok(table)
     }
 
-    /// The training rows and those that are held out for validation, `part` of all and at least one: the same for the same
-    /// seed, each in the table's order. Fails where fewer than two are left to train on.
+    /// Splits off `part` of the rows for validation, at least one: the training and the validation rows, each in the
+    /// table's order. The same seed gives the same split. Fails where fewer than two rows are left for training.
     pub fn split(&self, part: f64, seed: u64) -> Result<(Self, Self)> {
         let mut order: Vec<usize> = (0..self.rows()).collect();
         Random::new(seed, streams::HELD_OUT).shuffle(&mut order);
@@ -261,7 +263,7 @@ fn bytes(path: &Path) -> std::io::Result<Vec<u8>> {
     let mut plain = Vec::new();
     MultiGzDecoder::new(&bytes[..]).take(MOST_BYTES + 1).read_to_end(&mut plain)?;
     if plain.len() as u64 > MOST_BYTES {
-        return Err(std::io::Error::other(format!("it unpacks to more than {MOST_BYTES} bytes")));
+        return Err(std::io::Error::other(format!("it decompresses to more than {MOST_BYTES} bytes")));
     }
     Ok(plain)
 }
@@ -269,11 +271,11 @@ fn bytes(path: &Path) -> std::io::Result<Vec<u8>> {
 fn delimiter(bytes: &[u8]) -> u8 {
     let line = bytes.split(|byte| *byte == b'\n').next().unwrap_or_default();
     let count = |delimiter: u8| line.iter().filter(|byte| **byte == delimiter).count();
-    // Of several that are as frequent the last is the largest.
+    // Of equal counts, `max_by_key` takes the last: the comma.
     [b'\t', b';', b','].into_iter().max_by_key(|delimiter| count(*delimiter)).expect("there are three")
 }
 
-/// Whether a cell can only be a column's name. One that is empty or `nan` is a fault of the row.
+/// Whether a cell can only be a column's name. An empty cell or `nan` is an error in the row.
 fn is_name(cell: &str) -> bool {
     !cell.is_empty() && cell.parse::<f32>().is_err()
 }
@@ -284,8 +286,8 @@ fn number(cell: &str) -> Option<f32> {
 
 fn no_number(cell: &str) -> String {
     match cell {
-        "" => "an empty cell; fill it in, or leave the row out".into(),
-        cell => format!("`{cell}` is no number; leave the column out, or write it as numbers"),
+        "" => "an empty cell; fill it in, or remove the row".into(),
+        cell => format!("`{cell}` is not a finite number; remove the column, or write it as numbers"),
     }
 }
 
@@ -369,9 +371,9 @@ mod tests {
         let other = Columns { features: vec!["c".into()], ..columns.clone() };
         let last = read(b"b,a,age\n1,2,7\n", None, None).unwrap();
         let error = last.like(Some(&columns), &classes).unwrap_err().to_string();
-        assert!(error.contains("its last column is `age`, and the network tells `kind`"), "{error}");
+        assert!(error.contains("its last column is `age`, but the network predicts `kind`"), "{error}");
         assert!(table.like(Some(&other), &classes).unwrap_err().to_string().contains("no column `c`"));
-        assert!(table.like(None, &classes[..2]).unwrap_err().to_string().contains("its class `lily` is none of"));
+        assert!(table.like(None, &classes[..2]).unwrap_err().to_string().contains("its class `lily` is not one of"));
     }
 
     #[test]
@@ -397,10 +399,10 @@ mod tests {
         let cases: [(&str, Option<TableTask>, &str); 11] = [
             ("a,a,b\n1,2,3\n4,5,6\n", None, "two columns are called `a`"),
             (",2\n1,2\n3,4\n", None, "line 1, column `x1`: an empty cell"),
-            ("nan,2\n1,2\n3,4\n", None, "line 1, column `x1`: `nan` is no number"),
+            ("nan,2\n1,2\n3,4\n", None, "line 1, column `x1`: `nan` is not a finite number"),
             ("a,b,c\n1,2,3\n1,,3\n", None, "line 3, column `b`: an empty cell"),
-            ("a,b\n1,2\nred,3\n", None, "line 3, column `a`: `red` is no number"),
-            ("1,2\n1,nan\n", Some(TableTask::Regression), "line 2, column `y`: `nan` is no number"),
+            ("a,b\n1,2\nred,3\n", None, "line 3, column `a`: `red` is not a finite number"),
+            ("1,2\n1,nan\n", Some(TableTask::Regression), "line 2, column `y`: `nan` is not a finite number"),
             ("1,a\n2,\n", None, "line 2, column `y`: an empty cell"),
             ("1,2\n3,4,5\n", None, "3 fields"),
             ("1\n2\n", None, "one column only"),

@@ -11,7 +11,7 @@ use super::Float;
 use super::matmul::{View, matmul};
 use unfold::{fold, unfold};
 
-/// The shapes of a convolution `input * weight -> output`. All three kernels are told the forward one.
+/// The shapes of a convolution `input * weight -> output`. All three kernels take the forward convolution's.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct ConvShape {
     /// Pictures.
@@ -30,7 +30,7 @@ pub struct ConvShape {
     pub padding: usize,
     /// The distance between two of the kernel's elements.
     pub dilation: usize,
-    /// Groups of channels that do not see each other.
+    /// The number of groups of channels.
     pub groups: usize,
 }
 
@@ -81,7 +81,7 @@ impl ConvShape {
 }
 
 thread_local! {
-    /// One buffer a thread and type would need type maps; bytes serve both.
+    /// The buffer of both element types: a static cannot be generic.
     static COLUMNS: RefCell<Vec<u64>> = const { RefCell::new(Vec::new()) };
 }
 
@@ -97,7 +97,7 @@ fn with_scratch<T: Float, R>(length: usize, work: impl FnOnce(&mut [T]) -> R) ->
     result
 }
 
-/// One piece of a picture's output that a thread works on.
+/// A piece of a picture's output that one thread computes.
 struct Piece {
     picture: usize,
     group: usize,
@@ -114,7 +114,7 @@ fn pieces(shape: &ConvShape) -> Vec<Piece> {
         .collect()
 }
 
-/// Output slices of different pieces never overlap, though they are not contiguous, so they are handed out by hand.
+/// Output slices of different pieces never overlap but are not contiguous, so they cannot be split safely.
 struct Shared<T>(*mut T, usize);
 
 // SAFETY: pieces write disjoint elements, which `Shared::from` asks its callers to see to.
@@ -200,7 +200,7 @@ pub fn input<T: Float>(shape: &ConvShape, output: &[T], weight: &[T]) -> Vec<T> 
     input
 }
 
-/// How many channels of the input one piece of [`input`] takes: all, unless there are too few pictures to share out.
+/// The number of input channels in one piece of [`input`]: all, unless there are too few pictures for the threads.
 fn channels_at_once(shape: &ConvShape) -> usize {
     const PIECES: usize = 8;
     let runs = PIECES.div_ceil(shape.batch * shape.groups);
@@ -220,7 +220,7 @@ fn flipped(shape: &ConvShape) -> Option<ConvShape> {
     })
 }
 
-/// The kernel turned by half a turn, with inputs and outputs exchanged within each group.
+/// The kernel rotated by 180 degrees, with inputs and outputs exchanged within each group.
 fn flip<T: Float>(shape: &ConvShape, weight: &[T]) -> Vec<T> {
     let area = shape.kernel[0] * shape.kernel[1];
     let (outputs, inputs) = (shape.outputs / shape.groups, shape.inputs / shape.groups);

@@ -39,7 +39,7 @@ pub trait Float:
     fn exp(self) -> Self;
     /// The hyperbolic tangent.
     fn tanh(self) -> Self;
-    /// Whether it is not a number.
+    /// Whether it is NaN.
     fn is_nan(self) -> bool;
 }
 

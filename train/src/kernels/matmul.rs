@@ -1,10 +1,10 @@
-//! The product of two matrices on one thread: what convolutions are made of.
+//! The product of two matrices on one thread: the core of convolutions.
 
 use gemm::Parallelism;
 
 use super::Float;
 
-/// A matrix seen in a slice: element (i, j) lies at `i * row_stride + j * column_stride`.
+/// A view of a matrix in a slice: element (i, j) lies at `i * row_stride + j * column_stride`.
 #[derive(Clone, Copy)]
 pub struct View<'a, T> {
     /// The elements.

@@ -1,7 +1,7 @@
 //! CPU kernels: plain functions over slices and shapes, without candle's types.
 //!
-//! Tensors are dense and row-major, pictures `[batch, channel, height, width]`. A kernel cuts its work into pieces that
-//! depend on the shapes alone and adds partial results in a fixed order, so its result has the same bits with any
+//! Tensors are dense and row-major, pictures `[batch, channel, height, width]`. A kernel divides its work into pieces
+//! that depend on the shapes alone and adds partial results in a fixed order, so its result has the same bits with any
 //! number of threads.
 
 pub mod bilinear;

@@ -4,7 +4,7 @@ use rayon::prelude::*;
 
 use super::Float;
 
-/// Which elements share a mean and a variance.
+/// The elements that share a mean and a variance.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Over {
     /// Each channel of each picture.
@@ -13,7 +13,7 @@ pub enum Over {
     Batch,
 }
 
-/// `[batch, channel, plane]` and what is normalised together.
+/// The shape `[batch, channel, plane]`, and the elements that are normalised together.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct NormShape {
     /// Pictures.
@@ -22,7 +22,7 @@ pub struct NormShape {
     pub channels: usize,
     /// Elements of a plane.
     pub plane: usize,
-    /// What shares its statistics.
+    /// The elements that share their statistics.
     pub over: Over,
 }
 
@@ -61,7 +61,7 @@ impl NormShape {
     }
 }
 
-/// What a normalisation finds out about its input, by group.
+/// The statistics of a normalisation's input, by group.
 #[derive(Debug, Clone)]
 pub struct Statistics<T> {
     /// The mean and the biased variance.
@@ -70,7 +70,7 @@ pub struct Statistics<T> {
     pub inverse_deviation: Vec<T>,
 }
 
-/// Sums in eight lanes, so that the compiler can use vectors, in float64 across runs of 1024.
+/// Sums in eight SIMD lanes, and in float64 across runs of 1024.
 fn sum<T: Float>(values: &[T], of: impl Fn(usize, T) -> T) -> f64 {
     const RUN: usize = 1024;
     const LANES: usize = 8;
@@ -137,7 +137,7 @@ pub fn backward<T: Float>(
         debug_assert!(index * shape.plane < values.len());
         index * shape.plane..(index + 1) * shape.plane
     };
-    // Sums of g and of g times the normalised input, by plane: all else follows from them.
+    // Sums of g and of g times the normalised input, by plane: everything else follows from them.
     let planes: Vec<[f64; 2]> = (0..shape.batch * shape.channels)
         .into_par_iter()
         .map(|index| {

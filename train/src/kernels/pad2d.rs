@@ -4,12 +4,12 @@ use rayon::prelude::*;
 
 use super::Float;
 
-/// What the rows and columns outside a picture are taken from.
+/// The padding mode: where the rows and columns outside a picture are taken from.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum PadMode {
-    /// The picture mirrored, without repeating the border. It must be larger than the padding.
+    /// The picture mirrored, without repeating the edge. It must be larger than the padding.
     Reflect,
-    /// The border repeated.
+    /// The edge repeated.
     Replicate,
     /// The picture repeated. It must be at least as large as the padding.
     Circular,
@@ -47,7 +47,7 @@ impl PadMode {
 /// Takes rows and columns of planes of `width`: element (y, x) of each result is `(rows[y], columns[x])`.
 pub fn gather<T: Float>(planes: &[T], [height, width]: [usize; 2], rows: &[usize], columns: &[usize]) -> Vec<T> {
     let mut result = vec![T::ZERO; planes.len() / (height * width) * rows.len() * columns.len()];
-    // Columns that go up one by one are copied at once: all but the borders.
+    // Columns that go up one by one are copied at once: all except the edges.
     let steady = longest_run(columns);
     let result_planes = result.par_chunks_mut(rows.len() * columns.len());
     result_planes.zip(planes.par_chunks(height * width)).for_each(|(result, plane)| {

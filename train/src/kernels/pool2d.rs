@@ -27,7 +27,7 @@ impl PoolShape {
         self.size.map(|size| {
             let steps = size + 2 * self.padding - self.kernel;
             let mut count = if self.ceil { steps.div_ceil(self.stride) } else { steps / self.stride } + 1;
-            // A window that begins in the padding behind the picture is left out, as PyTorch does.
+            // A window that begins in the padding behind the picture is dropped, as in PyTorch.
             if self.ceil && (count - 1) * self.stride >= size + self.padding {
                 count -= 1;
             }
@@ -45,7 +45,7 @@ impl PoolShape {
         start.saturating_sub(self.padding)..(start + self.kernel).saturating_sub(self.padding).min(size)
     }
 
-    /// The elements that window `at` is averaged over along one axis: padding counts, what a ceil adds does not.
+    /// The elements that window `at` averages over along one axis: padding counts, elements that `ceil` adds do not.
     fn counted(&self, at: usize, size: usize) -> usize {
         let start = at * self.stride;
         (start + self.kernel).min(size + 2 * self.padding) - start
@@ -119,7 +119,7 @@ pub fn max_positions<T: Float>(shape: &PoolShape, input: &[T]) -> Vec<u32> {
     let [height, width] = shape.size;
     let [_, out_width] = shape.output_size();
     by_planes(input, shape.area(), out_area(shape), 0, |plane, output: &mut [u32]| {
-        // First down all columns, many at once, then along the row of what was found there.
+        // First the maximum of each column, vectorised, then that of the row of maxima.
         let (mut largest, mut row_of) = (vec![T::LOWEST; width], vec![0u32; width]);
         for (y, line) in output.chunks_exact_mut(out_width).enumerate() {
             let rows = shape.window(y, height);

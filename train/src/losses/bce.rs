@@ -10,7 +10,7 @@ use crate::{Error, Result};
 
 const NAME: &str = "bce";
 
-/// What PyTorch takes as the smallest `x (1 - x)` in the derivative.
+/// The smallest `x (1 - x)` in the derivative, as in PyTorch.
 const SMALLEST: f64 = 1e-12;
 
 /// `-w (target ln x + (1 - target) ln(1 - x))` with logarithms of at least -100, for x in [0, 1] and targets of its
@@ -27,7 +27,7 @@ pub struct Bce {
 }
 
 impl Bce {
-    /// The loss. Fails on an input that is no probability.
+    /// The loss. Fails where an input is not a probability.
     pub fn compute(&self, input: &Tensor, target: &Tensor) -> Result<Tensor> {
         check_shape(NAME, "target", input, target)?;
         check_probabilities(input)?;
@@ -50,14 +50,14 @@ impl Bce {
     }
 }
 
-/// Fails where an element is outside of [0, 1] or not a number.
+/// Fails where an element is outside of [0, 1] or NaN.
 fn check_probabilities(input: &Tensor) -> Result<()> {
     let input = input.detach();
     let wrong = (input.ge(0f64)? * input.le(1f64)?)?.eq(0u8)?.flatten_all()?.to_vec1::<u8>()?;
     let Some(bad) = wrong.iter().position(|wrong| *wrong == 1) else { return Ok(()) };
     let value = input.flatten_all()?.get(bad)?.to_dtype(DType::F64)?.to_scalar::<f64>()?;
     Err(Error::Data(format!(
-        "{NAME}: the input at {:?} is {value}, which is no probability from 0 to 1; BceWithLogits takes any number",
+        "{NAME}: the input at {:?} is {value}, not a probability from 0 to 1; use BceWithLogits for logits",
         place(bad, input.dims())
     )))
 }

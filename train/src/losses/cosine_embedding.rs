@@ -6,7 +6,7 @@ use super::Reduction;
 use super::pieces::{check_shape, clamp_at_0, constant_like, keep};
 use crate::{Error, Result};
 
-/// What PyTorch adds to the squared lengths.
+/// Added to the squared lengths, as in PyTorch.
 const EPSILON: f64 = 1e-12;
 
 /// `1 - cos(a, b)` where the target is 1, `max(0, cos(a, b) - margin)` where it is -1, for vectors along the last
@@ -14,7 +14,7 @@ const EPSILON: f64 = 1e-12;
 #[doc(alias = "CosineEmbeddingLoss")]
 #[derive(Debug, Clone, Copy, PartialEq, Default)]
 pub struct CosineEmbedding {
-    /// The cosine that unlike vectors may have, in [-1, 1]; 0 by default.
+    /// The cosine up to which dissimilar vectors have no loss, in [-1, 1]; 0 by default.
     pub margin: f64,
     /// The reduction.
     pub reduction: Reduction,

@@ -11,7 +11,10 @@ use crate::{Error, Result};
 /// `x - ln(sum of exp(x))` along a dimension, without overflow. Fails where the dimension has no elements.
 pub fn log_softmax(x: &Tensor, dim: usize) -> Result<Tensor> {
     if x.dim(dim)? == 0 {
-        return Err(Error::Data(format!("log_softmax: the input has shape {:?}, with nothing along {dim}", x.dims())));
+        return Err(Error::Data(format!(
+            "log_softmax: the input has shape {:?}, which has no elements along dimension {dim}",
+            x.dims()
+        )));
     }
     if x.elem_count() == 0 {
         return Ok(x.clone());
@@ -22,7 +25,7 @@ pub fn log_softmax(x: &Tensor, dim: usize) -> Result<Tensor> {
 }
 
 /// The mean of `-ln softmax(x)[y]` over logits x of `[batch, classes, ...]` and labels y of `[batch, ...]`, of any
-/// integer type. Fails on a label that is no class.
+/// integer type. Fails on a label that is not a class.
 pub fn cross_entropy(logits: &Tensor, labels: &Tensor) -> Result<Tensor> {
     CrossEntropy::default().compute(logits, labels)
 }
@@ -30,15 +33,15 @@ pub fn cross_entropy(logits: &Tensor, labels: &Tensor) -> Result<Tensor> {
 /// `-sum of w[c] q[c] ln softmax(x)[c]` over the classes c, for logits x of `[batch, classes, ...]`.
 ///
 /// q is `1 - label_smoothing` at the label's class plus `label_smoothing / classes` at every class (Szegedy et al.
-/// 2015, arXiv 1512.00567), or probabilities that are given, smoothed likewise.
+/// 2015, arXiv 1512.00567), or given probabilities, smoothed likewise.
 #[doc(alias = "CrossEntropyLoss")]
 #[derive(Debug, Clone, Default)]
 pub struct CrossEntropy {
     /// The weights w of the classes; 1 by default.
     pub weight: Option<Tensor>,
-    /// A label whose places have the loss 0 and no weight. There is none by default (PyTorch's is -100).
+    /// A label whose elements have loss and weight 0; none by default (PyTorch's default is -100).
     pub ignore_index: Option<i64>,
-    /// How much of q is spread over all classes, in [0, 1]; nothing by default.
+    /// The part of q that is spread evenly over all classes, in [0, 1]; 0 by default.
     pub label_smoothing: f64,
     /// The reduction. The mean over labels is weighted: the sum over the sum of `w[y]`; that over probabilities is not.
     pub reduction: Reduction,
@@ -47,7 +50,7 @@ pub struct CrossEntropy {
 const NAME: &str = "cross_entropy";
 
 impl CrossEntropy {
-    /// The loss of labels, `[batch, ...]`. Fails on one that is no class.
+    /// The loss of labels, `[batch, ...]`. Fails on a label that is not a class.
     pub fn compute(&self, logits: &Tensor, labels: &Tensor) -> Result<Tensor> {
         self.check()?;
         let labels = Labels::new(NAME, labels, logits, self.ignore_index)?;
@@ -65,7 +68,7 @@ impl CrossEntropy {
         reduce_weighted(self.reduction, values, &weights)
     }
 
-    /// The loss of probabilities of the logits' shape. No place is ignored.
+    /// The loss of probabilities of the logits' shape. None is ignored.
     pub fn compute_probabilities(&self, logits: &Tensor, probabilities: &Tensor) -> Result<Tensor> {
         self.check()?;
         check_shape(NAME, "probabilities", logits, probabilities)?;

@@ -10,25 +10,25 @@ use crate::{Error, Result};
 
 const NAME: &str = "ctc";
 
-/// Minus the logarithm of the probability of a label sequence, added up over all its alignments with the steps.
+/// The negative log-likelihood of a label sequence, summed over all its alignments with the steps.
 ///
 /// Computed on the CPU in float64 for any device; the gradient cannot be differentiated again.
 #[doc(alias = "CTCLoss")]
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Ctc {
-    /// The class that stands between labels; 0 by default.
+    /// The class of the blank; 0 by default.
     pub blank: usize,
-    /// Whether the loss of a sequence that no alignment gives is 0 in place of infinity; false by default. Its gradient
-    /// is 0 in both cases, where PyTorch's of infinity is not a number.
+    /// Whether an impossible sequence, one without an alignment, has the loss 0 in place of infinity; false by default.
+    /// Its gradient is 0 in both cases, where PyTorch gives NaN for infinity.
     pub zero_infinity: bool,
-    /// The reduction. In a mean every example's loss is first divided by its number of labels (at least 1).
+    /// The reduction. For a mean, each example's loss is first divided by its number of labels (at least 1).
     pub reduction: Reduction,
 }
 
-/// What the sequences are to be.
+/// The target sequences.
 #[derive(Debug, Clone, Copy)]
 pub struct CtcTargets<'a> {
-    /// `[batch, longest]` labels; what stands behind a sequence's end does not matter.
+    /// Labels `[batch, longest]`; elements after the end of a sequence are ignored.
     pub labels: &'a Tensor,
     /// `[batch]`: the steps of each example.
     pub input_lengths: &'a Tensor,
@@ -38,7 +38,7 @@ pub struct CtcTargets<'a> {
 
 impl Ctc {
     /// The loss of log-probabilities `[steps, batch, classes]`. Fails on a length that is out of range, and on a label
-    /// that is no class or the blank.
+    /// that is not a class or is the blank.
     pub fn compute(&self, log_probabilities: &Tensor, targets: CtcTargets) -> Result<Tensor> {
         let bad = |what: String| Error::Data(format!("{NAME}: {what}"));
         let &[steps, batch, classes] = log_probabilities.dims() else {
@@ -96,7 +96,7 @@ impl Ctc {
             }
         }
 
-        // A constant with a linear term that is 0 and has the gradient. What is impossible has none.
+        // A constant plus a linear term of value 0 that carries the gradient; impossible sequences have none.
         let possible = log_probabilities.detach().gt(f64::NEG_INFINITY)?;
         let safe = super::pieces::keep(&possible, log_probabilities)?;
         let gradient = constant(gradient, log_probabilities.dims(), log_probabilities)?;
@@ -110,8 +110,7 @@ impl Ctc {
     }
 }
 
-/// The loss, and the probability of every class at every step given the sequence: not a number where the sequence is
-/// impossible.
+/// The loss, and the probability of each class at each step given the sequence: NaN where the sequence is impossible.
 fn align(rows: &[&[f64]], sequence: &[usize], blank: usize) -> (f64, Vec<f64>) {
     let Some(classes) = rows.first().map(|row| row.len()) else {
         return (if sequence.is_empty() { 0.0 } else { f64::INFINITY }, Vec::new());
@@ -143,7 +142,7 @@ fn align(rows: &[&[f64]], sequence: &[usize], blank: usize) -> (f64, Vec<f64>) {
     let end = &forward[(rows.len() - 1) * count..];
     let total = if count > 1 { log_add(end[count - 1], end[count - 2]) } else { end[0] };
 
-    // The logarithm of the probability of what follows a state, without the state's own step.
+    // The log-probability of everything after a state, without the state's own step.
     let mut following: Vec<f64> =
         (0..count).map(|state| if state + 2 >= count { 0.0 } else { f64::NEG_INFINITY }).collect();
     let mut posteriors = vec![0.0; rows.len() * classes];
@@ -181,7 +180,7 @@ mod tests {
         log_softmax(&normal(&[steps, classes], 1), 1).unwrap().to_vec2().unwrap()
     }
 
-    /// The loss by adding up every path of classes that reads as the sequence.
+    /// The loss by enumerating every path of classes that collapses to the sequence.
     fn by_enumeration(rows: &[Vec<f64>], sequence: &[usize], blank: usize) -> f64 {
         let (steps, classes) = (rows.len(), rows[0].len());
         let mut total = 0.0;
@@ -244,7 +243,7 @@ mod tests {
             let dims = if values.len() == 2 { vec![1, 2] } else { vec![1] };
             Tensor::from_vec(values, dims, &Device::Cpu).unwrap()
         });
-        // Twice the same label needs a blank between, so three steps.
+        // A repeated label needs a blank in between, so three steps.
         let targets = CtcTargets { labels: &labels, input_lengths: &steps, label_lengths: &count };
         for (zero_infinity, expected) in [(false, f64::INFINITY), (true, 0.0)] {
             let x = Var::from_tensor(&normal(&[2, 1, 3], 1)).unwrap();

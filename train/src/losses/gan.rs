@@ -14,7 +14,7 @@ pub enum GeneratorLoss {
     /// `-E ln D(G(z))`: strong gradients while the discriminator is winning.
     #[default]
     NonSaturating,
-    /// `E ln(1 - D(G(z)))`, the minimax game's own.
+    /// `E ln(1 - D(G(z)))`, as in the minimax game.
     Minimax,
 }
 

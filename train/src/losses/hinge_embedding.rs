@@ -10,7 +10,7 @@ use crate::Result;
 #[doc(alias = "HingeEmbeddingLoss")]
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct HingeEmbedding {
-    /// How far apart unlike things are to be; 1 by default.
+    /// The distance from which dissimilar pairs have no loss; 1 by default.
     pub margin: f64,
     /// The reduction.
     pub reduction: Reduction,
@@ -28,7 +28,7 @@ impl HingeEmbedding {
         check_shape("hinge_embedding", "target", input, target)?;
         let target = constant_like(target, input)?;
         let unlike = clamp_at_0(&input.affine(-1.0, self.margin)?)?;
-        // As in PyTorch, a target that is neither counts as both.
+        // As in PyTorch, a target that is neither 1 nor -1 gets both terms.
         self.reduction.of((keep(&target.ne(1f64)?, &unlike)? + keep(&target.ne(-1f64)?, input)?)?)
     }
 }

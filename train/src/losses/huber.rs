@@ -1,4 +1,4 @@
-//! Huber's error (Huber 1964): PyTorch's `HuberLoss`. Its golden cases are `loss/huber_*`.
+//! The Huber loss (Huber 1964): PyTorch's `HuberLoss`. Its golden cases are `loss/huber_*`.
 
 use candle_core::Tensor;
 
@@ -11,7 +11,7 @@ use crate::{Error, Result};
 #[doc(alias = "HuberLoss")]
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Huber {
-    /// Where the parabola ends, above 0. 1 by default.
+    /// The difference at which the loss becomes linear, above 0; 1 by default.
     pub delta: f64,
     /// The reduction.
     pub reduction: Reduction,

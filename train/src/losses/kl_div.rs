@@ -8,7 +8,7 @@ use crate::Result;
 
 /// `t (ln t - x)` for log-probabilities x and probabilities t of one shape; 0 where t is 0.
 ///
-/// [`Reduction::BatchMean`] gives the divergence of its definition, the default mean is over all elements.
+/// [`Reduction::BatchMean`] gives the divergence as it is defined; the default mean is over all elements.
 #[doc(alias = "KLDivLoss")]
 #[derive(Debug, Clone, Copy, PartialEq, Default)]
 pub struct KlDiv {

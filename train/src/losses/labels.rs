@@ -5,11 +5,11 @@ use candle_core::{Device, Tensor};
 use super::pieces::{constant, constant_like, integers, keep, place};
 use crate::{Error, Result};
 
-/// Labels that were checked, of the shape of the labels given.
+/// Checked labels, of the shape of the given ones.
 pub(super) struct Labels {
     /// The labels as indices; 0 where one is ignored.
     pub index: Tensor,
-    /// 0 where a label is ignored; nothing where none is.
+    /// 0 where a label is ignored; `None` where none is.
     pub counted: Option<Tensor>,
     dims: Vec<usize>,
 }
@@ -57,7 +57,7 @@ impl Labels {
 
     /// The value of its label's class for every label, from `[batch, classes, ...]`.
     ///
-    /// candle's `gather` would do, but that its second derivative is wrong where another operation uses the values too.
+    /// candle's `gather` has a wrong second derivative where another operation uses the values too.
     pub(super) fn pick(&self, values: &Tensor) -> Result<Tensor> {
         Ok(keep(&self.one_hot(values.dim(1)?)?, values)?.sum(1)?)
     }

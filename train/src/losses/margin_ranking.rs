@@ -6,12 +6,12 @@ use super::Reduction;
 use super::pieces::{check_shape, clamp_at_0, constant_like};
 use crate::Result;
 
-/// `max(0, margin - y (a - b))` for a y of 1 where a is to be the larger one, -1 where b is. One shape; a and b have
+/// `max(0, margin - y (a - b))` with y = 1 where a should rank higher and y = -1 where b should. One shape; a and b have
 /// gradients.
 #[doc(alias = "MarginRankingLoss")]
 #[derive(Debug, Clone, Copy, PartialEq, Default)]
 pub struct MarginRanking {
-    /// How much larger it is to be; 0 by default.
+    /// The margin by which it should rank higher; 0 by default.
     pub margin: f64,
     /// The reduction.
     pub reduction: Reduction,

@@ -4,14 +4,14 @@
 //! |---|---|---|
 //! | `BCELoss` | [`Bce`] | probabilities and targets in [0, 1] |
 //! | `BCEWithLogitsLoss` | [`BceWithLogits`], [`bce_with_logits`] | logits and targets in [0, 1] |
-//! | `CosineEmbeddingLoss` | [`CosineEmbedding`] | two vectors, alike or not |
+//! | `CosineEmbeddingLoss` | [`CosineEmbedding`] | two vectors, similar or not |
 //! | `CrossEntropyLoss` | [`CrossEntropy`], [`cross_entropy`] | logits and labels, or probabilities |
 //! | `CTCLoss` | [`Ctc`] | log-probabilities at every step and shorter sequences of labels |
-//! | `HingeEmbeddingLoss` | [`HingeEmbedding`] | distances of what is alike or not |
+//! | `HingeEmbeddingLoss` | [`HingeEmbedding`] | distances of similar or dissimilar pairs |
 //! | `HuberLoss` | [`Huber`] | numbers |
 //! | `KLDivLoss` | [`KlDiv`] | log-probabilities and probabilities |
 //! | `L1Loss` | [`l1`] | numbers |
-//! | `MarginRankingLoss` | [`MarginRanking`] | two scores, and which is to be larger |
+//! | `MarginRankingLoss` | [`MarginRanking`] | two scores, and which should be higher |
 //! | `MSELoss` | [`mse`] | numbers |
 //! | `MultiLabelMarginLoss` | [`multi_label_margin`] | scores and several labels |
 //! | `MultiMarginLoss` | [`MultiMargin`] | scores and a label |
@@ -19,14 +19,13 @@
 //! | `PoissonNLLLoss` | [`PoissonNll`] | rates or their logarithms, and counts |
 //! | `SmoothL1Loss` | [`SmoothL1`] | numbers |
 //! | `SoftMarginLoss` | [`soft_margin`] | scores and signs |
-//! | `TripletMarginLoss` | [`TripletMargin`] | an anchor, one like it and one unlike it |
+//! | `TripletMarginLoss` | [`TripletMargin`] | an anchor, a positive and a negative |
 //!
-//! All take every [`Reduction`]. What is not a number makes the loss not a number. A batch of nothing has no single
-//! values: their sum is 0 and their mean, as that of labels which are all ignored, not a number. Shapes that do not fit,
-//! labels that are no class and options that make no sense are errors.
+//! All take every [`Reduction`]. NaN in the input makes the loss NaN. For an empty batch, the sum is 0 and the mean is
+//! NaN, as is the mean where all labels are ignored. Shapes that do not fit, labels that are not a class and invalid
+//! options are errors.
 //!
-//! A target is a constant: no gradient goes into it, but for the losses of two or three like arguments, where the text
-//! says so.
+//! A target is a constant without a gradient, unless a loss's documentation says that both arguments have gradients.
 
 mod bce;
 mod bce_with_logits;
@@ -79,23 +78,23 @@ pub use smooth_l1::SmoothL1;
 pub use soft_margin::soft_margin;
 pub use triplet_margin::TripletMargin;
 
-/// What becomes of a loss's single values.
+/// How a loss's values are reduced.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Reduction {
-    /// They stay single.
+    /// Not at all.
     None,
     /// Their mean.
     #[default]
     Mean,
     /// Their sum.
     Sum,
-    /// Their sum over the first dimension's size.
+    /// Their sum divided by the size of the first dimension.
     BatchMean,
 }
 
 impl Reduction {
-    /// Reduces values to a scalar, or leaves them.
+    /// Reduces values to a scalar, or keeps them.
     pub fn of(self, values: Tensor) -> Result<Tensor> {
         Ok(match self {
             Self::None => values,

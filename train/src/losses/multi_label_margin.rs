@@ -9,9 +9,9 @@ use super::pieces::{check_shape, constant, integers, place};
 use crate::ops::activation::relu;
 use crate::{Error, Result};
 
-/// `1 / classes * sum of max(0, 1 - x[y] + x[c])` over the labels y and the classes c that are none, for scores of
+/// `1 / classes * sum of max(0, 1 - x[y] + x[c])` over the labels y and the other classes c, for scores of
 /// `[batch, classes]`. A row of the labels, of the same shape, holds the classes of one example, ended by -1 where
-/// there are fewer than classes. The derivative at the kink is 0. Fails on a label that is no class.
+/// there are fewer than classes. The derivative at the kink is 0. Fails on a label that is not a class.
 #[doc(alias = "MultiLabelMarginLoss")]
 pub fn multi_label_margin(input: &Tensor, labels: &Tensor, reduction: Reduction) -> Result<Tensor> {
     const NAME: &str = "multi_label_margin";
@@ -20,7 +20,7 @@ pub fn multi_label_margin(input: &Tensor, labels: &Tensor, reduction: Reduction)
         return Err(Error::Data(format!("{NAME}: the input has shape {:?}, not [batch, classes]", input.dims())));
     };
     if classes == 0 {
-        return Err(Error::Data(format!("{NAME}: the input has shape {:?}, and so no classes", input.dims())));
+        return Err(Error::Data(format!("{NAME}: the input has shape {:?}, which has no classes", input.dims())));
     }
     let values = integers(NAME, "labels", labels)?;
     let mut times = vec![0.0; batch * classes];

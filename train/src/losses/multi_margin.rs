@@ -16,7 +16,7 @@ use crate::{Error, Result};
 pub struct MultiMargin {
     /// The degree, 1 or 2; 1 by default.
     pub p: u32,
-    /// The lead that the label's class is to have; 1 by default.
+    /// The margin by which the label's class should lead; 1 by default.
     pub margin: f64,
     /// The weights w of the classes; 1 by default.
     pub weight: Option<Tensor>,
@@ -31,7 +31,7 @@ impl Default for MultiMargin {
 }
 
 impl MultiMargin {
-    /// The loss. Fails on a label that is no class.
+    /// The loss. Fails on a label that is not a class.
     pub fn compute(&self, input: &Tensor, labels: &Tensor) -> Result<Tensor> {
         let labels = Labels::new("multi_margin", labels, input, None)?;
         let (_, classes) = input.dims2()?;

@@ -14,14 +14,14 @@ use crate::Result;
 pub struct Nll {
     /// The weights w of the classes; 1 by default.
     pub weight: Option<Tensor>,
-    /// A label whose places have the loss 0 and no weight. There is none by default (PyTorch's is -100).
+    /// A label whose elements have loss and weight 0; none by default (PyTorch's default is -100).
     pub ignore_index: Option<i64>,
     /// The reduction.
     pub reduction: Reduction,
 }
 
 impl Nll {
-    /// The loss. Fails on a label that is no class.
+    /// The loss. Fails on a label that is not a class.
     pub fn compute(&self, log_probabilities: &Tensor, labels: &Tensor) -> Result<Tensor> {
         let labels = Labels::new("nll", labels, log_probabilities, self.ignore_index)?;
         let weights = labels.weights("nll", self.weight.as_ref(), log_probabilities)?;
@@ -33,7 +33,7 @@ impl Nll {
     }
 }
 
-/// Reduces values that already have their weights; the mean is over the weights' sum.
+/// Reduces weighted values; the mean is divided by the sum of the weights.
 pub(super) fn reduce_weighted(reduction: Reduction, values: Tensor, weights: &Tensor) -> Result<Tensor> {
     match reduction {
         Reduction::Mean => Ok((values.sum_all()? / weights.sum_all()?)?),

@@ -1,4 +1,4 @@
-//! The perceptual loss of style transfer (Johnson et al. 2016, arXiv 1603.08155): by what a classifier sees.
+//! The perceptual loss of style transfer (Johnson et al. 2016, arXiv 1603.08155): on the features of a classifier.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -8,27 +8,26 @@ use candle_core::{DType, Tensor};
 use serde::{Deserialize, Serialize};
 
 use super::total_variation::total_variation;
-pub use super::view::{FACTORS, Look, View};
+pub use super::view::{FACTORS, View, ViewSample};
 use super::{Reduction, mse};
 use crate::networks::features::{Features, Kind};
 use crate::ops::gram::gram_product;
 use crate::{Error, Result};
 
-/// In training the network's raw output is clamped to this before it is judged: about what an ImageNet-normalised
-/// picture holds.
+/// The network's raw output is clamped to this range before the loss: about that of ImageNet-normalised pictures.
 pub const CLAMP: [f64; 2] = [-2.1, 2.7];
 
-/// With a jitter, the style's Gram matrices are means over so many shifts in both directions.
+/// With a jitter, the style's Gram matrices are means over this many shifts in each direction.
 const STYLE_SHIFTS: usize = 4;
 
-/// The Gram matrices `[batch, channel, channel]` of features `[batch, channel, height, width]`: the products of every
-/// two channels, summed over the pixels and divided by `channel * height * width`.
+/// The Gram matrices `[batch, channel, channel]` of features `[batch, channel, height, width]`: the products of each
+/// pair of channels, summed over the pixels and divided by `channel * height * width`.
 pub fn gram(features: &Tensor) -> Result<Tensor> {
     let (_, channels, height, width) = features.dims4()?;
     gram_product(&features.flatten_from(2)?, 1.0 / (channels * height * width) as f64)
 }
 
-/// What the three parts weigh.
+/// The weights of the three parts.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct PerceptualWeights {
@@ -46,7 +45,7 @@ impl Default for PerceptualWeights {
     }
 }
 
-/// The weights of the layers in a part of the loss, by name: `features.0=1,features.4=0.5`. Others weigh nothing.
+/// The weights of the layers in a part of the loss, by name: `features.0=1,features.4=0.5`. Others have weight 0.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct LayerWeights(pub BTreeMap<String, f64>);
@@ -77,30 +76,29 @@ impl FromStr for LayerWeights {
     }
 }
 
-/// Everything that the loss can be told.
+/// The options of the loss.
 #[derive(Debug, Clone, PartialEq)]
 pub struct PerceptualConfig {
-    /// What the parts weigh.
+    /// The weights of the parts.
     pub weights: PerceptualWeights,
-    /// The layers whose Gram matrices are the style.
+    /// The layers whose Gram matrices are compared with the style's.
     pub style_layers: LayerWeights,
-    /// The layers that are the content.
+    /// The layers whose features are compared with the content's.
     pub content_layers: LayerWeights,
-    /// Whether the loss of each layer is divided by the mean square of what it is compared with: of the content's
-    /// features, and of the style's Gram matrix. Layers and networks with large activations then weigh no more than
-    /// others.
+    /// Whether the loss of each layer is divided by the mean square of its target: the content's features or the style's
+    /// Gram matrix. Then layers and networks with large activations have no larger losses than others.
     pub relative: bool,
-    /// Whether content layers are compared after each channel of each picture was brought to mean 0 and variance 1
-    /// ([`normalised`]). Content is then where things are, whatever the style does to how strongly they are seen.
+    /// Whether content features are instance-normalised before they are compared, each channel of each picture to mean 0
+    /// and variance 1 ([`normalised`]). Then only their arrangement counts, not their strength, which the style changes.
     pub normalised_content: bool,
-    /// How pictures are shown.
+    /// The augmentation.
     pub view: View,
 }
 
 impl PerceptualConfig {
-    /// What suits a network: for VGG16 the classic loss (style from all four layers, content from relu3_3, absolute),
-    /// for SqueezeNet, relative and normalised, on pictures enlarged 1.25 to 2 times and shifted by up to 15 pixels,
-    /// which is where its strides begin anew.
+    /// The defaults for a network. For VGG16 this is the classic loss (style from all four layers, content from relu3_3,
+    /// absolute); for SqueezeNet it is relative and normalised, on pictures enlarged 1.25 to 2 times and shifted by up to
+    /// 15 pixels, one less than the product of its strides.
     pub fn of(kind: Kind) -> Self {
         let style_layers = kind.layers().iter().map(|layer| (layer.to_string(), 1.0)).collect();
         let layers =
@@ -128,19 +126,19 @@ impl PerceptualConfig {
 
 /// The parts of the loss, each with its weight, and their sum.
 pub struct PerceptualLosses {
-    /// The squared differences of Gram matrices, the mean of each layer, summed over the layers with their weights.
+    /// The mean squared differences of Gram matrices, summed over the layers with their weights.
     pub style: Tensor,
-    /// The mean squared differences of the content layers, summed with their weights.
+    /// The mean squared differences of content features, summed over the layers with their weights.
     pub content: Tensor,
     /// The sum of absolute differences between neighbouring pixels.
     pub total_variation: Tensor,
-    /// What is minimised.
+    /// The weighted sum, which training minimises.
     pub total: Tensor,
-    /// The style's summands, in the network's order of layers.
+    /// The terms of the style loss, in the order of the network's layers.
     pub style_layers: Vec<Tensor>,
 }
 
-/// The loss towards one style.
+/// The loss for one style.
 pub struct Perceptual {
     features: Features,
     weights: PerceptualWeights,
@@ -155,17 +153,17 @@ pub struct Perceptual {
 
 struct StyleLayer {
     index: usize,
-    /// With the division by the target's mean square.
+    /// Divided by the mean square of the target where the loss is relative.
     weight: f64,
     /// `[1, channel, channel]`.
     target: Tensor,
 }
 
 impl Perceptual {
-    /// Looks at the style picture `[1, 3, height, width]` once. Pictures here and below are ImageNet-normalised, and
-    /// the features' parameters are to be frozen.
+    /// Computes the targets of the style picture `[1, 3, height, width]`. Pictures are ImageNet-normalised, here and
+    /// below, and the parameters of `features` must be frozen.
     ///
-    /// Fails on weights that are negative or no finite numbers, and on layers that the network does not have.
+    /// Fails on weights that are negative, NaN or infinite, and on layers that the network does not have.
     pub fn new(features: impl Into<Features>, style: &Tensor, config: &PerceptualConfig) -> Result<Self> {
         let features = features.into();
         let kind = features.kind();
@@ -174,11 +172,13 @@ impl Perceptual {
         }
         let PerceptualWeights { style: of_style, content, total_variation } = config.weights;
         for (name, weight) in [("style", of_style), ("content", content), ("total variation", total_variation)] {
-            check_weight(&format!("the {name}"), weight)?;
+            check_weight(name, weight)?;
         }
         let [from, to] = config.view.enlarge;
         if !(1.0 <= from && from <= to && to <= 8.0) {
-            return Err(Error::Config(format!("pictures are enlarged {from} to {to} times; give numbers from 1 to 8")));
+            return Err(Error::Config(format!(
+                "the enlargement is {from} to {to}; give factors from 1 to 8, the smaller first"
+            )));
         }
         let style_layers = indices(kind, &config.style_layers)?;
         let targets = |factor: usize| -> Result<Vec<StyleLayer>> {
@@ -202,25 +202,25 @@ impl Perceptual {
         })
     }
 
-    /// The style's Gram matrices `[1, channel, channel]` at the smallest factor, one a layer that has a weight.
+    /// The style's Gram matrices `[1, channel, channel]` at the smallest factor, one for each layer that has a weight.
     pub fn style(&self) -> impl Iterator<Item = &Tensor> {
         self.style[0].iter().map(|layer| &layer.target)
     }
 
-    /// How pictures are shown.
+    /// The augmentation.
     pub fn view(&self) -> View {
         self.view
     }
 
     /// The losses of raw output for content, both `[batch, 3, height, width]`. Clamps the output first.
-    pub fn compute(&self, output: &Tensor, content: &Tensor, look: Look) -> Result<PerceptualLosses> {
+    pub fn compute(&self, output: &Tensor, content: &Tensor, sample: ViewSample) -> Result<PerceptualLosses> {
         let [low, high] = CLAMP;
         let output = output.clamp(low, high)?;
-        let style = &self.style[look.factor];
+        let style = &self.style[sample.factor];
         let content_depth = depth(self.content.iter().map(|(index, _)| *index));
         let depth = depth(style.iter().map(|layer| layer.index)).max(content_depth);
-        let found = self.features.features(&self.view.show(&output, look)?, depth)?;
-        let wanted = self.features.features(&self.view.show(&content.detach(), look)?, content_depth)?;
+        let found = self.features.features(&self.view.apply(&output, sample)?, depth)?;
+        let wanted = self.features.features(&self.view.apply(&content.detach(), sample)?, content_depth)?;
 
         let mut contents = Vec::with_capacity(self.content.len());
         for &(index, weight) in &self.content {
@@ -249,17 +249,17 @@ impl Perceptual {
     }
 }
 
-/// What is added to a mean square before something is divided by it.
+/// Added to a mean square before dividing by it.
 const TINY: f64 = 1e-20;
 
-/// Each channel of each picture, `[batch, channel, height, width]`, with mean 0 and variance 1, or less where it varies
-/// by less than a hundredth of what the picture's channels do on average: what is hardly there is not made large.
+/// Each channel of each picture, `[batch, channel, height, width]`, with mean 0 and variance 1. A hundredth of the mean
+/// variance of the picture's channels is added to each variance, so that weak channels are not amplified.
 pub fn normalised(features: &Tensor) -> Result<Tensor> {
     let mean = |x: &Tensor| x.mean_keepdim(3)?.mean_keepdim(2);
     let centred = features.broadcast_sub(&mean(features)?)?;
     let variance = mean(&centred.sqr()?)?;
-    let floor = ((variance.mean_keepdim(1)? * 0.01)? + TINY)?;
-    Ok(centred.broadcast_div(&variance.broadcast_add(&floor)?.sqrt()?)?)
+    let damping = ((variance.mean_keepdim(1)? * 0.01)? + TINY)?;
+    Ok(centred.broadcast_div(&variance.broadcast_add(&damping)?.sqrt()?)?)
 }
 
 fn mean_square(x: &Tensor) -> Result<Tensor> {
@@ -270,10 +270,10 @@ fn check_weight(what: &str, weight: f64) -> Result<()> {
     if weight >= 0.0 && weight.is_finite() {
         return Ok(());
     }
-    Err(Error::Config(format!("{what} weighs {weight}; give a finite number that is not negative")))
+    Err(Error::Config(format!("the weight of {what} is {weight}; give a finite number of at least 0")))
 }
 
-/// The layers that weigh something, the shallowest first.
+/// The layers with a weight above 0, the shallowest first.
 fn indices(kind: Kind, weights: &LayerWeights) -> Result<Vec<(usize, f64)>> {
     let layers = kind.layers();
     let mut indices = Vec::with_capacity(weights.0.len());
@@ -294,7 +294,7 @@ fn depth(indices: impl Iterator<Item = usize>) -> usize {
     indices.map(|index| index + 1).max().unwrap_or(0)
 }
 
-/// The style's Gram matrices, means over shifts that spread over the jitter.
+/// The style's Gram matrices, as means over shifts that are spread over the jitter.
 fn style_targets(
     features: &Features,
     style: &Tensor,
@@ -306,7 +306,7 @@ fn style_targets(
     let place = |number: usize| if shifts == 1 { 0 } else { number * view.jitter / (shifts - 1) };
     let mut sums: Option<Vec<Tensor>> = None;
     for shift in (0..shifts * shifts).map(|number| [place(number / shifts), place(number % shifts)]) {
-        let shown = view.show(&style.detach(), Look { factor, shift })?;
+        let augmented = view.apply(&style.detach(), ViewSample { factor, shift })?;
         let found = features.features(&shown, depth(layers.iter().map(|(index, _)| *index)))?;
         let grams = layers.iter().map(|(index, _)| gram(&found[*index])).collect::<Result<Vec<_>>>()?;
         sums = Some(match sums {
@@ -326,11 +326,11 @@ mod tests {
     use candle_core::Device;
     use easel_runtime::Random;
 
-    fn judge() -> SqueezeNet {
+    fn features() -> SqueezeNet {
         let params = Params::new(DType::F32, &Device::Cpu, Random::new(1, 0));
         let network = SqueezeNet::new(params.root(), 16).unwrap();
         params.set_frozen(true);
-        // So narrow a network would be dead with some biases.
+        // With some biases a network this narrow would be dead.
         for bias in params.all().iter().filter(|param| param.name().ends_with("bias")) {
             bias.var().set(&bias.tensor().ones_like().unwrap()).unwrap();
         }
@@ -346,8 +346,8 @@ mod tests {
         PerceptualConfig::of(Kind::SqueezeNet)
     }
 
-    fn at(shift: [usize; 2]) -> Look {
-        Look { factor: 0, shift }
+    fn at(shift: [usize; 2]) -> ViewSample {
+        ViewSample { factor: 0, shift }
     }
 
     fn number(tensor: &Tensor) -> f64 {
@@ -358,7 +358,7 @@ mod tests {
     fn of_itself_a_picture_has_neither_content_nor_style_to_lose() {
         let picture = picture(1, 1, 24);
         let config = PerceptualConfig { view: View { enlarge: [2.0, 2.0], jitter: 0 }, ..config() };
-        let loss = Perceptual::new(judge(), &picture, &config).unwrap();
+        let loss = Perceptual::new(features(), &picture, &config).unwrap();
         let same = loss.compute(&picture, &picture, at([0, 0])).unwrap();
         assert_eq!((number(&same.style), number(&same.content)), (0.0, 0.0));
         assert!(number(&same.total_variation) > 0.0 && number(&same.total) == number(&same.total_variation));
@@ -370,7 +370,7 @@ mod tests {
         assert!(other.style_layers.len() == 4 && (layers - number(&other.style)).abs() < 1e-6 * layers);
     }
 
-    /// Activations a thousand times as large change nothing about relative losses, but for rounding.
+    /// Activations a thousand times as large do not change relative losses, except for rounding.
     #[test]
     fn relative_losses_have_no_unit() {
         let losses = |scale: f64, relative: bool| {
@@ -400,7 +400,7 @@ mod tests {
             };
             let config =
                 PerceptualConfig { style_layers: weights(style), content_layers: weights(content), ..config() };
-            let loss = Perceptual::new(judge(), &picture(1, 1, 32), &config).unwrap();
+            let loss = Perceptual::new(features(), &picture(1, 1, 32), &config).unwrap();
             let losses = loss.compute(&picture(2, 1, 32), &picture(3, 1, 32), at([1, 2])).unwrap();
             [number(&losses.style), number(&losses.content)]
         };
@@ -424,14 +424,14 @@ mod tests {
     #[test]
     fn nonsense_is_named() {
         let refused = |config: PerceptualConfig| {
-            Perceptual::new(judge(), &picture(1, 1, 32), &config).err().expect("it is refused").to_string()
+            Perceptual::new(features(), &picture(1, 1, 32), &config).err().expect("it is refused").to_string()
         };
         let weights = PerceptualWeights { style: f64::NAN, ..config().weights };
-        assert!(refused(PerceptualConfig { weights, ..config() }).contains("the style weighs NaN"));
+        assert!(refused(PerceptualConfig { weights, ..config() }).contains("the weight of style is NaN"));
         let layer = |name: &str, weight: f64| [(name.to_string(), weight)].into_iter().collect();
         let error = refused(PerceptualConfig { style_layers: layer("relu1_2", 1.0), ..config() });
         assert!(error.contains("no layer `relu1_2`") && error.contains("features.12"), "{error}");
         let error = refused(PerceptualConfig { content_layers: layer("features.4", -2.0), ..config() });
-        assert!(error.contains("`features.4` weighs -2"), "{error}");
+        assert!(error.contains("`features.4` is -2"), "{error}");
     }
 }

@@ -1,4 +1,4 @@
-//! What losses are made of. Masks are taken from detached values, so the derivatives at kinks are those that are named.
+//! Operations that losses share. Masks are computed from detached values, so the derivatives at kinks are as documented.
 
 use candle_core::{DType, Tensor};
 
@@ -9,7 +9,7 @@ pub(super) fn abs(x: &Tensor) -> Result<Tensor> {
     Ok((x * x.detach().sign()?)?)
 }
 
-/// `max(x, 0)`, and not a number where x is none; the derivative at 0 is 1, as that of PyTorch's `clamp_min`.
+/// `max(x, 0)`, and NaN where x is; the derivative at 0 is 1, as that of PyTorch's `clamp_min`.
 pub(super) fn clamp_at_0(x: &Tensor) -> Result<Tensor> {
     Ok(x.detach().lt(0f64)?.where_cond(&x.zeros_like()?, x)?)
 }
@@ -20,8 +20,8 @@ pub(super) fn keep(mask: &Tensor, values: &Tensor) -> Result<Tensor> {
 }
 
 /// `ln(1 + exp(x)) = m + ln(exp(-m) + exp(x - m))` with `m = max(x, 0)`: no exponent is positive, so nothing overflows.
-/// As m's contributions to the derivative cancel, it is taken as a constant, and the derivative is the logistic
-/// function everywhere, 0 included.
+/// Since m's contributions to the derivative cancel, m is treated as a constant, and the derivative is the logistic
+/// function everywhere, including at 0.
 pub(super) fn softplus(x: &Tensor) -> Result<Tensor> {
     let m = x.detach().relu()?;
     Ok(((m.neg()?.exp()? + x.sub(&m)?.exp()?)?.log()? + m)?)
@@ -35,18 +35,18 @@ pub(super) fn check_shape(loss: &str, argument: &str, first: &Tensor, other: &Te
     Err(Error::Data(format!("{loss}: the {argument} has shape {:?}, the input {:?}", other.dims(), first.dims())))
 }
 
-/// Weights that are stretched to an input's shape.
+/// Weights broadcast to an input's shape.
 pub(super) fn weights_like(loss: &str, argument: &str, weights: &Tensor, input: &Tensor) -> Result<Tensor> {
     constant_like(weights, input)?.broadcast_as(input.shape()).map_err(|_| {
         Error::Data(format!(
-            "{loss}: the {argument} has shape {:?}, which cannot be stretched to the input's {:?}",
+            "{loss}: the {argument} has shape {:?}, which cannot be broadcast to the input's {:?}",
             weights.dims(),
             input.dims()
         ))
     })
 }
 
-/// Where an element of a tensor is, by its number.
+/// The indices of an element of a tensor, by its flat index.
 pub(super) fn place(number: usize, dims: &[usize]) -> Vec<usize> {
     let below = |axis: usize| dims[axis + 1..].iter().product::<usize>();
     dims.iter().enumerate().map(|(axis, dim)| number / below(axis) % dim).collect()

@@ -13,7 +13,7 @@ use crate::{Error, Result};
 #[doc(alias = "SmoothL1Loss")]
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct SmoothL1 {
-    /// Where the parabola ends, at least 0: the absolute error itself at 0. 1 by default.
+    /// The difference at which the loss becomes linear, at least 0; at 0 it is the absolute error. 1 by default.
     pub beta: f64,
     /// The reduction.
     pub reduction: Reduction,

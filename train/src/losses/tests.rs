@@ -1,4 +1,4 @@
-//! What holds of all losses: large numbers, numbers that are none, no examples, and shapes that do not fit.
+//! What holds for all losses: large numbers, NaN and infinity, empty batches, and shapes that do not fit.
 
 use candle_core::{Device, Var};
 
@@ -13,7 +13,7 @@ fn integers(values: impl IntoIterator<Item = i64>, dims: &[usize]) -> Tensor {
     Tensor::from_vec(values.into_iter().collect(), dims, &Device::Cpu).unwrap()
 }
 
-/// Every loss of `[batch, 4]`, where it needs probabilities or rates after a function that gives such.
+/// Every loss of `[batch, 4]`, after a function that gives probabilities or rates where it needs them.
 fn all(x: &Tensor, reduction: Reduction) -> Vec<(&'static str, Result<Tensor>)> {
     let batch = x.dim(0).unwrap();
     let numbers = |count: usize| (0..count).map(|at| at as i64);
@@ -177,11 +177,11 @@ fn shapes_that_do_not_fit_are_named() {
     let reduction = Reduction::Mean;
     for (loss, shapes) in [
         (Bce::default().compute(&x, &few), "[3], the input [2, 3]"),
-        (Bce { weight: wide.clone(), reduction }.compute(&x, &x), "weight has shape [4], which cannot be stretched"),
+        (Bce { weight: wide.clone(), reduction }.compute(&x, &x), "weight has shape [4], which cannot be broadcast"),
         (BceWithLogits::default().compute(&x, &few), "[3], the input [2, 3]"),
         (
             BceWithLogits { pos_weight: wide.clone(), ..Default::default() }.compute(&x, &x),
-            "pos_weight has shape [4], which cannot be stretched to the input's [2, 3]",
+            "pos_weight has shape [4], which cannot be broadcast to the input's [2, 3]",
         ),
         (CosineEmbedding::default().compute(&x, &few, &few), "[3], the input [2, 3]"),
         (CosineEmbedding::default().compute(&x, &x, &few), "[3], the inputs [2, 3]"),

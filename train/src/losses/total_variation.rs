@@ -1,4 +1,4 @@
-//! Total variation: how much neighbouring pixels differ.
+//! Total variation: the differences between neighbouring pixels.
 
 use candle_core::Tensor;
 

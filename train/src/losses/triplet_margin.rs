@@ -13,7 +13,7 @@ use crate::{Error, Result};
 #[doc(alias = "TripletMarginLoss")]
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct TripletMargin {
-    /// How much farther the negative is to be; 1 by default.
+    /// The margin by which the negative should be farther away; 1 by default.
     pub margin: f64,
     /// The norm's degree, at least 1; 2 by default.
     pub p: f64,
@@ -55,7 +55,7 @@ impl TripletMargin {
             p => abs(&difference)?.powf(p)?,
         };
         let sum = powers.sum(D::Minus1)?;
-        // A root's derivative is infinite at 0: there the root is taken of 1 and dropped.
+        // The root's derivative is infinite at 0: there the root of 1 is taken and discarded.
         let some = sum.detach().ne(0f64)?;
         let safe = some.where_cond(&sum, &sum.ones_like()?)?;
         keep(&some, &if self.p == 2.0 { safe.sqrt()? } else { safe.powf(1.0 / self.p)? })

@@ -19,15 +19,15 @@ pub fn generator_loss(fake: &Tensor) -> Result<Tensor> {
     Ok(fake.mean_all()?.neg()?)
 }
 
-/// How far the critic is from slope 1.
+/// The deviation of the critic's gradient norm from 1.
 pub struct Penalty {
-    /// The mean over the batch of `(|gradient| - 1)^2`: a scalar with a graph to the critic's parameters.
+    /// The mean over the batch of `(|gradient| - 1)^2`: a scalar that can be differentiated by the critic's parameters.
     pub penalty: Tensor,
-    /// The gradient of the scores by the pictures between, without a graph.
+    /// The gradient of the scores by the interpolated pictures, detached.
     pub input_gradient: Tensor,
 }
 
-/// The penalty at `real * beta + fake * (1 - beta)`, beta `[batch, 1, 1, 1]` in [0, 1]. No gradient goes into the three.
+/// The penalty at `real * beta + fake * (1 - beta)`, beta `[batch, 1, 1, 1]` in [0, 1]. None of the three gets a gradient.
 ///
 /// The thread must keep the graphs of gradients, see [`check_second_order`]; fails
 /// where it does not, or the shapes differ. Where a gradient is exactly 0 its norm counts with a derivative of 0.
@@ -44,8 +44,9 @@ pub fn gradient_penalty(
     let between = Var::from_tensor(&between)?;
     let scores = critic(&between)?.sum_all()?;
     let mut gradients = without_weight_gradients(|| scores.backward())?;
-    let gradient =
-        gradients.remove(&between).ok_or_else(|| Error::Run("the critic does not look at its input".into()))?;
+    let gradient = gradients
+        .remove(&between)
+        .ok_or_else(|| Error::Run("the critic's scores do not depend on its input".into()))?;
     let squares = gradient.sqr()?.flatten_from(1)?.sum(1)?;
     let slopes = squares.detach().gt(0f64)?.to_dtype(squares.dtype())?;
     let norms = ((&squares + (1.0 - &slopes)?)?.sqrt()? * slopes)?;

@@ -1,4 +1,4 @@
-//! How evenly the classes come up.
+//! The balance of classes.
 
 use super::features::Features;
 

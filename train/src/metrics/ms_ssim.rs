@@ -3,8 +3,8 @@
 //!
 //! There are five scales, each half the size of the one before. On each, means, variances and covariance are taken under
 //! an 11x11 Gaussian window with standard deviation 1.5 at every position inside the picture. Where the scale is smaller
-//! than the window, the window and its deviation shrink in proportion. Channels are compared separately and averaged on
-//! each scale. Values are in [0, 1].
+//! than the window, the window and its deviation shrink in proportion. Channels are compared separately; each scale's
+//! value is their mean. Values are in [0, 1].
 //!
 //! A scale has at least two rows and columns, so pictures below 32 pixels have fewer scales (16: four, 8: three, 4: two),
 //! whose exponents are rescaled to the same sum.

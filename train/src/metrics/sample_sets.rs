@@ -112,7 +112,7 @@ impl SampleSets {
         let threshold = nearest::threshold(&of(&self.reference));
         if threshold == 0.0 {
             return Err(Error::Data(
-                "the real pictures are among the training pictures, so near copies cannot be told; give real pictures that \
+                "the real pictures are among the training pictures, so near copies cannot be detected; give real pictures that \
                  the model never saw"
                     .into(),
             ));

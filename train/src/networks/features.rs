@@ -10,10 +10,10 @@ use super::squeezenet::{self, SqueezeNet};
 use super::vgg::{self, Vgg16};
 use crate::{Error, Params, Result, Value};
 
-/// The first convolution, whose shape tells the width.
+/// The first convolution, whose shape shows the width.
 const FIRST: &str = "features.0.weight";
 
-/// The kinds of network that are known.
+/// The known networks.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Kind {
     /// VGG16 up to relu4_3.
@@ -23,7 +23,7 @@ pub enum Kind {
 }
 
 impl Kind {
-    /// Its name for people.
+    /// The display name.
     pub fn name(self) -> &'static str {
         match self {
             Self::Vgg16 => "VGG16",
@@ -31,7 +31,7 @@ impl Kind {
         }
     }
 
-    /// Its layers, the shallowest first.
+    /// The layers, the shallowest first.
     pub fn layers(self) -> &'static [&'static str] {
         match self {
             Self::Vgg16 => &vgg::LAYERS,
@@ -39,7 +39,7 @@ impl Kind {
         }
     }
 
-    /// The smallest picture, in pixels a side, of which every layer has something.
+    /// The smallest side of a picture, in pixels, for which no layer's output is empty.
     pub fn at_least(self) -> usize {
         match self {
             Self::Vgg16 => vgg::AT_LEAST,
@@ -47,8 +47,8 @@ impl Kind {
         }
     }
 
-    /// The network that weights of these names and shapes belong to, and the divisor of its widths. Whether all
-    /// parameters are there shows when they are loaded.
+    /// The network that weights of these names and shapes belong to, and the divisor of its widths. Loading them checks
+    /// whether they are complete.
     fn recognise(shapes: &BTreeMap<String, Vec<usize>>) -> Option<(Self, usize)> {
         let [width, 3, 3, 3] = shapes.get(FIRST)?[..] else { return None };
         let divisor = |published: usize| published.is_multiple_of(width).then(|| published / width);
@@ -63,7 +63,7 @@ impl Kind {
     }
 }
 
-/// A network with its weights. They are frozen: no gradients of them are computed.
+/// A network with frozen weights: their gradients are not computed.
 #[derive(Debug, Clone)]
 pub enum Features {
     /// VGG16 up to relu4_3.

@@ -1,4 +1,4 @@
-//! The vanilla GAN (Goodfellow et al. 2014, arXiv 1406.2661): two players of two fully connected layers each.
+//! The vanilla GAN (Goodfellow et al. 2014, arXiv 1406.2661): a generator and a discriminator of two fully connected layers each.
 
 use std::collections::BTreeMap;
 
@@ -8,7 +8,7 @@ use crate::nn::Linear;
 use crate::param::{Init, Scope};
 use crate::{Result, Value};
 
-/// The architecture's name.
+/// The architecture's name in a checkpoint and a model card.
 pub const ARCHITECTURE: &str = "vanilla-gan";
 
 /// The generator's sizes.
@@ -29,7 +29,7 @@ impl Default for Sizes {
 }
 
 impl Sizes {
-    /// The sizes by name.
+    /// The architecture with these sizes.
     pub fn architecture(&self) -> Architecture {
         let [channels, height, width] = self.picture;
         super::architecture(
@@ -44,7 +44,7 @@ impl Sizes {
         )
     }
 
-    /// What the generator takes.
+    /// The latent vector that the generator takes.
     pub fn latent(&self) -> Latent {
         Latent { dim: self.z_dim, distribution: Distribution::Uniform { low: -1.0, high: 1.0 } }
     }
@@ -58,7 +58,7 @@ impl Sizes {
         })
     }
 
-    /// Tells a generator by its two layers. Weights do not know the picture's shape: a square grey one is assumed.
+    /// Recognises a generator by its two layers. Weights do not show the picture's shape: a square grey one is assumed.
     pub(super) fn recognise(shapes: &BTreeMap<String, Vec<usize>>) -> Option<Self> {
         let [hidden, z_dim] = shapes.get("hidden.weight")?[..] else { return None };
         let [pixels, _] = shapes.get("out.weight")?[..] else { return None };
@@ -108,7 +108,7 @@ impl Generator {
         self.out.forward(&self.hidden.forward(z)?.relu()?)?.sigmoid()
     }
 
-    /// Pictures `[batch, channel, height, width]`: what is exported.
+    /// Pictures `[batch, channel, height, width]`: the exported model.
     pub fn pictures<V: Value>(&self, z: &V) -> Result<V> {
         self.forward(z)?.unflatten(self.sizes.picture)
     }

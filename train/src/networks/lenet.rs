@@ -9,7 +9,7 @@ use crate::param::Scope;
 use crate::value::{Conv2dConfig, Pool2dConfig};
 use crate::{Error, Result, Value};
 
-/// The architecture's name.
+/// The architecture's name in a checkpoint and a model card.
 pub const ARCHITECTURE: &str = "lenet";
 
 /// The pictures' height and width.
@@ -42,7 +42,7 @@ impl Default for Sizes {
 }
 
 impl Sizes {
-    /// The sizes by name.
+    /// The architecture with these sizes.
     pub fn architecture(&self) -> Architecture {
         super::architecture(ARCHITECTURE, &[("channels", self.channels), ("classes", self.classes)])
     }
@@ -74,7 +74,7 @@ impl Lenet {
         let Sizes { channels, classes } = sizes;
         if !matches!(channels, 1 | 3) || classes == 0 {
             return Err(Error::Config(format!(
-                "a LeNet for {classes} classes of pictures of {channels} channels: give it a class at least, and 1 or 3 channels"
+                "a LeNet of {classes} classes and {channels} channels; give at least 1 class, and 1 or 3 channels"
             )));
         }
         let conv = |name, inputs, outputs| Conv2d::new(scope.sub(name), inputs, outputs, 5, Conv2dConfig::default());
@@ -101,7 +101,7 @@ impl Lenet {
         self.linears[2].forward(features)
     }
 
-    /// What the last layer is given.
+    /// The last layer's input.
     fn hidden<V: Value>(&self, x: &V) -> Result<V> {
         let mut x = x.clone();
         for conv in &self.convs {
@@ -112,14 +112,14 @@ impl Lenet {
         second.forward(&x)?.relu()
     }
 
-    /// The whole classifier, which is what is trained and exported: logits `[batch, classes]` of pictures
+    /// The whole classifier, which is trained and exported: logits `[batch, classes]` of pictures
     /// `[batch, channels, 32, 32]` in `[0, 1]`.
     pub fn classify<V: Value>(&self, image: &V) -> Result<V> {
         self.forward(&normalised(image)?)
     }
 
-    /// What the last layer decides by, `[batch, WIDTH]`, of pictures as [`classify`](Lenet::classify) takes them: what
-    /// pictures are compared by.
+    /// The last layer's input, `[batch, WIDTH]`, for pictures as [`classify`](Lenet::classify) takes them: the features that
+    /// metrics compare.
     pub fn features<V: Value>(&self, image: &V) -> Result<V> {
         self.hidden(&normalised(image)?)
     }

@@ -10,7 +10,7 @@ use crate::nn::{Activation, Eval, Linear, LinearOptions, Sequential};
 use crate::param::{Init, Scope};
 use crate::{Error, Param, Result, Value};
 
-/// The architecture's name.
+/// The architecture's name in a checkpoint and a model card.
 pub const ARCHITECTURE: &str = "mlp";
 
 /// The most columns, units of a layer or classes.
@@ -24,14 +24,14 @@ const MOST_WEIGHTS: usize = 1 << 28;
 pub struct Sizes {
     /// The number of feature columns.
     pub columns: usize,
-    /// The units of each hidden layer; with none the network is linear.
+    /// The units of each hidden layer; without hidden layers the network is linear.
     pub hidden: Vec<usize>,
-    /// What is told from a row.
+    /// What is predicted from a row.
     pub task: Task,
 }
 
 impl Sizes {
-    /// The number of outputs: one for each class, or the number that is told.
+    /// The number of outputs: one for each class, or 1 in a regression.
     pub fn outputs(&self) -> usize {
         match self.task {
             Task::Regression => 1,
@@ -39,7 +39,7 @@ impl Sizes {
         }
     }
 
-    /// The sizes by name. There are `classes` in a classification alone.
+    /// The architecture with these sizes; only a classification has `classes`.
     pub fn architecture(&self) -> Architecture {
         let mut architecture = super::architecture(ARCHITECTURE, &[("columns", self.columns)]);
         architecture.sizes.insert("hidden".into(), Json::from(self.hidden.clone()));
@@ -86,14 +86,14 @@ impl Sizes {
         match fit {
             true => Ok(()),
             false => Err(Error::Config(format!(
-                "there is no MLP with layers of {sizes:?}: give each from 1 to {MOST}, and no two that follow each other \
+                "an MLP cannot have layers of {sizes:?}; give each from 1 to {MOST}, and no two that follow each other \
                  more than {MOST_WEIGHTS} weights"
             ))),
         }
     }
 }
 
-/// What brings a column to mean 0 and variance 1: `(x - mean) / std`.
+/// The moments by which a column is standardised: `(x - mean) / std`.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Moments {
     /// The mean.
@@ -103,10 +103,10 @@ pub struct Moments {
 }
 
 impl Moments {
-    /// The smallest and the largest deviation, apart from 0: beyond them float32 has no room for what follows.
+    /// The smallest and the largest deviation, apart from 0, for which the computations fit in float32.
     pub const RANGE: std::ops::RangeInclusive<f64> = 1e-30..=1e30;
 
-    /// Of some values, at least one.
+    /// The moments of at least one value.
     pub fn of(values: impl Iterator<Item = f32> + Clone) -> Self {
         let values = values.map(f64::from);
         let count = values.clone().count() as f64;
@@ -118,9 +118,8 @@ impl Moments {
 
 /// A network from the features of a row to its class or its number.
 ///
-/// It takes and gives numbers in the table's own units. What brings them to mean 0 and variance 1 and back are buffers:
-/// `features.mean` and `features.scale` (1 over the standard deviation) and, in a regression, `target.mean` and
-/// `target.std`.
+/// Inputs and outputs are in the table's own units. Buffers hold what standardises them: `features.mean` and
+/// `features.scale` (1 over the standard deviation) and, in a regression, `target.mean` and `target.std`.
 #[derive(Clone)]
 pub struct Mlp {
     features: [Param; 2],
@@ -131,7 +130,7 @@ pub struct Mlp {
 
 impl Mlp {
     /// Parameters `layers.0`, `layers.2`, ..., each `weight` and `bias`, as PyTorch names those of an `nn.Sequential` called
-    /// `layers` of `Linear`, `ReLU`, `Linear`, ... Fails where a layer has no units, or absurdly many.
+    /// `layers` of `Linear`, `ReLU`, `Linear`, ... Fails where a layer has no units, or too many.
     pub fn new(scope: Scope, sizes: Sizes) -> Result<Self> {
         sizes.check()?;
         let features = scope.sub("features");
@@ -163,8 +162,8 @@ impl Mlp {
         &self.sizes
     }
 
-    /// Sets the buffers: the moments of each column and, in a regression, of the target. A column without deviation tells
-    /// nothing, and is multiplied by 0.
+    /// Sets the buffers: the moments of each column and, in a regression, of the target. A constant column carries no
+    /// information and is multiplied by 0.
     pub fn standardise(&self, features: &[Moments], target: Option<Moments>) -> Result<()> {
         let set = |param: &Param, values: Vec<f64>| -> Result<()> {
             let var = param.var();
@@ -198,14 +197,14 @@ impl Mlp {
         Ok(Some(Moments { mean: value(mean)?, std: value(std)? }))
     }
 
-    /// What is trained: logits `[batch, classes]` or the standardised target `[batch, 1]`, of features `[batch, columns]`.
+    /// The trained part: logits `[batch, classes]` or the standardised target `[batch, 1]`, of features `[batch, columns]`.
     pub fn forward<V: Value>(&self, features: &V) -> Result<V> {
         let [mean, scale] = &self.features;
         let x = features.sub(&features.param(mean)?)?.mul(&features.param(scale)?)?;
         self.layers.forward(&x, &mut Eval)
     }
 
-    /// What is exported: the same with the target in its own unit.
+    /// The exported model: the same with the target in its own unit.
     pub fn predict<V: Value>(&self, features: &V) -> Result<V> {
         let y = self.forward(features)?;
         match &self.target {
@@ -242,7 +241,7 @@ mod tests {
         assert_eq!(names, ["layers.0.weight", "layers.0.bias", "layers.2.weight", "layers.2.bias"]);
         for hidden in [vec![0], vec![1 << 21], vec![1 << 20, 1 << 20]] {
             let sizes = Sizes { columns: 3, hidden, task: Task::Regression };
-            assert!(sizes.check().unwrap_err().to_string().contains("there is no MLP"));
+            assert!(sizes.check().unwrap_err().to_string().contains("an MLP cannot have"));
         }
     }
 
@@ -259,7 +258,7 @@ mod tests {
             .unwrap();
         let after = value(network.predict(&scaled).unwrap());
         assert!((after - (50.0 + 3.0 * before)).abs() < 1e-4, "{before} {after}");
-        // What never varied tells nothing, whatever it is now.
+        // A column that was constant in training is ignored, whatever its value is now.
         network.standardise(&[moments(0.0, 0.0); 3], None).unwrap();
         assert_eq!(value(network.predict(&x).unwrap()), value(network.predict(&scaled).unwrap()));
     }

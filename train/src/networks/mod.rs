@@ -41,15 +41,15 @@ pub enum Network {
     Denoiser {
         /// The network.
         network: Box<denoiser::Denoiser>,
-        /// What its predictions mean.
-        task: denoiser::Task,
+        /// What it predicts.
+        task: denoiser::DenoisingTask,
     },
     /// The denoiser as an exported file holds it.
     DenoiserFolded {
         /// The network.
         network: Box<denoiser::Folded>,
-        /// What its predictions mean.
-        task: denoiser::Task,
+        /// What it predicts.
+        task: denoiser::DenoisingTask,
     },
     /// The stylizing network.
     Style(Box<style::Stylizer>),
@@ -62,8 +62,8 @@ pub enum Network {
 }
 
 impl Network {
-    /// Builds the network that an architecture names, on the CPU, and gives it weights by name. Its parameters are
-    /// frozen: what it computes keeps nothing for a gradient.
+    /// Builds the network of an architecture on the CPU and loads its weights by name. Its parameters are frozen, so its
+    /// outputs keep no graph for gradients.
     pub fn with_weights(architecture: &Architecture, weights: &BTreeMap<String, Tensor>) -> Result<Self> {
         Self::on(architecture, weights, &Device::Cpu)
     }
@@ -89,7 +89,7 @@ impl Network {
                 let (sizes, task) = denoiser::read(architecture)?;
                 Self::DenoiserFolded { network: Box::new(denoiser::Folded::new(params.root(), sizes)?), task }
             }
-            style::ARCHITECTURE => {
+            style::ARCHITECTURE | style::FORMER_ARCHITECTURE => {
                 Self::Style(Box::new(style::Stylizer::new(params.root(), style::Sizes::read(architecture)?)?))
             }
             lenet::ARCHITECTURE => Self::Lenet(lenet::Lenet::new(params.root(), lenet::Sizes::read(architecture)?)?),
@@ -114,16 +114,26 @@ impl Network {
     }
 }
 
-/// The network that weights of these names and shapes belong to; `None` where no network of this crate has such.
+/// The network that weights of these names and shapes belong to; `None` where this crate has no such network.
 pub fn recognise(shapes: &BTreeMap<String, Vec<usize>>) -> Option<Architecture> {
     gan::Sizes::recognise(shapes)
         .map(|sizes| sizes.architecture())
         .or_else(|| progan::Sizes::recognise(shapes).map(|(sizes, stage)| sizes.architecture(stage)))
-        .or_else(|| denoiser::Sizes::recognise(shapes).map(|sizes| denoiser::Task::classic().architecture(&sizes)))
+        .or_else(|| {
+            denoiser::Sizes::recognise(shapes).map(|sizes| denoiser::DenoisingTask::classic().architecture(&sizes))
+        })
         .or_else(|| style::Sizes::recognise(shapes).map(|sizes| sizes.architecture()))
         .or_else(|| lenet::Sizes::recognise(shapes).map(|sizes| sizes.architecture()))
         .or_else(|| mlp::Sizes::recognise(shapes).map(|sizes| sizes.architecture()))
         .or_else(|| vae::Sizes::recognise(shapes).map(|sizes| sizes.architecture()))
+}
+
+/// The architecture under its present name: version 0.1 called the stylizer `imfw`.
+pub(crate) fn with_present_name(architecture: Architecture) -> Architecture {
+    match architecture.name.as_str() {
+        style::FORMER_ARCHITECTURE => Architecture { name: style::ARCHITECTURE.into(), ..architecture },
+        _ => architecture,
+    }
 }
 
 /// Reads one size of an architecture.

@@ -1,4 +1,4 @@
-//! SqueezeNet 1.1 (Iandola et al. 2016, arXiv 1602.07360) without its classifier: a small network whose features serve
+//! SqueezeNet 1.1 (Iandola et al. 2016, arXiv 1602.07360) without its classifier: a small network for the features of
 //! perceptual losses.
 
 use crate::nn::Conv2d;
@@ -9,27 +9,27 @@ use crate::{Error, Result, Value};
 /// Channels after the first convolution.
 const FIRST: usize = 64;
 
-/// The fire modules by their number in torchvision's `features`, their squeezed channels, and how many channels each of
-/// their two expansions gives. A pooling stands before the first module of each group.
+/// The fire modules by their number in torchvision's `features`, their squeezed channels, and the output channels of each
+/// of their two expansions. Max pooling precedes each group.
 const GROUPS: [&[(usize, usize, usize)]; 3] = [
     &[(3, 16, 64), (4, 16, 64)],
     &[(6, 32, 128), (7, 32, 128)],
     &[(9, 48, 192), (10, 48, 192), (11, 64, 256), (12, 64, 256)],
 ];
 
-/// What [`SqueezeNet::features`] gives: the first convolution's activation, and the last module of each group.
+/// The layers of [`SqueezeNet::features`]: the first convolution and the last module of each group.
 pub const LAYERS: [&str; 4] = ["features.0", "features.4", "features.7", "features.12"];
 
-/// The smallest picture, in pixels a side, of which every layer has something.
+/// The smallest side of a picture, in pixels, for which no layer's output is empty.
 pub const AT_LEAST: usize = 25;
 
-/// The numbers by which every width can be divided have this for their multiple.
+/// The largest number that divides every width.
 const DIVISOR: usize = 16;
 
 /// Pooling between the groups.
 const POOL: Pool2dConfig = Pool2dConfig { kernel: 3, stride: 2, padding: 0, ceil: true };
 
-/// Few channels, and from these twice: by single pixels and by 3x3 of them, one behind the other.
+/// A fire module: a 1x1 convolution to few channels, then the concatenated outputs of a 1x1 and a 3x3 convolution.
 #[derive(Debug, Clone)]
 struct Fire {
     squeeze: Conv2d,
@@ -64,11 +64,11 @@ pub struct SqueezeNet {
 
 impl SqueezeNet {
     /// Parameters `features.0`, `features.NUMBER.{squeeze, expand1x1, expand3x3}`, as torchvision names them. Every
-    /// width is divided by `divisor`: 1 is the published network. Fails where a width does not divide.
+    /// width is divided by `divisor`: 1 is the published network. Fails where a width is not divisible.
     pub fn new(scope: Scope, divisor: usize) -> Result<Self> {
         if divisor == 0 || !DIVISOR.is_multiple_of(divisor) {
             return Err(Error::Config(format!(
-                "SqueezeNet's widths cannot be divided by {divisor}: give a divisor of {DIVISOR}"
+                "SqueezeNet's widths are not divisible by {divisor}; give a divisor of {DIVISOR}"
             )));
         }
         let scope = scope.sub("features");
@@ -85,7 +85,7 @@ impl SqueezeNet {
     }
 
     /// The activations named by [`LAYERS`], the first `count` of them, of ImageNet-normalised pictures
-    /// `[batch, 3, height, width]`. What lies behind the last one asked for is not computed.
+    /// `[batch, 3, height, width]`. Later layers are not computed.
     pub fn features<V: Value>(&self, x: &V, count: usize) -> Result<Vec<V>> {
         let mut features: Vec<V> = Vec::with_capacity(count);
         if count > 0 {

@@ -1,5 +1,5 @@
-//! The stylizing network (Johnson et al. 2016, arXiv 1603.08155, with instance norm as in Ulyanov et al. 2016): down
-//! twice, five residual blocks, up twice.
+//! The stylizing network (Johnson et al. 2016, arXiv 1603.08155, with instance norm as in Ulyanov et al. 2016): two
+//! downsamplings, five residual blocks and two upsamplings.
 
 use std::collections::BTreeMap;
 
@@ -11,28 +11,31 @@ use crate::param::Scope;
 use crate::value::{Conv2dConfig, ConvTranspose2dConfig};
 use crate::{Result, Value};
 
-/// The architecture's name.
-pub const ARCHITECTURE: &str = "imfw";
+/// The architecture's name in a checkpoint and a model card.
+pub const ARCHITECTURE: &str = "fast-style-transfer";
+
+/// The architecture's name in the checkpoints and cards of version 0.1.
+pub(super) const FORMER_ARCHITECTURE: &str = "imfw";
 
 /// ImageNet's channel means and standard deviations, RGB in `[0, 1]`.
 pub const IMAGENET_MEAN: [f32; 3] = [0.485, 0.456, 0.406];
 /// See [`IMAGENET_MEAN`].
 pub const IMAGENET_STD: [f32; 3] = [0.229, 0.224, 0.225];
 
-/// The picture is padded to a multiple of this, since the network halves it twice.
+/// Pictures are padded to a multiple of this, since the network downsamples twice.
 pub const MULTIPLE: usize = 4;
-/// The smallest padded size: the deepest reflection needs two rows.
+/// The smallest padded size: the reflection padding after the downsampling needs two rows.
 pub const AT_LEAST: usize = 8;
 
 /// The network's sizes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Sizes {
-    /// Channels after the first convolution; twice and four times as many follow. 32 is classic.
+    /// Channels after the first convolution; they double at each downsampling. Johnson et al. have 32.
     pub width: usize,
 }
 
 impl Sizes {
-    /// The sizes by name.
+    /// The architecture with these sizes.
     pub fn architecture(&self) -> Architecture {
         super::architecture(ARCHITECTURE, &[("width", self.width)])
     }
@@ -47,7 +50,7 @@ impl Sizes {
     }
 }
 
-/// Two 3x3 convolutions with zeros around, a ReLU between, and one after the sum with the input.
+/// Two 3x3 convolutions with zero padding, a ReLU between them, and another after the sum with the input.
 #[derive(Debug, Clone)]
 struct ResidualBlock {
     first: Conv2d,
@@ -108,8 +111,8 @@ impl Stylizer {
         self.sizes
     }
 
-    /// Makes the two convolutions that double the picture interpolate bilinearly: each kernel becomes its mean times
-    /// that of interpolation.
+    /// Makes the two upsampling convolutions interpolate bilinearly: each kernel becomes its mean times the bilinear
+    /// kernel.
     pub fn smooth_upsampling(&self) -> Result<()> {
         for (conv, _) in &self.up {
             let weight = conv.weight();
@@ -121,11 +124,12 @@ impl Stylizer {
         Ok(())
     }
 
-    /// Takes from the two convolutions that double the picture what draws a grid on an even surface.
+    /// Removes checkerboard artefacts on constant areas from the two upsampling convolutions (Odena et al. 2016,
+    /// "Deconvolution and Checkerboard Artifacts").
     ///
-    /// With stride 2 a 3x3 kernel makes every second pixel of a row of its middle column and the others of the two at
-    /// its sides, and so for columns: four kinds of pixels, made of 1, 2, 2 and 4 weights. Their sums become equal, by
-    /// the smallest change that does it.
+    /// With stride 2, the output pixels of a 3x3 kernel alternate along each axis between its middle column and its two
+    /// outer ones, so there are four kinds of pixels, which are sums of 1, 2, 2 and 4 weights. The four sums become equal
+    /// by the smallest change of the weights.
     pub fn even_upsampling(&self) -> Result<()> {
         for (conv, _) in &self.up {
             let weight = conv.weight();
@@ -153,8 +157,8 @@ impl Stylizer {
         self.last.forward(&x)
     }
 
-    /// The whole stylizer, which is what is exported: a picture `[batch, 3, height, width]` in `[0, 1]` of any size to
-    /// one of the same shape and range.
+    /// The whole stylizer, which is exported: pictures `[batch, 3, height, width]` in `[0, 1]` of any size to pictures of
+    /// the same shape and range.
     pub fn stylize<V: Value>(&self, image: &V) -> Result<V> {
         let padded = image.pad_to_multiple(MULTIPLE, AT_LEAST)?;
         let normalised = padded.channel_affine(
@@ -166,7 +170,7 @@ impl Stylizer {
     }
 }
 
-/// The projection of 3x3 kernels, as rows of 9, on those whose four kinds of weights have the same sum.
+/// The projection of 3x3 kernels, as rows of 9, onto those whose four kinds of weights have equal sums.
 fn even_kernel() -> Vec<f32> {
     let kind = |tap: usize| (tap / 3 == 1, tap % 3 == 1);
     let taps = (0..9).flat_map(|from| (0..9).map(move |to| (from, to)));
@@ -193,15 +197,15 @@ mod tests {
         };
         let flat = Tensor::ones((1, 16, 6, 6), DType::F32, &Device::Cpu).unwrap();
         let unevenness = |network: &Stylizer| {
-            let doubled = network.up[0].0.forward(&flat).unwrap().narrow(2, 2, 8).unwrap().narrow(3, 2, 8).unwrap();
-            let spread = (doubled.max_keepdim(3).unwrap() - doubled.min_keepdim(3).unwrap()).unwrap();
+            let upsampled = network.up[0].0.forward(&flat).unwrap().narrow(2, 2, 8).unwrap().narrow(3, 2, 8).unwrap();
+            let spread = (upsampled.max_keepdim(3).unwrap() - upsampled.min_keepdim(3).unwrap()).unwrap();
             spread.max_all().unwrap().to_scalar::<f32>().unwrap()
         };
         let network = make(1);
         assert!(unevenness(&network) > 0.05);
         network.even_upsampling().unwrap();
         assert!(unevenness(&network) < 1e-5);
-        // What is even stays as it is, and interpolation is.
+        // Bilinear kernels are even already and stay as they are.
         let smooth = make(2);
         smooth.smooth_upsampling().unwrap();
         let values =

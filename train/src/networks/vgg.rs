@@ -1,4 +1,5 @@
-//! VGG16 (Simonyan and Zisserman 2014, arXiv 1409.1556) as far as perceptual losses look: its first four blocks.
+//! VGG16 (Simonyan and Zisserman 2014, arXiv 1409.1556) up to relu4_3: its first four blocks, whose features
+//! perceptual losses compare.
 
 use crate::nn::Conv2d;
 use crate::param::Scope;
@@ -8,10 +9,10 @@ use crate::{Error, Result, Value};
 /// The convolutions of each block by their number in torchvision's `features`, and their outputs.
 const BLOCKS: [(&[usize], usize); 4] = [(&[0, 2], 64), (&[5, 7], 128), (&[10, 12, 14], 256), (&[17, 19, 21], 512)];
 
-/// The last activation of each block: what [`Vgg16::features`] gives.
+/// The last activation of each block: the layers of [`Vgg16::features`].
 pub const LAYERS: [&str; 4] = ["relu1_2", "relu2_2", "relu3_3", "relu4_3"];
 
-/// The smallest picture, in pixels a side, of which every layer has something.
+/// The smallest side of a picture, in pixels, for which no layer's output is empty.
 pub const AT_LEAST: usize = 8;
 
 /// The convolutions of VGG16 up to relu4_3. Weights are loaded, not trained: freeze the parameters.
@@ -22,11 +23,11 @@ pub struct Vgg16 {
 
 impl Vgg16 {
     /// Parameters `features.NUMBER.{weight, bias}`, as torchvision names them. Every width is divided by `divisor`: 1 is
-    /// the published network. Fails where a width does not divide.
+    /// the published network. Fails where a width is not divisible.
     pub fn new(scope: Scope, divisor: usize) -> Result<Self> {
         if divisor == 0 || !BLOCKS[0].1.is_multiple_of(divisor) {
             return Err(Error::Config(format!(
-                "VGG16's widths cannot be divided by {divisor}: give a divisor of {}",
+                "VGG16's widths are not divisible by {divisor}; give a divisor of {}",
                 BLOCKS[0].1
             )));
         }
@@ -45,8 +46,8 @@ impl Vgg16 {
     }
 
     /// The activations named by [`LAYERS`], the first `count` of them, of ImageNet-normalised pictures
-    /// `[batch, 3, height, width]`. Each has half the height and width of the one before. What lies behind the last one
-    /// asked for is not computed.
+    /// `[batch, 3, height, width]`. Each has half the height and width of the one before. Later layers
+    /// are not computed.
     pub fn features<V: Value>(&self, x: &V, count: usize) -> Result<Vec<V>> {
         let mut features: Vec<V> = Vec::with_capacity(count);
         for block in self.blocks.iter().take(count) {

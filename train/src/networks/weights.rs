@@ -1,8 +1,8 @@
-//! The weights of one network, with what is needed to build it again.
+//! The weights of one network, with the architecture to rebuild it from.
 //!
 //! A weights file is safetensors under PyTorch's parameter names, with JSON under the metadata key `easel`: the
 //! [`Architecture`] and the [`Provenance`]. Where the key is absent the network is recognised by names and shapes. A
-//! model file holds the weights of the network that it was exported from, too.
+//! model file also holds the weights of the network that it was exported from.
 
 use std::borrow::Cow;
 use std::collections::{BTreeMap, HashMap};
@@ -15,10 +15,10 @@ use easel_runtime::onnx::{Element, Initializer, initializers};
 use safetensors::SafeTensors;
 use serde::{Deserialize, Serialize};
 
-use super::Network;
+use super::{Network, with_present_name};
 use crate::{Error, Result, tensors};
 
-/// One key holds everything: safetensors writes several in random order.
+/// A single key, since safetensors writes several in random order.
 const METADATA_KEY: &str = "easel";
 
 #[derive(Serialize, Deserialize)]
@@ -50,7 +50,7 @@ impl Weights {
 
     /// Reads a weights file in safetensors from its bytes; `path` is for messages.
     ///
-    /// Fails with [`Error::Unreadable`], or with [`Error::UnknownNetwork`] where the file has no metadata of ours and the
+    /// Fails with [`Error::Unreadable`], or with [`Error::UnknownNetwork`] where the file has no such metadata and the
     /// network is not recognised.
     pub fn from_bytes(bytes: &[u8], path: &Path) -> Result<Self> {
         let unreadable = |reason| Error::Unreadable { path: path.into(), reason };
@@ -76,7 +76,11 @@ impl Weights {
             Ok((constant.name.to_string(), tensor.to_dtype(DType::F32)?))
         };
         let tensors = parameters.map(tensor).collect::<Result<_>>()?;
-        Ok(Self { architecture: card.architecture.clone(), provenance: card.provenance.clone(), tensors })
+        Ok(Self {
+            architecture: with_present_name(card.architecture.clone()),
+            provenance: card.provenance.clone(),
+            tensors,
+        })
     }
 
     /// The weights of a network that is recognised by their names and shapes; `None` where it is unknown.
@@ -92,7 +96,7 @@ impl Weights {
     }
 }
 
-/// What a safetensors file of ours says of its weights; `None` in a file of others. The error is the reason.
+/// The metadata of a weights file; `None` in a safetensors file of another program. The error is the reason.
 pub(crate) fn read_metadata(bytes: &[u8]) -> std::result::Result<Option<(Architecture, Provenance)>, String> {
     let (_, header) = SafeTensors::read_metadata(bytes).map_err(|error| error.to_string())?;
     let Some(json) = header.metadata().as_ref().and_then(|metadata| metadata.get(METADATA_KEY)) else {
@@ -100,7 +104,7 @@ pub(crate) fn read_metadata(bytes: &[u8]) -> std::result::Result<Option<(Archite
     };
     let Metadata { architecture, provenance } =
         serde_json::from_str(json).map_err(|error| format!("its metadata `{METADATA_KEY}` cannot be read: {error}"))?;
-    Ok(Some((architecture.into_owned(), provenance.into_owned())))
+    Ok(Some((with_present_name(architecture.into_owned()), provenance.into_owned())))
 }
 
 #[cfg(test)]
@@ -134,6 +138,22 @@ mod tests {
             let cut = Weights::from_bytes(&bytes[..length], Path::new("w"));
             assert!(matches!(cut, Err(Error::Unreadable { .. })), "cut at {length}");
         }
+    }
+
+    #[test]
+    fn former_names_of_architectures_are_read() {
+        let params = params();
+        let sizes = style::Sizes { width: 4 };
+        style::Stylizer::new(params.root(), sizes).unwrap();
+        let former = Architecture { name: "imfw".into(), ..sizes.architecture() };
+        let weights = Weights { architecture: former, provenance: Provenance::default(), tensors: params.to_tensors() };
+        assert!(matches!(weights.network().unwrap(), Network::Style(_)));
+        let read = Weights::from_bytes(&weights.to_bytes().unwrap(), Path::new("w")).unwrap();
+        assert_eq!(read.architecture, sizes.architecture());
+        let model = std::fs::read(concat!(env!("CARGO_MANIFEST_DIR"), "/../models/wave.onnx")).unwrap();
+        let card = ModelCard::from_model(&model).unwrap();
+        assert_eq!(card.architecture.name, "imfw");
+        assert_eq!(Weights::from_model(&model, &card).unwrap().architecture.name, style::ARCHITECTURE);
     }
 
     #[test]

@@ -7,9 +7,9 @@ use crate::{Result, Value};
 pub enum Activation {
     /// `max(x, 0)`.
     Relu,
-    /// x where x is positive, else a share of it.
+    /// x where x is positive, else `slope` x.
     LeakyRelu {
-        /// The share; PyTorch's default is 0.01.
+        /// The slope below 0; PyTorch's default is 0.01.
         slope: f64,
     },
     /// `1 / (1 + exp(-x))`.
@@ -21,7 +21,7 @@ pub enum Activation {
 }
 
 impl Activation {
-    /// The same shape out as in.
+    /// The output has the input's shape.
     pub fn forward<V: Value>(self, x: &V) -> Result<V> {
         match self {
             Self::Relu => x.relu(),

@@ -7,14 +7,14 @@ use crate::param::{Init, Scope};
 use crate::value::{Affine, weight_and_bias};
 use crate::{Error, Param, Result, Value};
 
-/// What a [`BatchNorm2d`] can be told; the defaults are PyTorch's.
+/// The options of a [`BatchNorm2d`], with PyTorch's defaults.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct BatchNorm2dOptions {
     /// Added to the variance.
     pub epsilon: f64,
     /// The weight of a new batch in the running statistics.
     pub momentum: f64,
-    /// Whether a scale and a shift are learnt.
+    /// Whether to learn a scale and a shift.
     pub affine: bool,
 }
 
@@ -24,7 +24,7 @@ impl Default for BatchNorm2dOptions {
     }
 }
 
-/// Batch normalisation: by the batch's statistics while training, by the running ones afterwards.
+/// Batch normalisation: by the batch's statistics in training, by running statistics in evaluation.
 ///
 /// PyTorch's count of batches, `num_batches_tracked`, is not kept: it matters only where there is no momentum.
 #[derive(Debug, Clone)]
@@ -53,21 +53,21 @@ impl BatchNorm2d {
         })
     }
 
-    /// By the running statistics.
+    /// Normalises by the running statistics.
     pub fn forward<V: Value>(&self, x: &V) -> Result<V> {
         x.batch_norm2d(&self.running_mean, &self.running_var, self.affine(), self.options.epsilon)
     }
 
-    /// By the batch's own statistics, which come out too. The running ones stay as they are until
+    /// Normalises by the batch's statistics and returns them too. The running statistics do not change until
     /// [`BatchStatistics::store`].
     ///
-    /// Fails where a channel has one element only: it has no variance.
+    /// Fails where a channel has only one element and thus no variance.
     pub fn train(&self, x: &Tensor) -> Result<(Tensor, BatchStatistics)> {
         let (batch, channels, height, width) = x.dims4()?;
         let count = batch * height * width;
         if count < 2 {
             return Err(Error::Config(format!(
-                "batch norm of {:?} has one element a channel to train on; give it a larger batch",
+                "batch norm: shape {:?} has one element a channel, too few to train on; use a larger batch",
                 x.dims()
             )));
         }
@@ -84,7 +84,7 @@ impl BatchNorm2d {
     }
 }
 
-/// The mean and the unbiased variance of a batch, and the running ones that they belong to.
+/// The mean and the unbiased variance of a batch, and the running statistics to update.
 #[derive(Debug, Clone)]
 pub struct BatchStatistics {
     updates: [(Param, Tensor); 2],
@@ -92,7 +92,7 @@ pub struct BatchStatistics {
 }
 
 impl BatchStatistics {
-    /// Moves the running statistics: `(1 - momentum) running + momentum new`.
+    /// Updates the running statistics: `(1 - momentum) running + momentum new`.
     pub fn store(&self) -> Result<()> {
         self.store_with(self.momentum)
     }

@@ -4,14 +4,14 @@ use crate::param::{Init, Scope};
 use crate::value::{Conv2dConfig, PadMode, Padding};
 use crate::{Param, Result, Value};
 
-/// What a [`Conv2d`] can be told.
+/// The options of a [`Conv2d`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Conv2dOptions {
     /// Stride, padding, dilation and groups.
     pub config: Conv2dConfig,
-    /// What the padding is taken from; zeros where there is none.
+    /// The padding mode; zeros if `None`.
     pub padding_mode: Option<PadMode>,
-    /// Whether a bias is added.
+    /// Whether to add a bias.
     pub bias: bool,
 }
 
@@ -36,8 +36,8 @@ pub struct Conv2d {
 }
 
 impl Conv2d {
-    /// Parameters `weight [outputs, inputs / groups, kernel, kernel]` and, unless told otherwise, `bias [outputs]`,
-    /// both as PyTorch draws them: uniform within 1 / sqrt(fan_in).
+    /// Parameters `weight [outputs, inputs / groups, kernel, kernel]` and, by default, `bias [outputs]`, both initialised
+    /// as in PyTorch: uniform in ±1 / sqrt(fan_in).
     pub fn new(
         scope: Scope,
         inputs: usize,

@@ -4,12 +4,12 @@ use crate::param::{Init, Scope};
 use crate::value::ConvTranspose2dConfig;
 use crate::{Param, Result, Value};
 
-/// What a [`ConvTranspose2d`] can be told.
+/// The options of a [`ConvTranspose2d`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct ConvTranspose2dOptions {
     /// Stride, padding, output padding, dilation and groups.
     pub config: ConvTranspose2dConfig,
-    /// Whether a bias is added.
+    /// Whether to add a bias.
     pub bias: bool,
 }
 
@@ -34,9 +34,8 @@ pub struct ConvTranspose2d {
 }
 
 impl ConvTranspose2d {
-    /// Parameters `weight [inputs, outputs / groups, kernel, kernel]` and, unless told otherwise, `bias [outputs]`,
-    /// both as PyTorch draws them: uniform within 1 / sqrt(outputs / groups * kernel^2), which is what its fan-in comes
-    /// to for a transposed weight.
+    /// Parameters `weight [inputs, outputs / groups, kernel, kernel]` and, by default, `bias [outputs]`, both initialised
+    /// as in PyTorch: uniform in ±1 / sqrt(outputs / groups * kernel^2), PyTorch's fan-in of a transposed weight.
     pub fn new(
         scope: Scope,
         inputs: usize,
@@ -59,7 +58,7 @@ impl ConvTranspose2d {
         &self.weight
     }
 
-    /// The bias, where there is one.
+    /// The bias, if it has one.
     pub fn bias(&self) -> Option<&Param> {
         self.bias.as_ref()
     }

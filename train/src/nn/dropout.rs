@@ -5,18 +5,18 @@ use easel_runtime::Random;
 
 use crate::{Error, Result};
 
-/// Dropout (Srivastava et al. 2014): while training, every element is 0 with probability `p` and otherwise
-/// `1 / (1 - p)` times itself. Afterwards it does nothing.
+/// Dropout (Srivastava et al. 2014): in training, every element is set to 0 with probability `p` and
+/// otherwise multiplied by `1 / (1 - p)`. In evaluation it does nothing.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Dropout {
     p: f64,
 }
 
 impl Dropout {
-    /// Fails where `p` is no probability.
+    /// Fails where `p` is not a probability.
     pub fn new(p: f64) -> Result<Self> {
         if !(0.0..=1.0).contains(&p) {
-            return Err(Error::Config(format!("a dropout of {p} is no probability; 0 to 1 are")));
+            return Err(Error::Config(format!("dropout: p is {p}; give a probability from 0 to 1")));
         }
         Ok(Self { p })
     }

@@ -1,4 +1,4 @@
-//! A learnt vector for each label.
+//! Embeddings: a learnt vector for each label.
 
 use crate::param::{Init, Scope};
 use crate::{Param, Result, Value};
@@ -10,12 +10,12 @@ pub struct Embedding {
 }
 
 impl Embedding {
-    /// Parameter `weight [labels, size]`, standard normal as PyTorch draws it.
+    /// Parameter `weight [labels, size]`, initialised from N(0, 1) as in PyTorch.
     pub fn new(scope: Scope, labels: usize, size: usize) -> Result<Self> {
         Ok(Self { weight: scope.trained("weight", &[labels, size], Init::Normal { std: 1.0 })? })
     }
 
-    /// Labels (int64, any shape) to vectors: the same shape with `size` behind.
+    /// Labels (int64, any shape) to vectors: the same shape with `size` appended.
     pub fn forward<V: Value>(&self, labels: &V) -> Result<V> {
         labels.lookup(&self.weight)
     }

@@ -4,10 +4,10 @@ use crate::param::{Init, Scope};
 use crate::value::Affine;
 use crate::{Param, Result, Value};
 
-/// What PyTorch adds to the variance.
+/// PyTorch's default epsilon.
 const EPSILON: f64 = 1e-5;
 
-/// Instance normalisation, by the statistics of each picture at all times (no running ones).
+/// Instance normalisation, by the statistics of each picture, without running statistics.
 #[derive(Debug, Clone)]
 pub struct InstanceNorm2d {
     channels: usize,
@@ -24,17 +24,17 @@ impl InstanceNorm2d {
         Ok(Self { channels, affine: Some([weight, bias]), epsilon: EPSILON })
     }
 
-    /// Without parameters, which is PyTorch's default.
+    /// Without parameters, as by default in PyTorch.
     pub fn plain(channels: usize) -> Self {
         Self { channels, affine: None, epsilon: EPSILON }
     }
 
-    /// Another number added to the variance than 1e-5.
+    /// With this epsilon in place of 1e-5.
     pub fn with_epsilon(self, epsilon: f64) -> Self {
         Self { epsilon, ..self }
     }
 
-    /// The same shape out as in.
+    /// The output has the input's shape.
     pub fn forward<V: Value>(&self, x: &V) -> Result<V> {
         let affine = self.affine.as_ref().map(|[weight, bias]| Affine { weight, bias });
         x.instance_norm2d(self.channels, affine, self.epsilon)

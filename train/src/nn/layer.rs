@@ -4,9 +4,9 @@ use super::{Activation, BatchNorm2d, Conv2d, ConvTranspose2d, Dropout, Embedding
 use crate::value::Pool2dConfig;
 use crate::{Result, Value};
 
-/// A layer, as a [`Sequential`](super::Sequential) holds it. Those that hold no struct have no parameters.
+/// A layer, as a [`Sequential`](super::Sequential) holds it. Variants without a struct have no parameters.
 #[derive(Debug, Clone)]
-#[expect(missing_docs, reason = "what is held says it")]
+#[expect(missing_docs, reason = "the held types are documented")]
 pub enum Layer {
     Conv2d(Conv2d),
     ConvTranspose2d(ConvTranspose2d),

@@ -3,13 +3,13 @@
 use crate::param::{Init, Scope};
 use crate::{Param, Result, Value};
 
-/// What a [`Linear`] can be told. An [`Init`] alone stands for weights drawn from it and a bias of zeros.
+/// The options of a [`Linear`]. An [`Init`] converts to weights drawn from it and a bias of zeros.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct LinearOptions {
-    /// What the weight is drawn from, where the bias starts with zeros; by default both are drawn as PyTorch does,
-    /// uniform within 1 / sqrt(inputs).
+    /// The initialisation of the weight, with a bias of zeros; if `None`, both are initialised as in PyTorch, uniform in
+    /// ±1 / sqrt(inputs).
     pub init: Option<Init>,
-    /// Whether a bias is added.
+    /// Whether to add a bias.
     pub bias: bool,
 }
 
@@ -33,7 +33,7 @@ pub struct Linear {
 }
 
 impl Linear {
-    /// Parameters `weight [outputs, inputs]` and, unless told otherwise, `bias [outputs]`.
+    /// Parameters `weight [outputs, inputs]` and, by default, `bias [outputs]`.
     pub fn new(scope: Scope, inputs: usize, outputs: usize, options: impl Into<LinearOptions>) -> Result<Self> {
         let LinearOptions { init, bias } = options.into();
         let default = Init::Uniform { bound: 1.0 / (inputs as f64).sqrt() };

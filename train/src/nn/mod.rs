@@ -1,6 +1,6 @@
-//! Layers: parameters under PyTorch's names, and the one operation that they feed.
+//! Layers: parameters under PyTorch's names, and the operation that uses them.
 //!
-//! Layers whose work depends on what a forward pass is for (batch norm, dropout) act as a [`Pass`] says.
+//! Layers that differ between training and evaluation (batch norm, dropout) act according to a [`Pass`].
 
 mod activation;
 mod batch_norm2d;

@@ -1,4 +1,4 @@
-//! One run of a network, and what it does where training, evaluation and feature extraction differ.
+//! The mode of a forward pass: training, evaluation or feature extraction.
 
 use std::collections::BTreeMap;
 
@@ -8,7 +8,7 @@ use easel_runtime::Random;
 use super::{BatchNorm2d, BatchStatistics, Dropout};
 use crate::{Error, Result, Value};
 
-/// What a forward pass does in layers whose work depends on what it is for. The defaults are evaluation's.
+/// The mode of a forward pass, for layers that differ between training and evaluation. The defaults are evaluation.
 ///
 /// A network that has such layers takes one: `forward<V: Value>(&self, x: &V, pass: &mut impl Pass<V>)`.
 pub trait Pass<V: Value> {
@@ -22,17 +22,17 @@ pub trait Pass<V: Value> {
         Ok(x.clone())
     }
 
-    /// Is shown a layer's output, under the layer's name.
+    /// Called with the name and the output of each layer of a [`Sequential`](super::Sequential).
     fn tap(&mut self, _layer: &str, _output: &V) {}
 }
 
-/// Evaluation: running statistics, no dropout. What is exported is recorded in it.
+/// Evaluation: running statistics, no dropout. Exported graphs are recorded in this mode.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct Eval;
 
 impl<V: Value> Pass<V> for Eval {}
 
-/// Training: batch norms use the batch's statistics, and dropout drops.
+/// Training: batch norm uses the batch's statistics, and dropout is active.
 #[derive(Debug)]
 pub struct Train<'a> {
     random: &'a mut Random,
@@ -40,12 +40,12 @@ pub struct Train<'a> {
 }
 
 impl<'a> Train<'a> {
-    /// A pass that draws what it drops from `random`.
+    /// A training pass whose dropout draws from `random`.
     pub fn new(random: &'a mut Random) -> Self {
         Self { random, statistics: Vec::new() }
     }
 
-    /// Moves the running statistics of every batch norm that was passed, in that order.
+    /// Updates the running statistics of every batch norm of the pass, in their order.
     pub fn store_statistics(self) -> Result<()> {
         self.statistics.iter().try_for_each(BatchStatistics::store)
     }
@@ -80,7 +80,7 @@ impl<V: Value> Taps<V> {
         Self { outputs: layers.into_iter().map(|layer| (layer.to_string(), None)).collect() }
     }
 
-    /// Hands out what was kept. Fails where no such layer was asked for or passed.
+    /// Takes the output of a layer. Fails where it was not requested or the pass did not reach it.
     pub fn take(&mut self, layer: &str) -> Result<V> {
         self.outputs
             .get_mut(layer)

@@ -17,7 +17,7 @@ impl Sequential {
         Self { scope, layers: Vec::new() }
     }
 
-    /// Adds the layer that `make` makes in a scope named by the next number.
+    /// Adds the layer that `make` builds in the scope of the next number.
     #[expect(clippy::should_implement_trait, reason = "layers are added to a list, not to each other")]
     pub fn add<L: Into<Layer>>(mut self, make: impl FnOnce(Scope) -> Result<L>) -> Result<Self> {
         let scope = self.scope.sub(self.layers.len());
@@ -30,7 +30,7 @@ impl Sequential {
         self.add(|_| Ok(layer)).expect("nothing was made that could fail")
     }
 
-    /// The output of the last layer. Every layer's is shown to the pass, under its full name: `features.3`.
+    /// The output of the last layer. The pass gets the output of each layer with its full name: `features.3`.
     pub fn forward<V: Value>(&self, x: &V, pass: &mut impl Pass<V>) -> Result<V> {
         let mut x = x.clone();
         for (name, layer) in &self.layers {

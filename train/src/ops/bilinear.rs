@@ -10,20 +10,20 @@ use crate::kernels::Float;
 use crate::kernels::bilinear::{Tap, interpolate, interpolate_adjoint};
 use crate::{Error, Result};
 
-/// A part of a picture's enlargement, or what surrounds it.
+/// A part of a picture's enlargement, which may extend into its reflection padding.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Enlarged {
     /// The whole enlargement's rows and columns; at least the picture's own.
     pub size: [usize; 2],
-    /// The rows that are computed. Beyond the first and the last lies the reflection in them, as far as it goes.
+    /// The rows to compute. Rows outside of the enlargement are its reflection.
     pub rows: Range<isize>,
-    /// The columns that are computed.
+    /// The columns to compute, likewise.
     pub columns: Range<isize>,
 }
 
 /// Enlarges pictures `[batch, channel, height, width]` as PyTorch's `interpolate(mode="bilinear")` does, corners not
-/// aligned, and gives a part of the result. Fails where that is empty or beyond the enlargement's reflection, or where
-/// a side would shrink.
+/// aligned, and gives a part of the result. Fails where that part is empty or larger than the reflection, or where a side
+/// would shrink.
 pub fn enlarge(x: &Tensor, to: &Enlarged) -> Result<Tensor> {
     let (batch, channels, height, width) = x.dims4()?;
     let Enlarged { size, rows, columns } = to;
@@ -33,7 +33,7 @@ pub fn enlarge(x: &Tensor, to: &Enlarged) -> Result<Tensor> {
     };
     if size[0] < height || size[1] < width || !within(rows, size[0]) || !within(columns, size[1]) {
         return Err(Error::Config(format!(
-            "{to:?} is no part of an enlargement of a picture of {height} rows and {width} columns"
+            "{to:?} is not a part of an enlargement of a picture of {height} rows and {width} columns"
         )));
     }
     let (rows, columns) = (taps(height, size[0], rows), taps(width, size[1], columns));

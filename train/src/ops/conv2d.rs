@@ -112,7 +112,7 @@ fn transposed_shape(
             dilation,
             groups,
         }),
-        _ => Err(Error::Config(format!("a transposed convolution of {width}x{height} would leave nothing"))),
+        _ => Err(Error::Config(format!("a transposed convolution of {width}x{height} would have an empty output"))),
     }
 }
 
@@ -244,7 +244,7 @@ impl CustomOp2 for ConvWeight {
 }
 
 /// By candle's convolution. Its gradient needs a picture that the kernel covers to the last row and column, so the
-/// padding is written out and what the kernel never sees is cut off first.
+/// padding is explicit, and rows and columns that the kernel does not reach are removed first.
 fn plain_conv2d(x: &Tensor, weight: &Tensor, bias: Option<&Tensor>, shape: &ConvShape) -> Result<Tensor> {
     let ConvShape { padding, stride, dilation, kernel, groups, .. } = *shape;
     let out = shape.output_size();
@@ -258,8 +258,8 @@ fn plain_conv2d(x: &Tensor, weight: &Tensor, bias: Option<&Tensor>, shape: &Conv
     }
 }
 
-/// By candle's transposed convolution, a group at a time; with stride 1 by a convolution with the turned kernel, which
-/// is the faster of the two on CUDA.
+/// By candle's transposed convolution, a group at a time; with stride 1 by a convolution with the rotated kernel, which
+/// is faster on CUDA.
 fn plain_conv_transpose2d(x: &Tensor, weight: &Tensor, config: ConvTranspose2dConfig) -> Result<Tensor> {
     let ConvTranspose2dConfig { stride, padding, output_padding, dilation, groups } = config;
     let inputs = x.dim(1)? / groups;

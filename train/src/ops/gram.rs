@@ -40,7 +40,7 @@ impl CustomOp1 for Gram {
     }
 }
 
-/// The columns fall into a fixed number of runs, whatever the number of threads, whose products are added in order.
+/// The columns are divided into a fixed number of runs, whatever the number of threads, whose products are added in order.
 fn products<T: Float>([batch, rows, columns]: [usize; 3], x: &[T], scale: f64) -> Vec<T> {
     const RUN: usize = 1 << 13;
     let runs = columns.div_ceil(RUN);

@@ -1,4 +1,5 @@
-//! Linear maps of one tensor: each is the other's derivative's adjoint, so one description gives all orders.
+//! Linear maps of one tensor. The gradient of a map is its adjoint and the reverse, so one definition gives derivatives
+//! of all orders.
 
 use std::sync::Arc;
 

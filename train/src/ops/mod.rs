@@ -1,8 +1,8 @@
-//! Operations whose gradients are right, and right again when they are differentiated.
+//! Operations with correct first and second derivatives.
 //!
-//! On the CPU each is a candle CustomOp over one of the [kernels](crate::kernels), and its derivative is made of
-//! operations of the same family. On other devices each has a plain twin made of candle's own operations, chosen so
-//! that their gradients are right; the twin is also what the kernels are tested against.
+//! On the CPU, each is a candle CustomOp over one of the [kernels](crate::kernels), and its derivative consists of
+//! operations of the same family. On other devices, each has a reference implementation of candle's own operations, chosen
+//! so that the gradients are correct; the kernels are tested against it.
 //!
 //! Second derivatives need candle to keep the graph of a gradient: the environment variable
 //! `CANDLE_GRAD_DO_NOT_DETACH`, read once by each thread.
@@ -27,7 +27,7 @@ use crate::{Error, Result};
 /// The variable that makes candle keep the graph of a gradient.
 pub(crate) const KEEP_GRAPH: &str = "CANDLE_GRAD_DO_NOT_DETACH";
 
-/// Whether gradients of this thread keep their graph, as candle has it: it is looked up once a thread.
+/// Whether gradients of this thread keep their graph. candle reads the variable once in each thread.
 pub(crate) fn keeps_graph() -> bool {
     thread_local! {
         static KEPT: bool = std::env::var(KEEP_GRAPH).is_ok_and(|value| !value.is_empty() && value != "0");
@@ -47,7 +47,7 @@ pub fn check_second_order() -> Result<()> {
     match second {
         Some(second) if (second - 12.0).abs() < 1e-12 => Ok(()),
         _ => Err(Error::Run(format!(
-            "gradients cannot be differentiated again here; use `threads::on_own_threads`, or set {KEEP_GRAPH}=1"
+            "this thread cannot differentiate gradients; use `threads::on_own_threads`, or set {KEEP_GRAPH}=1"
         ))),
     }
 }
@@ -56,8 +56,8 @@ thread_local! {
     static WITHOUT_WEIGHTS: Cell<bool> = const { Cell::new(false) };
 }
 
-/// Runs a backward pass in which the weights and biases of convolutions get zeros for their gradients, which costs next
-/// to nothing: for a gradient by the input alone. Second derivatives that come through it are whole.
+/// Runs a backward pass in which convolutions give zeros as the gradients of their weights and biases, which saves time
+/// where only the gradient of the input is needed. Second derivatives through it are complete.
 pub fn without_weight_gradients<R>(pass: impl FnOnce() -> R) -> R {
     struct Restore(bool);
     impl Drop for Restore {
@@ -80,7 +80,7 @@ fn of_weight(
 
 /// Whether a tensor takes part in the graph: a variable, or computed from one.
 fn is_tracked(tensor: &Tensor) -> bool {
-    // `detach` gives the very same tensor where there is nothing to detach it from.
+    // `detach` returns the same tensor where it has no graph.
     tensor.detach().id() != tensor.id()
 }
 

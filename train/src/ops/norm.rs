@@ -95,7 +95,7 @@ impl CustomOp3 for Norm {
 }
 
 impl Norm {
-    /// All three in one go, without a graph.
+    /// All three at once, without a graph.
     fn gradients(&self, x: &Tensor, w: &Tensor, gradient: &Tensor) -> candle_core::Result<[Tensor; 3]> {
         let gradient = gradient.contiguous()?;
         let (x_storage, x_layout) = x.storage_and_layout();

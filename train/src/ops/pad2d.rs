@@ -25,7 +25,7 @@ impl Padding {
     }
 }
 
-/// Pads pictures `[batch, channel, height, width]`. Fails where the mode cannot reach so far.
+/// Pads pictures `[batch, channel, height, width]`. Fails where the padding is too large for the mode.
 pub fn pad2d(x: &Tensor, padding: Padding, mode: PadMode) -> Result<Tensor> {
     let (batch, channels, height, width) = x.dims4()?;
     let fits = |size, [before, after]: [usize; 2]| mode.allows(size, before.max(after));

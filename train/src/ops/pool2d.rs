@@ -101,7 +101,7 @@ impl CustomOp1 for MaxPool {
     }
 }
 
-/// Takes the elements at given positions: what max pooling is once the maxima are known.
+/// Takes the elements at given positions: the second half of max pooling.
 struct Take {
     planes: [usize; 2],
     shape: PoolShape,
@@ -159,7 +159,7 @@ fn windows(x: &Tensor, shape: PoolShape, fill: f64) -> Result<Tensor> {
 
 fn plain_avg_pool2d(x: &Tensor, shape: PoolShape) -> Result<Tensor> {
     let sums = windows(x, shape, 0.0)?.sum(4)?;
-    // What a ceil adds beyond the padding does not count.
+    // Elements that `ceil` adds beyond the padding do not count.
     let PoolShape { size, kernel, stride, padding, .. } = shape;
     let [out_height, out_width] = shape.output_size();
     let counted = |at: usize, size: usize| (at * stride + kernel).min(size + 2 * padding) - at * stride;

@@ -11,15 +11,15 @@ use crate::Result;
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct AdagradConfig {
-    /// The step size.
+    /// The learning rate.
     pub lr: f64,
-    /// In step t the step size is `lr / (1 + (t - 1) lr_decay)`.
+    /// The learning rate of step t is `lr / (1 + (t - 1) lr_decay)`.
     #[serde(default)]
     pub lr_decay: f64,
-    /// Added to the gradient times the value.
+    /// The weight decay: added to the gradient times the value.
     #[serde(default)]
     pub weight_decay: f64,
-    /// What the sum of squares starts from.
+    /// The initial sum of squares.
     #[serde(default)]
     pub initial_accumulator_value: f64,
     /// Added to the root.

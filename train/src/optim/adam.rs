@@ -13,22 +13,22 @@ use crate::kernels::Float;
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct AdamConfig {
-    /// The step size.
+    /// The learning rate.
     pub lr: f64,
-    /// The decay of the mean of the gradients.
+    /// The decay of the first moment, the mean of the gradients.
     pub beta1: f64,
-    /// The decay of the mean of their squares.
+    /// The decay of the second moment, the mean of the squared gradients.
     pub beta2: f64,
-    /// Added to the root of the second mean.
+    /// Added to the root of the second moment.
     pub eps: f64,
-    /// How strongly values are pulled to 0.
+    /// The weight decay: added to the gradient times the value, unless it is decoupled.
     #[serde(default)]
     pub weight_decay: f64,
-    /// Whether the pull goes past the moments, straight to the value (AdamW: Loshchilov and Hutter 2017, arXiv
-    /// 1711.05101), in place of being a part of the gradient.
+    /// Whether the weight decay is decoupled: values are multiplied by `1 - lr * weight_decay`, and the gradient stays as
+    /// it is (AdamW: Loshchilov and Hutter 2017, arXiv 1711.05101).
     #[serde(default)]
     pub decoupled: bool,
-    /// Whether the largest second mean so far takes the place of the present one (Reddi et al. 2018, arXiv 1904.09237).
+    /// Whether to use the largest second moment so far in place of the current one (Reddi et al. 2018, arXiv 1904.09237).
     #[serde(default)]
     pub amsgrad: bool,
 }
@@ -68,10 +68,10 @@ impl Rule for AdamConfig {
     }
 
     fn update(&self, step: Step, param: &Var, moments: &[Var], gradient: &Tensor) -> Result<()> {
-        let pulled = (self.weight_decay != 0.0 && !self.decoupled)
+        let decayed = (self.weight_decay != 0.0 && !self.decoupled)
             .then(|| (param.as_detached_tensor() * self.weight_decay)? + gradient)
             .transpose()?;
-        let gradient = pulled.as_ref().unwrap_or(gradient);
+        let gradient = decayed.as_ref().unwrap_or(gradient);
         let (mean, mut square) = (&moments[0], &moments[1]);
         MovingMean { decay: self.beta1 }.run(mean, gradient)?;
         MovingSquare { decay: self.beta2 }.run(square, gradient)?;

@@ -6,13 +6,13 @@ use candle_core::{CpuStorage, DType, Storage, Tensor};
 use crate::{Error, Param, Result};
 
 /// Scales the gradients of these parameters so that their norm, taken over all of them as one vector, is at most
-/// `largest`, and gives the norm from before (Pascanu et al. 2012, arXiv 1211.5063).
+/// `largest`. Gives the norm before clipping (Pascanu et al. 2012, arXiv 1211.5063).
 ///
-/// The factor is `min(1, largest / (norm + 1e-6))`, as in PyTorch. Fails, changing nothing, where a gradient is not
-/// finite; the error names its parameter.
+/// The factor is `min(1, largest / (norm + 1e-6))`, as in PyTorch. Fails without changes where a gradient is NaN or
+/// infinite; the error names its parameter.
 pub fn by_norm(gradients: &mut GradStore, params: &[Param], largest: f64) -> Result<f64> {
     if largest <= 0.0 || largest.is_nan() {
-        return Err(Error::Config(format!("the gradients' largest norm is {largest}; give a number above 0")));
+        return Err(Error::Config(format!("the norm to clip gradients to is {largest}; give a number above 0")));
     }
     let mut squares = 0.0;
     for param in params {
@@ -26,20 +26,20 @@ pub fn by_norm(gradients: &mut GradStore, params: &[Param], largest: f64) -> Res
     let norm = squares.sqrt();
     let factor = largest / (norm + 1e-6);
     if factor < 1.0 {
-        change(gradients, params, |gradient| gradient * factor)?;
+        map_gradients(gradients, params, |gradient| gradient * factor)?;
     }
     Ok(norm)
 }
 
-/// Brings every element of the gradients of these parameters into [-largest, largest]. What is not a number stays so.
+/// Clamps every element of the gradients of these parameters to [-largest, largest]. NaN stays NaN.
 pub fn by_value(gradients: &mut GradStore, params: &[Param], largest: f64) -> Result<()> {
     if largest <= 0.0 || largest.is_nan() {
-        return Err(Error::Config(format!("the gradients' largest value is {largest}; give a number above 0")));
+        return Err(Error::Config(format!("the value to clip gradients to is {largest}; give a number above 0")));
     }
-    change(gradients, params, |gradient| gradient.clamp(-largest, largest))
+    map_gradients(gradients, params, |gradient| gradient.clamp(-largest, largest))
 }
 
-fn change(
+fn map_gradients(
     gradients: &mut GradStore,
     params: &[Param],
     to: impl Fn(&Tensor) -> candle_core::Result<Tensor>,

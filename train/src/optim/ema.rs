@@ -1,5 +1,4 @@
-//! Ema weights (Polyak and Juditsky 1992; as an exponential moving average, Yazıcı et al. 2018, arXiv
-//! 1806.04498).
+//! The exponential moving average (EMA) of weights (Polyak and Juditsky 1992; Yazıcı et al. 2018, arXiv 1806.04498).
 
 use std::collections::{BTreeMap, HashMap};
 
@@ -16,8 +15,8 @@ use crate::{Error, Param, Result};
 pub struct EmaConfig {
     /// `ema = decay ema + (1 - decay) weights` in each update: 0.999 averages about a thousand updates.
     pub decay: f64,
-    /// Whether update n (from 1) decays by no more than `n / (9 + n)`, so that the first weights, which are noise, are
-    /// soon forgotten.
+    /// Warm-up: whether the decay of update n (from 1) is at most `n / (9 + n)`, so that the EMA soon forgets the initial
+    /// weights, which are random.
     pub warmup: bool,
 }
 
@@ -30,9 +29,9 @@ impl EmaConfig {
 
 /// The EMA of a network's trained tensors.
 ///
-/// Buffers are not ema: the network's present ones go with the EMA. The running statistics of batch norm are those
-/// of the raw weights, so they fit the EMA only nearly; recalibrate them while the EMA is swapped in. Swapping out brings
-/// the raw weights' own back.
+/// Buffers have no EMA: their current values go with it. The running statistics of batch norm are those of the raw
+/// weights, so they fit the EMA only approximately; recalibrate batch norm while the EMA is swapped in. Swapping out
+/// restores the raw weights' statistics.
 pub struct Ema {
     config: EmaConfig,
     slots: Vec<Slot>,
@@ -42,14 +41,14 @@ pub struct Ema {
 
 struct Slot {
     param: Param,
-    /// The average of a trained tensor; nothing for a buffer.
+    /// The EMA of a trained tensor; `None` for a buffer.
     average: Option<Var>,
-    /// The network's own value while the average is swapped in.
+    /// The raw value while the EMA is swapped in.
     raw: Option<Tensor>,
 }
 
 impl Ema {
-    /// Averages of all trained tensors among these, which begin at the present values.
+    /// The EMA of all trained tensors among these, initialised with their current values.
     pub fn new(params: Vec<Param>, config: EmaConfig) -> Result<Self> {
         check_decays(&[("ema_decay", config.decay)])?;
         let slots = params
@@ -62,7 +61,7 @@ impl Ema {
         Ok(Self { config, slots, updates: 0, swapped: false })
     }
 
-    /// Takes the network's present values into the averages: call it after every step of the optimiser.
+    /// Updates the EMA with the network's current values: call it after every step of the optimiser.
     pub fn update(&mut self) -> Result<()> {
         if self.swapped {
             return Err(Error::Run("the EMA cannot be updated while it is swapped in".into()));
@@ -79,18 +78,18 @@ impl Ema {
         Ok(())
     }
 
-    /// Begins the warm-up again, so that the average so far is soon forgotten.
+    /// Restarts the warm-up, so that the EMA soon forgets the weights so far.
     pub fn restart(&mut self) {
         self.updates = 0;
     }
 
-    /// The averages of the trained tensors and the buffers as they are, by name: what is exported.
+    /// The EMA of the trained tensors, and the current buffers, by name: the weights to export.
     pub fn to_tensors(&self) -> BTreeMap<String, Tensor> {
         let value = |slot: &Slot| slot.average.as_ref().unwrap_or(slot.param.var()).as_detached_tensor();
         self.slots.iter().map(|slot| (slot.param.name().to_string(), value(slot))).collect()
     }
 
-    /// Puts the averages into the network, until [`Ema::swap_out`]. Does nothing where they are there already.
+    /// Puts the EMA into the network until [`Ema::swap_out`]. Does nothing if it is swapped in already.
     pub fn swap_in(&mut self) -> Result<()> {
         if self.swapped {
             return Ok(());
@@ -107,7 +106,7 @@ impl Ema {
         Ok(())
     }
 
-    /// Puts the network's own values back, buffers included. Does nothing where they are there already.
+    /// Restores the raw values, including buffers. Does nothing if the EMA is not swapped in.
     pub fn swap_out(&mut self) -> Result<()> {
         for slot in &mut self.slots {
             if let Some(raw) = slot.raw.take() {
@@ -118,8 +117,8 @@ impl Ema {
         Ok(())
     }
 
-    /// Does something with the averages in the network, and puts its own values back on every path, also after an error
-    /// or a panic.
+    /// Runs a function with the EMA in the network. The raw values are restored in any case, also after an error or a
+    /// panic.
     pub fn swapped<T>(&mut self, work: impl FnOnce() -> Result<T>) -> Result<T> {
         let swapped = Swapped(self);
         let result = swapped.0.swap_in().and_then(|()| work());
@@ -140,7 +139,7 @@ impl Ema {
         Ok(state)
     }
 
-    /// Takes up a state that [`Ema::state`] gave. Nothing is changed unless all names and shapes fit.
+    /// Restores a state of [`Ema::state`]. Nothing changes unless all names and shapes fit.
     pub fn load_state(&mut self, state: &HashMap<String, Tensor>) -> Result<()> {
         let find = |name: &str| state.get(name).ok_or_else(|| Error::Checkpoint(format!("the EMA has no `{name}`")));
         let updates = if self.slots.is_empty() { 0 } else { find("updates")?.to_scalar::<i64>()? as u64 };
@@ -166,12 +165,12 @@ impl Ema {
     }
 }
 
-/// Puts a network's own values back when it goes.
+/// Restores a network's raw values when it is dropped.
 struct Swapped<'a>(&'a mut Ema);
 
 impl Drop for Swapped<'_> {
     fn drop(&mut self) {
-        // It has been done already, and its error told, unless something panics.
+        // Already done, and any error returned, unless something panics.
         let _ = self.0.swap_out();
     }
 }
@@ -247,7 +246,7 @@ mod tests {
         ema.swap_in().unwrap();
         assert_eq!(pair(&params.to_tensors()), [2.0, 4.0]);
         assert!(ema.update().is_err());
-        // Statistics computed anew belong to the ema weights only.
+        // Recalibrated statistics belong to the EMA only.
         params.all()[1].var().set(&Tensor::new(&[7.0], &Device::Cpu).unwrap()).unwrap();
         assert_eq!(pair(&ema.to_tensors()), [2.0, 7.0]);
         ema.swap_out().unwrap();

@@ -1,4 +1,4 @@
-//! What all optimisers share: groups of parameters, their state by name, and the walk over the gradients.
+//! What all optimisers share: groups of parameters, their state by name, and the loop over the gradients.
 
 use std::collections::{BTreeMap, HashMap};
 
@@ -7,54 +7,54 @@ use candle_core::{Tensor, Var};
 
 use crate::{Error, Param, Result};
 
-/// Where a parameter is in its optimisation.
+/// The step of a parameter.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Step {
-    /// The number of this step, counted from 1. Steps in which the parameter had no gradient do not count.
+    /// The number of this step, from 1. Steps in which the parameter had no gradient do not count.
     pub count: u64,
     /// The learning rate of this step: the group's own times the schedule's factor.
     pub lr: f64,
 }
 
-/// One optimiser's constants and formula.
+/// An optimiser's constants and formula.
 pub trait Rule {
-    /// What is kept for every parameter: a name, and the value that it starts from.
+    /// The state of each parameter: the names of its tensors and their initial values.
     fn moments(&self) -> Vec<(&'static str, f64)>;
 
     /// The learning rate before any schedule.
     fn lr(&self) -> f64;
 
-    /// Fails on a constant that makes no sense, naming it.
+    /// Fails on an invalid constant and names it.
     fn check(&self) -> Result<()>;
 
-    /// One step of one parameter. The moments come in the order of [`Rule::moments`]; the gradient is dense and has no
+    /// One step of one parameter. The moments are in the order of [`Rule::moments`]; the gradient is dense and has no
     /// graph.
     fn update(&self, step: Step, param: &Var, moments: &[Var], gradient: &Tensor) -> Result<()>;
 }
 
-/// An optimiser, whichever it is.
+/// Any optimiser.
 pub trait Optimizer {
-    /// One step down the gradients. A parameter without a gradient is left alone, and so is its state.
+    /// One step of gradient descent. Parameters without a gradient do not change, and neither does their state.
     fn step(&mut self, gradients: &GradStore) -> Result<()>;
 
-    /// Multiplies every group's learning rate from now on: what a schedule gives for this step. It is no part of the
-    /// state; 1 at first.
+    /// Sets the factor of all groups' learning rates, which a schedule gives for each step; initially 1. It is not a part
+    /// of the state.
     fn set_lr_factor(&mut self, factor: f64);
 
-    /// The learning rate of each group as the next step takes it.
+    /// The learning rate of each group in the next step.
     fn lrs(&self) -> Vec<f64>;
 
     /// Everything that a later step depends on, by parameter name: `NAME.MOMENT` and `NAME.steps`.
     fn state(&self) -> Result<BTreeMap<String, Tensor>>;
 
-    /// Takes up a state that [`Optimizer::state`] gave, of an optimiser with the same parameters in any grouping.
-    /// Nothing is changed unless all names and shapes fit.
+    /// Restores a state of [`Optimizer::state`], of an optimiser with the same parameters in any grouping. Nothing changes
+    /// unless all names and shapes fit.
     fn load_state(&mut self, state: &HashMap<String, Tensor>) -> Result<()>;
 }
 
-/// Some parameters with constants of their own.
+/// A group of parameters with constants of its own.
 pub struct Group<R> {
-    /// The constants; a change holds from the next step on, but what is kept for a parameter stays as it was made.
+    /// The constants. Changes apply from the next step, but the set of moments stays as it was created.
     pub config: R,
     slots: Vec<Slot>,
 }
@@ -80,14 +80,14 @@ pub struct Grouped<R> {
 }
 
 impl<R: Rule> Grouped<R> {
-    /// One group. Fails on constants that make no sense, and where two parameters have one name.
+    /// An optimiser with one group. Fails on invalid constants, and where two parameters have the same name.
     pub fn new(params: Vec<Param>, config: R) -> Result<Self> {
         let mut optimizer = Self { groups: Vec::new(), lr_factor: 1.0 };
         optimizer.add_group(params, config)?;
         Ok(optimizer)
     }
 
-    /// Adds a group, at any time. Its parameters begin with their first step, whatever the others have done.
+    /// Adds a group at any time. Its parameters start at step 1, whatever step the others are at.
     pub fn add_group(&mut self, params: Vec<Param>, config: R) -> Result<()> {
         config.check()?;
         let mut slots: Vec<Slot> = Vec::with_capacity(params.len());
@@ -117,7 +117,7 @@ impl<R: Rule> Grouped<R> {
         &self.groups
     }
 
-    /// The groups, to change their constants.
+    /// The groups, mutable, to change their constants.
     pub fn groups_mut(&mut self) -> &mut [Group<R>] {
         &mut self.groups
     }
@@ -273,7 +273,7 @@ mod tests {
         state.into_iter().map(|(name, tensor)| (name, tensor.copy().unwrap())).collect()
     }
 
-    /// Runs six steps, in the middle of which the optimiser is made anew from its state.
+    /// Runs six steps; halfway, the optimiser is recreated from its state.
     fn resumes(make: impl Fn(&Params) -> Box<dyn Optimizer>) {
         let run = |interrupt: bool| {
             let params = params();
@@ -349,7 +349,7 @@ mod tests {
         let moments = |state: &Tensor| state.to_vec1::<f64>().unwrap();
         assert_eq!(moments(&after["a.mean"]), moments(&before["a.mean"]));
         assert_eq!((moments(&after["b.mean"]), after["a.steps"].to_scalar::<i64>().unwrap()), (vec![0.0; 4], 1));
-        // The state of before knows nothing of it, and that of now more than an optimiser of one group.
+        // The earlier state lacks it, and the current one has more than an optimiser of one group.
         let missing = adam.load_state(&before).unwrap_err().to_string();
         assert!(missing.contains("has no `b.mean`"), "{missing}");
         let mut one = Adam::new(vec![a.clone()], AdamConfig::new(0.1)).unwrap();

@@ -1,7 +1,7 @@
 //! Optimisers, learning-rate schedules, gradient clipping and the EMA of weights.
 //!
-//! An optimiser is [`Grouped`] over a [`Rule`]: the groups, the state and what happens to a parameter without a
-//! gradient are the same for all of them, the rule is one optimiser's formula and constants.
+//! An optimiser is [`Grouped`] over a [`Rule`]: groups, state and the handling of parameters without a gradient
+//! are the same for all, and the rule is one optimiser's formula and constants.
 //!
 //! | PyTorch | here |
 //! |---|---|

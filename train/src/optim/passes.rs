@@ -1,4 +1,4 @@
-//! Element-wise updates in place: one pass over memory on the CPU, tensor operations elsewhere.
+//! Element-wise updates in place: one pass over memory on the CPU, tensor operations on other devices.
 
 use candle_core::{CpuStorage, InplaceOp2, InplaceOp3, Layout, Tensor, Var, bail};
 

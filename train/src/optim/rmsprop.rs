@@ -12,19 +12,19 @@ use crate::Result;
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct RmsPropConfig {
-    /// The step size.
+    /// The learning rate.
     pub lr: f64,
     /// The decay of the mean of the squares.
     pub alpha: f64,
     /// Added to the root.
     pub eps: f64,
-    /// How much of its velocity a parameter keeps.
+    /// The momentum: how much of its velocity a parameter keeps.
     #[serde(default)]
     pub momentum: f64,
-    /// Whether the gradients' variance takes the place of the mean of their squares (Graves 2013, arXiv 1308.0850).
+    /// Whether to divide by the root of the gradients' variance in place of their mean square (Graves 2013, arXiv 1308.0850).
     #[serde(default)]
     pub centered: bool,
-    /// Added to the gradient times the value.
+    /// The weight decay: added to the gradient times the value.
     #[serde(default)]
     pub weight_decay: f64,
 }
@@ -63,14 +63,14 @@ impl Rule for RmsPropConfig {
     fn update(&self, step: Step, param: &Var, moments: &[Var], gradient: &Tensor) -> Result<()> {
         let gradient = (gradient + (param.as_detached_tensor() * self.weight_decay)?)?;
         let mut moments = moments.iter();
-        let mut next = || moments.next().expect("there are the moments that the constants ask for");
+        let mut next = || moments.next().expect("there is a moment for each of the rule's");
         let square = next();
         MovingSquare { decay: self.alpha }.run(square, &gradient)?;
         let mut variance = square.as_detached_tensor();
         if self.centered {
             let mean = next();
             MovingMean { decay: self.alpha }.run(mean, &gradient)?;
-            // Rounding takes it below 0 where gradients are all alike, and the root would be no number.
+            // For equal gradients, rounding can make it negative, and the root would be NaN.
             variance = (variance - mean.as_detached_tensor().sqr()?)?.relu()?;
         }
         let mut direction = (gradient / (variance.sqrt()? + self.eps)?)?;

@@ -1,4 +1,4 @@
-//! Learning-rate schedules: pure functions of the step, so that a run that is resumed needs nothing but its step.
+//! Learning-rate schedules: pure functions of the step, so that a resumed run needs only its step.
 
 use std::f64::consts::PI;
 
@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::{Error, Result};
 
-/// The learning rate over a run, as a setting.
+/// The shape of the learning rate over a run, as a setting.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 #[cfg_attr(feature = "cli", derive(clap::ValueEnum))]
@@ -20,7 +20,7 @@ pub enum LrSchedule {
 }
 
 impl LrSchedule {
-    /// Over a run of so many steps, the first of which are a warm-up; a constant learning rate has none.
+    /// The schedule of a run of this many steps, including a warm-up, which a constant learning rate does not have.
     pub fn over(self, steps: u64, warmup: u64) -> Schedule {
         let shape = match self {
             Self::Constant => return Schedule::default(),
@@ -35,54 +35,54 @@ impl LrSchedule {
 #[derive(Debug, Clone, Copy, PartialEq, Default, Serialize, Deserialize)]
 #[serde(tag = "shape", rename_all = "kebab-case")]
 pub enum Shape {
-    /// It stays.
+    /// Constant.
     #[default]
     Constant,
-    /// It falls on a line to `floor` (a fraction of the full rate) at step `steps`, and stays there.
+    /// Linear decay to `floor`, a fraction of the full rate, at step `steps`, and constant from then on.
     Linear {
-        /// The step, counted with the warm-up, from which on it stays.
+        /// The step of the end of the decay, including the warm-up.
         steps: u64,
-        /// What is left.
+        /// The final fraction of the full rate.
         #[serde(default)]
         floor: f64,
     },
-    /// It falls on half a cosine wave to `floor` at step `steps`, and stays there (Loshchilov and Hutter 2016, arXiv
-    /// 1608.03983, without restarts).
+    /// Cosine decay to `floor` at step `steps`, and constant from then on (Loshchilov and Hutter 2016, arXiv 1608.03983,
+    /// without restarts).
     Cosine {
-        /// The step, counted with the warm-up, from which on it stays.
+        /// The step of the end of the decay, including the warm-up.
         steps: u64,
-        /// What is left.
+        /// The final fraction of the full rate.
         #[serde(default)]
         floor: f64,
     },
-    /// It is multiplied by `factor` after every `every` steps, which are counted from the end of the warm-up.
+    /// Step decay: it is multiplied by `factor` every `every` steps, counted from the end of the warm-up.
     Step {
-        /// The steps between two falls.
+        /// The steps between two decays.
         every: u64,
-        /// What is left of the rate after one.
+        /// The factor of each decay.
         factor: f64,
     },
 }
 
-/// A warm-up and a shape.
+/// A learning-rate schedule: a warm-up and a shape.
 #[derive(Debug, Clone, Copy, PartialEq, Default, Serialize, Deserialize)]
 pub struct Schedule {
-    /// The steps in which the rate rises on a line; the last of them has the full rate.
+    /// The steps of linear warm-up; the last of them has the full rate.
     #[serde(default)]
     pub warmup: u64,
-    /// What follows.
+    /// The shape after the warm-up.
     #[serde(flatten)]
     pub shape: Shape,
 }
 
 impl Schedule {
-    /// What the learning rate is multiplied by in a step; the first step is 0.
+    /// The factor of the learning rate in a step, counted from 0.
     pub fn factor(&self, step: u64) -> f64 {
         if step < self.warmup {
             return (step + 1) as f64 / self.warmup as f64;
         }
         let passed = step - self.warmup;
-        // From 0 at the end of the warm-up to 1 at the end of the fall.
+        // From 0 at the end of the warm-up to 1 at the end of the decay.
         let progress = |steps: u64| match steps.saturating_sub(self.warmup) {
             0 => 1.0,
             length => (passed as f64 / length as f64).min(1.0),
@@ -95,26 +95,26 @@ impl Schedule {
         }
     }
 
-    /// Fails on a number that makes no sense, naming it.
+    /// Fails on an invalid number and names it.
     pub fn check(&self) -> Result<()> {
         match self.shape {
             Shape::Constant => Ok(()),
             Shape::Linear { steps, .. } | Shape::Cosine { steps, .. } if steps <= self.warmup => {
                 Err(Error::Config(format!(
-                    "the learning rate's schedule has {steps} steps, its warm-up {}; give it more steps",
+                    "the learning-rate schedule has {steps} steps, its warm-up {}; give it more steps",
                     self.warmup
                 )))
             }
             Shape::Linear { floor, .. } | Shape::Cosine { floor, .. } if !(0.0..=1.0).contains(&floor) => {
                 Err(Error::Config(format!(
-                    "the floor of the learning rate's schedule is {floor}; give a fraction from 0 to 1"
+                    "the floor of the learning-rate schedule is {floor}; give a fraction from 0 to 1"
                 )))
             }
             Shape::Step { every: 0, .. } => {
-                Err(Error::Config("the learning rate is to fall after every 0 steps; give at least 1".into()))
+                Err(Error::Config("the learning-rate schedule decays every 0 steps; give at least 1".into()))
             }
             Shape::Step { factor, .. } if !(factor > 0.0 && factor <= 1.0) => Err(Error::Config(format!(
-                "the factor of the learning rate's schedule is {factor}; give a number above 0, at most 1"
+                "the factor of the learning-rate schedule is {factor}; give a number above 0 and up to 1"
             ))),
             _ => Ok(()),
         }

@@ -13,18 +13,18 @@ use crate::{Error, Result};
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct SgdConfig {
-    /// The step size.
+    /// The learning rate.
     pub lr: f64,
-    /// How much of its velocity a parameter keeps.
+    /// The momentum: how much of its velocity a parameter keeps.
     #[serde(default)]
     pub momentum: f64,
-    /// How much of a gradient does not enter the velocity, from the second step on.
+    /// The part of a gradient that does not enter the velocity, from the second step on.
     #[serde(default)]
     pub dampening: f64,
-    /// Whether the gradient is joined by the velocity after this step. Needs momentum and no dampening.
+    /// Nesterov momentum. It needs a momentum above 0 and no dampening.
     #[serde(default)]
     pub nesterov: bool,
-    /// Added to the gradient times the value.
+    /// The weight decay: added to the gradient times the value.
     #[serde(default)]
     pub weight_decay: f64,
 }

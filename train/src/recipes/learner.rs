@@ -14,14 +14,14 @@ use crate::run::{Checkpoint, Snapshot};
 use crate::settings::Shared;
 use crate::{Error, Params, Result};
 
-/// Batches of a data set, and the place in it.
+/// Batches of a data set, and the position in it.
 pub struct Feed<D: Dataset, B> {
     loader: DataLoader<D, B>,
     loading: Loading<D, B>,
 }
 
 impl<D: Dataset, B: Send + 'static> Feed<D, B> {
-    /// From the loader's first batch on.
+    /// All batches from the first one.
     pub fn new(loader: DataLoader<D, B>) -> Result<Self> {
         Ok(Self { loading: loader.start()?, loader })
     }
@@ -31,12 +31,12 @@ impl<D: Dataset, B: Send + 'static> Feed<D, B> {
         self.loading.next().ok_or_else(|| Error::Run("the data has ended".into()))?
     }
 
-    /// The place of the next batch.
+    /// The position of the next batch.
     pub fn place(&self) -> Place {
         self.loading.place()
     }
 
-    /// Goes on at a place. Fails where it is in other data.
+    /// Continues at a position. Fails where it is in other data.
     pub fn resume(&mut self, place: Place) -> Result<()> {
         self.loading = self.loader.resume(place)?;
         Ok(())
@@ -48,19 +48,19 @@ impl<D: Dataset, B: Send + 'static> Feed<D, B> {
     }
 }
 
-/// A network, its optimiser and EMA, the learning rate, and where it is in the data.
+/// A network, its optimiser and EMA, the learning rate, and the position in the data.
 pub struct Learner<D: Dataset, B> {
     /// The network in training.
     pub player: Player,
     /// Its batches.
     pub feed: Feed<D, B>,
     schedule: Schedule,
-    /// The steps that are done.
+    /// The number of steps done.
     pub step: u64,
 }
 
 impl<D: Dataset, B: Send + 'static> Learner<D, B> {
-    /// A network that has done no step yet.
+    /// A network before its first step.
     pub fn new(
         params: Params,
         adam: AdamConfig,
@@ -72,26 +72,26 @@ impl<D: Dataset, B: Send + 'static> Learner<D, B> {
         Ok(Self { player, feed: Feed::new(loader)?, schedule, step: 0 })
     }
 
-    /// One step down the gradient of a loss.
+    /// One optimiser step for a loss.
     pub fn learn(&mut self, loss: &Tensor) -> Result<()> {
         self.learn_within(loss, || Ok(()))
     }
 
-    /// The same; `project` moves the parameters to where they may be before the EMA takes them in.
+    /// The same; `project` constrains the parameters before the EMA is updated.
     pub fn learn_within(&mut self, loss: &Tensor, project: impl FnOnce() -> Result<()>) -> Result<()> {
         self.player.step(loss, self.schedule.factor(self.step), project)?;
         self.step += 1;
         Ok(())
     }
 
-    /// Everything there is to save.
+    /// The state to save.
     pub fn snapshot(&self, architecture: Architecture) -> Result<Snapshot> {
         let (weights, state) = (self.player.weights(), self.player.state()?);
-        let trainer = serde_json::to_value(self.feed.place()).expect("a place is plain numbers");
+        let trainer = serde_json::to_value(self.feed.place()).expect("a position is plain numbers");
         Ok(Snapshot { architecture, weights, state, trainer })
     }
 
-    /// Takes up a checkpoint of a network with this architecture.
+    /// Restores a checkpoint. Fails where it is of another architecture.
     pub fn restore(&mut self, architecture: &Architecture, checkpoint: &Checkpoint) -> Result<()> {
         same_network(checkpoint.architecture == *architecture, checkpoint)?;
         self.feed.resume(progress(checkpoint)?)?;
@@ -112,13 +112,13 @@ pub fn shuffled<D: Dataset, B: Send + 'static>(
     DataLoader::new(dataset, batches, collate, LoaderOptions { seed, workers, ..LoaderOptions::default() })
 }
 
-/// A trainer's own part of a checkpoint's record.
+/// The trainer's part of a checkpoint's record.
 pub fn progress<T: DeserializeOwned>(checkpoint: &Checkpoint) -> Result<T> {
     serde_json::from_value(checkpoint.record.trainer.clone())
         .map_err(|error| Error::Checkpoint(format!("the checkpoint's record cannot be read: {error}")))
 }
 
-/// Fails where a checkpoint is of another network than the run's.
+/// Fails where a checkpoint is of another network than the run.
 pub fn same_network(same: bool, checkpoint: &Checkpoint) -> Result<()> {
     match same {
         true => Ok(()),

@@ -1,8 +1,8 @@
-//! The trainings, one folder each, and what a training is made of.
+//! The recipes, one folder each, and the trait that they implement.
 //!
-//! A [`Recipe`] is the settings of a training that know how to build it. [`train`](crate::train) runs any of them;
-//! everything that is not a recipe's own (folders, checkpoints, records, resuming, schedules) stands in
-//! [`run`](crate::run) and knows no recipe.
+//! A [`Recipe`] holds the settings of a training and builds it from them. [`train`](crate::train) runs any recipe; what
+//! all of them share (folders, checkpoints, records, resuming, schedules) is in [`run`](crate::run), which does not depend
+//! on recipes.
 
 pub mod ddpm;
 pub mod gan;
@@ -25,18 +25,18 @@ use crate::data::{Pictures, Source};
 use crate::run::{DataFacts, Epochs, Trainer};
 use crate::settings::{Settings, Shared};
 
-/// A training: its settings, and how it is built from them.
+/// The settings of a training, and how it is built from them.
 pub trait Recipe: Settings + AsRef<Shared> + AsMut<Shared> + Send + 'static {
     /// The subcommand and the kind in a run folder's name.
     const NAME: &'static str;
 
-    /// What it does, in a sentence without a full stop.
+    /// A one-line description without a full stop.
     const ABOUT: &'static str;
 
-    /// What there is to know beyond that, in paragraphs.
+    /// Further description, in paragraphs.
     const DETAILS: &'static str;
 
-    /// What the setting `data` takes.
+    /// The values of the setting `data`.
     const DATA: &'static str;
 
     /// Command lines without the program's name, each with what it does.
@@ -45,21 +45,21 @@ pub trait Recipe: Settings + AsRef<Shared> + AsMut<Shared> + Send + 'static {
     /// Named settings to start from; the first are the defaults.
     const PRESETS: &'static [Preset<Self>];
 
-    /// The settings that a resumed run keeps, beside those of the data.
+    /// The settings that cannot change when a run is resumed, besides those of the data.
     const FIXED: &'static [&'static str];
 
-    /// Settings of which only one holds: setting one in a file or by a flag unsets the others.
+    /// Mutually exclusive settings: setting one in a file or by a flag unsets the others.
     const EXCLUSIVE: &'static [&'static str] = &["steps", "epochs"];
 
-    /// Whether it differentiates gradients.
+    /// Whether it needs second derivatives.
     const SECOND_ORDER: bool = false;
 
-    /// The files that settings name, beside the data.
+    /// The files that settings name, besides the data.
     fn files(&mut self) -> Vec<&mut String> {
         vec![]
     }
 
-    /// Fails on a value that makes no sense. [`Shared::check`] is called for it.
+    /// Fails on an invalid value. [`Shared::check`] is called separately.
     fn check(&self) -> Result<()>;
 
     /// Reads the data and builds the networks. Settings that depend on the data are filled in.
@@ -80,31 +80,31 @@ pub trait Recipe: Settings + AsRef<Shared> + AsMut<Shared> + Send + 'static {
 pub struct Preset<R> {
     /// Its name.
     pub name: &'static str,
-    /// What it is for, in a phrase.
+    /// A short description.
     pub about: &'static str,
     /// The settings.
     pub settings: fn() -> R,
 }
 
-/// A training that is ready to begin or to be resumed.
+/// A training that is ready to start or to resume.
 pub struct Training {
-    /// What is trained.
+    /// The trainer.
     pub trainer: Box<dyn Trainer>,
     /// Steps in total.
     pub steps: u64,
     /// The epochs, after each of which the trainer evaluates.
     pub epochs: Epochs,
-    /// Whether there is a checkpoint after each epoch too.
+    /// Whether a checkpoint is also written after each epoch.
     pub checkpoint_epochs: bool,
-    /// Samples are drawn every so many steps; 0 draws them at the end.
+    /// The steps between samples; 0 draws them only at the end.
     pub sample_every: u64,
-    /// What it is trained on.
+    /// The training data.
     pub data: DataFacts,
-    /// The end of the run folder's name.
+    /// The suffix of the run folder's name.
     pub run_name: String,
-    /// A line for people: the data, and what is trained.
+    /// A line of text: the data, and what is trained.
     pub summary: String,
-    /// What the user should know before it begins.
+    /// Warnings to show before it starts.
     pub warnings: Vec<String>,
 }
 

@@ -8,17 +8,17 @@ use crate::optim::{Adam, AdamConfig, Ema, EmaConfig};
 use crate::run::Checkpoint;
 use crate::{Params, Result};
 
-/// A network's parameters with their optimiser and, where there is one, their EMA.
+/// A network's parameters with their optimiser and, optionally, their EMA.
 pub struct Player {
-    /// What its parameters and its optimiser are called in a checkpoint's state.
+    /// The names of its parameters and its optimiser in a checkpoint's state.
     names: [&'static str; 2],
-    /// Its parameters.
+    /// The parameters.
     pub params: Params,
     adam: Adam,
     ema: Option<Ema>,
 }
 
-/// What the EMA is called in a checkpoint's state.
+/// The name of the EMA in a checkpoint's state.
 const EMA: &str = "averaged";
 
 impl Player {
@@ -32,8 +32,8 @@ impl Player {
         })
     }
 
-    /// One step of the optimiser, at this fraction of the learning rate, and of the EMA. In between, `project` may move
-    /// the parameters.
+    /// One step of the optimiser, at this fraction of the learning rate, and one update of the EMA. In between, `project`
+    /// may constrain the parameters.
     pub fn step(&mut self, loss: &Tensor, lr_factor: f64, project: impl FnOnce() -> Result<()>) -> Result<()> {
         self.adam.set_lr_factor(lr_factor);
         self.adam.step(&loss.backward()?)?;
@@ -41,13 +41,12 @@ impl Player {
         self.ema.as_mut().map_or(Ok(()), Ema::update)
     }
 
-    /// Begins the EMA's warm-up again.
+    /// Restarts the EMA's warm-up.
     pub fn restart_ema(&mut self) {
         self.ema.iter_mut().for_each(Ema::restart);
     }
 
-    /// Does something with the EMA in the network and its parameters frozen. The network's own values are put back on
-    /// every path.
+    /// Runs a function with the EMA in the network and its parameters frozen. The raw values are restored in any case.
     pub fn with_ema<T>(&mut self, work: impl FnOnce(&Params) -> Result<T>) -> Result<T> {
         let _frozen = self.params.frozen();
         match &mut self.ema {
@@ -72,7 +71,7 @@ impl Player {
         Ok(parts.into_iter().flat_map(named).collect())
     }
 
-    /// Takes up a state.
+    /// Restores a state.
     pub fn restore(&mut self, checkpoint: &Checkpoint) -> Result<()> {
         let [network, adam] = self.names;
         self.params.load(&checkpoint.part(network))?;

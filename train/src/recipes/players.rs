@@ -12,13 +12,13 @@ use crate::run::{Checkpoint, Snapshot, streams};
 use crate::settings::Shared;
 use crate::{Params, Result};
 
-/// Both players, their random numbers, and the learning rate.
+/// Both players, the latent random numbers, and the learning rate.
 pub struct Players {
     /// The generator, with an EMA.
     pub generator: Player,
     /// The critic or discriminator.
     pub critic: Player,
-    /// Where latent vectors come from.
+    /// The random numbers of latent vectors.
     pub noise: Random,
     schedule: Schedule,
 }
@@ -46,17 +46,17 @@ impl Players {
         })
     }
 
-    /// A step of the critic in a step of the run.
+    /// A step of the critic within a step of the run.
     pub fn train_critic(&mut self, loss: &Tensor, step: u64) -> Result<()> {
         self.critic.step(loss, self.schedule.factor(step), || Ok(()))
     }
 
-    /// A step of the generator in a step of the run.
+    /// A step of the generator within a step of the run.
     pub fn train_generator(&mut self, loss: &Tensor, step: u64) -> Result<()> {
         self.generator.step(loss, self.schedule.factor(step), || Ok(()))
     }
 
-    /// Everything there is to save. `progress` holds the state of the random numbers too.
+    /// The state to save. `progress` also holds the state of the random numbers.
     pub fn snapshot(&self, architecture: Architecture, progress: impl Serialize) -> Result<Snapshot> {
         let mut state = self.generator.state()?;
         state.extend(self.critic.state()?);
@@ -64,7 +64,7 @@ impl Players {
         Ok(Snapshot { architecture, weights: self.generator.weights(), state, trainer })
     }
 
-    /// Takes up a checkpoint.
+    /// Restores a checkpoint.
     pub fn restore(&mut self, checkpoint: &Checkpoint, noise: RandomState) -> Result<()> {
         self.generator.restore(checkpoint)?;
         self.critic.restore(checkpoint)?;

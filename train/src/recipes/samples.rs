@@ -1,4 +1,4 @@
-//! Samples for people.
+//! Sample pictures.
 
 use candle_core::Tensor;
 use easel_runtime::Picture;
@@ -6,7 +6,7 @@ use easel_runtime::resize::enlarge;
 
 use crate::{Error, Result};
 
-/// A picture is enlarged until it is at least so high and wide.
+/// Pictures are enlarged to at least this height and width.
 const LEAST: usize = 64;
 
 /// A batch `[batch, channel, height, width]` in [0, 1] as pictures.

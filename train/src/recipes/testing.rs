@@ -1,4 +1,4 @@
-//! What the recipes' tests share.
+//! Helpers of the recipes' tests.
 
 use std::collections::BTreeMap;
 
@@ -23,7 +23,7 @@ pub fn weight_bits(trainer: &impl Trainer) -> Vec<(String, Vec<u32>)> {
     bits(&trainer.snapshot().unwrap().weights)
 }
 
-/// All that a trainer saves, as bits.
+/// Everything that a trainer saves, as bits.
 pub fn all_bits(trainer: &impl Trainer) -> [Vec<(String, Vec<u32>)>; 2] {
     let Snapshot { weights, state, .. } = trainer.snapshot().unwrap();
     [bits(&weights), bits(&state)]

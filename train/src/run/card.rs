@@ -1,4 +1,4 @@
-//! `card.md`: what a run is and how far it has come, for people.
+//! `card.md`: a readable summary of a run and its progress.
 
 use std::path::Path;
 

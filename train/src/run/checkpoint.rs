@@ -1,7 +1,7 @@
-//! Checkpoints: what is exported, and everything that a run needs to go on.
+//! Checkpoints: the weights to export, and everything that a run needs to resume.
 //!
 //! `checkpoints/000500/weights.safetensors` holds the parameters of the network that is exported, under PyTorch's
-//! names, and what [`Weights`] keeps with them; `state.safetensors` holds whatever else the trainer has, and a
+//! names, and the metadata of [`Weights`]; `state.safetensors` holds the rest of the trainer's state, and a
 //! [`Record`] as JSON under the metadata key `record`. Both files have the same bytes for the same contents.
 
 use std::collections::{BTreeMap, HashMap};
@@ -18,18 +18,18 @@ use serde::{Deserialize, Serialize};
 
 use crate::{Error, Result, Weights};
 
-/// The file with the weights that are exported.
+/// The file with the weights to export.
 pub const WEIGHTS: &str = "weights.safetensors";
 
-/// The file with the rest.
+/// The file with the rest of the state.
 pub const STATE: &str = "state.safetensors";
 
 const RECORD_KEY: &str = "record";
 
-/// What a folder that is still being written begins with.
+/// The prefix of a folder that is still being written.
 const PARTIAL: &str = ".partial-";
 
-/// The extension of a checkpoint that could not be read and that the run went on without.
+/// The extension of an unreadable checkpoint that a resumed run has skipped.
 pub const UNREADABLE: &str = "unreadable";
 
 /// The contents of a checkpoint.
@@ -39,39 +39,38 @@ pub struct Checkpoint {
     pub architecture: Architecture,
     /// The weights to export, by name.
     pub weights: BTreeMap<String, Tensor>,
-    /// Other tensors that the trainer needs to go on, by names of its own.
+    /// Other tensors of the trainer's state, under its own names.
     pub state: BTreeMap<String, Tensor>,
-    /// Everything that is no tensor.
+    /// Everything that is not a tensor.
     pub record: Record,
 }
 
-/// The part of a checkpoint that is no tensor.
+/// The part of a checkpoint that is not tensors.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Record {
     /// The number of steps done.
     pub step: u64,
-    /// Where the weights came from; `weights_sha256` is left to the exporter.
+    /// Where the weights came from; the exporter sets `weights_sha256`.
     pub provenance: Provenance,
-    /// The model's title for people, where the run has given it one.
+    /// The model's title, if the run sets one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub title: Option<String>,
     /// The names of the data's classes by label.
     pub classes: Vec<String>,
-    /// The names of the data's columns, where it is a table.
+    /// The names of the data's columns, if it is a table.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub columns: Option<Columns>,
-    /// The trainer's random states and place in the data.
+    /// The trainer's random states and position in the data.
     pub trainer: serde_json::Value,
     /// The session's own counts.
     pub session: serde_json::Value,
 }
 
 impl Checkpoint {
-    /// Writes the checkpoint as `folder/STEP` and removes all but the last `keep` and those of the steps `for_good`.
+    /// Writes the checkpoint as `folder/STEP` and removes all except the last `keep` and those of the steps `for_good`.
     ///
-    /// It is written under another name, synced and renamed, and one that goes is renamed first: a folder that has a
-    /// step for its name is complete, whenever the process or the machine stops. Where it cannot be written nothing
-    /// is removed.
+    /// It is written under a temporary name, synced and renamed, and a checkpoint to remove is renamed first: so a folder
+    /// that is named after a step is always complete, even after a crash. If it cannot be written, nothing is removed.
     pub fn save(&self, folder: &Path, keep: usize, for_good: &[u64]) -> Result<PathBuf> {
         let target = folder.join(format!("{:06}", self.record.step));
         let write = || -> io::Result<()> {
@@ -92,13 +91,13 @@ impl Checkpoint {
                 fs::set_permissions(partial.path(), fs::Permissions::from_mode(0o755))?;
             }
             sync_folder(partial.path())?;
-            // One of the same step, from a run that went on from an earlier one, steps aside and goes with `aside`.
+            // A checkpoint of the same step, from before the run was resumed at an earlier one, is moved away and removed.
             let aside = tempfile::Builder::new().prefix(PARTIAL).tempdir_in(folder)?;
             if target.exists() {
                 fs::rename(&target, aside.path().join("replaced"))?;
             }
             fs::rename(partial.path(), &target)?;
-            // What is renamed is no longer there to be removed.
+            // Renamed folders are not removed again.
             let _ = partial.keep();
             sync_folder(folder)
         };
@@ -126,7 +125,7 @@ impl Checkpoint {
         Ok(Self { architecture, weights, state, record })
     }
 
-    /// The newest checkpoint of a run that can be read, and for each newer one why it cannot.
+    /// The newest readable checkpoint of a run, and the reason why each newer one is not readable.
     pub fn latest(folder: &Path) -> Result<(Self, Vec<String>)> {
         let mut unreadable = Vec::new();
         for (_, path) in steps(folder)? {
@@ -136,7 +135,7 @@ impl Checkpoint {
             }
         }
         let why = unreadable.first().map_or("there is none yet".to_string(), Clone::clone);
-        Err(Error::Checkpoint(format!("{}: no checkpoint to go on from: {why}; start a new run", folder.display())))
+        Err(Error::Checkpoint(format!("{}: no checkpoint to resume from: {why}; start a new run", folder.display())))
     }
 
     /// The part of the state whose names begin with `prefix.`, without it.
@@ -146,7 +145,7 @@ impl Checkpoint {
     }
 }
 
-/// The folders of a run's checkpoints by step, the newest first. Nothing else that lies there counts.
+/// The folders of a run's checkpoints by step, the newest first. Other files and folders are ignored.
 pub fn steps(folder: &Path) -> Result<Vec<(u64, PathBuf)>> {
     let entries = match fs::read_dir(folder) {
         Ok(entries) => entries,
@@ -170,12 +169,11 @@ pub fn newest(folder: &Path) -> Option<u64> {
     steps(folder).ok()?.first().map(|(step, _)| *step)
 }
 
-/// Makes a run's folder of checkpoints ready for going on after `step` (0: for a beginning), and fails where nothing
-/// can be written there, before anything is trained.
+/// Prepares a run's folder of checkpoints for continuing after `step` (0: for a new run). Fails before training if it is
+/// not writable.
 ///
-/// What a run that was killed while it wrote a checkpoint left behind is removed. Checkpoints of later steps, which
-/// are there because they could not be read, get names that end in [`UNREADABLE`]: they must neither count among the
-/// last ones nor be taken for this run's.
+/// Partial checkpoints of a killed run are removed. Checkpoints of later steps, which could not be read, are renamed to end
+/// in [`UNREADABLE`], so that they neither count among the last ones nor pass for this run's.
 pub fn prepare(folder: &Path, step: u64) -> Result<()> {
     let ready = || -> io::Result<()> {
         fs::create_dir_all(folder)?;
@@ -200,14 +198,14 @@ pub fn prepare(folder: &Path, step: u64) -> Result<()> {
     Ok(())
 }
 
-/// Takes a checkpoint away, all of it at once.
+/// Removes a checkpoint atomically.
 fn remove(folder: &Path, checkpoint: &Path) -> io::Result<()> {
     let aside = tempfile::Builder::new().prefix(PARTIAL).tempdir_in(folder)?;
     fs::rename(checkpoint, aside.path().join("removed"))?;
     aside.close()
 }
 
-/// The system's words without the temporary file's name.
+/// The system's message without the temporary file's name.
 fn without_path(error: &io::Error) -> String {
     let text = error.to_string();
     text.split(" at path ").next().unwrap_or(&text).to_string()
@@ -230,7 +228,7 @@ fn read_tensors(path: &Path, key: &str) -> Result<(BTreeMap<String, Tensor>, Str
         .metadata()
         .as_ref()
         .and_then(|metadata| metadata.get(key))
-        .ok_or_else(|| bad(format!("it has no `{key}`: it was not written by train")))?;
+        .ok_or_else(|| bad(format!("it has no `{key}`; give a checkpoint that train has written")))?;
     let tensors = file
         .iter()
         .map(|(name, view)| Ok((name.to_string(), view.load(&Device::Cpu)?)))

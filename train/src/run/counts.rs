@@ -1,21 +1,21 @@
-//! What a session counts, and keeps in a checkpoint so that the records of a resumed run are those of a whole one.
+//! A session's counters, which checkpoints store so that a resumed run has the same records as an uninterrupted one.
 
 use serde::{Deserialize, Serialize};
 
-/// Everything that the session itself has to remember between two parts of a run.
+/// The session's state between two parts of a run.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 pub struct Counts {
     /// Seconds of all parts so far.
     pub seconds: f64,
-    /// Since the last line of losses.
+    /// The losses since the last record.
     pub logged: Means,
-    /// Since the last evaluation.
+    /// The losses since the last evaluation.
     pub evaluated: Means,
     /// The best evaluation so far.
     pub best: Option<Best>,
 }
 
-/// Running means of a step's values. Sums are kept by their bits: JSON's decimal numbers need not come back exactly.
+/// Running means of a step's values. Sums are stored as bits, since decimal numbers in JSON may not be exact.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Means {
     sums: Vec<u64>,
@@ -23,7 +23,7 @@ pub struct Means {
 }
 
 impl Means {
-    /// Takes in the values of one step, the same ones in the same order every time.
+    /// Adds the values of a step, the same ones in the same order every time.
     pub fn add(&mut self, values: &[(&'static str, f64)]) {
         self.sums.resize(values.len(), 0);
         for (sum, (_, value)) in self.sums.iter_mut().zip(values) {
@@ -39,27 +39,26 @@ impl Means {
     }
 }
 
-/// Which way a metric is better.
+/// Which values of a metric are better.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Better {
-    /// Accuracy, say.
+    /// As for an accuracy.
     Higher,
-    /// A loss, say.
+    /// As for a loss.
     Lower,
 }
 
-/// The value of an evaluation that says which checkpoint is the best.
+/// The metric by which a checkpoint is the best.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Metric {
-    /// The value's name.
+    /// Its name.
     pub name: &'static str,
-    /// Which way it is better.
+    /// Which values are better.
     pub better: Better,
 }
 
 impl Metric {
-    /// Whether the evaluation is better than the best one so far. A value that is no number never is; of equal ones
-    /// the first stays.
+    /// Whether the evaluation is better than the best one so far. NaN never is; of equal values the first stays.
     pub fn improves(&self, value: f64, best: Option<Best>) -> bool {
         match (best.map(|best| f64::from_bits(best.bits)), self.better) {
             (None, _) => !value.is_nan(),

@@ -5,20 +5,20 @@ use easel_runtime::Device;
 
 use crate::{Error, Result};
 
-/// Opens the device that was asked for. `auto` takes the first CUDA device that works, else the CPU.
+/// Opens the requested device. `auto` takes the first CUDA device that works, otherwise the CPU.
 ///
-/// A CUDA device that is not there fails with the reason.
+/// Fails with the reason if the requested CUDA device is not available.
 pub fn open(device: Device) -> Result<Candle> {
     match device {
         Device::Cpu => Ok(Candle::Cpu),
         Device::Auto => Ok(cuda(0).unwrap_or(Candle::Cpu)),
         Device::Cuda(number) => cuda(number).map_err(|why| {
-            Error::Device(format!("--device {device}: {why}; use --device cpu, or auto to take what is there"))
+            Error::Device(format!("--device {device}: {why}; use --device cpu, or auto for any available one"))
         }),
     }
 }
 
-/// The device's name for people.
+/// The device's display name.
 pub fn describe(device: &Candle) -> &'static str {
     match device {
         Candle::Cpu => "CPU",

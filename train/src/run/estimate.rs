@@ -1,4 +1,4 @@
-//! What a run will take, from a few of its steps: of each of its phases, where their steps differ in cost.
+//! Estimates of a run's time and memory from a few steps of each of its phases.
 
 use std::time::{Duration, Instant};
 
@@ -6,42 +6,42 @@ use super::plan::Plan;
 use super::trainer::{Phase, Trainer};
 use crate::{Error, Result};
 
-/// Steps are timed until they have taken this long, but no fewer than [`FEWEST`] and no more than [`MOST`] of them.
+/// Steps are timed for this long, but at least [`FEWEST`] and at most [`MOST`] of them.
 const ENOUGH: Duration = Duration::from_secs(1);
 const FEWEST: u32 = 3;
 const MOST: u32 = 300;
 
-/// What a part of a run will take.
+/// The estimate of a phase of a run.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct PhaseEstimate {
-    /// What it is called; empty where it is the whole run.
+    /// Its name; empty for the whole run.
     pub name: String,
-    /// The steps that are left of it.
+    /// The number of its remaining steps.
     pub steps: u64,
-    /// One of them.
+    /// The time of a step.
     pub step: Duration,
-    /// An evaluation.
+    /// The time of an evaluation.
     pub evaluation: Duration,
-    /// How many of those there are.
+    /// The number of evaluations.
     pub evaluations: u64,
 }
 
-/// What a run, or the rest of one, will take.
+/// The estimate of a run, or of the rest of one.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Estimate {
     /// Its phases; one where all steps are alike.
     pub phases: Vec<PhaseEstimate>,
-    /// All that is left of the run: steps, evaluations, sample grids and what comes before a checkpoint.
+    /// The time of the rest of the run: steps, evaluations, sample grids and what comes before a checkpoint.
     pub total: Duration,
-    /// The most memory that the process has held so far, data and one step's intermediate results included, in bytes;
-    /// none where the system does not say. A GPU's own memory does not count.
+    /// The peak memory of the process in bytes, including the data and a step's intermediate results; `None` where the
+    /// system does not report it. GPU memory is not included.
     pub memory: Option<u64>,
-    /// One checkpoint's bytes.
+    /// The size of a checkpoint in bytes.
     pub checkpoint: u64,
 }
 
-/// Trains a few steps, evaluates and samples, in each phase that is not over, and says what the run would take after the
-/// steps that are done. The trainer has moved on afterwards; nothing is written.
+/// Trains a few steps, evaluates and samples in each phase that is not over, and estimates the rest of the run after the
+/// steps done. The trainer's state has changed afterwards; nothing is written.
 pub fn estimate(trainer: &mut dyn Trainer, plan: &Plan, done: u64) -> Result<Estimate> {
     let mut phases = trainer.phases();
     let alike = phases.is_empty();
@@ -92,7 +92,7 @@ pub fn duration(seconds: f64) -> String {
     if hours > 0 { format!("{hours}:{minutes:02}:{seconds:02}") } else { format!("{minutes}:{seconds:02}") }
 }
 
-/// The time of a step, over a few.
+/// The mean time of a few steps.
 fn step(trainer: &mut dyn Trainer) -> Result<Duration> {
     let mut step = || match trainer.step()?.into_iter().find(|(_, value)| !value.is_finite()) {
         Some((name, value)) => {
@@ -100,7 +100,7 @@ fn step(trainer: &mut dyn Trainer) -> Result<Duration> {
         }
         None => Ok(()),
     };
-    // The first step allocates what later ones use again.
+    // The first step allocates memory that later ones reuse.
     step()?;
     let (begun, mut steps) = (Instant::now(), 0);
     while steps < FEWEST || (begun.elapsed() < ENOUGH && steps < MOST) {
@@ -110,7 +110,7 @@ fn step(trainer: &mut dyn Trainer) -> Result<Duration> {
     Ok(begun.elapsed() / steps)
 }
 
-/// The time of something that is done so many times: measured once, where it is done at all.
+/// The time of an action: measured once, or 0 if it is never done.
 fn timed(times: u64, work: &mut dyn FnMut() -> Result<()>) -> Result<Duration> {
     if times == 0 {
         return Ok(Duration::ZERO);
@@ -120,7 +120,7 @@ fn timed(times: u64, work: &mut dyn FnMut() -> Result<()>) -> Result<Duration> {
     Ok(begun.elapsed())
 }
 
-/// How often something is done that is due every so many steps and, where `at_end` is set, after the last one.
+/// How often an action is done that is due every few steps and, if `at_end` is set, after the last one.
 fn times(done: u64, steps: u64, every: u64, at_end: bool) -> u64 {
     if steps <= done {
         return 0;
@@ -130,7 +130,7 @@ fn times(done: u64, steps: u64, every: u64, at_end: bool) -> u64 {
     due + u64::from(at_end && (every == 0 || !steps.is_multiple_of(every)))
 }
 
-/// The most memory that the process has held.
+/// The peak memory of the process.
 fn peak_memory() -> Option<u64> {
     let status = std::fs::read_to_string("/proc/self/status").ok()?;
     let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"))?;

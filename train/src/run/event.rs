@@ -1,4 +1,4 @@
-//! What a run tells while it goes on.
+//! The events of a run.
 
 use std::path::Path;
 use std::sync::Arc;
@@ -10,26 +10,26 @@ use super::trainer::Phase;
 #[derive(Debug, Clone, Copy)]
 #[non_exhaustive]
 pub enum Event<'a> {
-    /// Something that the user should know.
+    /// A warning to show to the user.
     Warning(&'a str),
-    /// The data was read and the networks are built; a line for people.
+    /// The data is loaded and the networks are built; a line of text.
     Ready(&'a str),
-    /// The first step is about to be done.
+    /// Training starts.
     Started {
         /// The run's folder.
         folder: &'a Path,
-        /// The steps that were done before.
+        /// The number of steps done before.
         step: u64,
         /// Steps in total.
         steps: u64,
         /// The phases of a run whose steps differ in cost.
         phases: &'a [Phase],
     },
-    /// A step was done.
+    /// A step has finished.
     Step {
         /// Its number, from 1.
         step: u64,
-        /// The stage of a training that changes on its way, by name.
+        /// The stage of a training whose stages differ, as named values.
         stage: &'a [(&'static str, f64)],
         /// Losses by name, smoothed over about fifty steps.
         losses: &'a [(&'a str, f64)],
@@ -40,7 +40,7 @@ pub enum Event<'a> {
         step: u64,
         /// The values by name.
         values: &'a [(String, f64)],
-        /// The same as a line for people.
+        /// The same as a line of text.
         line: &'a str,
     },
     /// A checkpoint was written.
@@ -52,20 +52,20 @@ pub enum Event<'a> {
     },
 }
 
-/// What a run's events are told to.
+/// A function that is called for every event of a run.
 pub type Callback = Box<dyn FnMut(&Event<'_>) + Send>;
 
-/// The connections of a run to the program around it.
+/// The callbacks of a run.
 #[derive(Default)]
 pub struct Hooks {
-    /// Is told every event.
+    /// Called for every event.
     pub callback: Option<Callback>,
-    /// Set from outside, it ends the run after the step in hand, with a checkpoint.
+    /// When set, it ends the run with a checkpoint after the current step.
     pub interrupt: Arc<AtomicBool>,
 }
 
 impl Hooks {
-    pub(crate) fn tell(&mut self, event: &Event<'_>) {
+    pub(crate) fn emit(&mut self, event: &Event<'_>) {
         if let Some(callback) = &mut self.callback {
             callback(event);
         }

@@ -11,27 +11,30 @@ use crate::{Error, Result};
 /// The file with a run's resolved configuration.
 const CONFIG: &str = "config.toml";
 
-/// What [`write_atomically`]'s temporary files begin with.
+/// The prefix of [`write_atomically`]'s temporary files.
 const TEMPORARY: &str = ".easel-";
 
-/// A run's folder, which one process at a time writes to.
+/// A run's folder, which only one process at a time writes to.
 #[derive(Debug)]
 pub struct RunFolder {
     path: PathBuf,
-    // Held as long as the run is written to; the system lets go of it when the process ends, however it ends.
+    // Held as long as the run is written to; the system releases it when the process ends.
     _lock: Option<File>,
 }
 
 impl RunFolder {
-    /// Makes `out/NNNNN-name`, one number above the highest there; `out` is made too where it is missing.
+    /// Creates `out/NNNNN-name`, with the next number after the highest there, and `out` if it is missing.
     ///
-    /// Runs that start at the same time get different numbers, and nothing that exists is touched.
+    /// Runs that start at the same time get different numbers, and existing files are not changed.
     pub fn create(out: &Path, name: &str) -> Result<Self> {
         let failed = |error: io::Error| {
-            Error::Run(format!("{}: cannot make a run folder: {error}; choose another place with --out", out.display()))
+            Error::Run(format!(
+                "{}: cannot create a run folder: {error}; choose another folder with --out",
+                out.display()
+            ))
         };
         fs::create_dir_all(out).map_err(failed)?;
-        // The parent's lock is what makes counting and making one act.
+        // The parent's lock makes counting and creating atomic.
         let _counting = File::open(out).and_then(|folder| folder.lock().map(|()| folder));
         let mut number = fs::read_dir(out)
             .map_err(failed)?
@@ -50,7 +53,7 @@ impl RunFolder {
         Self::locked(path)
     }
 
-    /// A run's file of settings. Fails where the folder is no run's.
+    /// A run's settings file. Fails where the folder is not a run's.
     pub fn config_of(path: &Path) -> Result<PathBuf> {
         let config = path.join(CONFIG);
         match config.is_file() {
@@ -59,7 +62,7 @@ impl RunFolder {
         }
     }
 
-    /// Opens the folder of a run that is to go on. Fails where it is none, or another process writes to it.
+    /// Opens the folder of a run to resume. Fails where it is not a run's, or another process is writing to it.
     pub fn open(path: &Path) -> Result<Self> {
         Self::config_of(path)?;
         let run = Self::locked(path.to_path_buf())?;
@@ -67,7 +70,7 @@ impl RunFolder {
         Ok(run)
     }
 
-    /// Removes the temporary files of a process that was killed while it wrote one.
+    /// Removes temporary files of a killed process.
     fn remove_leftovers(&self) {
         for folder in [&self.path, &self.path.join("samples")] {
             for entry in fs::read_dir(folder).into_iter().flatten().flatten() {
@@ -86,12 +89,12 @@ impl RunFolder {
         Ok(Self { path, _lock: lock })
     }
 
-    /// Where it is.
+    /// Its path.
     pub fn path(&self) -> &Path {
         &self.path
     }
 
-    /// Its own name, `00003-gan-mnist`.
+    /// Its name, `00003-gan-mnist`.
     pub fn name(&self) -> String {
         let real = self.path.canonicalize().unwrap_or_else(|_| self.path.clone());
         real.file_name().map_or_else(|| "run".into(), |name| name.to_string_lossy().into_owned())
@@ -107,12 +110,12 @@ impl RunFolder {
         self.path.join("stats.jsonl")
     }
 
-    /// `card.md`: what the run is, for people.
+    /// `card.md`: a readable summary of the run.
     pub fn card(&self) -> PathBuf {
         self.path.join("card.md")
     }
 
-    /// `best.json`: which checkpoint is the best, and by what.
+    /// `best.json`: the best checkpoint and its metric.
     pub fn best(&self) -> PathBuf {
         self.path.join("best.json")
     }
@@ -122,11 +125,11 @@ impl RunFolder {
         self.path.join("checkpoints")
     }
 
-    /// The sample grid of a step; its folder is made.
+    /// The path of a step's sample grid; its folder is created.
     pub fn sample(&self, step: u64) -> Result<PathBuf> {
         let folder = self.path.join("samples");
         fs::create_dir_all(&folder)
-            .map_err(|error| Error::Run(format!("{}: cannot make this folder: {error}", folder.display())))?;
+            .map_err(|error| Error::Run(format!("{}: cannot create this folder: {error}", folder.display())))?;
         Ok(folder.join(format!("{step:06}.png")))
     }
 }
@@ -136,7 +139,7 @@ fn number_of(name: &str) -> Option<u64> {
     (number.len() >= 5).then(|| number.parse().ok()).flatten()
 }
 
-/// A name with nothing in it that a file system or a shell minds.
+/// A name without characters that are special to file systems or shells.
 fn plain(name: &str) -> String {
     let keep = |c: char| if c.is_alphanumeric() || matches!(c, '-' | '_' | '.') { c } else { '-' };
     name.chars().map(keep).take(60).collect()
@@ -194,6 +197,6 @@ mod tests {
         let file = out.path().join("file");
         fs::write(&file, "x").unwrap();
         let error = RunFolder::create(&file, "gan").unwrap_err().to_string();
-        assert!(error.contains("file: cannot make a run folder") && error.contains("--out"), "{error}");
+        assert!(error.contains("file: cannot create a run folder") && error.contains("--out"), "{error}");
     }
 }

@@ -1,14 +1,14 @@
-//! A training run: its folder, records, checkpoints and the loop over its steps. It knows no recipe.
+//! A training run: its folder, records, checkpoints and the training loop. It does not depend on recipes.
 //!
 //! ```text
 //! runs/00003-gan-mnist/
-//!   config.toml              what was asked for, everything resolved
-//!   card.md                  what the run is and how far it has come, for people
+//!   config.toml              the resolved settings
+//!   card.md                  a readable summary of the run and its progress
 //!   stats.jsonl              losses, evaluations and speed, one JSON object a line
 //!   events.out.tfevents.*    the same and the sample grids for TensorBoard
 //!   samples/000500.png       pictures from fixed noise
 //!   checkpoints/000500/      weights.safetensors, state.safetensors; the last few and the best
-//!   best.json                which is the best, and by what, where the trainer evaluates
+//!   best.json                the best checkpoint and its metric, if the trainer evaluates
 //! ```
 
 mod card;

@@ -1,31 +1,31 @@
-//! What a run does when.
+//! The plan of a run: what is due at which step.
 
 use easel_runtime::card::{Columns, Provenance};
 
-/// What a run does when.
+/// The plan of a run: what is due at which step.
 #[derive(Debug, Clone)]
 pub struct Plan {
-    /// The number of steps in all.
+    /// The total number of steps.
     pub steps: u64,
-    /// A sample grid every so many steps, and at the end; 0: at the end only.
+    /// The steps between sample grids, which are also drawn at the end; 0: at the end only.
     pub sample_every: u64,
-    /// A checkpoint every so many steps, and at the end; 0: at the end only.
+    /// The steps between checkpoints, which are also written at the end; 0: at the end only.
     pub checkpoint_every: u64,
-    /// A line of mean losses every so many steps, with every evaluation and at the end; 0: not more often.
+    /// The steps between records of mean losses, which are also written with every evaluation and at the end; 0: only then.
     pub log_every: u64,
     /// The run's epochs, after each of which and at the end the trainer evaluates.
     pub epochs: Epochs,
-    /// Whether there is a checkpoint after each epoch too.
+    /// Whether a checkpoint is also written after each epoch.
     pub checkpoint_epochs: bool,
-    /// The number of checkpoints that are kept; the best one is kept too.
+    /// The number of latest checkpoints to keep, besides the best one.
     pub keep: usize,
-    /// Where the weights come from; run and steps are filled in.
+    /// The provenance of the weights; run and steps are filled in.
     pub provenance: Provenance,
-    /// What checkpoints and cards say of the data.
+    /// The description of the data in checkpoints and cards.
     pub data: DataFacts,
 }
 
-/// What a checkpoint and a model card say of the data.
+/// The description of the data in a checkpoint and a model card.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct DataFacts {
     /// The data's name.
@@ -36,17 +36,17 @@ pub struct DataFacts {
     pub columns: Option<Columns>,
     /// The file name of a style picture.
     pub style: Option<String>,
-    /// The model's title, where it is not the usual one of its kind.
+    /// The model's title, if it is not the default of its kind.
     pub title: Option<String>,
 }
 
 impl Plan {
-    /// How many epochs are done, where the run has epochs.
+    /// The number of epochs done, if the run has epochs.
     pub(super) fn epoch_of(&self, step: u64) -> Option<f64> {
         self.epochs.any().then(|| self.epochs.done(step))
     }
 
-    /// How far a step is, for people.
+    /// The progress at a step as text.
     pub(super) fn describe(&self, step: u64) -> String {
         let epochs = |step: u64| {
             let epochs = self.epochs.done(step);
@@ -56,16 +56,16 @@ impl Plan {
     }
 }
 
-/// Where a run's epochs end: they may differ in length.
+/// The ends of a run's epochs, which may differ in length.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Epochs(Vec<Span>);
 
 /// Consecutive steps in epochs of one length.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Span {
-    /// The steps in all; those of the last span have no end.
+    /// The total number of steps; the last span has no end.
     pub steps: u64,
-    /// The steps of an epoch, at least 1. The last one is shorter where that does not divide the span.
+    /// The steps of an epoch, at least 1. The last epoch is shorter if the span is not a multiple.
     pub epoch: u64,
 }
 
@@ -75,7 +75,7 @@ impl Epochs {
         Self::default()
     }
 
-    /// Epochs of so many steps.
+    /// Epochs of this many steps.
     pub fn every(steps: u64) -> Self {
         Self(vec![Span { steps, epoch: steps.max(1) }])
     }
@@ -90,7 +90,7 @@ impl Epochs {
         !self.0.is_empty()
     }
 
-    /// How many epochs are done after a step.
+    /// The number of epochs done after a step.
     pub fn done(&self, step: u64) -> f64 {
         let (before, into, span) = self.at(step);
         let Some(Span { steps, epoch }) = span else { return before as f64 };
@@ -105,7 +105,7 @@ impl Epochs {
         step > 0 && span.is_some_and(|span| into.is_multiple_of(span.epoch))
     }
 
-    /// The epochs of all spans before, the steps into the span that goes on after the step, and that span.
+    /// The span of the step, the epochs of all spans before it, and the steps since its beginning.
     fn at(&self, step: u64) -> (u64, u64, Option<Span>) {
         let (mut epochs, mut into) = (0, step);
         for (number, span) in self.0.iter().enumerate() {

@@ -1,4 +1,4 @@
-//! Where a run's numbers and pictures go.
+//! The records of a run: numbers and pictures.
 
 use std::time::{Duration, Instant};
 
@@ -21,13 +21,13 @@ pub(super) struct Line<'a> {
     pub evaluation: Vec<(String, f64)>,
 }
 
-/// Where numbers and pictures go.
+/// The outputs for numbers and pictures.
 pub(super) struct Records {
     pub stats: Stats,
     events: Events,
     /// The time of all steps.
     pub in_steps: Duration,
-    /// At the last line: when, after which step, the time of all steps and how much of it was waiting.
+    /// At the last record: the time, the step, the time of all steps and how much of it was waiting.
     last: (Instant, u64, Duration, Duration),
 }
 
@@ -66,26 +66,26 @@ impl Records {
         self.stats.write(step, &numbers)
     }
 
-    /// Writes sets of pictures as one sheet, and each by itself for TensorBoard.
+    /// Writes sets of pictures as one sample grid, and each by itself for TensorBoard.
     pub fn samples(&mut self, folder: &RunFolder, step: u64, sets: &[(&str, Vec<Picture>)]) -> Result<()> {
-        let sheet = |pictures: &[Picture], shape| {
+        let grid = |pictures: &[Picture], shape| {
             grid(pictures, shape, GAP, BACKGROUND)
                 .map_err(|error| Error::Run(format!("step {step}: no sample grid: {error}")))
         };
         let whole = match sets {
             [] => return Ok(()),
-            [(_, pictures)] => sheet(pictures, GridShape::square(pictures.len()))?,
+            [(_, pictures)] => grid(pictures, GridShape::square(pictures.len()))?,
             sets => {
                 let columns = sets.iter().map(|(_, pictures)| pictures.len()).max().unwrap_or(0);
                 let pictures: Vec<_> = sets.iter().flat_map(|(_, pictures)| pictures).cloned().collect();
-                sheet(&pictures, GridShape { columns, rows: sets.len() })?
+                grid(&pictures, GridShape { columns, rows: sets.len() })?
             }
         };
         save_picture(&folder.sample(step)?, &whole)?;
         match sets {
             [(tag, _)] => self.events.picture(step, tag, &whole),
             sets => sets.iter().try_for_each(|(tag, pictures)| {
-                let row = sheet(pictures, GridShape { columns: pictures.len(), rows: 1 })?;
+                let row = grid(pictures, GridShape { columns: pictures.len(), rows: 1 })?;
                 self.events.picture(step, tag, &row)
             }),
         }

@@ -29,14 +29,14 @@ pub enum Outcome {
     Interrupted,
 }
 
-/// Trains to the plan's end in the run's folder, from the beginning or from a checkpoint that the trainer has taken up,
-/// see [`resume`]. Gives how it ended and after which step.
+/// Trains to the end of the plan in the run's folder, from the beginning or from a checkpoint that the trainer has restored
+/// (see [`resume`]). Gives the outcome and the last step.
 ///
-/// A loss that is NaN or infinite ends the run with [`Error::Diverged`]. So does such a tensor by itself, looked for
-/// whenever losses are logged and before every checkpoint: a ReLU turns NaN into 0, so a loss may stay finite over broken
-/// weights.
+/// A loss that is NaN or infinite ends the run with [`Error::Diverged`]. So does a NaN or infinite tensor, which is checked
+/// whenever losses are logged and before every checkpoint: a ReLU turns NaN into 0, so the loss may be finite although the
+/// weights are not.
 ///
-/// Whatever cannot be written ends the run with the cause; earlier checkpoints stay.
+/// A write error ends the run; earlier checkpoints stay.
 pub fn run(
     trainer: &mut dyn Trainer,
     folder: &RunFolder,
@@ -53,18 +53,18 @@ pub fn run(
     prepare(&folder.checkpoints(), step)?;
     write_best(folder, trainer, counts.best)?;
     let records = Records::open(folder, trainer, step)?;
-    hooks.tell(&Event::Started { folder: folder.path(), step, steps: plan.steps, phases: &trainer.phases() });
+    hooks.emit(&Event::Started { folder: folder.path(), step, steps: plan.steps, phases: &trainer.phases() });
     Session { trainer, folder, plan, hooks, records, counts }.steps(step)
 }
 
-/// Has a trainer take up a checkpoint. Fails where it is of another network or of other data; nothing is written.
+/// Restores a trainer from a checkpoint. Fails where it is of another network or of other data; nothing is written.
 pub fn resume(trainer: &mut dyn Trainer, checkpoint: &Checkpoint, data: &DataFacts) -> Result<()> {
     same_data(&checkpoint.record, data)?;
     trainer.restore(checkpoint)
 }
 
-/// Fails where the data has other classes or columns, or the same in another order: labels and weights would no longer
-/// mean the same.
+/// Fails where the data has other classes or columns, or the same in another order, which would change the meaning of
+/// labels and weights.
 fn same_data(record: &Record, data: &DataFacts) -> Result<()> {
     let columns = |columns: &Option<Columns>| -> Vec<String> {
         columns.iter().flat_map(|Columns { features, target }| features.iter().chain([target])).cloned().collect()
@@ -79,7 +79,7 @@ fn same_data(record: &Record, data: &DataFacts) -> Result<()> {
     }
 }
 
-/// A run under way.
+/// A running session.
 struct Session<'a> {
     trainer: &'a mut dyn Trainer,
     folder: &'a RunFolder,
@@ -92,7 +92,7 @@ struct Session<'a> {
 impl Session<'_> {
     fn steps(&mut self, mut step: u64) -> Result<(Outcome, u64)> {
         let plan = self.plan;
-        // Smoothed losses, for people.
+        // Smoothed losses, for display.
         let mut shown: Vec<(&str, f64)> = Vec::new();
         let (started, before) = (Instant::now(), self.counts.seconds);
         while step < plan.steps {
@@ -118,7 +118,7 @@ impl Session<'_> {
                 save |= self.log(step, evaluate, &losses)?;
             }
             let stage = self.trainer.stage();
-            self.hooks.tell(&Event::Step { step, stage: &stage, losses: &shown });
+            self.hooks.emit(&Event::Step { step, stage: &stage, losses: &shown });
             if last || due(step, plan.sample_every) {
                 let samples = self.trainer.samples()?;
                 self.records.samples(self.folder, step, &samples)?;
@@ -133,7 +133,7 @@ impl Session<'_> {
         Ok((Outcome::Finished, step))
     }
 
-    /// Writes a line of records, after an evaluation where one is due. Gives whether it was the best so far.
+    /// Writes a record, after an evaluation if one is due. Gives whether it was the best so far.
     fn log(&mut self, step: u64, evaluate: bool, losses: &[(&'static str, f64)]) -> Result<bool> {
         let (mut improved, mut evaluation) = (false, vec![]);
         let (means, stage) = (self.counts.logged.take(losses), self.trainer.stage());
@@ -154,7 +154,7 @@ impl Session<'_> {
             let parts = parts.iter().filter(|(_, values)| !values.is_empty());
             let parts: Vec<_> = parts.map(|(group, values)| format!("{group} {values}").trim().to_string()).collect();
             let line = format!("{}: {}{best}", self.plan.describe(step), parts.join("; "));
-            self.hooks.tell(&Event::Evaluated { step, values: &values, line: &line });
+            self.hooks.emit(&Event::Evaluated { step, values: &values, line: &line });
             evaluation = prefixed("train", trained).chain(prefixed(group, values)).collect();
         }
         let line = Line { epoch: self.plan.epoch_of(step), stage, means, evaluation };
@@ -173,7 +173,7 @@ impl Session<'_> {
         write_best(folder, self.trainer, counts.best)?;
         let card = card(folder.path(), &checkpoint, plan, counts, shown);
         write_atomically(&folder.card(), card.as_bytes())?;
-        self.hooks.tell(&Event::Saved { step, path: &path });
+        self.hooks.emit(&Event::Saved { step, path: &path });
         Ok(())
     }
 
@@ -197,7 +197,7 @@ impl Session<'_> {
     }
 }
 
-/// Keeps `best.json` true, also where a run goes on from before its best checkpoint.
+/// Updates `best.json`, also where a run resumes from before its best checkpoint.
 fn write_best(folder: &RunFolder, trainer: &dyn Trainer, best: Option<Best>) -> Result<()> {
     let path = folder.best();
     match (best, trainer.metric()) {
@@ -222,7 +222,7 @@ fn prefixed<'a, N: Display + 'a>(
     values.into_iter().map(move |(name, value)| (format!("{prefix}{between}{name}"), value))
 }
 
-/// Values for people: an accuracy is a percentage, and a baseline stands behind its value.
+/// Values as text: an accuracy as a percentage, and a baseline after its value.
 fn listed<N: AsRef<str>>(values: &[(N, f64)]) -> String {
     let text = |(name, value): &(N, f64)| match name.as_ref() {
         "accuracy" => format!(", accuracy {:.2} %", 100.0 * value),
@@ -236,7 +236,7 @@ fn due(step: u64, every: u64) -> bool {
     every > 0 && step.is_multiple_of(every)
 }
 
-/// Averages losses over about fifty steps, for showing.
+/// The moving average of losses over about fifty steps, for display.
 fn smooth<'a>(shown: &mut Vec<(&'a str, f64)>, losses: &[(&'a str, f64)]) {
     if shown.len() != losses.len() {
         *shown = losses.to_vec();
@@ -260,7 +260,7 @@ fn checkpoint(
 }
 
 fn is_finite(tensor: &Tensor) -> bool {
-    // Whole numbers are; everything else is looked at in float32, which is what is trained.
+    // Integers are finite; everything else is checked in float32, the type of the weights.
     if tensor.dtype().is_int() {
         return true;
     }

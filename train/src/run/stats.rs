@@ -17,8 +17,8 @@ pub struct Stats {
 }
 
 impl Stats {
-    /// Opens the file of a run that goes on after `step` (0: begins). Lines of later steps are dropped: they belong
-    /// to what was lost with the checkpoints that do not exist.
+    /// Opens the file of a run that continues after `step` (0: a new run). Lines of later steps are removed, since those
+    /// steps are repeated.
     pub fn open(path: &Path, step: u64) -> Result<Self> {
         let failed = |error: io::Error| Error::Run(format!("{}: cannot open: {error}", path.display()));
         match fs::read_to_string(path) {
@@ -38,14 +38,14 @@ impl Stats {
         Ok(Self { path: path.to_path_buf(), file })
     }
 
-    /// Makes what was written last through a power cut.
+    /// Syncs the file to disk.
     pub fn sync(&self) -> Result<()> {
         self.file.sync_all().map_err(|error| Error::Run(format!("{}: cannot write: {error}", self.path.display())))
     }
 
     /// Adds a line: `step` and the named numbers in their order.
     pub fn write(&mut self, step: u64, values: &[(&str, f64)]) -> Result<()> {
-        // By hand, because an object of serde_json has its keys in alphabetical order.
+        // By hand, since serde_json sorts the keys of an object.
         let values: String = values.iter().map(|&(name, value)| format!(",{}:{}", json!(name), json!(value))).collect();
         let text = format!("{{\"step\":{step}{values}}}\n");
         self.file

@@ -1,7 +1,7 @@
-//! TensorBoard's event files, as far as scalars and pictures go.
+//! TensorBoard's event files, with scalars and pictures.
 //!
 //! A file is a sequence of TFRecords: the length as a little-endian 64-bit integer, its masked CRC-32C, the bytes,
-//! theirs; each record is a protobuf message `tensorflow.Event`
+//! and their CRC; each record is a protobuf message `tensorflow.Event`
 //! (<https://github.com/tensorflow/tensorboard/tree/master/tensorboard/compat/proto>).
 
 use std::fs::File;
@@ -23,8 +23,8 @@ pub struct Events {
 }
 
 impl Events {
-    /// Makes an event file of its own in a run's folder. Where the run goes on after `step`, TensorBoard is told to
-    /// forget what earlier files say about later steps.
+    /// Creates a new event file in a run's folder. If the run continues after `step`, the file makes TensorBoard discard
+    /// later steps of earlier files.
     pub fn create(folder: &Path, step: u64) -> Result<Self> {
         let seconds = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs());
         let mut number = 0;

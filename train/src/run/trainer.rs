@@ -1,4 +1,4 @@
-//! What the loop of a run trains.
+//! The interface between the training loop and what it trains.
 
 use std::collections::BTreeMap;
 use std::ops::Range;
@@ -11,41 +11,41 @@ use easel_runtime::card::Architecture;
 use super::{Checkpoint, Metric};
 use crate::Result;
 
-/// Something that is trained step by step. All of its randomness comes from its seed, and what [`Trainer::snapshot`]
-/// gives is enough for [`Trainer::restore`] to go on with the same bits.
+/// A training, step by step. All of its randomness comes from its seed, and [`Trainer::restore`] with a
+/// [`Trainer::snapshot`] continues with the same bits.
 pub trait Trainer {
-    /// Does one step. Gives its losses by name, the same names in the same order every time.
+    /// Trains one step. Gives its losses by name, the same names in the same order every time.
     fn step(&mut self) -> Result<Vec<(&'static str, f64)>>;
 
-    /// How many of a step's values, from the first, are shown while it runs; the records have all of them.
+    /// How many of a step's values, from the first, the progress shows; records have all of them.
     fn shown(&self) -> usize {
         usize::MAX
     }
 
-    /// The stage of a training that changes on its way (resolution, alpha) at the last step, by name.
+    /// The stage at the last step as named values (resolution, alpha), for a training whose stages differ.
     fn stage(&self) -> Vec<(&'static str, f64)> {
         vec![]
     }
 
-    /// The phases of a run whose steps differ in cost, in order; none where all are alike. The checkpoint at the end of
-    /// one, where there is one, is kept for good.
+    /// The phases of a run whose steps differ in cost, in order; empty if all cost the same. A checkpoint at the end of a
+    /// phase is never removed.
     fn phases(&self) -> Vec<Phase> {
         vec![]
     }
 
-    /// Goes to a step without training, to measure what it takes. For trainers with phases.
+    /// Skips to a step without training, to measure its cost. For trainers with phases.
     fn jump(&mut self, _step: u64) -> Result<()> {
         Ok(())
     }
 
-    /// Pictures from noise that is the same throughout the run, in named sets; nothing where there is nothing to show.
-    /// One set is laid out as a square, several are a row each.
+    /// Sample pictures in named sets, from the same noise throughout the run; empty if there are none. A single set becomes
+    /// a square grid, several become a row each.
     fn samples(&mut self) -> Result<Vec<(&'static str, Vec<Picture>)>> {
         Ok(vec![])
     }
 
-    /// Measures the network on data that it is not trained on, by name. It changes nothing that a later step depends
-    /// on. None by default.
+    /// Evaluates the network on data that it is not trained on; values by name. It must not change the training state.
+    /// Empty by default.
     fn evaluate(&mut self) -> Result<Vec<(String, f64)>> {
         Ok(vec![])
     }
@@ -55,31 +55,31 @@ pub trait Trainer {
         "validation"
     }
 
-    /// The value of an evaluation by which a checkpoint is the best of its run.
+    /// The metric of an evaluation by which a checkpoint is the best of its run.
     fn metric(&self) -> Option<Metric> {
         None
     }
 
-    /// What the user should know of the data that was read so far.
+    /// Warnings about the data read so far.
     fn warnings(&self) -> Vec<String> {
         vec![]
     }
 
-    /// How much of the time of all steps so far was spent waiting for data.
+    /// The time of all steps so far that was spent waiting for data.
     fn waited(&self) -> Duration {
         Duration::ZERO
     }
 
-    /// Makes the weights that a snapshot exports ready, where that is too costly to be done for each (batch norm is
-    /// recalibrated for the EMA): called before a checkpoint is written. It changes nothing that a later step depends on.
+    /// Prepares the weights to export, where that is too costly for every snapshot (recalibrating batch norm for the EMA).
+    /// Called before a checkpoint is written. It must not change the training state.
     fn recalibrate(&mut self) -> Result<()> {
         Ok(())
     }
 
-    /// Everything there is to save.
+    /// The state to save.
     fn snapshot(&self) -> Result<Snapshot>;
 
-    /// Takes up a checkpoint. Fails where it is of another network or other data.
+    /// Restores a checkpoint. Fails where it is of another network or other data.
     fn restore(&mut self, checkpoint: &Checkpoint) -> Result<()>;
 }
 
@@ -89,16 +89,16 @@ pub struct Snapshot {
     pub architecture: Architecture,
     /// The weights to export, by name.
     pub weights: BTreeMap<String, Tensor>,
-    /// Other tensors that the trainer needs to go on.
+    /// Other tensors of the trainer's state.
     pub state: BTreeMap<String, Tensor>,
-    /// Random states and the place in the data.
+    /// Random states and the position in the data.
     pub trainer: serde_json::Value,
 }
 
-/// A part of a run whose steps cost alike.
+/// A part of a run whose steps cost the same.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Phase {
-    /// What it is called.
+    /// Its name.
     pub name: String,
     /// Its steps, counted from 0.
     pub steps: Range<u64>,

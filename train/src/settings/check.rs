@@ -28,7 +28,7 @@ pub fn finite_from_zero(name: &'static str, value: f64) -> Result<()> {
     require(value >= 0.0 && value.is_finite(), name, value, "a finite number of at least 0")
 }
 
-/// A number in `[0, 1)`: the decay of an average, or a probability that may not be 1.
+/// A number in `[0, 1)`: an EMA decay, or a probability below 1.
 pub fn decay(name: &'static str, value: f64) -> Result<()> {
     require((0.0..1.0).contains(&value), name, value, "a number of at least 0 and below 1")
 }

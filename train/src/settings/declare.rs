@@ -4,8 +4,8 @@
 ///
 /// The first paragraph of a field's documentation is its help. `#[was(..)]` names flags of earlier versions, with
 /// hyphens; the keys of a file with these names are read too. `#[arg(..)]` is clap's, with what differs from a long flag
-/// with one value; `#[serde(..)]` is serde's. `..shared: Shared` flattens other settings. Who uses it depends on serde,
-/// and with the feature `cli` on clap.
+/// with one value; `#[serde(..)]` is serde's. `..shared: Shared` flattens other settings. A crate that uses it needs serde
+/// and, with the feature `cli`, clap.
 ///
 /// ```
 /// easel_train::settings! {
@@ -72,8 +72,7 @@ macro_rules! settings {
     };
 }
 
-/// The struct of [`settings!`], with flags. It stands apart since the crate that declares settings has features of its
-/// own.
+/// The struct of [`settings!`], with flags. It is a separate macro, since the declaring crate has its own features.
 #[cfg(feature = "cli")]
 #[doc(hidden)]
 #[macro_export]

@@ -8,7 +8,7 @@ use toml::Value;
 use super::{Settings, table_of};
 use crate::Result;
 
-/// Parses one of a few names as serde does: for an enum of another crate.
+/// Parses a name as serde does, for an enum of another crate.
 pub fn parser<T>(names: &'static [&'static str]) -> impl TypedValueParser<Value = T>
 where
     T: DeserializeOwned + Clone + Send + Sync + 'static,
@@ -32,7 +32,7 @@ pub fn defaults<S: Settings>(command: Command, settings: &S) -> Result<Command> 
     }))
 }
 
-/// A value as it is typed.
+/// A value as typed on the command line.
 fn text(value: &Value) -> String {
     let joined = |values: Vec<String>| values.join(",");
     match value {

@@ -1,4 +1,4 @@
-//! Presets, files and typed values, one over the other.
+//! Layers of settings: presets, files and flags.
 
 use std::path::Path;
 
@@ -7,7 +7,7 @@ use toml::{Table, Value};
 use super::{Name, Settings};
 use crate::{Error, Result};
 
-/// Settings that are put together. Keys are those of a TOML file.
+/// Settings from several layers, by their keys in a TOML file.
 #[derive(Debug, Clone)]
 pub struct Layers {
     table: Table,
@@ -16,13 +16,13 @@ pub struct Layers {
 }
 
 impl Layers {
-    /// The lowest layer: a preset. Of the keys of `exclusive` a layer that sets one removes the others of the layers
-    /// below.
+    /// The lowest layer, a preset. The keys of `exclusive` are mutually exclusive: a layer that sets one unsets the others
+    /// of lower layers.
     pub fn new<S: Settings>(preset: &S, exclusive: &'static [&'static str]) -> Result<Self> {
         Ok(Self { table: table_of(preset)?, names: S::names(), exclusive })
     }
 
-    /// Puts a TOML file over what there is. A key may be written with hyphens, and have a name of an earlier version.
+    /// Adds a TOML file as a layer. Keys may have hyphens or names of earlier versions.
     ///
     /// Fails on a file that cannot be read, an unknown key and a value of a wrong type; the error names the file.
     pub fn file<S: Settings>(&mut self, path: &Path) -> Result<()> {
@@ -40,7 +40,7 @@ impl Layers {
         self.resolve::<S>().map(drop).map_err(|error| Error::unreadable(path, error))
     }
 
-    /// Puts single values over what there is: the settings of `from` with these names.
+    /// Adds single values as a layer: the settings of `from` with these names.
     pub fn typed<S: Settings>(&mut self, from: &S, names: &[&str]) -> Result<()> {
         let table = table_of(from)?.into_iter().filter(|(key, _)| names.contains(&key.as_str())).collect();
         self.overlay(table);
@@ -61,7 +61,7 @@ impl Layers {
         self.table.extend(over);
     }
 
-    /// The present name of a key.
+    /// The current name of a key.
     fn known(&self, key: &str, path: &Path) -> Result<&'static str> {
         let wanted = key.replace('-', "_");
         let present = self.names.iter().find(|name| name.name == wanted);
@@ -84,12 +84,12 @@ pub fn to_text<S: Settings>(settings: &S) -> Result<String> {
     Ok(lines.collect())
 }
 
-/// Settings by name; those that are not set are left out.
+/// Settings by name, without unset ones.
 pub(crate) fn table_of<S: Settings>(settings: &S) -> Result<Table> {
     Table::try_from(settings).map_err(|error| Error::Config(format!("the settings cannot be written: {error}")))
 }
 
-/// The name that is most like a mistyped one, by the share of letter pairs that both have (Dice's coefficient).
+/// The name that is most similar to a mistyped one, by the share of common letter pairs (Dice's coefficient).
 fn nearest(mistyped: &str, names: &[Name]) -> &'static str {
     let pairs = |text: &str| text.as_bytes().windows(2).map(<[u8]>::to_vec).collect::<Vec<_>>();
     let wanted = pairs(mistyped);
@@ -101,7 +101,7 @@ fn nearest(mistyped: &str, names: &[Name]) -> &'static str {
     names.iter().map(|name| name.name).max_by_key(|name| likeness(name)).unwrap_or_default()
 }
 
-/// Serde for a field that is written as its text.
+/// Serde for a field in the form of its text.
 pub mod text {
     use std::fmt::Display;
     use std::str::FromStr;

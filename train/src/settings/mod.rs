@@ -1,10 +1,10 @@
 //! The settings of a training, each declared once.
 //!
-//! A recipe's configuration is a struct that [`settings!`](crate::settings!) declares. From that one declaration come the
-//! fields for Rust, the keys of a TOML file, and with the feature `cli` the flags with their help. Settings that all
-//! recipes have stand in [`Shared`], [`Epochs`] and [`Sampling`], which a recipe flattens into its own.
+//! A recipe's configuration is a struct that [`settings!`](crate::settings!) declares. One declaration gives the fields in
+//! Rust, the keys of a TOML file and, with the feature `cli`, the flags with their help. Settings that recipes share are
+//! in [`Shared`], [`Epochs`] and [`Sampling`], which a recipe flattens into its own.
 //!
-//! Values come in layers: a preset, over it a file, over that what was typed ([`Layers`]).
+//! Values come in layers: flags override a file, which overrides a preset ([`Layers`]).
 
 mod check;
 mod declare;
@@ -29,11 +29,11 @@ pub trait Settings: Clone + Serialize + DeserializeOwned {
     fn names() -> Vec<Name>;
 }
 
-/// What a setting is called in a file. A flag has the same name with hyphens.
+/// The name of a setting in a file. The flag has the same name with hyphens.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Name {
     /// The field: `ema_decay`.
     pub name: &'static str,
-    /// Names of earlier versions, which are still read.
+    /// Names of earlier versions, which are still accepted.
     pub former: &'static [&'static str],
 }

@@ -9,11 +9,11 @@ use crate::{Error, Result};
 /// The most steps of a run, and the most epochs.
 const MOST_STEPS: u64 = 1_000_000_000_000;
 
-/// The steps in which the learning rate rises before it falls, where a run is long enough.
+/// The warm-up steps of a learning rate that decays, if a run is long enough.
 const WARMUP: u64 = 100;
 
 crate::settings! {
-    /// What every recipe can be given.
+    /// The settings of every recipe.
     pub struct Shared {
         /// The training data
         #[was("content")]
@@ -59,7 +59,7 @@ crate::settings! {
 }
 
 impl Default for Shared {
-    /// What most recipes begin with. Each sets its own length and learning rate.
+    /// The defaults of most recipes. Each sets its own length and learning rate.
     fn default() -> Self {
         Self {
             data: None,
@@ -79,7 +79,7 @@ impl Default for Shared {
 }
 
 impl Shared {
-    /// Fails on a value that makes no sense.
+    /// Fails on an invalid value.
     pub fn check(&self) -> Result<()> {
         check::within("steps", self.steps.unwrap_or(1), 1..=MOST_STEPS)?;
         check::within("threads", self.threads, 1..=1 << 10)?;
@@ -89,14 +89,14 @@ impl Shared {
         check::within("keep", self.keep, 1..=usize::MAX)
     }
 
-    /// The learning rate over a run of so many steps.
+    /// The learning rate over a run of this many steps.
     pub fn schedule(&self, steps: u64) -> Schedule {
         self.lr_schedule.over(steps, WARMUP.min(steps / 10))
     }
 }
 
 crate::settings! {
-    /// How much of the data a run sees.
+    /// The batch size and the number of epochs.
     pub struct Epochs {
         /// Items in a batch
         #[arg(value_name = "N")]
@@ -108,10 +108,10 @@ crate::settings! {
 }
 
 impl Epochs {
-    /// The most items in a batch.
+    /// The largest batch size.
     const MOST_BATCH: usize = 1 << 20;
 
-    /// Fails on a value that makes no sense, and where neither steps nor epochs are given.
+    /// Fails on an invalid value, and where neither steps nor epochs are given.
     pub fn check(&self, steps: Option<u64>) -> Result<()> {
         check::within("batch", self.batch, 1..=Self::MOST_BATCH)?;
         check::within("epochs", self.epochs.unwrap_or(1), 1..=MOST_STEPS)?;
@@ -121,13 +121,13 @@ impl Epochs {
         }
     }
 
-    /// The steps of an epoch over so many items with `batches` batches in a step.
+    /// The steps of an epoch over this many items with `batches` batches in a step.
     pub fn epoch_steps(&self, items: usize, batches: usize) -> u64 {
         items.div_ceil(self.batch.saturating_mul(batches)).max(1) as u64
     }
 
-    /// Turns epochs of so many steps into steps in total, which are set in their place. Where both are set, the run ends
-    /// with what comes first.
+    /// Replaces epochs of this many steps by the total number of steps. If both are set, the run ends with the first to be
+    /// reached.
     pub fn resolve(&mut self, shared: &mut Shared, epoch_steps: u64) -> u64 {
         let epochs = self.epochs.take().map(|epochs| epochs.saturating_mul(epoch_steps));
         *shared.steps.insert(epochs.into_iter().chain(shared.steps).min().unwrap_or_default())

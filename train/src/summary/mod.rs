@@ -1,4 +1,4 @@
-//! What a network consists of: its layers with their outputs and parameters, and how much memory they take.
+//! Summaries of networks: layers with their outputs and parameters, and memory.
 
 mod dot;
 mod table;
@@ -11,7 +11,7 @@ use std::collections::BTreeMap;
 /// Bytes of a float32 value.
 const VALUE: usize = 4;
 
-/// A network's operations in the order in which they ran.
+/// A network's operations in order of execution.
 #[derive(Debug, Clone)]
 pub struct Summary {
     /// Inputs and operations; each refers to earlier ones.
@@ -19,7 +19,7 @@ pub struct Summary {
 }
 
 impl Summary {
-    /// Those operations that PyTorch has a layer for.
+    /// The operations that are layers in PyTorch.
     pub fn layers(&self) -> impl Iterator<Item = &Node> {
         self.nodes.iter().filter(|node| node.is_layer)
     }
@@ -40,7 +40,7 @@ impl Summary {
         VALUE * inputs.map(Node::elements).sum::<usize>()
     }
 
-    /// The bytes that a forward and a backward pass keep: for each element of each layer's output its value and its
+    /// The bytes of a forward and a backward pass: for each element of each layer's output its value and its
     /// gradient.
     pub fn pass_bytes(&self) -> usize {
         2 * VALUE * self.layers().map(Node::elements).sum::<usize>()

@@ -3,7 +3,7 @@
 use super::{Node, Summary, size_text};
 
 impl Summary {
-    /// A line for each layer (the module, what it does, its output without the batch, its parameters), and the totals.
+    /// A line for each layer (the module, the type, the output shape without the batch, the parameters), and the totals.
     /// A MB is 2^20 bytes.
     pub fn table(&self) -> String {
         let mut rows = vec![["module", "layer", "output", "parameters"].map(String::from)];

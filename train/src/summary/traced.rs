@@ -1,4 +1,4 @@
-//! [`Value`] by computing and taking notes.
+//! [`Value`] by computing and tracing.
 
 use std::cell::RefCell;
 use std::rc::Rc;
@@ -14,11 +14,11 @@ use crate::{Param, Result, Value};
 pub struct Node {
     /// The module that its parameters belong to (`downsample.1`), or an input's name; else empty.
     pub name: String,
-    /// What is done, a layer under PyTorch's name for it.
+    /// The operation; a layer has its name in PyTorch.
     pub operation: &'static str,
-    /// Whether PyTorch has a layer for it; sums, reshapes and the padding inside a convolution are none.
+    /// Whether it is a layer in PyTorch; sums, reshapes and the padding inside a convolution are not.
     pub is_layer: bool,
-    /// The places of its arguments in [`Summary::nodes`].
+    /// The indices of its arguments in [`Summary::nodes`].
     pub inputs: Vec<usize>,
     /// The output's dimensions.
     pub dims: Vec<usize>,
@@ -33,7 +33,7 @@ impl Node {
     }
 }
 
-/// Where a network's operations are noted down. Clones are the same trace.
+/// A trace of a network's operations. Clones share it.
 #[derive(Debug, Clone, Default)]
 pub struct Trace(Rc<RefCell<Vec<Node>>>);
 
@@ -52,7 +52,7 @@ impl Trace {
         Ok(self.push(node, tensor))
     }
 
-    /// What was noted.
+    /// The traced operations.
     pub fn finish(&self) -> Summary {
         Summary { nodes: self.0.borrow().clone() }
     }
@@ -64,8 +64,7 @@ impl Trace {
     }
 }
 
-/// A value whose operations are noted down. They are computed too, so the shapes and the errors are those that
-/// training would meet.
+/// A value whose operations are traced. They are also computed, so shapes and errors are those of training.
 #[derive(Debug, Clone)]
 pub struct Traced {
     trace: Trace,
@@ -95,7 +94,7 @@ impl Traced {
         params: &[Option<&Param>],
         output: Result<Tensor>,
     ) -> Result<Self> {
-        // Detached, so that no output outlives its use.
+        // Detached, so that outputs are freed after their last use.
         let output = output?.detach();
         let params: Vec<Param> = params.iter().flatten().copied().cloned().collect();
         let module = params.first().and_then(|param| param.name().rsplit_once('.'));

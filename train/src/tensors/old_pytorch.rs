@@ -6,7 +6,7 @@ use std::collections::HashMap;
 use super::pickle::{Object, Objects};
 use super::state_dict::{self, Dictionary};
 
-/// What such a file begins with: a pickled number, 0x1950a86a20f9469cfc6c.
+/// The beginning of such a file: the pickled number 0x1950a86a20f9469cfc6c.
 pub const MAGIC: &[u8] = b"\x80\x02\x8a\x0a\x6c\xfc\x9c\x46\xf9\x20\x6a\xa8\x50\x19";
 
 /// The version of the format.

@@ -5,7 +5,7 @@
 
 use std::collections::HashMap;
 
-/// An object's place in [`Objects`].
+/// An object's index in [`Objects`].
 pub type Id = usize;
 
 /// The most objects of a pickle, the most on its stack, and the most elements of all its calls together. A state dictionary
@@ -18,7 +18,7 @@ const MOST_BYTES: usize = 1 << 26;
 /// An object.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Object {
-    /// A whole number, or a truth value.
+    /// An integer or a boolean.
     Int(i64),
     /// Text.
     Text(String),
@@ -28,31 +28,31 @@ pub enum Object {
     List(Vec<Id>),
     /// A dictionary, ordered or not.
     Dict(Vec<(Id, Id)>),
-    /// Something that a module has: `module name`.
+    /// A global, an item of a module: `module name`.
     Global(String),
-    /// A call that would make an object: what is called, and its arguments.
+    /// A call that would create an object: the callee and its arguments.
     Call(Id, Id),
-    /// Something outside, by its description.
+    /// A persistent ID, which refers to data outside of the pickle.
     Outside(Id),
     /// Anything else.
     Other,
 }
 
-/// The objects of one pickle. They lie side by side, so that no nesting, however deep, is followed by recursion.
+/// The objects of a pickle, in a flat list, so that deep nesting needs no recursion.
 #[derive(Debug, Default)]
 pub struct Objects {
     objects: Vec<Object>,
     stack: Vec<Id>,
     marks: Vec<usize>,
     memo: HashMap<u32, Id>,
-    /// The elements that calls were made of.
+    /// The number of elements of all calls.
     called: usize,
 }
 
 type Result<T> = std::result::Result<T, String>;
 
 impl Objects {
-    /// Reads the pickle at the beginning of some bytes, which move on behind it, and gives its outermost object.
+    /// Reads the pickle at the beginning of the bytes, advances them past it, and gives its outermost object.
     pub fn read(bytes: &mut &[u8]) -> Result<(Self, Id)> {
         let mut objects = Self::default();
         let length = bytes.len();
@@ -74,7 +74,7 @@ impl Objects {
         &self.objects[id]
     }
 
-    /// The descriptions of everything that is outside.
+    /// All persistent IDs.
     pub fn outside(&self) -> impl Iterator<Item = Id> {
         self.objects.iter().filter_map(|object| match object {
             Object::Outside(description) => Some(*description),
@@ -123,13 +123,13 @@ impl Objects {
             0x95 => return take::<8>(bytes).map(drop),
             b'a' | b'e' => return self.append(operation == b'e'),
             b's' | b'u' => return self.set_items(operation == b'u'),
-            // The state of an object that a call made: nothing that weights are in.
+            // The state of a created object, which never holds weights.
             b'b' => return self.pop().map(drop),
             b'R' | 0x81 => return self.call(),
             b'c' => Object::Global(format!("{} {}", line(bytes)?, line(bytes)?)),
             0x93 => {
                 let (name, module) = (self.pop()?, self.pop()?);
-                let text = |id| self.text(id).ok_or("it names something by no text");
+                let text = |id| self.text(id).ok_or("a global's name is not text");
                 Object::Global(format!("{} {}", text(module)?, text(name)?))
             }
             b')' => Object::Tuple(vec![]),
@@ -196,7 +196,7 @@ impl Objects {
         self.stack.last().copied().ok_or_else(|| "its stack is empty".into())
     }
 
-    /// What was pushed since the last mark.
+    /// The objects pushed since the last mark.
     fn marked(&mut self) -> Result<Vec<Id>> {
         let mark = self.marks.pop().filter(|mark| *mark <= self.stack.len()).ok_or("a mark is missing")?;
         Ok(self.stack.split_off(mark))
@@ -237,7 +237,7 @@ impl Objects {
         Ok(())
     }
 
-    /// An ordered dictionary is made at once, from the list of pairs that Python 2 gives it; other calls are noted.
+    /// Creates an ordered dictionary from the list of pairs that Python 2 passes; other calls are recorded.
     fn call(&mut self) -> Result<()> {
         let (arguments, function) = (self.pop()?, self.pop()?);
         let object = match self.get(function) {
@@ -319,7 +319,7 @@ mod tests {
         for bytes in [&b"."[..], b"t.", b"(t0.", b"h\x07.", b"R.", b"]0a.", b"\xff.", b"X\xff\xff\xff\xff.", b"\x86."] {
             assert!(Objects::read(&mut &bytes[..]).is_err(), "{bytes:?}");
         }
-        // A hundred thousand tuples in one another.
+        // A hundred thousand nested tuples.
         let deep = [b")".to_vec(), vec![0x85; 100_000], b".".to_vec()].concat();
         assert!(Objects::read(&mut &deep[..]).is_ok());
     }

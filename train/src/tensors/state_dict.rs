@@ -12,7 +12,7 @@ const KEYS: [&str; 4] = ["state_dict", "model", "model_state_dict", "net"];
 /// The deepest nesting that is searched. No checkpoint needs more.
 const MAX_DEPTH: usize = 4;
 
-/// More dictionaries than a checkpoint has: networks, optimisers, schedules.
+/// The most dictionaries that are read, more than any checkpoint has.
 const MAX_DICTIONARIES: usize = 256;
 
 type Result<T> = std::result::Result<T, String>;
@@ -26,7 +26,7 @@ pub struct Dictionary {
     pub tensors: BTreeMap<String, Tensor>,
 }
 
-/// Where a tensor's elements lie. Offset and strides are in elements.
+/// The layout of a tensor in its storage. Offset and strides are in elements.
 struct Layout<'a> {
     storage: &'a str,
     dtype: DType,
@@ -38,11 +38,11 @@ struct Layout<'a> {
 /// The keys that lead to a dictionary, and its tensors' names and layouts; `None` for an element type that is not supported.
 type Entry<'a> = (Vec<&'a str>, Vec<(&'a str, Option<Layout<'a>>)>);
 
-/// The dictionaries that hold tensors, the likeliest first: the outermost, those under the usual keys, then the others in
+/// The dictionaries of tensors, the most likely one first: the outermost, those under the usual keys, then the others in
 /// the file's order. `storage` gives a storage's bytes, `length` is the file's.
 ///
 /// Fails where there is none, where a tensor of the first is incomplete or of an unsupported type, and where the tensors
-/// share storages so much that they would take several times the file's length.
+/// share storages so much that they would take several times the file's size.
 pub fn read<'a>(
     objects: &Objects,
     outermost: Id,
@@ -112,14 +112,14 @@ fn nothing(objects: &Objects, outermost: Id) -> String {
     };
     match inside {
         Some(class) => format!(
-            "it holds a whole object, of `{class}`, which only the program that made it can read; save its weights \
+            "it holds a whole object, of `{class}`, which only its program can read; save its weights \
              alone: torch.save(network.state_dict(), FILE)"
         ),
         None => "it holds no dictionary of tensors; save one: torch.save(network.state_dict(), FILE)".into(),
     }
 }
 
-/// The class of an object that is neither a plain one nor a tensor.
+/// The class of an object that is neither a builtin nor a tensor.
 fn class(objects: &Objects, id: Id) -> Option<String> {
     let Object::Call(function, _) = objects.get(id) else { return None };
     let class = match objects.get(*function) {
@@ -153,13 +153,13 @@ fn is_tensor(objects: &Objects, id: Id) -> bool {
     matches!(objects.get(*function), Object::Global(name) if name.starts_with("torch._utils _rebuild_"))
 }
 
-/// A tensor's layout; `None` where the object is no tensor of a supported type.
+/// A tensor's layout; `None` where the object is not a tensor of a supported type.
 fn layout(objects: &Objects, tensor: Id) -> Option<Layout<'_>> {
     let Object::Call(function, arguments) = objects.get(tensor) else { return None };
     let Object::Global(function) = objects.get(*function) else { return None };
     let arguments = objects.elements(*arguments)?;
     match function.as_str() {
-        // One level: a parameter is made of a tensor.
+        // One level: a parameter wraps a tensor.
         "torch._utils _rebuild_parameter" => {
             let inner = *arguments.first()?;
             matches!(objects.get(inner), Object::Call(function, _)
@@ -174,7 +174,7 @@ fn layout(objects: &Objects, tensor: Id) -> Option<Layout<'_>> {
                 return None;
             }
             let Object::Global(dtype) = objects.get(*dtype) else { return None };
-            // A storage may be a part of another one, (key, offset, length), which alone is in the file.
+            // A storage may be a view of another one, (key, offset, length), which is the one in the file.
             let part = rest.first().and_then(|part| objects.elements(*part)).unwrap_or_default();
             let (key, first) = match part {
                 [_, first, _] => (key, objects.size(*first)?),
@@ -224,7 +224,7 @@ fn tensor(layout: &Layout, storage: &[u8]) -> Option<Tensor> {
     let mut expected = 1usize;
     let contiguous = dims.iter().zip(strides).rev().all(|(dim, stride)| {
         let as_expected = *dim == 1 || *stride == expected;
-        // With a dimension of 0 the others may be anything.
+        // With a dimension of 0 the others do not matter.
         expected = expected.wrapping_mul(*dim);
         as_expected
     });

@@ -1,5 +1,5 @@
 //! PyTorch's files since version 1.6: zip archives of a pickle, `NAME/data.pkl`, and of each storage's elements,
-//! `NAME/data/KEY`, stored as they are.
+//! `NAME/data/KEY`, uncompressed.
 
 use std::io::Cursor;
 
@@ -8,7 +8,7 @@ use zip::{CompressionMethod, ZipArchive};
 use super::pickle::Objects;
 use super::state_dict::{self, Dictionary};
 
-/// What a zip archive begins with.
+/// The signature of a zip archive.
 pub const MAGIC: &[u8] = b"PK\x03\x04";
 
 type Result<T> = std::result::Result<T, String>;
@@ -30,7 +30,7 @@ pub fn read(file: &[u8]) -> Result<Vec<Dictionary>> {
     state_dict::read(&objects, outermost, storage, file.len())
 }
 
-/// An entry's bytes, where they lie in the file.
+/// An entry's bytes within the file.
 fn entry<'a>(file: &'a [u8], archive: &mut ZipArchive<Cursor<&[u8]>>, name: &str) -> Result<&'a [u8]> {
     let index = archive.index_for_name(name).ok_or_else(|| format!("there is no {name} in it"))?;
     let entry = archive.by_index_raw(index).map_err(|error| format!("{name}: {error}"))?;
@@ -40,5 +40,5 @@ fn entry<'a>(file: &'a [u8], archive: &mut ZipArchive<Cursor<&[u8]>>, name: &str
     let (start, length) = (entry.data_start(), usize::try_from(entry.compressed_size()).ok());
     let start = start.and_then(|start| usize::try_from(start).ok());
     let bytes = start.zip(length).and_then(|(start, length)| file.get(start..)?.get(..length));
-    bytes.ok_or_else(|| format!("{name} is not whole"))
+    bytes.ok_or_else(|| format!("{name} is incomplete"))
 }

@@ -1,4 +1,4 @@
-//! Opening the network of a perceptual loss.
+//! Opening the loss network of a perceptual loss.
 
 use std::path::Path;
 

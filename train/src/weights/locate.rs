@@ -1,4 +1,4 @@
-//! Finding the weights at a path.
+//! Locating the weights at a path.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -12,7 +12,7 @@ const CHECKPOINTS: &str = "checkpoints";
 /// The file that names a run's best checkpoint.
 const BEST: &str = "best.json";
 
-/// What is at a path.
+/// The kind of a path.
 pub enum Location {
     /// A file.
     File(PathBuf),
@@ -32,7 +32,7 @@ pub fn weights_of(checkpoint: &Path) -> PathBuf {
     checkpoint.join(WEIGHTS)
 }
 
-/// Finds out what is at a path. Whether it can be read shows later.
+/// Determines the kind of a path, without reading it.
 pub fn locate(path: &Path) -> Result<Location> {
     let unreadable = |reason: String| Err(Error::Unreadable { path: path.into(), reason });
     if !path.exists() {
@@ -61,7 +61,7 @@ pub fn best(run: &Path) -> Result<PathBuf> {
     let path = run.join(BEST);
     let unreadable = |reason: String| Error::Unreadable { path: path.clone(), reason };
     let text = fs::read(&path).map_err(|error| {
-        unreadable(format!("cannot read: {error}; only a run that evaluates itself has a best checkpoint"))
+        unreadable(format!("cannot read: {error}; only runs of recipes that evaluate have a best checkpoint"))
     })?;
     let json: serde_json::Value =
         serde_json::from_slice(&text).map_err(|error| unreadable(format!("not JSON: {error}")))?;

@@ -1,4 +1,4 @@
-//! Opening weights, whatever they are stored in.
+//! Opening weights in any format.
 //!
 //! [`open`] takes a run's folder, a checkpoint's folder, a safetensors file, a file of PyTorch's (either format, with
 //! nested dictionaries and the wrappers `module.` and `_orig_mod.`), or a model file that export-onnx wrote.
@@ -41,23 +41,23 @@ use locate::Location;
 
 pub use locate::is_at;
 
-/// What `DataParallel` and `torch.compile` put before all names.
+/// The prefixes that `DataParallel` and `torch.compile` add to all names.
 const WRAPPERS: [&str; 2] = ["module.", "_orig_mod."];
 
-/// Weights that were opened, with everything that is known of them.
+/// Opened weights with their metadata.
 #[derive(Debug, Clone)]
 pub struct WeightsFile {
     /// The file, or the checkpoint's folder.
     pub path: PathBuf,
     /// The file's SHA-256, hexadecimal.
     pub sha256: String,
-    /// The network, where the file names it or it is recognised by its tensors.
+    /// The network, if the file names it or it is recognised by its tensors.
     pub architecture: Option<Architecture>,
     /// The dictionaries of tensors in the file: those of the network first, or the likeliest where it is unknown.
     pub dictionaries: Vec<Dictionary>,
-    /// Where the weights came from, where the file tells; `weights_sha256` is that of the file they were exported from.
+    /// Where the weights came from, if the file says so; `weights_sha256` is that of the file they were exported from.
     pub provenance: Provenance,
-    /// The model's title for people, where the checkpoint or the model file has one.
+    /// The model's title, if the checkpoint or the model file has one.
     pub title: Option<String>,
     /// The names of the classes of the data that they were trained on, by label, likewise.
     pub classes: Vec<String>,
@@ -65,14 +65,14 @@ pub struct WeightsFile {
     pub columns: Option<Columns>,
     /// The licence of the weights, an SPDX expression, where a model file has one.
     pub licence: Option<String>,
-    /// Why newer checkpoints of the run were passed over, one line each.
+    /// Why newer checkpoints of the run were skipped, one line each.
     pub unreadable: Vec<String>,
 }
 
 /// Opens weights. Of a run's folder it takes the newest checkpoint that can be read.
 ///
-/// Fails with [`Error::Unreadable`] and, for an int8 model, with [`Error::Int8Model`]. An unknown network is no failure
-/// until it is asked for.
+/// Fails with [`Error::Unreadable`] and, for an int8 model, with [`Error::Int8Model`]. An unknown network is not an
+/// error until it is requested.
 pub fn open(path: &Path) -> Result<WeightsFile> {
     match locate::locate(path)? {
         Location::File(file) => read(&file, &file),
@@ -81,9 +81,9 @@ pub fn open(path: &Path) -> Result<WeightsFile> {
     }
 }
 
-/// Opens the best checkpoint of a run's folder, by the metric that the run evaluates itself with.
+/// Opens the best checkpoint of a run's folder, by the run's metric.
 ///
-/// Fails as [`open`] does, and with [`Error::Unreadable`] where the path is no run or the run has no best checkpoint.
+/// Fails as [`open`] does, and with [`Error::Unreadable`] where the path is not a run or the run has no best checkpoint.
 pub fn open_best(path: &Path) -> Result<WeightsFile> {
     checkpoint(&locate::best(path)?)
 }
@@ -101,7 +101,7 @@ fn newest(checkpoints: &[PathBuf]) -> Result<WeightsFile> {
     Err(unreadable.swap_remove(0))
 }
 
-/// The weights are complete without the record beside them, so one that cannot be read counts as none.
+/// The weights are complete without the record beside them, so an unreadable record is ignored.
 fn checkpoint(folder: &Path) -> Result<WeightsFile> {
     let file = read(folder, &locate::weights_of(folder))?;
     let record = folder.join(STATE).is_file().then(|| Checkpoint::load(folder).ok()).flatten();
@@ -169,13 +169,12 @@ impl WeightsFile {
         if card.verification.int8.is_some() {
             return Err(Error::Int8Model { path });
         }
-        let tensors = Weights::from_model(bytes, &card)
-            .map_err(|error| Error::Unreadable { path, reason: error.to_string() })?
-            .tensors;
+        let Weights { architecture, provenance, tensors } =
+            Weights::from_model(bytes, &card).map_err(|error| Error::Unreadable { path, reason: error.to_string() })?;
         Ok(Self {
-            architecture: Some(card.architecture),
+            architecture: Some(architecture),
             dictionaries: vec![Dictionary { path: String::new(), tensors }],
-            provenance: card.provenance,
+            provenance,
             title: Some(card.title),
             classes: card.classes,
             columns: card.columns,
@@ -206,7 +205,7 @@ impl WeightsFile {
     }
 }
 
-/// Removes wrappers that all names have.
+/// Removes a prefix that all names have.
 fn unwrap(dictionary: &mut Dictionary) {
     let wrapper = |tensors: &BTreeMap<String, Tensor>| {
         WRAPPERS.into_iter().find(|wrapper| !tensors.is_empty() && tensors.keys().all(|name| name.starts_with(wrapper)))

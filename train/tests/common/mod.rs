@@ -1,4 +1,4 @@
-//! What the tests of the program share.
+//! Helpers of the tests of the program.
 
 #![allow(dead_code)]
 
@@ -25,7 +25,7 @@ pub fn utf8(path: &Path) -> &str {
     path.to_str().expect("temporary folders have plain names")
 }
 
-/// The one line that a failure with status 1 says; nothing may be on stdout.
+/// The one-line message of a failure with status 1, which prints nothing on stdout.
 pub fn failure(output: &Output) -> String {
     let error = text(&output.stderr);
     assert_eq!(output.status.code(), Some(1), "{error}");
@@ -37,7 +37,7 @@ pub fn failure(output: &Output) -> String {
     lines[0].to_string()
 }
 
-/// What stderr and stdout say of a success.
+/// The stderr and stdout of a success.
 pub fn success(output: &Output) -> (String, String) {
     let said = text(&output.stderr);
     assert!(output.status.success(), "{said}");
@@ -52,7 +52,7 @@ pub fn idx(sizes: &[u32], elements: &[u8]) -> Vec<u8> {
     bytes
 }
 
-/// A set of MNIST's kind: drawn digits, so many to train with and so many to test with.
+/// A folder of MNIST's files with drawn digits: a number of training and of test pictures.
 pub fn digits(folder: &Path, training: u32, test: u32) {
     let format = easel_train::data::PictureFormat { channels: 1, height: 28, width: 28 };
     fs::create_dir_all(folder).unwrap();
@@ -102,7 +102,7 @@ pub fn bits(checkpoint: &Checkpoint) -> BTreeMap<String, Vec<u64>> {
         .collect()
 }
 
-/// The lines of `stats.jsonl` without what the clock says.
+/// The lines of `stats.jsonl` without timings.
 pub fn stats(run: &Path) -> Vec<serde_json::Value> {
     fs::read_to_string(run.join("stats.jsonl"))
         .unwrap()

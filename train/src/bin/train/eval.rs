@@ -42,7 +42,7 @@ const DENOISER_COUNT: u32 = 1000;
 /// Generator (GAN, ProGAN), with its EMA weights and at the resolution that it has grown to: the sliced Wasserstein
 /// distance from real pictures, level by level from fine to coarse, and MS-SSIM, which shows how similar its pictures are
 /// to each other. If the classifier knows the data's classes, also a denoiser's metrics except accuracy, since a generator
-/// is not told a class.
+/// is not conditioned on a class.
 ///
 /// Denoiser (DDPM), with its EMA weights: it draws as many pictures of each class. Accuracy is the share that a classifier
 /// assigns to the right class. The Fréchet and the kernel distance of the classifier's features measure how far the
@@ -93,7 +93,7 @@ pub struct Args {
     /// Pictures: what the model was trained on, as --data, to find near copies of it
     #[arg(long, value_name = "DIR|FILE|synthetic|scenes")]
     training: Option<Source>,
-    /// Draw the pictures that are closest to one of --training, each above that one, and below them real pictures
+    /// Draw a contact sheet of the pictures that are closest to one of --training, each above that one, and of real pictures
     #[arg(long, alias = "sheet", value_name = "FILE.png", requires = "training")]
     contact_sheet: Option<PathBuf>,
     /// auto, cpu, cuda or cuda:N; auto takes a GPU where there is one

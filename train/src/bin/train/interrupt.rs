@@ -6,10 +6,10 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use anyhow::{Context, Result};
 
-/// The exit status of a run that was interrupted, as shells give it to SIGINT.
+/// The exit status of an interrupted run, the shells' one for SIGINT.
 pub const STATUS: u8 = 130;
 
-/// A flag that the first signal sets.
+/// A flag that is set by the first signal.
 pub fn flag() -> Result<Arc<AtomicBool>> {
     let flag = Arc::new(AtomicBool::new(false));
     let requested = flag.clone();
@@ -23,8 +23,7 @@ pub fn flag() -> Result<Arc<AtomicBool>> {
     Ok(flag)
 }
 
-/// From now on a write beyond the process's limit (`ulimit -f`) is an error, as on a full disk, and does not end the
-/// process.
+/// Makes a write beyond the file size limit (`ulimit -f`) an error, as on a full disk, in place of ending the process.
 pub fn outlive_file_limits() {
     #[cfg(unix)]
     // SAFETY: it only sets how a signal is handled.

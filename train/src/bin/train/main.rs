@@ -51,7 +51,7 @@ enum Command {
     Summary(summary::Args),
 }
 
-/// ProGAN's flag `--grey` has become `--channels 1`; other former flags are aliases.
+/// The former flag `--grey` of ProGAN is `--channels 1`; other former flags are aliases.
 fn renamed(argument: OsString) -> OsString {
     if argument == "--grey" { "--channels=1".into() } else { argument }
 }

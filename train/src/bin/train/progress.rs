@@ -1,4 +1,4 @@
-//! How far a run is: a bar on a terminal, a line every few seconds elsewhere, both on stderr.
+//! Progress on stderr: a bar on a terminal, otherwise a line every few seconds.
 
 use std::io::IsTerminal;
 use std::time::{Duration, Instant};
@@ -8,11 +8,11 @@ use indicatif::{ProgressBar, ProgressStyle};
 use easel_train::run::Phase;
 use easel_train::run::estimate::duration;
 
-/// How often a bar is drawn and a line is written.
+/// The intervals of the bar and of the lines.
 const BAR_EVERY: Duration = Duration::from_millis(100);
 const LINE_EVERY: Duration = Duration::from_secs(5);
 
-/// The time over which the shown speed is averaged.
+/// The time constant of the moving average of the speed.
 const MEMORY: f64 = 10.0;
 
 /// The progress of a run.
@@ -36,13 +36,12 @@ impl Progress {
         Self { total, phases: vec![], bar, speed: Speed::new(done), shown: Instant::now() }
     }
 
-    /// The time left is that of the present one of these phases: what the others' steps take is not known.
+    /// Shows the time left in the current one of these phases, since the speed of the others is unknown.
     pub fn with_phases(self, phases: Vec<Phase>) -> Self {
         Self { phases, ..self }
     }
 
-    /// Says that `step` steps are done, in which stage the run is and what the losses are. Cheap where nothing is to
-    /// be shown yet.
+    /// Shows the number of steps done, the stage and the losses. It is cheap while no update is due.
     pub fn update(&mut self, step: u64, stage: &[(&str, f64)], losses: &[(&str, f64)]) {
         let every = if self.bar.is_some() { BAR_EVERY } else { LINE_EVERY };
         if self.shown.elapsed() < every && step < self.total {
@@ -67,7 +66,7 @@ impl Progress {
         }
     }
 
-    /// Writes a line without breaking the bar.
+    /// Prints a line above the bar.
     pub fn say(&self, line: &str) {
         match &self.bar {
             Some(bar) => bar.suspend(|| eprintln!("{line}")),
@@ -75,7 +74,7 @@ impl Progress {
         }
     }
 
-    /// Takes the bar away.
+    /// Removes the bar.
     pub fn finish(&self) {
         if let Some(bar) = &self.bar {
             bar.finish_and_clear();
@@ -83,7 +82,7 @@ impl Progress {
     }
 }
 
-/// Steps a second, averaged with a weight that falls with age.
+/// Steps per second, as an exponential moving average.
 struct Speed {
     since: Instant,
     step: u64,
@@ -105,7 +104,7 @@ impl Speed {
     }
 }
 
-/// A speed with three figures.
+/// A speed with three significant digits.
 fn figures(speed: f64) -> String {
     match speed {
         speed if speed >= 100.0 => format!("{speed:.0}"),

@@ -23,7 +23,7 @@ use crate::progress::Progress;
 pub struct Entry {
     /// Its name.
     pub name: &'static str,
-    /// The subcommand. Of the program's arguments only `--preset` is looked at, since help shows the preset's values.
+    /// The subcommand. Of the program's arguments it only reads `--preset`, since help shows the preset's values.
     pub command: fn(&[OsString]) -> Command,
     /// Trains and gives the exit status.
     pub run: fn(&[OsString], &ArgMatches) -> Result<ExitCode>,
@@ -48,7 +48,7 @@ fn command<R: Recipe + Args>(arguments: &[OsString]) -> Command {
     command_with(&preset::<R>(arguments))
 }
 
-/// The settings of the preset that is named, or of the first.
+/// The settings of the named preset, or of the first.
 fn preset<R: Recipe>(arguments: &[OsString]) -> R {
     let mut arguments = arguments.iter().filter_map(|argument| argument.to_str());
     let named = arguments.find_map(|argument| argument.strip_prefix("--preset")).and_then(|rest| match rest {
@@ -74,7 +74,7 @@ fn command_with<R: Recipe + Args>(settings: &R) -> Command {
     let config = config.help("A file of settings, which override the preset's and are overridden by flags");
     let dry_run = Arg::new("dry_run").long("dry-run").action(ArgAction::SetTrue);
     let dry_run =
-        dry_run.help("Check everything, print the resolved settings and what the run would take; write nothing");
+        dry_run.help("Check everything, print the resolved settings and an estimate of time and memory; write nothing");
 
     let longest = R::EXAMPLES.iter().map(|(line, _)| line.len()).max().unwrap_or(0).min(48);
     let example = |(line, what): &(&str, &str)| format!("\n  train {name} {line:longest$}   {what}");
@@ -134,14 +134,14 @@ fn start<R: Recipe>(config: R, options: TrainOptions) -> Result<ExitCode> {
             progress.iter_mut().for_each(|progress| progress.update(*step, stage, losses));
         }
         Event::Evaluated { line, .. } => progress.iter().for_each(|progress| progress.say(line)),
-        other => tell(other),
+        other => print_event(other),
     };
     let run = train(config, options.on_event(callback).interrupted_by(interrupt::flag()?))?;
     let (name, path) = (R::NAME, run.folder.display());
     match run.outcome {
         Outcome::Finished => println!("{path}"),
         Outcome::AlreadyFinished => {
-            eprintln!("the run has done {} of {} steps; to train longer set --steps N", run.step, run.steps);
+            eprintln!("the run has done {} of {} steps; to train longer, set --steps N", run.step, run.steps);
         }
         Outcome::Interrupted => {
             eprintln!("stopped after step {} of {}; resume with: train {name} --resume {path}", run.step, run.steps);
@@ -151,7 +151,7 @@ fn start<R: Recipe>(config: R, options: TrainOptions) -> Result<ExitCode> {
     Ok(ExitCode::SUCCESS)
 }
 
-fn tell(event: &Event<'_>) {
+fn print_event(event: &Event<'_>) {
     match event {
         Event::Warning(line) => eprintln!("warning: {line}"),
         Event::Ready(line) => eprintln!("{line}"),
@@ -160,9 +160,9 @@ fn tell(event: &Event<'_>) {
 }
 
 fn report_dry_run<R: Recipe>(config: R, options: TrainOptions) -> Result<ExitCode> {
-    let (config, plan, done, estimate) = dry_run(config, options.on_event(tell))?;
+    let (config, plan, done, estimate) = dry_run(config, options.on_event(print_event))?;
     if done >= plan.steps {
-        bail!("the run has done {done} of {} steps; to train longer set --steps N", plan.steps);
+        bail!("the run has done {done} of {} steps; to train longer, set --steps N", plan.steps);
     }
     print!("{}", to_text(&config)?);
     eprintln!("{}", describe(&estimate, &plan, done));

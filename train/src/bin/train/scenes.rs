@@ -9,29 +9,29 @@ use easel_scenes::{Motif, scene};
 
 use crate::progress::Progress;
 
-/// Draw landscapes: pictures that look like photos, to try everything with.
+/// Draw landscapes that resemble photos, as training data for experiments
 ///
-/// Mountains, a lake, the sea, woods, a village and fields take turns. The same seed and number give the same scene at
-/// any size.
+/// Mountains, a lake, the sea, woods, a village and fields alternate. The same seed and number give the same scene at any
+/// size.
 #[derive(clap::Args)]
 #[command(after_help = "Examples:
   train scenes -o scenes/                       six, one of each kind
   train scenes -n 500 --size 256x256 -o photos/ content to train a style with
   train scenes --first 1 --size 1024x683 -o lake.png")]
 pub struct Args {
-    /// A folder, which is made, or one picture (png, jpg, webp, bmp, tiff)
+    /// A folder, which is created, or one picture (png, jpg, webp, bmp, tiff)
     #[arg(short, long, value_name = "OUT")]
     output: PathBuf,
-    /// How many, in a folder; 6 unless told
+    /// The number of pictures in a folder [default: 6]
     #[arg(short = 'n', long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..=100_000))]
     count: Option<u64>,
-    /// The number of the first one
+    /// The number of the first scene
     #[arg(long, value_name = "N", default_value_t = 0)]
     first: u64,
     /// Width and height
     #[arg(long, value_name = "WxH", default_value = "768x512", value_parser = size)]
     size: (usize, usize),
-    /// The seed of everything random
+    /// The seed of all random numbers
     #[arg(long, value_name = "N", default_value_t = 0)]
     seed: u64,
 }
@@ -42,7 +42,7 @@ fn size(text: &str) -> Result<(usize, usize), String> {
     sides.ok_or_else(|| "give it as WIDTHxHEIGHT, 1 to 8192 each: 768x512".into())
 }
 
-/// Draws them and gives the exit status.
+/// Draws the scenes and gives the exit status.
 pub fn draw(args: Args) -> Result<ExitCode> {
     let (width, height) = args.size;
     if args.output.extension().is_some() && !args.output.is_dir() {

@@ -14,7 +14,7 @@ use easel_train::networks::{denoiser, gan, lenet, mlp, progan, squeezenet, style
 use easel_train::nn::Eval;
 use easel_train::summary::{Summary, Trace};
 
-/// Print a network's layers, their outputs and parameters, and the memory that they take
+/// Print a network's layers, their outputs and parameters, and its memory
 #[derive(clap::Args)]
 #[command(after_help = "Examples:
   train summary style --input 3x256x256
@@ -33,7 +33,7 @@ pub struct Args {
     /// lenet, denoiser, mlp: the number of classes
     #[arg(long, value_name = "N", default_value_t = 10, value_parser = clap::value_parser!(u16).range(1..))]
     classes: u16,
-    /// gan: the hidden layer's width, 256 unless told; mlp: that of each hidden layer, 64,64 unless told
+    /// gan: units of the hidden layer [default: 256]; mlp: units of each hidden layer [default: 64,64]
     #[arg(long, value_name = "N,..", value_delimiter = ',', value_parser = clap::value_parser!(u16).range(1..))]
     hidden: Vec<u16>,
     /// Print the graph of all operations for Graphviz instead
@@ -51,7 +51,7 @@ enum Name {
     Style,
     /// The classifier [default input: 1x32x32]
     Lenet,
-    /// VGG16 as far as perceptual losses look [default input: 3x256x256]
+    /// VGG16 up to relu4_3, for perceptual losses [default input: 3x256x256]
     Vgg16,
     /// SqueezeNet 1.1 without its classifier [default input: 3x256x256]
     Squeezenet,
@@ -82,7 +82,7 @@ pub fn summarise(args: Args) -> Result<ExitCode> {
     let summary = trace(&args)?;
     let text = if args.dot { summary.dot() } else { summary.table() };
     match std::io::stdout().write_all(text.as_bytes()) {
-        // Whoever reads has seen enough.
+        // The reader has closed the pipe.
         Err(error) if error.kind() == std::io::ErrorKind::BrokenPipe => Ok(ExitCode::SUCCESS),
         other => other.context("standard output").map(|()| ExitCode::SUCCESS),
     }
@@ -113,7 +113,10 @@ fn trace(args: &Args) -> Result<Summary> {
         [] => 256,
         [hidden] => hidden,
         _ => {
-            ensure!(matches!(args.network, Name::Mlp), "--hidden: only an mlp has several hidden layers");
+            ensure!(
+                matches!(args.network, Name::Mlp),
+                "--hidden: only an mlp has several hidden layers; give one number"
+            );
             0
         }
     };

@@ -1,4 +1,4 @@
-//! The consumer's end.
+//! The consumer's side of a loader.
 
 use std::sync::{Arc, Condvar, Mutex};
 use std::thread::JoinHandle;
@@ -11,31 +11,31 @@ use super::{LoaderOptions, Place};
 use crate::data::Dataset;
 use crate::{Error, Result};
 
-/// How long the end of a loader waits for threads that are in the middle of an item.
+/// How long dropping a loader waits for threads that are reading an item.
 const PATIENCE: Duration = Duration::from_secs(5);
 
-/// Where the consumer's time went.
+/// How the consumer's time was spent.
 #[derive(Debug, Clone, Copy, PartialEq, Default)]
 pub struct Times {
-    /// Waiting for batches or, without workers, making them.
+    /// Time spent waiting for batches or, without workers, preparing them.
     pub waited: Duration,
-    /// Between getting a batch and asking for the next. On a GPU this is the model's time only where a step waits for
-    /// its result, as one does that reads its loss.
+    /// Time between receiving a batch and requesting the next. On a GPU this is the model's time only if each step
+    /// synchronises, for example by reading its loss.
     pub worked: Duration,
 }
 
 impl Times {
-    /// The part of the time that went into the model, in `[0, 1]`; 1 before there is any.
+    /// The fraction of time spent in the model, in `[0, 1]`; 1 at first.
     pub fn model_fraction(&self) -> f64 {
         let (waited, worked) = (self.waited.as_secs_f64(), self.worked.as_secs_f64());
         if waited + worked > 0.0 { worked / (waited + worked) } else { 1.0 }
     }
 }
 
-/// Batches in order, as an iterator. After an error, and after the last batch of [`DataLoader::epoch`], it gives none.
+/// Batches in order, as an iterator. It ends after an error and after the last batch of [`DataLoader::epoch`].
 ///
-/// Dropping it ends its threads: each stops after the item that it is reading. A thread that is stuck in one (a file
-/// on a drive that does not answer) is left behind after 5 seconds, or at once where it has already been timed out.
+/// Dropping it stops its threads, each after the item that it is reading. A thread that is stuck in an item (a file on a
+/// drive that does not respond) is abandoned after 5 seconds, or at once if it has already timed out.
 ///
 /// [`DataLoader::epoch`]: super::DataLoader::epoch
 pub struct Loading<D: Dataset, B> {
@@ -100,7 +100,7 @@ impl<D: Dataset, B: Send + 'static> Loading<D, B> {
         Ok(loading)
     }
 
-    /// The place of the batch that comes next.
+    /// The position of the next batch.
     pub fn place(&self) -> Place {
         self.place
     }
@@ -110,7 +110,7 @@ impl<D: Dataset, B: Send + 'static> Loading<D, B> {
         self.times.waited
     }
 
-    /// Where the consumer's time went so far.
+    /// How the consumer's time was spent so far.
     pub fn times(&self) -> Times {
         self.times
     }
@@ -154,12 +154,12 @@ impl<D: Dataset, B: Send + 'static> Loading<D, B> {
     fn too_slow(&self, doing: Option<Doing>) -> Error {
         let what = match doing {
             Some(Doing::Reading(index)) => format!("reading {}", self.shared.spec.dataset.describe(index as usize)),
-            Some(Doing::Collating) => "putting its items together".into(),
+            Some(Doing::Collating) => "collating its items".into(),
             None => "waiting for a thread".into(),
         };
         Error::Data(format!(
-            "no batch came for {:?}: batch {} of epoch {} is still {what}; if that is only slow, use more workers, \
-             smaller batches or a longer timeout",
+            "no batch after {:?}: batch {} of epoch {} is still {what}; if it is only slow, use more workers, smaller \
+             batches or a longer timeout",
             self.timeout, self.place.batch, self.place.epoch
         ))
     }
@@ -209,7 +209,7 @@ impl<D: Dataset, B> Drop for Loading<D, B> {
         drop(state);
         for thread in self.threads.drain(..) {
             if all || thread.is_finished() {
-                // A thread's panics are caught where they happen.
+                // Workers catch panics themselves.
                 let _ = thread.join();
             }
         }

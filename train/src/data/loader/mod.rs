@@ -1,12 +1,12 @@
-//! Batches made ahead of the training that takes them.
+//! Batches that are prepared in advance by worker threads.
 //!
-//! A [`DataLoader`] says what batches are: the items of a [`Dataset`] in the groups of a [`BatchSampler`], each made
-//! into a batch by a collate function. [`DataLoader::start`] and [`DataLoader::epoch`] begin to make them, in threads;
-//! the [`Loading`] that they give hands them out in order.
+//! A [`DataLoader`] defines the batches: the items of a [`Dataset`] in the groups of a [`BatchSampler`], each collated
+//! into a batch by a function. [`DataLoader::start`] and [`DataLoader::epoch`] start the threads; the [`Loading`] that
+//! they return is an iterator over the batches in order.
 //!
-//! Which batches come, in which order, and every bit of them depend on the data, the sampler and the seed, not on the
-//! number of threads: an order is a function of the epoch, and what is random in an item comes from a generator of its
-//! own, seeded by the seed, the epoch and the item's place in it.
+//! The batches, their order and every bit of them depend on the data, the sampler and the seed, not on the number of
+//! threads: an order is a function of the epoch, and each item has a random number generator of its own, seeded by the
+//! seed, the epoch and the item's position in it.
 //!
 //! ```no_run
 //! # use std::sync::Arc;
@@ -43,17 +43,17 @@ pub use loading::{Loading, Times};
 use super::{BatchSampler, Dataset};
 use crate::{Error, Result};
 
-/// How batches are made.
+/// The options of a loader.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct LoaderOptions {
-    /// What random changes of items depend on. Orders have the sampler's own seed.
+    /// The seed of augmentation. Orders depend on the sampler's own seed.
     pub seed: u64,
-    /// Threads that make batches; 0 has the consumer make each when it asks for it.
+    /// Threads that prepare batches; with 0 the consumer's thread prepares each on demand.
     pub workers: usize,
-    /// The most batches that are finished or being made and not taken yet; at least 1 is meant. It bounds memory.
+    /// The number of batches that are prepared in advance, at least 1. It bounds memory.
     pub ahead: usize,
-    /// How long the consumer waits for one batch before it gets an error that names the item being read. Without
-    /// workers nothing can be timed out.
+    /// How long the consumer waits for a batch before it gets an error that names the item being read. It has no effect
+    /// without workers.
     pub timeout: Duration,
 }
 
@@ -63,9 +63,9 @@ impl Default for LoaderOptions {
     }
 }
 
-/// A place in the endless sequence of batches: the next one's.
+/// The position of the next batch in the endless sequence of batches.
 ///
-/// A checkpoint keeps it. It says what data it is a place in, so that going on in other data is an error.
+/// Checkpoints store it, together with the size of the data, so that resuming with other data is an error.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Place {
     /// The epoch, from 0.
@@ -80,7 +80,7 @@ pub struct Place {
 
 type Collate<I, B> = Box<dyn Fn(Vec<I>) -> Result<B> + Send + Sync>;
 
-/// All that a batch depends on.
+/// Everything that a batch depends on.
 struct BatchSpec<D: Dataset, B> {
     dataset: Arc<D>,
     sampler: Box<dyn BatchSampler>,
@@ -95,7 +95,7 @@ pub struct DataLoader<D: Dataset, B> {
 }
 
 impl<D: Dataset, B: Send + 'static> DataLoader<D, B> {
-    /// A loader; nothing is read yet.
+    /// A loader. It reads nothing yet.
     pub fn new(
         dataset: Arc<D>,
         batches: impl BatchSampler,
@@ -116,13 +116,13 @@ impl<D: Dataset, B: Send + 'static> DataLoader<D, B> {
         self.spec.sampler.batches(0).len()
     }
 
-    /// All epochs from the first on, without end. Fails where an epoch has no batch.
+    /// All epochs from the first one, without end. Fails where an epoch has no batch.
     pub fn start(&self) -> Result<Loading<D, B>> {
         Loading::new(&self.spec, self.options, (0, 0), None)
     }
 
-    /// Goes on, without end, with the batch at the place, which [`Loading::place`] gave. Fails where the place is in
-    /// other data than this.
+    /// All batches from a position that [`Loading::place`] returned, without end. Fails where the position is in other
+    /// data.
     pub fn resume(&self, place: Place) -> Result<Loading<D, B>> {
         let (items, batches) = (self.dataset().len() as u64, self.batches() as u64);
         if (place.items, place.batches) != (items, batches) {
@@ -135,7 +135,7 @@ impl<D: Dataset, B: Send + 'static> DataLoader<D, B> {
         Loading::new(&self.spec, self.options, (place.epoch, place.batch), None)
     }
 
-    /// One epoch and no more: what validation takes.
+    /// A single epoch, for validation.
     pub fn epoch(&self, epoch: u64) -> Result<Loading<D, B>> {
         Loading::new(&self.spec, self.options, (epoch, 0), Some(epoch))
     }

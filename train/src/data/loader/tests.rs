@@ -179,7 +179,7 @@ fn a_panic_of_the_others_is_an_error_too() {
     let options = LoaderOptions::default();
     let loader = DataLoader::new(Arc::new(some(3)), Bad, |_| -> Result<Batch> { panic!("no batch") }, options);
     let error = loader.start().unwrap().next().unwrap().unwrap_err().to_string();
-    assert!(error.contains("together panicked: no batch"), "{error}");
+    assert!(error.contains("a batch panicked: no batch"), "{error}");
     let loader = DataLoader::new(Arc::new(some(3)), Bad, Ok, options);
     let mut loading = loader.start().unwrap();
     loading.next().unwrap().unwrap();
@@ -190,7 +190,7 @@ fn a_panic_of_the_others_is_an_error_too() {
 #[test]
 fn nothing_to_give_is_an_error_at_once() {
     let error = loader(some(0), 1).start().err().unwrap().to_string();
-    assert!(error.contains("0 items give no full batch"), "{error}");
+    assert!(error.contains("0 items are too few"), "{error}");
     let batches = Batches::new(Sequential(9), 2);
     let loader = DataLoader::new(Arc::new(some(3)), batches, Ok, LoaderOptions::default());
     assert!(loader.start().err().unwrap().to_string().contains("gave item 3"));

@@ -1,4 +1,4 @@
-//! The making of a batch, and the threads that do it.
+//! Preparing a batch, and the threads that do it.
 
 use std::any::Any;
 use std::collections::BTreeMap;
@@ -13,18 +13,18 @@ use crate::data::Dataset;
 use crate::run::streams;
 use crate::{Error, Result};
 
-/// What a batch is at.
+/// The state of a batch in preparation.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Doing {
     /// Reading the item of this index.
     Reading(u32),
-    /// Putting the items together.
+    /// Collating the items.
     Collating,
 }
 
 impl<D: Dataset, B> BatchSpec<D, B> {
-    /// Makes a batch. `go_on` hears what is being done and stops it with `false`; then there is no result. A panic of
-    /// the data set or the collate function is an error.
+    /// Prepares a batch. `go_on` is called with each state and cancels the batch by returning `false`; then there is no
+    /// result. A panic of the data set or the collate function is an error.
     pub fn make(&self, job: &BatchJob, mut go_on: impl FnMut(Doing) -> bool) -> Option<Result<B>> {
         let mut key = Random::new(self.seed, streams::AUGMENTATION + job.epoch);
         let seed = u64::from(key.next_u32()) << 32 | u64::from(key.next_u32());
@@ -46,42 +46,42 @@ impl<D: Dataset, B> BatchSpec<D, B> {
             return None;
         }
         let made = caught(|| (self.collate)(items));
-        Some(made.unwrap_or_else(|why| Err(Error::Data(format!("putting a batch together panicked: {why}")))))
+        Some(made.unwrap_or_else(|why| Err(Error::Data(format!("collating a batch panicked: {why}")))))
     }
 }
 
 fn caught<T>(work: impl FnOnce() -> T) -> std::result::Result<T, String> {
-    // Nothing is used after a panic but the error that it becomes.
+    // After a panic only the error is used.
     catch_unwind(AssertUnwindSafe(work)).map_err(|panic: Box<dyn Any + Send>| {
         let text = panic.downcast_ref::<&str>().map(ToString::to_string);
-        text.or_else(|| panic.downcast_ref::<String>().cloned()).unwrap_or_else(|| "without a text".into())
+        text.or_else(|| panic.downcast_ref::<String>().cloned()).unwrap_or_else(|| "no message".into())
     })
 }
 
-/// What the consumer and the threads share.
+/// The state shared by the consumer and the threads.
 pub struct Shared<D: Dataset, B> {
     pub spec: Arc<BatchSpec<D, B>>,
     pub ahead: u64,
     pub state: Mutex<State<B>>,
-    /// A batch is there, or a thread has ended.
+    /// Notified when a batch is ready or a thread has ended.
     pub ready: Condvar,
-    /// There is room for a batch, or all is over.
+    /// Notified when there is room for another batch, or the loader stops.
     pub room: Condvar,
 }
 
-/// Batches are numbered in the order in which they are begun, which is the order in which they are handed out.
+/// Batches are numbered in the order in which they are started, which is also that in which they are returned.
 pub struct State<B> {
     pub walk: EpochWalk,
-    /// Batches begun.
+    /// Batches started.
     pub begun: u64,
-    /// Batches handed out.
+    /// Batches returned.
     pub taken: u64,
-    /// The walk has no more.
+    /// All batches have been started.
     pub ended: bool,
-    /// The consumer is gone.
+    /// The consumer has been dropped.
     pub stop: bool,
     pub ready: BTreeMap<u64, (Option<BatchJob>, Result<B>)>,
-    /// What each thread is at.
+    /// The state of each thread's batch.
     pub doing: Vec<Option<(u64, Doing)>>,
     /// Threads that have not ended.
     pub alive: usize,
@@ -89,11 +89,11 @@ pub struct State<B> {
 
 impl<D: Dataset, B> Shared<D, B> {
     pub fn lock(&self) -> MutexGuard<'_, State<B>> {
-        // Nothing that can panic runs under this lock but a sampler; then the batches that were made still stand.
+        // Only a sampler can panic under this lock, and that leaves the finished batches valid.
         self.state.lock().unwrap_or_else(|poisoned| poisoned.into_inner())
     }
 
-    /// A thread's life.
+    /// A worker thread.
     pub fn work(&self, worker: usize) {
         loop {
             let mut state = self.lock();

@@ -9,7 +9,7 @@ use super::{Table, Targets};
 /// The arms of the [`spirals`].
 const ARMS: [&str; 3] = ["first", "second", "third"];
 
-/// Three classes, arms of a spiral that lie between each other, told by `x` and `y`. No straight line parts them.
+/// Three classes, the interleaved arms of a spiral in the plane of `x` and `y`. No straight line separates them.
 pub fn spirals(rows: usize, seed: u64) -> Table {
     let mut random = Random::new(seed, 0);
     let mut features = Vec::with_capacity(2 * rows);
@@ -30,7 +30,7 @@ pub fn spirals(rows: usize, seed: u64) -> Table {
 }
 
 /// `10 sin(pi x1 x2) + 20 (x3 - 0.5)^2 + 10 x4 + 5 x5` and normal noise of deviation 1, for ten columns uniform in
-/// (0, 1), of which five say nothing (Friedman 1991, "Multivariate Adaptive Regression Splines").
+/// (0, 1), of which five are irrelevant (Friedman 1991, "Multivariate Adaptive Regression Splines").
 pub fn friedman(rows: usize, seed: u64) -> Table {
     let mut random = Random::new(seed, 0);
     let features = random.uniforms(10 * rows, 0.0, 1.0);

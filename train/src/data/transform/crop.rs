@@ -1,11 +1,11 @@
-//! Cutting out the middle.
+//! Centre crops.
 
 use easel_runtime::{Picture, Random};
 
 use super::Transform;
 use crate::{Error, Result};
 
-/// Keeps the middle of a picture. Where the rest is odd, the upper and left side lose the smaller part.
+/// Crops the centre of a picture. Where an odd number of rows or columns is removed, the top or left loses one fewer.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct CentreCrop {
     /// Rows that are kept.

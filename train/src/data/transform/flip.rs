@@ -1,16 +1,16 @@
-//! Left and right.
+//! Random horizontal flips.
 
 use easel_runtime::{Picture, Random};
 
 use super::Transform;
 use crate::Result;
 
-/// Mirrors a picture left to right with this probability.
+/// Flips a picture horizontally with this probability.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct RandomFlip(pub f64);
 
 impl Default for RandomFlip {
-    /// Every other picture.
+    /// Probability 0.5.
     fn default() -> Self {
         Self(0.5)
     }
@@ -18,7 +18,7 @@ impl Default for RandomFlip {
 
 impl Transform for RandomFlip {
     fn apply(&self, mut picture: Picture, random: &mut Random) -> Result<Picture> {
-        // The number is drawn whatever the probability, so that it does not move what later transforms draw.
+        // The number is drawn whatever the probability, so that later transforms draw the same numbers.
         if random.unit() < self.0 {
             let channels = picture.channels;
             for row in picture.pixels.chunks_exact_mut(picture.width * channels) {

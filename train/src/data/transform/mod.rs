@@ -1,7 +1,7 @@
-//! What is done to a picture between reading it and training on it.
+//! Transforms of pictures between reading and training.
 //!
-//! A [`Transform`] works on 8-bit pictures. What is random takes its numbers from the item's own generator, so a
-//! picture comes out the same whatever thread made it. [`Normalise`] works on the values of a finished batch.
+//! A [`Transform`] works on 8-bit pictures. Random transforms take their numbers from the item's own generator, so the
+//! result does not depend on the thread. [`Normalise`] works on the values of a finished batch.
 
 mod crop;
 mod flip;
@@ -19,9 +19,9 @@ pub use square::{CentreSquare, RandomSquare};
 
 use crate::Result;
 
-/// A step on the way of a picture.
+/// A transform of a picture.
 pub trait Transform: Send + Sync + 'static {
-    /// The changed picture. An error says what is wrong without naming the picture.
+    /// The transformed picture. The error does not name the picture.
     fn apply(&self, picture: Picture, random: &mut Random) -> Result<Picture>;
 }
 

@@ -1,4 +1,4 @@
-//! Values that a network likes better than `[0, 1]`.
+//! Normalisation of pictures by channel.
 
 use crate::{Error, Result};
 

@@ -1,4 +1,4 @@
-//! Other sizes.
+//! Resizing.
 
 use easel_runtime::{Picture, Random};
 use fast_image_resize::images::{Image, ImageRef};
@@ -7,12 +7,12 @@ use fast_image_resize::{FilterType, PixelType, ResizeAlg, ResizeOptions, Resizer
 use super::Transform;
 use crate::{Error, Result};
 
-/// Resizes with a triangle over all the pixels that fall together where a side shrinks, Catmull-Rom where both grow.
+/// Resizes with an antialiasing triangle filter where a side shrinks, and Catmull-Rom where both grow.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Resize {
-    /// The shorter side becomes this long, the other one what keeps the proportions, rounded down.
+    /// The shorter side becomes this long; the other keeps the aspect ratio, rounded down.
     ShortSide(usize),
-    /// Exactly this size, whatever the proportions.
+    /// Exactly this size, whatever the aspect ratio.
     Exactly {
         /// Rows.
         height: usize,

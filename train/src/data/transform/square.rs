@@ -1,11 +1,11 @@
-//! Squares out of pictures of any proportions, to be resized: cheaper than to resize the whole picture first.
+//! Square crops of pictures of any aspect ratio, before resizing, which is cheaper than resizing the whole picture first.
 
 use easel_runtime::{Picture, Random};
 
 use super::Transform;
 use crate::Result;
 
-/// Keeps the largest square in the middle.
+/// Crops the largest centred square.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct CentreSquare;
 
@@ -17,7 +17,7 @@ impl Transform for CentreSquare {
     }
 }
 
-/// Keeps a square at a random place, whose side is from this part of the picture's shorter side up to all of it.
+/// Crops a square at a random position, whose side is a random fraction of the picture's shorter side, from this one to 1.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct RandomSquare(pub f64);
 

@@ -5,51 +5,54 @@ use crate::param::Scope;
 use crate::value::Conv2dConfig;
 use crate::{Result, Value};
 
-/// How a block is told the time and the label, the condition `[batch, embedding]`.
+/// How the condition `[batch, embedding_size]`, the embedded timestep and label, enters a block.
 #[derive(Debug, Clone)]
-pub enum Told {
-    /// It is not.
-    Nothing,
+pub enum BlockConditioning {
+    /// It does not.
+    None,
     /// The first norm's output x becomes `x (1 + scale) + shift`, both linear in the condition.
     ScaleAndShift([Linear; 2]),
-    /// What the first convolution would make of constant planes of the condition is added: linear in it, and the same
-    /// everywhere but at the border, where the planes end. It is `[outputs * 3 * 3]`: for the first row, those between
-    /// and the last, and so for the columns.
+    /// Adds the first convolution's output for constant planes of the condition. It is linear in the condition and
+    /// constant except along the edges, where the zero padding begins: `[outputs * 3 * 3]`, for the first, the inner and
+    /// the last row, and likewise for the columns.
     Planes(Linear),
 }
 
-/// Twice a 3x3 convolution, batch norm and ReLU.
+/// A 3x3 convolution, batch norm and ReLU, twice.
 #[derive(Debug, Clone)]
 pub struct Block {
     pub(super) convs: [Conv2d; 2],
     pub(super) norms: Option<[BatchNorm2d; 2]>,
-    pub(super) told: Told,
+    pub(super) conditioning: BlockConditioning,
     width: usize,
 }
 
 impl Block {
-    /// Parameters `conv.{0, 1, 3, 4}` and, where it is told a condition of `embedding` elements, `scale` and `shift`.
+    /// Parameters `conv.{0, 1, 3, 4}` and, where a condition of `embedding` elements enters it, `scale` and `shift`.
     pub fn new(scope: Scope, inputs: usize, outputs: usize, embedding: Option<usize>) -> Result<Self> {
         let layers = scope.sub("conv");
         let norm = |number: usize| BatchNorm2d::new(layers.sub(number), outputs, BatchNorm2dOptions::default());
         let convs = [conv(&scope, 0, inputs, outputs)?, conv(&scope, 3, outputs, outputs)?];
         let norms = Some([norm(1)?, norm(4)?]);
-        let told = embedding.map_or(Ok(Told::Nothing), |embedding| scale_and_shift(&scope, embedding, outputs))?;
-        Ok(Self { convs, norms, told, width: outputs })
+        let conditioning =
+            embedding.map_or(Ok(BlockConditioning::None), |embedding| scale_and_shift(&scope, embedding, outputs))?;
+        Ok(Self { convs, norms, conditioning, width: outputs })
     }
 
-    /// The same with the norms in the convolutions: parameters `conv.{0, 3}` and `scale` and `shift`.
+    /// The same with the norms folded into the convolutions: parameters `conv.{0, 3}`, `scale` and `shift`.
     pub fn folded(scope: Scope, inputs: usize, outputs: usize, embedding: Option<usize>) -> Result<Self> {
         let convs = [conv(&scope, 0, inputs, outputs)?, conv(&scope, 3, outputs, outputs)?];
-        let told = embedding.map_or(Ok(Told::Nothing), |embedding| scale_and_shift(&scope, embedding, outputs))?;
-        Ok(Self { convs, norms: None, told, width: outputs })
+        let conditioning =
+            embedding.map_or(Ok(BlockConditioning::None), |embedding| scale_and_shift(&scope, embedding, outputs))?;
+        Ok(Self { convs, norms: None, conditioning, width: outputs })
     }
 
-    /// The same for a block whose input had planes of a condition beside it, told of them by a parameter `planes`.
+    /// The same for a block whose input had planes of a condition as additional channels; a parameter `planes` replaces
+    /// them.
     pub fn folded_planes(scope: Scope, inputs: usize, outputs: usize, embedding: usize) -> Result<Self> {
         let planes =
             Linear::new(scope.sub("planes"), embedding, outputs * 9, LinearOptions { init: None, bias: false })?;
-        Ok(Self { told: Told::Planes(planes), ..Self::folded(scope, inputs, outputs, None)? })
+        Ok(Self { conditioning: BlockConditioning::Planes(planes), ..Self::folded(scope, inputs, outputs, None)? })
     }
 
     /// `[batch, inputs, height, width]` to `[batch, outputs, height, width]`.
@@ -59,11 +62,11 @@ impl Block {
             None => Ok(x),
         };
         let mut x = self.convs[0].forward(x)?;
-        if let Told::Planes(planes) = &self.told {
+        if let BlockConditioning::Planes(planes) = &self.conditioning {
             x = x.add(&planes.forward(condition)?.unflatten([self.width, 3, 3])?.stretch_like(&x)?)?;
         }
         x = norm(0, x)?;
-        if let Told::ScaleAndShift([scale, shift]) = &self.told {
+        if let BlockConditioning::ScaleAndShift([scale, shift]) = &self.conditioning {
             let by_channel = |layer: &Linear| layer.forward(condition)?.unflatten([self.width, 1, 1]);
             x = x.mul(&by_channel(scale)?.shift(1.0)?)?.add(&by_channel(shift)?)?;
         }
@@ -76,7 +79,7 @@ fn conv(scope: &Scope, number: usize, inputs: usize, outputs: usize) -> Result<C
     Conv2d::new(scope.sub("conv").sub(number), inputs, outputs, 3, same)
 }
 
-fn scale_and_shift(scope: &Scope, embedding: usize, outputs: usize) -> Result<Told> {
+fn scale_and_shift(scope: &Scope, embedding: usize, outputs: usize) -> Result<BlockConditioning> {
     let linear = |name| Linear::new(scope.sub(name), embedding, outputs, LinearOptions::default());
-    Ok(Told::ScaleAndShift([linear("scale")?, linear("shift")?]))
+    Ok(BlockConditioning::ScaleAndShift([linear("scale")?, linear("shift")?]))
 }

@@ -8,7 +8,7 @@ use easel_runtime::card::Architecture;
 
 use super::block::Block;
 use super::time::rows;
-use super::{Conditioning, Denoiser, LEVELS, Sizes, Task};
+use super::{Conditioning, Denoiser, DenoisingTask, LEVELS, Sizes};
 use crate::nn::{BatchNorm2dOptions, Conv2d, Embedding, Eval};
 use crate::param::Scope;
 use crate::value::{Conv2dConfig, Pool2dConfig};
@@ -17,14 +17,14 @@ use crate::{Error, Params, Result, Value};
 /// The architecture's name.
 pub const FOLDED: &str = "denoiser-folded";
 
-/// A denoiser in fewer operations: norms in the convolutions, a table of embedded times in place of what embeds them,
-/// transposed convolutions, whose windows do not overlap, as convolutions of one pixel, and the planes beside the input
-/// as what the first convolution makes of them.
+/// A denoiser in fewer operations: norms are folded into the convolutions, a table of embedded timesteps replaces the
+/// layers that compute them, transposed convolutions, whose windows do not overlap, become 1x1 convolutions, and the
+/// condition's planes are replaced by the first convolution's output for them.
 ///
-/// Its weights are named as those that they are made of.
+/// The weights are named after those that they are computed from.
 #[derive(Clone)]
 pub struct Folded {
-    time: Embedding,
+    timestep: Embedding,
     label: Embedding,
     down: Vec<Block>,
     bridge: Block,
@@ -37,16 +37,16 @@ impl Folded {
     /// Fails where no network has such sizes.
     pub fn new(scope: Scope, sizes: Sizes) -> Result<Self> {
         sizes.check()?;
-        let Sizes { channels, labels, times, embedding, conditioning, .. } = sizes;
-        let inside = (conditioning == Conditioning::EveryBlock).then_some(embedding);
+        let Sizes { channels, labels, timesteps, embedding_size, conditioning, .. } = sizes;
+        let block_condition = (conditioning == Conditioning::EveryBlock).then_some(embedding_size);
         let width = |level: usize| sizes.width(level);
-        let block = |name: String, inputs, outputs| Block::folded(scope.sub(name), inputs, outputs, inside);
+        let block = |name: String, inputs, outputs| Block::folded(scope.sub(name), inputs, outputs, block_condition);
         let pixel =
             |name: String, inputs, outputs| Conv2d::new(scope.sub(name), inputs, outputs, 1, Conv2dConfig::default());
         let down = |level: usize| {
             let name = format!("enc{}", level + 1);
             match (level, conditioning) {
-                (0, Conditioning::Input) => Block::folded_planes(scope.sub(name), channels, width(0), embedding),
+                (0, Conditioning::Input) => Block::folded_planes(scope.sub(name), channels, width(0), embedding_size),
                 (0, Conditioning::EveryBlock) => block(name, channels, width(0)),
                 _ => block(name, width(level - 1), width(level)),
             }
@@ -56,8 +56,8 @@ impl Folded {
             Ok((up, block(format!("dec{}", level + 1), width(level + 1), width(level))?))
         };
         Ok(Self {
-            time: Embedding::new(scope.sub("time_embed"), times, embedding)?,
-            label: Embedding::new(scope.sub("label_embed"), labels, embedding)?,
+            timestep: Embedding::new(scope.sub("time_embed"), timesteps, embedding_size)?,
+            label: Embedding::new(scope.sub("label_embed"), labels, embedding_size)?,
             down: (0..LEVELS).map(down).collect::<Result<_>>()?,
             bridge: block("bridge".into(), width(LEVELS - 1), width(LEVELS))?,
             up: (0..LEVELS).map(up).collect::<Result<_>>()?,
@@ -74,19 +74,19 @@ impl Folded {
         Ok(folded)
     }
 
-    /// The sizes of the denoiser that it was made of.
+    /// The sizes of the denoiser that was folded.
     pub fn sizes(&self) -> Sizes {
         self.sizes
     }
 
-    /// The sizes and the task by name.
-    pub fn architecture(&self, task: &Task) -> Architecture {
+    /// The architecture, with the sizes and the task.
+    pub fn architecture(&self, task: &DenoisingTask) -> Architecture {
         Architecture { name: FOLDED.into(), ..task.architecture(&self.sizes) }
     }
 
     /// See [`Denoiser::forward`](super::Denoiser::forward).
     pub fn forward<V: Value>(&self, x: &V, t: &V, label: &V) -> Result<V> {
-        let mut condition = self.time.forward(t)?.add(&self.label.forward(label)?)?;
+        let mut condition = self.timestep.forward(t)?.add(&self.label.forward(label)?)?;
         if self.sizes.conditioning == Conditioning::EveryBlock {
             condition = condition.silu()?;
         }
@@ -186,12 +186,12 @@ impl Folding<'_> {
         Ok(())
     }
 
-    /// Parts the first convolution, whose norm was folded, into that over the picture and that over the planes.
+    /// Splits the first convolution, whose norm was folded, into that over the picture and that over the planes.
     fn planes(&mut self, sizes: &Sizes) -> Result<()> {
         const NAME: &str = "enc1.conv.0.weight";
         let weight = self.folded.remove(NAME).expect("its norm was folded");
         let over_picture = weight.narrow(1, 0, sizes.channels)?.contiguous()?;
-        let over_planes = weight.narrow(1, sizes.channels, sizes.embedding)?;
+        let over_planes = weight.narrow(1, sizes.channels, sizes.embedding_size)?;
         // Which of the kernel's three rows (or columns) lie on the picture at its first, its others and its last.
         const INSIDE: [[usize; 2]; 3] = [[1, 2], [0, 3], [0, 2]];
         let mut sums = Vec::with_capacity(9);
@@ -216,13 +216,20 @@ mod tests {
     #[test]
     fn predicts_the_same() {
         for conditioning in [Conditioning::Input, Conditioning::EveryBlock] {
-            let sizes = Sizes { channels: 3, base: 3, embedding: 5, hidden: 4, conditioning, ..Default::default() };
+            let sizes = Sizes {
+                channels: 3,
+                base_channels: 3,
+                embedding_size: 5,
+                hidden: 4,
+                conditioning,
+                ..Default::default()
+            };
             let params = Params::new(DType::F32, &Device::Cpu, Random::new(1, 0));
             let network = Denoiser::new(params.root().sub("inside"), sizes).unwrap();
             let x = Tensor::from_vec(Random::new(3, 0).normals(2 * 3 * 16 * 32), (2, 3, 16, 32), &Device::Cpu).unwrap();
             let ints = |values: [i64; 2]| Tensor::new(&values, &Device::Cpu).unwrap();
             let (t, label) = (ints([10, 900]), ints([0, 9]));
-            // Statistics that are not those that a norm begins with.
+            // Statistics other than the initial ones.
             let mut random = Random::new(4, 0);
             let mut pass = Train::new(&mut random);
             network.forward(&x, &t, &label, &mut pass).unwrap();

@@ -1,4 +1,4 @@
-//! What a denoiser's predictions mean.
+//! What a denoiser is trained to predict.
 
 use easel_runtime::card::{Architecture, NoiseSchedule, Prediction};
 use serde::{Deserialize, Serialize};
@@ -10,29 +10,29 @@ use crate::{Error, Result};
 /// The key in an architecture.
 const KEY: &str = "task";
 
-/// What a denoiser was trained for. It stands beside the sizes in a checkpoint.
+/// What a denoiser is trained to predict. A checkpoint records it beside the sizes.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
-#[serde(default = "Task::classic")]
-pub struct Task {
-    /// How much noise there is at which time.
+#[serde(default = "DenoisingTask::classic")]
+pub struct DenoisingTask {
+    /// The beta schedule.
     pub schedule: NoiseSchedule,
-    /// What is predicted.
+    /// What the network predicts.
     pub prediction: Prediction,
-    /// The label that stands for any class, where there is one: the last.
+    /// The label of a dropped condition, where the network was trained with condition dropout: the last one.
     pub null_label: Option<usize>,
-    /// The height and width of the pictures that it makes.
+    /// Height and width of the pictures.
     pub side: usize,
 }
 
-impl Task {
-    /// The published one, for pictures of 32x32: noise of 1000 times, betas from 1e-4 to 0.02 (Ho et al. 2020, arXiv
-    /// 2006.11239, section 4).
+impl DenoisingTask {
+    /// The published one, for 32x32 pictures: 1000 timesteps, betas from 1e-4 to 0.02 (Ho et al. 2020, arXiv 2006.11239,
+    /// section 4).
     pub fn classic() -> Self {
         let schedule = NoiseSchedule::Linear { steps: 1000, start: 1e-4, end: 0.02 };
         Self { schedule, prediction: Prediction::Noise, null_label: None, side: 32 }
     }
 
-    /// The architecture of a network of these sizes that has this task.
+    /// The architecture of a network of these sizes with this task.
     pub fn architecture(&self, sizes: &Sizes) -> Architecture {
         let mut architecture = sizes.architecture();
         let task = serde_json::to_value(self).expect("a task is plain numbers and names");
@@ -40,7 +40,7 @@ impl Task {
         architecture
     }
 
-    /// From a checkpoint or a card; without one it is [`Task::classic`]. Fails where it cannot be read.
+    /// From a checkpoint or a card; [`DenoisingTask::classic`] where it records none. Fails where it cannot be read.
     pub fn read(from: &Architecture) -> Result<Self> {
         let read = |task: &Json| {
             serde_json::from_value(task.clone())
@@ -56,19 +56,25 @@ impl Task {
         if let Err(error) = self.schedule.schedule() {
             return bad(error.to_string());
         }
-        if steps != sizes.times {
-            return bad(format!("a schedule of {steps} times for a network that knows {}", sizes.times));
+        if steps != sizes.timesteps {
+            return bad(format!("a beta schedule of {steps} timesteps for a network of {}", sizes.timesteps));
         }
         if !(MULTIPLE..=LARGEST).contains(&self.side) || !self.side.is_multiple_of(MULTIPLE) {
-            return bad(format!("pictures of {0}x{0}; sides are multiples of {MULTIPLE} up to {LARGEST}", self.side));
+            return bad(format!(
+                "{0}x{0} pictures; give a side that is a multiple of {MULTIPLE} up to {LARGEST}",
+                self.side
+            ));
         }
         if self.null_label.is_some_and(|null| null + 1 != sizes.labels) || self.classes(sizes) == 0 {
-            return bad(format!("{:?} as the label of any class, of {} labels", self.null_label, sizes.labels));
+            return bad(format!(
+                "the null label is {:?} of {} labels; it has to be the last",
+                self.null_label, sizes.labels
+            ));
         }
         Ok(())
     }
 
-    /// The classes that a network of these sizes knows.
+    /// The number of classes of a network of these sizes.
     pub fn classes(&self, sizes: &Sizes) -> usize {
         sizes.labels - usize::from(self.null_label.is_some())
     }
@@ -80,18 +86,20 @@ mod tests {
 
     #[test]
     fn a_task_that_does_not_fit_its_network_is_refused() {
-        let (sizes, task) =
-            (Sizes { labels: 11, ..Sizes::default() }, Task { null_label: Some(10), ..Task::classic() });
+        let (sizes, task) = (
+            Sizes { labels: 11, ..Sizes::default() },
+            DenoisingTask { null_label: Some(10), ..DenoisingTask::classic() },
+        );
         task.check(&sizes).unwrap();
-        assert_eq!(Task::read(&task.architecture(&sizes)).unwrap(), task);
+        assert_eq!(DenoisingTask::read(&task.architecture(&sizes)).unwrap(), task);
         let schedule = |steps| NoiseSchedule::Linear { steps, start: 1e-4, end: 0.02 };
         for wrong in [
-            Task { schedule: schedule(10), ..task },
-            Task { schedule: NoiseSchedule::Linear { steps: 1000, start: 0.9, end: 0.9 }, ..task },
-            Task { null_label: Some(77), ..task },
-            Task { side: 0, ..task },
-            Task { side: 17, ..task },
-            Task { side: 1 << 32, ..task },
+            DenoisingTask { schedule: schedule(10), ..task },
+            DenoisingTask { schedule: NoiseSchedule::Linear { steps: 1000, start: 0.9, end: 0.9 }, ..task },
+            DenoisingTask { null_label: Some(77), ..task },
+            DenoisingTask { side: 0, ..task },
+            DenoisingTask { side: 17, ..task },
+            DenoisingTask { side: 1 << 32, ..task },
         ] {
             let error = wrong.check(&sizes).unwrap_err().to_string();
             assert!(error.starts_with("the denoiser's task: "), "{error}");

@@ -9,11 +9,11 @@ use super::{SMALLEST, Sizes, Stage};
 use crate::networks::size;
 use crate::{Error, Result};
 
-/// The architecture's name.
+/// The architecture's name in a checkpoint and a model card.
 pub const ARCHITECTURE: &str = "progan";
 
 impl Sizes {
-    /// The sizes by name, and the stage that was reached as `step` and `alpha`.
+    /// The architecture with these sizes, and with the stage as `step` and `alpha`.
     pub fn architecture(&self, stage: Stage) -> Architecture {
         let Self { z_dim, width, channels, resolution } = *self;
         let sizes = [("z_dim", z_dim), ("width", width), ("channels", channels), ("resolution", resolution)];
@@ -23,12 +23,12 @@ impl Sizes {
         architecture
     }
 
-    /// What the generator takes.
+    /// The latent vector that the generator takes.
     pub fn latent(&self) -> Latent {
         Latent { dim: self.z_dim, distribution: Distribution::Normal }
     }
 
-    /// The sizes and the stage that an architecture of this name holds. Fails where no network has them.
+    /// The sizes and the stage of an architecture of this name. Fails where a network cannot have them.
     pub fn read(architecture: &Architecture) -> Result<(Self, Stage)> {
         let size = |name| size(architecture, name);
         let sizes = Self {
@@ -41,7 +41,7 @@ impl Sizes {
         let step = number("step").and_then(Json::as_u64).and_then(|step| usize::try_from(step).ok());
         let (Some(step), Some(alpha)) = (step, number("alpha").and_then(Json::as_f64)) else {
             return Err(Error::Checkpoint(format!(
-                "the architecture {ARCHITECTURE} needs numbers `step` and `alpha`: how far it has grown"
+                "the architecture {ARCHITECTURE} needs the numbers `step` and `alpha` of its stage"
             )));
         };
         let stage = Stage { step, alpha };
@@ -49,7 +49,7 @@ impl Sizes {
         Ok((sizes, stage))
     }
 
-    /// Tells a generator by its layers. Weights do not know how far they were grown: all the way is assumed.
+    /// Recognises a generator by its layers. Weights do not show the stage: the last one is assumed.
     pub fn recognise(shapes: &BTreeMap<String, Vec<usize>>) -> Option<(Self, Stage)> {
         let [z_dim, width, SMALLEST, SMALLEST] = shapes.get("initial.0.weight")?[..] else { return None };
         let [channels, _, 1, 1] = shapes.get("rgb_layers.0.conv.weight")?[..] else { return None };

@@ -9,11 +9,11 @@ use crate::param::Scope;
 use crate::value::Pool2dConfig;
 use crate::{Result, Value};
 
-/// Pictures to scores: the higher, the more real. It only trains, so it takes tensors.
+/// Pictures to scores, higher for real ones. It is only needed in training, so it takes tensors.
 #[derive(Debug, Clone)]
 pub struct Critic {
     from_rgb: Vec<EqualisedConv2d>,
-    /// That of step 0 is a part of the published weights, and used at no stage.
+    /// That of step 0 is in the published weights, but no stage uses it.
     blocks: Vec<Block>,
     conv: EqualisedConv2d,
     linear: Linear,
@@ -21,7 +21,7 @@ pub struct Critic {
 
 impl Critic {
     /// Parameters `conv.conv.*`, `linear.*` and, for each step, `prog_blocks.STEP.conv{1, 2}.conv.*` and
-    /// `rgb_layers.STEP.conv.*`. Fails where no network has such sizes.
+    /// `rgb_layers.STEP.conv.*`. Fails on invalid sizes.
     pub fn new(scope: Scope, sizes: Sizes) -> Result<Self> {
         let steps = 0..=sizes.last_step()?;
         let from_rgb = |step: usize| {
@@ -66,7 +66,7 @@ impl Critic {
     }
 }
 
-/// A plane `[batch, 1, height, width]` of one number: the standard deviation over the batch (unbiased), averaged over
+/// A constant plane `[batch, 1, height, width]`: the (unbiased) standard deviation over the batch, as the mean over
 /// channels and pixels (section 3 of the paper). It is 0 for a batch of one, and where a feature is the same in all
 /// pictures it counts as 0 with derivatives of 0.
 fn deviation_plane(x: &Tensor) -> Result<Tensor> {

@@ -8,7 +8,7 @@ use crate::value::Conv2dConfig;
 use crate::{Param, Result, Value};
 
 /// A convolution whose weights start from N(0, 1) and are scaled by `sqrt(2 / fan_in)` whenever they are used, so that
-/// Adam moves every layer at the same pace. The bias starts from 0 and is not scaled.
+/// all layers have the same effective learning rate under Adam. The bias starts from 0 and is not scaled.
 #[derive(Debug, Clone)]
 pub struct EqualisedConv2d {
     weight: Param,
@@ -34,7 +34,7 @@ impl EqualisedConv2d {
         x.scale(self.scale)?.conv2d(&self.weight, Some(&self.bias), self.config)
     }
 
-    /// The weight and the bias, by name, of a plain convolution that gives `by` times this one's result plus `shift`.
+    /// The weight and the bias, by name, of a plain convolution that computes `by` times this one's output plus `shift`.
     pub fn fold(&self, by: f64, shift: f64) -> Result<[(String, Tensor); 2]> {
         let affine = |param: &Param, by: f64, shift: f64| -> Result<_> {
             // In float64, so that it is rounded once.
@@ -45,7 +45,7 @@ impl EqualisedConv2d {
         Ok([affine(&self.weight, by * self.scale, 0.0)?, affine(&self.bias, by, shift)?])
     }
 
-    /// The same, where there is nothing to record: the weight is scaled, which is smaller than the input.
+    /// The same on tensors: it scales the weight, which is smaller than the input.
     pub fn compute(&self, x: &Tensor) -> Result<Tensor> {
         conv2d(x, &(self.weight.tensor() * self.scale)?, Some(&self.bias.tensor()), self.config)
     }

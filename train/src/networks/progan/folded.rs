@@ -16,11 +16,11 @@ use crate::{Params, Result, Value};
 /// The architecture's name.
 pub const FOLDED: &str = "progan-folded";
 
-/// A generator at one stage, in fewer operations: the layers in use alone, their scales in the weights, the first
-/// layer, whose input is one pixel, as a product of matrices, and the fade and the way from [-1, 1] to [0, 1] in the
-/// to-RGB layers, since `(tanh(x) + 1) / 2` is `sigmoid(2 x)`.
+/// A generator at one stage, in fewer operations: it has only the layers in use, their scales are folded into the
+/// weights, the first layer, whose input is one pixel, is a matrix product, and the to-RGB layers include the fade and
+/// the map from [-1, 1] to [0, 1], since `(tanh(x) + 1) / 2` is `sigmoid(2 x)`.
 ///
-/// Its weights are those of [`Generator::fold`], named as the ones that they are made of.
+/// Its weights are those of [`Generator::fold`], named after those that they are computed from.
 #[derive(Debug, Clone)]
 pub struct Folded {
     initial: Linear,
@@ -32,7 +32,7 @@ pub struct Folded {
 }
 
 impl Folded {
-    /// Fails where no network has such sizes, or none such a stage.
+    /// Fails on invalid sizes or an invalid stage.
     pub fn new(scope: Scope, sizes: Sizes, stage: Stage) -> Result<Self> {
         stage.check(sizes.last_step()? + 1)?;
         let conv = |scope: Scope, inputs, outputs, kernel| {
@@ -55,7 +55,7 @@ impl Folded {
         })
     }
 
-    /// Folds a generator. Fails where it has no such stage.
+    /// Folds a generator. Fails on an invalid stage.
     pub fn of(generator: &Generator, stage: Stage) -> Result<Self> {
         let weights = generator.fold(stage)?;
         let params = Params::new(DType::F32, &Device::Cpu, Random::new(0, 0));
@@ -64,12 +64,12 @@ impl Folded {
         Ok(folded)
     }
 
-    /// The sizes and the stage by name.
+    /// The architecture, with the sizes and the stage.
     pub fn architecture(&self) -> Architecture {
         Architecture { name: FOLDED.into(), ..self.sizes.architecture(self.stage) }
     }
 
-    /// The sizes of the generator that it was made of.
+    /// The sizes of the generator that was folded.
     pub fn sizes(&self) -> Sizes {
         self.sizes
     }
@@ -93,17 +93,17 @@ impl Folded {
 }
 
 impl Generator {
-    /// The pictures of [`Generator::forward`] in [0, 1]: those of step 0, which may be of any value, are clipped.
+    /// The pictures of [`Generator::forward`] in [0, 1]: those of step 0, which are unbounded, are clipped.
     pub fn pictures<V: Value>(&self, z: &V, stage: Stage) -> Result<V> {
         self.forward(z, stage)?.scale(0.5)?.shift(0.5)?.clamp(0.0, 1.0)
     }
 
-    /// The weights of the [`Folded`] generator of a stage, by name. Fails where there is no such stage.
+    /// The weights of the [`Folded`] generator of a stage, by name. Fails on an invalid stage.
     pub fn fold(&self, stage: Stage) -> Result<BTreeMap<String, Tensor>> {
         stage.check(self.blocks.len())?;
         let mut folded = BTreeMap::new();
         let (weight, bias) = (self.initial.weight(), self.initial.bias().expect("it was made with one"));
-        // From [z, width, 4, 4], which is what it is for an input of one pixel, to [width * 4 * 4, z].
+        // From the transposed convolution's [z, width, 4, 4] to [width * 4 * 4, z].
         let product = weight.tensor().flatten_from(1)?.t()?.contiguous()?;
         let pixels = bias.tensor().unsqueeze(1)?.repeat((1, SMALLEST * SMALLEST))?.flatten_all()?;
         folded.insert(weight.name().to_string(), product);

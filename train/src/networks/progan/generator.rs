@@ -20,7 +20,7 @@ pub struct Generator {
 
 impl Generator {
     /// Parameters `initial.0.*` and, for each step, `prog_blocks.STEP.conv{1, 2}.conv.*` and `rgb_layers.STEP.conv.*`.
-    /// Fails where no network has such sizes.
+    /// Fails on invalid sizes.
     pub fn new(scope: Scope, sizes: Sizes) -> Result<Self> {
         let steps = 0..=sizes.last_step()?;
         let initial = scope.sub("initial").sub(0);
@@ -50,8 +50,8 @@ impl Generator {
         self.sizes
     }
 
-    /// Pictures `[batch, channels, height, width]` of a stage, for `z [batch, z_dim]`: in (-1, 1), but of any value at
-    /// step 0, where there is no tanh. What a stage does not use is not touched.
+    /// Pictures `[batch, channels, height, width]` of a stage, for `z [batch, z_dim]`: in (-1, 1), but unbounded at
+    /// step 0, which has no tanh. Layers that a stage does not use are not computed.
     pub fn forward<V: Value>(&self, z: &V, stage: Stage) -> Result<V> {
         stage.check(self.blocks.len())?;
         let x = self.initial.forward(&z.unflatten([self.sizes.z_dim, 1, 1])?)?;
@@ -109,7 +109,7 @@ mod tests {
         for step in 0..=4 {
             assert_eq!(picture(Stage::grown(step)).dims(), [3, 1, 4 << step, 4 << step]);
         }
-        // At the start of a fade the picture is the one below, each pixel four times.
+        // At the start of a fade the picture is that of the step below, each pixel repeated 2x2.
         let (below, faded) = (picture(Stage::grown(2)), picture(Stage { step: 3, alpha: 0.0 }));
         let difference = (below.upsample2x().unwrap() - faded).unwrap().abs().unwrap().max_all().unwrap();
         assert!(difference.to_scalar::<f32>().unwrap() < 1e-6);

@@ -1,6 +1,6 @@
-//! ProGAN (Karras et al. 2017, arXiv 1710.10196): two players that grow together from 4x4 to any power of two.
+//! ProGAN (Karras et al. 2017, arXiv 1710.10196): a generator and a critic that grow together from 4x4 to any power of two.
 //!
-//! The published networks but for a few things: the generator has a second 3x3 convolution at 4x4, the critic has none
+//! They differ from the published networks: the generator has a second 3x3 convolution at 4x4, the critic has none
 //! there, its from-RGB layers and its last convolution have no activation, and the latent vector is not normalised.
 
 mod architecture;
@@ -24,10 +24,10 @@ pub const LARGEST: usize = 1024;
 /// The slope of every leaky ReLU.
 const SLOPE: f64 = 0.2;
 
-/// What the channels are divided by at each step's resolution.
+/// The divisors of the channels at each step's resolution.
 const DIVISORS: [usize; 9] = [1, 1, 1, 1, 2, 4, 4, 8, 16];
 
-/// Both players' sizes.
+/// The sizes of both networks.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Sizes {
     /// Elements of the latent vector.
@@ -36,7 +36,7 @@ pub struct Sizes {
     pub width: usize,
     /// 3 (RGB) or 1 (grey).
     pub channels: usize,
-    /// Height and width that can be grown to.
+    /// Height and width of the last step.
     pub resolution: usize,
 }
 
@@ -47,7 +47,7 @@ impl Default for Sizes {
 }
 
 impl Sizes {
-    /// The last step: that of the full resolution. Fails where the sizes are none that a network can have.
+    /// The last step: that of the full resolution. Fails on invalid sizes.
     pub fn last_step(&self) -> Result<usize> {
         let Self { z_dim, width, channels, resolution } = *self;
         if !resolution.is_power_of_two() || !(SMALLEST..=LARGEST).contains(&resolution) {
@@ -55,13 +55,13 @@ impl Sizes {
             let below = if above > resolution { (above / 2).max(SMALLEST) } else { above };
             let nearest = if below == above { above.to_string() } else { format!("{below} or {above}") };
             return Err(Error::Config(format!(
-                "a resolution of {resolution} cannot be grown to from 4 by doubling up to {LARGEST}; the nearest that can be is {nearest}"
+                "the resolution is {resolution}, not a power of two from 4 to {LARGEST}; the nearest is {nearest}"
             )));
         }
         let step = (resolution / SMALLEST).ilog2() as usize;
         if width < DIVISORS[step] || z_dim == 0 || !matches!(channels, 1 | 3) {
             return Err(Error::Config(format!(
-                "a ProGAN with {z_dim} latent elements, {width} channels and pictures of {channels} channels: give it one latent element at least, {} channels at least for {resolution}x{resolution}, and pictures of 1 or 3",
+                "a ProGAN of {z_dim} latent elements, {width} channels and pictures of {channels} channels; give at least 1 latent element, at least {} channels for {resolution}x{resolution}, and pictures of 1 or 3",
                 DIVISORS[step]
             )));
         }
@@ -79,13 +79,13 @@ impl Sizes {
     }
 }
 
-/// How far both players have grown.
+/// A stage of the growth of both networks.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Stage {
     /// The resolution's step: pictures are `4 * 2^step` pixels high and wide.
     pub step: usize,
-    /// The share of the step's own block in (0, 1]; the rest is the step below, enlarged. At 1 nothing is faded, and
-    /// step 0 has nothing to fade from.
+    /// The share of the step's own block, in (0, 1]; the rest is the step below, upsampled. At 1 the fade is over; step 0
+    /// has no fade.
     pub alpha: f64,
 }
 
@@ -100,7 +100,7 @@ impl Stage {
         SMALLEST << self.step
     }
 
-    /// The shares of the step's own block and of the one below, where a fade is going on.
+    /// The shares of the step's own block and of the one below; `None` outside of a fade.
     fn fade(&self) -> Option<[f64; 2]> {
         (self.step > 0 && self.alpha < 1.0).then_some([self.alpha, 1.0 - self.alpha])
     }
@@ -110,7 +110,7 @@ impl Stage {
             return Ok(());
         }
         Err(Error::Config(format!(
-            "there is no stage of step {} with alpha {}: give a step up to {} and an alpha from 0 to 1",
+            "the stage is step {} with alpha {}; give a step up to {} and an alpha from 0 to 1",
             self.step,
             self.alpha,
             blocks - 1

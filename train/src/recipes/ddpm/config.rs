@@ -50,7 +50,7 @@ settings! {
         #[was("times")]
         #[arg(value_name = "N")]
         pub timesteps: usize,
-        /// How the noise grows with the timestep
+        /// The beta schedule
         #[was("noise")]
         #[arg(value_enum)]
         pub beta_schedule: BetaSchedule,
@@ -77,14 +77,14 @@ settings! {
 impl DdpmConfig {
     /// 100 epochs of the network that is conditioned at its input.
     pub fn classic() -> Self {
-        let Sizes { channels, base, embedding, conditioning, times, .. } = Sizes::default();
+        let Sizes { channels, base_channels, embedding_size, conditioning, timesteps, .. } = Sizes::default();
         Self {
             size: 32,
             channels,
             conditioning,
-            base_channels: base,
-            embedding_size: embedding,
-            timesteps: times,
+            base_channels,
+            embedding_size,
+            timesteps,
             beta_schedule: BetaSchedule::Linear,
             prediction: Prediction::Noise,
             min_snr_gamma: 0.0,
@@ -96,7 +96,7 @@ impl DdpmConfig {
         }
     }
 
-    /// What two CPU cores learn in an hour or two: a narrow network, conditioned in every block.
+    /// For two CPU cores, an hour or two: a narrow network, conditioned in every block.
     pub fn light() -> Self {
         let classic = Self::classic();
         Self {
@@ -111,7 +111,7 @@ impl DdpmConfig {
         }
     }
 
-    /// A first look, in some minutes.
+    /// A first try in some minutes.
     pub fn quick() -> Self {
         let light = Self::light();
         Self {
@@ -124,7 +124,7 @@ impl DdpmConfig {
 
     pub(super) fn check(&self) -> Result<()> {
         self.epochs.check(self.shared.steps)?;
-        // Batch norm needs two items.
+        // Batch norm needs at least two items.
         within("batch", self.epochs.batch, 2..=1 << 20)?;
         within("base_channels", self.base_channels, 1..=WIDEST)?;
         within("embedding_size", self.embedding_size, 1..=MOST)?;
@@ -146,8 +146,8 @@ impl DdpmConfig {
     /// The beta schedule by its formula.
     pub fn beta_schedule_formula(&self) -> NoiseSchedule {
         let (steps, (start, end)) = (self.timesteps, LINEAR);
-        // Fewer timesteps add more noise each, so that as little is left of the picture at the last (Nichol and Dhariwal
-        // 2021, arXiv 2102.09672).
+        // With fewer timesteps, each adds more noise, so that the last has as little signal (Nichol and Dhariwal 2021,
+        // arXiv 2102.09672).
         let [start, end] = [start, end].map(|beta| beta * LINEAR_TIMESTEPS as f64 / steps as f64);
         match self.beta_schedule {
             BetaSchedule::Linear => NoiseSchedule::Linear { steps, start, end },
@@ -155,19 +155,19 @@ impl DdpmConfig {
         }
     }
 
-    /// What pictures are brought to.
+    /// The format of pictures.
     pub fn format(&self) -> PictureFormat {
         PictureFormat { channels: self.channels, height: self.size, width: self.size }
     }
 
-    /// The network's sizes for data of so many classes.
+    /// The network's sizes for data of this many classes.
     pub fn sizes(&self, classes: usize) -> Sizes {
         Sizes {
             channels: self.channels,
             labels: classes + usize::from(self.condition_dropout > 0.0),
-            times: self.timesteps,
-            base: self.base_channels,
-            embedding: self.embedding_size,
+            timesteps: self.timesteps,
+            base_channels: self.base_channels,
+            embedding_size: self.embedding_size,
             hidden: Sizes::default().hidden,
             conditioning: self.conditioning,
         }

@@ -1,4 +1,4 @@
-//! What a denoiser learns from: noisy pictures, and how far its predictions are from the truth.
+//! The forward diffusion and the loss of a denoiser.
 
 use candle_core::{DType, Tensor};
 use easel_runtime::Schedule;
@@ -6,38 +6,39 @@ use easel_runtime::card::Prediction;
 
 use crate::Result;
 
-/// The diffusion of pictures `[batch, channel, height, width]` in `[-1, 1]`; times are one a picture.
+/// The diffusion of pictures `[batch, channel, height, width]` in `[-1, 1]`, each with a timestep of its own.
 #[derive(Debug, Clone)]
 pub struct Diffusion {
-    /// How much noise there is at which time.
+    /// The beta schedule.
     pub schedule: Schedule,
-    /// What is predicted.
+    /// What the network predicts.
     pub prediction: Prediction,
-    /// The most that a time's signal-to-noise ratio counts in the loss (Hang et al. 2023, arXiv 2303.09556); without it
-    /// all times of a noise prediction count the same.
+    /// Min-SNR weighting: the limit of a timestep's signal-to-noise ratio in the weight of its loss (Hang et al. 2023,
+    /// arXiv 2303.09556). Without it all timesteps have the same weight.
     pub min_snr: Option<f64>,
 }
 
 impl Diffusion {
     /// `sqrt(alpha_bar) picture + sqrt(1 - alpha_bar) noise` (Ho et al. 2020, arXiv 2006.11239, equation 4).
-    pub fn noisy(&self, pictures: &Tensor, noise: &Tensor, times: &[usize]) -> Result<Tensor> {
-        self.mixed(pictures, f64::sqrt, noise, |bar| (1.0 - bar).sqrt(), times)
+    pub fn noisy(&self, pictures: &Tensor, noise: &Tensor, timesteps: &[usize]) -> Result<Tensor> {
+        self.mixed(pictures, f64::sqrt, noise, |bar| (1.0 - bar).sqrt(), timesteps)
     }
 
-    /// The mean squared error of a prediction, weighted by time.
-    pub fn loss(&self, predicted: &Tensor, pictures: &Tensor, noise: &Tensor, times: &[usize]) -> Result<Tensor> {
+    /// The mean squared error of a prediction, weighted by timestep.
+    pub fn loss(&self, predicted: &Tensor, pictures: &Tensor, noise: &Tensor, timesteps: &[usize]) -> Result<Tensor> {
         let target = match self.prediction {
             Prediction::Noise => noise.clone(),
-            Prediction::Velocity => self.mixed(pictures, |bar| -(1.0 - bar).sqrt(), noise, f64::sqrt, times)?,
+            Prediction::Velocity => self.mixed(pictures, |bar| -(1.0 - bar).sqrt(), noise, f64::sqrt, timesteps)?,
         };
         let squares = (predicted - target)?.sqr()?;
         let Some(most) = self.min_snr else { return Ok(squares.mean_all()?) };
         let weight = |bar: f64| {
             let ratio = bar / (1.0 - bar);
-            // A noise prediction's error is that of the picture divided by the ratio, a velocity's by the ratio plus 1.
+            // The squared error of the picture is that of the noise divided by the ratio, or of the velocity by the ratio
+            // plus 1.
             ratio.min(most) / if self.prediction == Prediction::Noise { ratio } else { ratio + 1.0 }
         };
-        Ok(squares.broadcast_mul(&self.at(times, weight, &squares)?)?.mean_all()?)
+        Ok(squares.broadcast_mul(&self.at(timesteps, weight, &squares)?)?.mean_all()?)
     }
 
     fn mixed(
@@ -46,16 +47,16 @@ impl Diffusion {
         of_pictures: impl Fn(f64) -> f64,
         noise: &Tensor,
         of_noise: impl Fn(f64) -> f64,
-        times: &[usize],
+        timesteps: &[usize],
     ) -> Result<Tensor> {
-        let pictures = pictures.broadcast_mul(&self.at(times, of_pictures, pictures)?)?;
-        Ok((pictures + noise.broadcast_mul(&self.at(times, of_noise, noise)?)?)?)
+        let pictures = pictures.broadcast_mul(&self.at(timesteps, of_pictures, pictures)?)?;
+        Ok((pictures + noise.broadcast_mul(&self.at(timesteps, of_noise, noise)?)?)?)
     }
 
-    /// A function of alpha-bar at each picture's time, `[batch, 1, 1, 1]`.
-    fn at(&self, times: &[usize], of: impl Fn(f64) -> f64, like: &Tensor) -> Result<Tensor> {
-        let values: Vec<f64> = times.iter().map(|&t| of(self.schedule.alpha_bars()[t])).collect();
-        let values = Tensor::from_vec(values, (times.len(), 1, 1, 1), &candle_core::Device::Cpu)?;
+    /// A function of alpha-bar at each picture's timestep, `[batch, 1, 1, 1]`.
+    fn at(&self, timesteps: &[usize], of: impl Fn(f64) -> f64, like: &Tensor) -> Result<Tensor> {
+        let values: Vec<f64> = timesteps.iter().map(|&t| of(self.schedule.alpha_bars()[t])).collect();
+        let values = Tensor::from_vec(values, (timesteps.len(), 1, 1, 1), &candle_core::Device::Cpu)?;
         Ok(values.to_dtype(DType::F32)?.to_device(like.device())?)
     }
 }
@@ -70,25 +71,25 @@ mod tests {
     fn both_predictions_weigh_the_pictures_error_alike() {
         let normals = |seed| Tensor::from_vec(Random::new(seed, 0).normals(2 * 4), (2, 1, 2, 2), &Device::Cpu).unwrap();
         let (pictures, noise, wrong) = (normals(1), normals(2), (normals(3) * 0.1).unwrap());
-        let times = [20, 700];
+        let timesteps = [20, 700];
         let diffusion = |prediction| Diffusion {
             schedule: Schedule::linear(1000, 1e-4, 0.02).unwrap(),
             prediction,
             min_snr: Some(5.0),
         };
         let schedule = diffusion(Prediction::Noise).schedule;
-        let noisy = diffusion(Prediction::Noise).noisy(&pictures, &noise, &times).unwrap();
-        // The same guess of the picture, written as either prediction.
+        let noisy = diffusion(Prediction::Noise).noisy(&pictures, &noise, &timesteps).unwrap();
+        // The same estimate of the picture, expressed as either prediction.
         let guess = (&pictures + wrong).unwrap();
         let by = |of: &dyn Fn(f64) -> f64, tensor: &Tensor| {
-            let of: Vec<f32> = times.iter().map(|&t| of(schedule.alpha_bars()[t]) as f32).collect();
+            let of: Vec<f32> = timesteps.iter().map(|&t| of(schedule.alpha_bars()[t]) as f32).collect();
             tensor.broadcast_mul(&Tensor::from_vec(of, (2, 1, 1, 1), &Device::Cpu).unwrap()).unwrap()
         };
         let as_noise =
             (by(&|bar| 1.0 / (1.0 - bar).sqrt(), &noisy) - by(&|bar| (bar / (1.0 - bar)).sqrt(), &guess)).unwrap();
         let as_velocity = (by(&f64::sqrt, &as_noise) - by(&|bar| (1.0 - bar).sqrt(), &guess)).unwrap();
         let loss = |prediction, predicted: &Tensor| {
-            let loss = diffusion(prediction).loss(predicted, &pictures, &noise, &times).unwrap();
+            let loss = diffusion(prediction).loss(predicted, &pictures, &noise, &timesteps).unwrap();
             loss.to_scalar::<f32>().unwrap()
         };
         let (a, b) = (loss(Prediction::Noise, &as_noise), loss(Prediction::Velocity, &as_velocity));

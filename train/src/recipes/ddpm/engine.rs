@@ -1,4 +1,4 @@
-//! A network in training as an engine, so that samplers run it as they run a model file.
+//! A network in training as an engine, so that samplers run it like a model file.
 
 use candle_core::Device;
 use easel_runtime::tensor::Data;
@@ -7,11 +7,11 @@ use easel_runtime::{Engine, Error, Result, Tensor};
 use crate::networks::denoiser::Denoiser;
 use crate::nn::Eval;
 
-/// The denoiser with the weights that it has.
+/// The denoiser with its current weights.
 pub struct DenoiserEngine<'a> {
     /// The network.
     pub network: &'a Denoiser,
-    /// Where it computes.
+    /// Its device.
     pub device: &'a Device,
 }
 
@@ -22,7 +22,7 @@ impl DenoiserEngine<'_> {
             match tensor.data() {
                 Data::F32(values) => candle_core::Tensor::from_slice(values, tensor.shape(), self.device),
                 Data::I64(values) => candle_core::Tensor::from_slice(values, tensor.shape(), self.device),
-                Data::Bool(_) => unreachable!("a denoiser takes no switches"),
+                Data::Bool(_) => unreachable!("a denoiser takes no boolean inputs"),
             }
         };
         let prediction = self.network.forward(&input("x")?, &input("t")?, &input("label")?, &mut Eval)?;

@@ -22,7 +22,7 @@ use super::learner::{Learner, number, shuffled};
 use super::{Preset, Recipe, Training, facts};
 use crate::data::transform::Normalise;
 use crate::data::{self, PictureBatch, Pictures, Source, stack};
-use crate::networks::denoiser::{Denoiser, Task};
+use crate::networks::denoiser::{Denoiser, DenoisingTask};
 use crate::nn::Train;
 use crate::optim::AdamConfig;
 use crate::run::{Checkpoint, Snapshot, Trainer, streams};
@@ -31,7 +31,7 @@ use crate::{Error, Params, Result};
 
 /// Samples of each class.
 const SAMPLES: u32 = 8;
-/// The batches that batch norm is recalibrated from.
+/// The number of batches that recalibrate batch norm.
 const CALIBRATION_BATCHES: usize = 32;
 
 impl Recipe for DdpmConfig {
@@ -40,20 +40,24 @@ impl Recipe for DdpmConfig {
     const DETAILS: &'static str = "Samples have a row for each class.";
     const DATA: &'static str = data::PICTURES;
     const EXAMPLES: &'static [(&'static str, &'static str)] = &[
-        ("--data mnist/ --preset light", "what two CPU cores learn in an hour or two"),
+        ("--data mnist/ --preset light", "two CPU cores, an hour or two"),
         ("--data mnist/", "the classic network, for a GPU"),
         ("--data photos/ --channels 3 --size 64", "a folder of class folders of pictures, in colour"),
         ("--data mnist/ --condition-dropout 0.1", "for classifier-free guidance"),
         ("--resume runs/00003-ddpm-mnist", "resume an interrupted run"),
     ];
     const PRESETS: &'static [Preset<Self>] = &[
-        Preset { name: "classic", about: "base 64, conditioned at the input; for a GPU", settings: Self::classic },
+        Preset {
+            name: "classic",
+            about: "64 base channels, conditioned at the input; for a GPU",
+            settings: Self::classic,
+        },
         Preset {
             name: "light",
-            about: "base 16, conditioned in every block; two CPU cores, an hour or two",
+            about: "16 base channels, conditioned in every block; two CPU cores, an hour or two",
             settings: Self::light,
         },
-        Preset { name: "quick", about: "a first look in some minutes", settings: Self::quick },
+        Preset { name: "quick", about: "a first try in some minutes", settings: Self::quick },
     ];
     const FIXED: &'static [&'static str] = &[
         "seed",
@@ -90,26 +94,26 @@ impl Recipe for DdpmConfig {
 struct DdpmTrainer {
     parts: Parts,
     learner: Learner<Pictures, PictureBatch>,
-    /// The weights to export at the last step, where they have been made ready: the EMA with batch norm recalibrated for it.
+    /// The weights to export at the last step, once prepared: the EMA with batch norm recalibrated for it.
     recalibrated: BTreeMap<String, Tensor>,
 }
 
-/// Everything but the weights' training: what can be used while the EMA is in the network.
+/// Everything except the learner, so that it can be used while the EMA is swapped in.
 struct Parts {
     config: DdpmConfig,
     device: Device,
     network: Denoiser,
-    task: Task,
+    task: DenoisingTask,
     diffusion: Diffusion,
     pictures: Arc<Pictures>,
 }
 
 impl DdpmTrainer {
-    /// A network with its initial weights. The pictures are of the configuration's format.
+    /// A network with its initial weights. The pictures have the configuration's format.
     fn new(config: &DdpmConfig, pictures: Pictures, steps: u64, device: &Device) -> Result<Self> {
         let Shared { seed, lr, ema_decay, .. } = config.shared;
         let classes = pictures.classes.len();
-        let task = Task {
+        let task = DenoisingTask {
             schedule: config.beta_schedule_formula(),
             prediction: config.prediction,
             null_label: (config.condition_dropout > 0.0).then_some(classes),
@@ -153,8 +157,7 @@ impl Parts {
         self.diffusion.loss(&predicted, images, &noise, &timesteps)
     }
 
-    /// Recalibrates batch norm for the weights that the network has at the moment, over pictures and noise that are the
-    /// same each time.
+    /// Recalibrates batch norm for the network's current weights, with the same pictures and noise each time.
     fn recalibrate_batch_norm(&self) -> Result<()> {
         let (channels, size, batch) = (self.config.channels, self.config.size, self.config.epochs.batch);
         for number in 0..CALIBRATION_BATCHES {
@@ -203,7 +206,7 @@ impl Trainer for DdpmTrainer {
     fn step(&mut self) -> Result<Vec<(&'static str, f64)>> {
         let batch = self.learner.feed.next()?;
         let labels = batch.labels.to_vec1::<u32>()?;
-        // The network has no dropout; a pass takes a generator all the same.
+        // The network has no dropout, but a training pass takes a generator.
         let mut unused = Random::new(0, 0);
         let mut pass = Train::new(&mut unused);
         let loss = self.parts.loss(&batch.images, &labels, streams::DIFFUSION + self.learner.step, &mut pass)?;
@@ -290,7 +293,7 @@ mod tests {
         // Into the second epoch, past the smaller last batch of the first.
         (0..4).for_each(|_| drop(whole.step().unwrap()));
         let saved = checkpoint(&whole, 4);
-        // What is made ready for export is none of the run's own state.
+        // The weights prepared for export are not part of the run's state.
         whole.recalibrate().unwrap();
         let recalibrated = checkpoint(&whole, 4);
         assert_eq!(bits(&saved.state), bits(&recalibrated.state));
@@ -322,7 +325,7 @@ mod tests {
         let mut first = trainer(&config, 64);
         (0..12).for_each(|_| drop(first.step().unwrap()));
         first.recalibrate().unwrap();
-        // What other pictures and other noise give for the same weights.
+        // The loss of the same weights for other pictures and noise.
         config.shared.seed = 9;
         let other = trainer(&config, 64);
         let [params, raw] = [&other, &first].map(|trainer| &trainer.learner.player.params);
@@ -361,9 +364,9 @@ mod tests {
             let mut trainer = trainer(&config, 10);
             trainer.step().unwrap();
             let sets = trainer.samples().unwrap();
-            let sheet = &sets[0].1[0];
+            let grid = &sets[0].1[0];
             assert_eq!((sets.len(), sets[0].1.len()), (1, 1));
-            assert_eq!((sheet.width, sheet.height), (GAP + 8 + 8 * 18 + GAP, 10 * 18 + GAP));
+            assert_eq!((grid.width, grid.height), (GAP + 8 + 8 * 18 + GAP, 10 * 18 + GAP));
             assert_eq!(&trainer.samples().unwrap(), &sets);
         }
     }

@@ -32,11 +32,10 @@ settings! {
 }
 
 impl GanConfig {
-    /// 15,000 steps: digits that a person would name, in some minutes.
+    /// 15,000 steps: recognisable digits in some minutes.
     ///
-    /// Adam's decays are lower than usual. That of the mean, as in Radford et al. 2015 (arXiv 1511.06434), spares the
-    /// generator thousands of steps in which all noise gives one picture; that of the squares keeps the steps of pixels
-    /// that are seldom lit small.
+    /// Adam's betas are lower than usual. Beta 1, as in Radford et al. 2015 (arXiv 1511.06434), spares the generator
+    /// thousands of steps of mode collapse; beta 2 keeps the updates of pixels small that are rarely bright.
     pub fn classic() -> Self {
         Self {
             critic_steps: 1,
@@ -49,7 +48,7 @@ impl GanConfig {
             sampling: Sampling { sample_every: Some(500) },
             shared: Shared {
                 steps: Some(15_000),
-                // The matrices are so small that a second thread only spins.
+                // The matrices are so small that a second thread does not help.
                 threads: 1,
                 lr: 2e-4,
                 checkpoint_every: 1_000,

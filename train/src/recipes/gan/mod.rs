@@ -27,10 +27,10 @@ use crate::networks::gan::{Discriminator, Generator, Sizes};
 use crate::run::{Checkpoint, Snapshot, Trainer, streams};
 use crate::settings::Shared;
 
-/// The pictures of a sample grid.
+/// The number of pictures of a sample grid.
 const SAMPLES: usize = 64;
 
-/// What the GAN's pictures are brought to.
+/// The format of the GAN's pictures.
 pub const FORMAT: PictureFormat = PictureFormat { channels: 1, height: 28, width: 28 };
 
 impl Recipe for GanConfig {
@@ -47,8 +47,8 @@ impl Recipe for GanConfig {
         ("--resume runs/00003-gan-mnist --steps 30000", "train longer"),
     ];
     const PRESETS: &'static [Preset<Self>] = &[
-        Preset { name: "classic", about: "digits that a person would name, in some minutes", settings: Self::classic },
-        Preset { name: "quick", about: "a first look in about a minute", settings: Self::quick },
+        Preset { name: "classic", about: "recognisable digits in some minutes", settings: Self::classic },
+        Preset { name: "quick", about: "a first try in about a minute", settings: Self::quick },
     ];
     const FIXED: &'static [&'static str] = &["seed", "batch", "critic_steps", "z_dim", "hidden"];
 
@@ -68,7 +68,7 @@ impl Recipe for GanConfig {
     }
 }
 
-/// Both players, and where they are in the data.
+/// Both players, and their position in the data.
 struct GanTrainer {
     config: GanConfig,
     device: Device,
@@ -81,7 +81,7 @@ struct GanTrainer {
     step: u64,
 }
 
-/// A trainer's own part of a checkpoint's record.
+/// The trainer's part of a checkpoint's record.
 #[derive(Serialize, Deserialize)]
 struct Progress {
     #[serde(flatten)]
@@ -95,7 +95,7 @@ enum PlaceInData {
     Batches {
         place: Place,
     },
-    /// Of version 0.1: a pass over the data, and how many of its pictures were taken.
+    /// Of version 0.1: a pass over the data, and the number of its pictures that were used.
     Stream {
         pictures: u64,
         order: StreamPlace,
@@ -109,7 +109,7 @@ struct StreamPlace {
 }
 
 impl GanTrainer {
-    /// Players with their initial weights. The pictures are of [`FORMAT`].
+    /// Players with their initial weights. The pictures have the format [`FORMAT`].
     fn new(config: GanConfig, pictures: Pictures, steps: u64, device: &Device) -> Result<Self> {
         let Shared { seed, workers, .. } = config.shared;
         let PictureFormat { channels, height, width } = FORMAT;

@@ -12,7 +12,7 @@ settings! {
         /// What pictures are converted to: 1 (grey) or 3 (RGB) channels
         #[arg(value_name = "1|3")]
         pub channels: usize,
-        /// The number of classes, if it should be more than the data has
+        /// The number of classes, if more than the data has
         #[arg(value_name = "N")]
         pub classes: Option<usize>,
         /// AdamW's decoupled weight decay
@@ -51,7 +51,7 @@ impl LenetConfig {
         }
     }
 
-    /// 2 epochs: a first look.
+    /// 2 epochs: a first try.
     pub fn quick() -> Self {
         Self { epochs: Epochs { batch: 128, epochs: Some(2) }, ..Self::classic() }
     }
@@ -65,7 +65,7 @@ impl LenetConfig {
         fraction("validation_split", self.validation_split)
     }
 
-    /// What pictures are brought to.
+    /// The format of pictures.
     pub fn format(&self) -> PictureFormat {
         PictureFormat { channels: self.channels, height: SIDE, width: SIDE }
     }

@@ -40,7 +40,7 @@ impl Recipe for LenetConfig {
     ];
     const PRESETS: &'static [Preset<Self>] = &[
         Preset { name: "classic", about: "above 99 % on MNIST, in some minutes", settings: Self::classic },
-        Preset { name: "quick", about: "a first look", settings: Self::quick },
+        Preset { name: "quick", about: "a first try", settings: Self::quick },
     ];
     const FIXED: &'static [&'static str] = &["seed", "batch", "channels", "classes", "validation_split"];
 
@@ -56,7 +56,7 @@ impl Recipe for LenetConfig {
         let epoch = self.epochs.epoch_steps(count, 1);
         let steps = self.epochs.resolve(&mut self.shared, epoch);
         let trainer = LenetTrainer::new(self, sets, steps, device)?;
-        // Classes that the data does not have are named by their numbers.
+        // Classes beyond those of the data are named by their numbers.
         classes.extend((classes.len()..trainer.network.sizes().classes).map(|label| label.to_string()));
         let summary = format!(
             "{count} pictures of {} classes from {name}, {held_out} more for validation; {steps} steps, {epoch} an epoch",
@@ -77,7 +77,7 @@ struct LenetTrainer {
 }
 
 impl LenetTrainer {
-    /// A network with its initial weights. The pictures are of the configuration's format.
+    /// A network with its initial weights. The pictures have the configuration's format.
     fn new(config: &LenetConfig, sets: Sets, steps: u64, device: &Device) -> Result<Self> {
         let Sets { training, validation } = sets;
         let known = training.classes.len();

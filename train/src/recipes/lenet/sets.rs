@@ -9,21 +9,21 @@ use crate::data::{self, PictureFormat, Pictures, Source, idx, synthetic};
 use crate::run::streams;
 use crate::{Error, Result};
 
-/// Drawn pictures to validate with.
+/// The number of drawn pictures for validation.
 const SYNTHETIC_TEST: usize = 4_000;
 
-/// What a run trains on and what it is judged by. Labels mean the same in both.
+/// The training and the validation set of a run, with the same classes.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Sets {
     /// The training pictures, and the classes' names.
     pub training: Pictures,
-    /// Pictures that are never trained on.
+    /// The validation pictures, which are not trained on.
     pub validation: Pictures,
 }
 
 impl Sets {
-    /// Loads a source's pictures: a folder of MNIST's files has a test set (`t10k`), of `synthetic` other digits are
-    /// drawn, and of everything else a part is held out, the same pictures for the same seed.
+    /// Loads a source's pictures. The validation set is the test set (`t10k`) of a folder of MNIST's files, other digits for
+    /// `synthetic`, and otherwise a part of the pictures that is held out, the same for the same seed.
     pub fn load(source: &Source, config: &LenetConfig) -> Result<Self> {
         let training = data::load(source, config.format())?;
         match test_set(source, config.format())? {
@@ -39,7 +39,7 @@ impl Sets {
         }
     }
 
-    /// Holds a part of the pictures out, at least one.
+    /// Holds out a part of the pictures, at least one.
     fn split(pictures: &Pictures, part: f64, seed: u64) -> Result<Self> {
         let mut order: Vec<u32> = (0..pictures.len() as u32).collect();
         Random::new(seed, streams::HELD_OUT).shuffle(&mut order);
@@ -60,7 +60,7 @@ impl Sets {
     }
 }
 
-/// The pictures to judge with: a source's test set where it has one, else all of it.
+/// The pictures for evaluation: a source's test set if it has one, otherwise all pictures.
 pub fn load_unseen(source: &Source, format: PictureFormat) -> Result<Pictures> {
     test_set(source, format)?.map_or_else(|| data::load(source, format), Ok)
 }
@@ -71,19 +71,19 @@ pub fn load_test(source: &Source, format: PictureFormat, classes: &[String]) -> 
 }
 
 /// Pictures whose labels are those of a classifier's `classes`, by the classes' names. Fails on a name that is not among
-/// them; `from` is where the pictures are from, for the message.
+/// them; `from` is the source, for the message.
 pub fn relabelled(mut pictures: Pictures, from: &str, classes: &[String]) -> Result<Pictures> {
     let label = |name: &String| {
         let found = classes.iter().position(|class| class == name);
         found.map(|label| label as u32).ok_or_else(|| {
             let classes = classes.join(", ");
             Error::Data(format!(
-                "{from}: its class `{name}` is none of the classifier's ({classes}); give pictures of those classes, or \
+                "{from}: its class `{name}` is not one of the classifier's ({classes}); give pictures of those classes, or \
                  another classifier"
             ))
         })
     };
-    // A name that no picture has does no harm.
+    // Names without pictures do not matter.
     let mut used = vec![false; pictures.classes.len()];
     pictures.labels.iter().for_each(|&label| used[label as usize] = true);
     let new = pictures.classes.iter().zip(used);
@@ -102,7 +102,7 @@ fn test_set(source: &Source, format: PictureFormat) -> Result<Option<Pictures>> 
     }
 }
 
-/// The files `t10k`, where `train` is there too: without it they are the training pictures.
+/// The files `t10k` if there are also `train` ones; otherwise they are the training pictures.
 fn idx_test_set(folder: &Path, format: PictureFormat) -> Result<Option<Pictures>> {
     match (idx::find_set(folder, "train")?, idx::find_set(folder, "t10k")?) {
         (Some(_), Some(files)) => Ok(Some(idx::load(&files, data::name_of(folder), format)?)),

@@ -5,8 +5,7 @@ use easel_runtime::{Picture, Random};
 use crate::Result;
 use crate::data::Transform;
 
-/// Moves a picture by up to this many pixels in each direction, every distance as likely as any other. What moves in
-/// at an edge repeats it.
+/// Shifts a picture by up to this many pixels in each direction, with uniform probability. The edges are repeated.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct RandomShift(pub u32);
 

@@ -52,7 +52,7 @@ impl MlpConfig {
         }
     }
 
-    /// 20 epochs: a first look.
+    /// 20 epochs: a first try.
     pub fn quick() -> Self {
         Self { epochs: Epochs { batch: 32, epochs: Some(20) }, ..Self::classic() }
     }

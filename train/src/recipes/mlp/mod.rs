@@ -37,12 +37,12 @@ impl Recipe for MlpConfig {
         ("--data flowers.csv", "predict the last column from the others"),
         ("--data ratings.csv.gz --task classes", "a last column of numbers that are names of classes"),
         ("--data synthetic --task regression", "a table that the program draws"),
-        ("--data houses.csv --hidden 128,128,64 --epochs 300 --dry-run", "what a larger network would take"),
+        ("--data houses.csv --hidden 128,128,64 --epochs 300 --dry-run", "an estimate for a larger network"),
         ("--resume runs/00003-mlp-flowers", "resume an interrupted run"),
     ];
     const PRESETS: &'static [Preset<Self>] = &[
         Preset { name: "classic", about: "two hidden layers, 100 epochs", settings: Self::classic },
-        Preset { name: "quick", about: "20 epochs: a first look", settings: Self::quick },
+        Preset { name: "quick", about: "20 epochs: a first try", settings: Self::quick },
     ];
     const FIXED: &'static [&'static str] = &["header", "task", "seed", "batch", "hidden", "validation_split"];
 
@@ -78,7 +78,7 @@ impl Recipe for MlpConfig {
 struct MlpTrainer {
     device: Device,
     network: Mlp,
-    /// The moments that a regression's target is standardised by.
+    /// The moments by which a regression's target is standardised.
     target: Option<Moments>,
     learner: Learner<Table, RowBatch>,
     validation: Table,
@@ -190,7 +190,7 @@ mod tests {
     fn learns_a_curve() {
         let linear = MlpConfig { hidden: vec![], ..MlpConfig::quick() };
         let [layers, line] = [MlpConfig::classic(), linear].map(|config| trained(&config, TableTask::Regression));
-        // The noise, which nothing tells, has a deviation of 1, the target one of 5.
+        // The noise, which cannot be predicted, has a standard deviation of 1, the target one of 5.
         let (rmse, r2) = (layers[0].1, layers[1].1);
         assert!(rmse < 1.5 && r2 > 0.89 && line[1].1 < 0.8, "{rmse} {r2} {line:?}");
     }

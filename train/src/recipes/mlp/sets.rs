@@ -1,4 +1,4 @@
-//! The rows to train on and those to validate with.
+//! The training and the validation rows.
 
 use super::MlpConfig;
 use crate::data::Source;
@@ -6,28 +6,28 @@ use crate::data::table::{Table, TableTask, Targets, synthetic};
 use crate::networks::mlp::Moments;
 use crate::{Error, Result};
 
-/// Rows of a drawn table.
+/// The number of rows of a drawn table.
 const SYNTHETIC: usize = 1_000;
 
-/// A target of no more different whole numbers than these may be meant as classes.
+/// A target with at most this many different integers may be meant as classes.
 const FEW: usize = 12;
 
-/// A column whose standard deviation is a smaller part of its mean than this has lost digits as float32.
+/// A column whose standard deviation is a smaller fraction of its mean has lost digits in float32.
 const FINEST: f64 = 1e-5;
 
-/// What a run trains on and what it is judged by: rows of one table.
+/// The training and the validation set of a run: rows of one table.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Sets {
     /// The training rows.
     pub training: Table,
-    /// Rows that are never trained on.
+    /// The validation rows, which are not trained on.
     pub validation: Table,
 }
 
 impl Sets {
-    /// Reads a table, or draws one for `synthetic`, and holds a part of its rows out, the same for the same seed. Fails,
-    /// beside where [`Table::read`] does, where too few rows are left, where the training rows' target is always the same
-    /// number, or a column's spread is beyond what can be computed with.
+    /// Reads a table, or draws one for `synthetic`, and holds out a part of its rows, the same for the same seed. Fails as
+    /// [`Table::read`] does, and where too few rows are left, where the target is the same in all training rows, or where
+    /// the standard deviation of a column is out of range.
     pub fn load(source: &Source, config: &MlpConfig) -> Result<Self> {
         Self::of(&load(source, config.header, config.task)?, config)
     }
@@ -51,12 +51,11 @@ impl Sets {
             beyond(column, moments)?;
         }
         match (self.target(), targets) {
-            (_, Targets::Classes { names, .. }) if names.len() == 1 => Err(Error::Data(format!(
-                "{name}: every row is of the class `{}`; there is nothing to tell apart",
-                names[0]
-            ))),
+            (_, Targets::Classes { names, .. }) if names.len() == 1 => {
+                Err(Error::Data(format!("{name}: every row is of the class `{}`; add rows of another class", names[0])))
+            }
             (Some(moments), Targets::Numbers(values)) if moments.std == 0.0 => Err(Error::Data(format!(
-                "{name}: `{target}` is {} in every training row; there is nothing to learn",
+                "{name}: `{target}` is {} in every training row; add rows with other targets",
                 values[0]
             ))),
             (Some(moments), _) => beyond(target, moments),
@@ -71,7 +70,7 @@ impl Sets {
         (0..columns.len()).map(|at| Moments::of(column(at))).collect()
     }
 
-    /// The moments of the target in the training rows; none of classes.
+    /// The moments of the target in the training rows; `None` for classes.
     pub fn target(&self) -> Option<Moments> {
         match &self.training.targets {
             Targets::Numbers(values) => Some(Moments::of(values.iter().copied())),
@@ -79,21 +78,21 @@ impl Sets {
         }
     }
 
-    /// What may not be as it was meant: a column that says nothing, one that float32 cannot hold, a target that looks like
-    /// classes, and classes that look like numbers.
+    /// Warnings about possible mistakes: a constant column, one that is too fine for float32, a target that may be meant as
+    /// classes, and classes that may be meant as numbers.
     pub fn warnings(&self) -> Vec<String> {
         let Table { columns, target, targets, .. } = &self.training;
         let constant = columns.iter().zip(self.features()).filter(|(_, moments)| moments.std == 0.0);
         let mut warnings: Vec<String> = constant
             .map(|(column, moments)| {
-                format!("column `{column}` is {} in every training row and tells nothing", moments.mean as f32)
+                format!("column `{column}` is {} in every training row and has no effect", moments.mean as f32)
             })
             .collect();
         let target_moments = self.target().into_iter().map(|moments| (target, moments));
         for (column, Moments { mean, std }) in columns.iter().zip(self.features()).chain(target_moments) {
             if std > 0.0 && std < FINEST * mean.abs() {
                 warnings.push(format!(
-                    "`{column}` varies by {std:.3} around {mean:.0}, finer than float32 tells well; take {mean:.0} off first"
+                    "`{column}` varies by {std:.3} around {mean:.0}, too little for the precision of float32; subtract {mean:.0} first"
                 ));
             }
         }
@@ -101,7 +100,7 @@ impl Sets {
             let numbers = names.iter().filter(|name| name.parse::<f32>().is_ok()).count();
             if numbers < names.len() && 2 * numbers > names.len() {
                 warnings.push(format!(
-                    "`{target}` was taken for {} classes, of which {numbers} are numbers; if it is a number, mend the other \
+                    "`{target}` was taken for {} classes, of which {numbers} are numbers; if it is a number, correct the other \
                      cells and give --task regression",
                     names.len()
                 ));
@@ -125,7 +124,7 @@ impl Sets {
     }
 }
 
-/// The whole table of a source. `synthetic` is drawn, as classes unless told.
+/// The whole table of a source. `synthetic` is drawn, by default with classes.
 pub fn load(source: &Source, header: Option<bool>, task: Option<TableTask>) -> Result<Table> {
     match source {
         Source::Synthetic if task == Some(TableTask::Regression) => Ok(synthetic::friedman(SYNTHETIC, 0)),

@@ -5,7 +5,7 @@ use crate::networks::progan::Sizes;
 use crate::settings::{Sampling, Shared, decay, finite_from_zero, within};
 use crate::{Error, Result, settings};
 
-/// The fewest channels at the full resolution: the norm of fewer at a pixel is now and then so near 0 that rounding shows
+/// The fewest channels at the full resolution: with fewer, the pixel norm is sometimes so near 0 that rounding is visible
 /// in the pictures, and engines differ.
 const NARROWEST: usize = 8;
 
@@ -18,8 +18,8 @@ const MOST_SHOWN: u64 = 1_000_000_000_000;
 settings! {
     /// The settings of ProGAN.
     ///
-    /// `batches`, `epochs` and `pictures` are lists by resolution, from 4x4 up. The last value of a list holds for all
-    /// resolutions above.
+    /// `batches`, `epochs` and `pictures` are lists by resolution, from 4x4 up. The last value of a list applies to all
+    /// higher resolutions.
     pub struct ProganConfig {
         /// Use the pictures of these classes only
         #[arg(long = "class", value_name = "NAME", num_args = 1..)]
@@ -110,7 +110,7 @@ impl ProganConfig {
         }
     }
 
-    /// What two CPU cores do in an hour or two: 32 pixels, narrow networks.
+    /// For two CPU cores, an hour or two: 32 pixels, narrow networks.
     pub fn light() -> Self {
         let classic = Self::classic();
         Self {
@@ -126,7 +126,7 @@ impl ProganConfig {
         }
     }
 
-    /// A first look: 16 pixels.
+    /// A first try: 16 pixels.
     pub fn quick() -> Self {
         let light = Self::light();
         Self {

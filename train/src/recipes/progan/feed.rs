@@ -1,4 +1,4 @@
-//! The real pictures, at the resolution of the moment.
+//! Batches of real pictures at the current resolution.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -22,7 +22,7 @@ const EPOCHS: u64 = 1 << 24;
 type Pictures = Arc<dyn Dataset<Item = Sample>>;
 type Training = Transformed<Pictures, RandomFlip>;
 
-/// Batches of real pictures, and where they are in the data.
+/// Batches of real pictures, and the position in the data.
 pub struct PictureFeed {
     pictures: Store,
     mirrored: RandomFlip,
@@ -30,7 +30,7 @@ pub struct PictureFeed {
     seed: u64,
     workers: usize,
     device: Device,
-    /// The pictures that were asked for last, with their height and width.
+    /// The most recently used pictures, with their height and width.
     present: Option<(usize, Pictures)>,
     /// The resolution's step and its batches.
     loading: Option<(usize, Loading<Training, PictureBatch>)>,
@@ -38,7 +38,7 @@ pub struct PictureFeed {
 }
 
 impl PictureFeed {
-    /// Reads nothing yet.
+    /// A feed that has not read anything yet.
     pub fn new(config: &ProganConfig, pictures: Store, device: &Device) -> Self {
         Self {
             pictures,
@@ -60,8 +60,8 @@ impl PictureFeed {
         pictures.clone()
     }
 
-    /// The next batch at a point of the growth, `[batch, channels, side, side]` in [-1, 1]. A resolution that was not
-    /// fed before begins with its first epoch.
+    /// The next batch at a point of the growth, `[batch, channels, side, side]` in [-1, 1]. A new resolution
+    /// starts with its first epoch.
     pub fn next(&mut self, point: GrowthPoint) -> Result<Tensor> {
         let step = point.stage.step;
         if self.loading.as_ref().is_none_or(|(fed, _)| *fed != step) {
@@ -73,14 +73,14 @@ impl PictureFeed {
         Ok(loading.next().ok_or_else(|| Error::Run("the data has ended".into()))??.images)
     }
 
-    /// Goes on at a place in the data of the step's resolution.
+    /// Continues at a position in the data of the step's resolution.
     pub fn resume(&mut self, step: usize, batch: usize, place: data::Place) -> Result<()> {
         let loading = self.loader(step, batch).resume(place)?;
         self.begin(step, loading);
         Ok(())
     }
 
-    /// The resolution's step and the next batch's place in the data, once there was a batch.
+    /// The resolution's step and the position of the next batch; `None` before the first one.
     pub fn place(&self) -> Option<(usize, data::Place)> {
         self.loading.as_ref().map(|(step, loading)| (*step, loading.place()))
     }
@@ -90,7 +90,7 @@ impl PictureFeed {
         self.waited + self.loading.as_ref().map_or(Duration::ZERO, |(_, loading)| loading.waited())
     }
 
-    /// So many pictures at random: the same ones at every resolution, repeated where there are too few.
+    /// This many random pictures, the same at every resolution, repeated where there are too few.
     pub fn some(&mut self, count: usize, side: usize) -> Result<Vec<Picture>> {
         let pictures = self.at(side);
         let mut order: Vec<usize> = (0..pictures.len()).collect();

@@ -8,7 +8,7 @@ use crate::run::{Epochs, Phase, Span};
 /// The share of a new block in its first step.
 const FIRST_ALPHA: f64 = 0.01;
 
-/// The whole of a run's growth.
+/// The growth over a run.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Growth {
     /// By resolution from 4x4 up.
@@ -19,17 +19,17 @@ pub struct Growth {
 /// The training at one resolution.
 #[derive(Debug, Clone, Copy, PartialEq)]
 struct Resolution {
-    /// Steps of the generator; the last resolution goes on after them.
+    /// Steps of the generator; the last resolution may continue after them.
     steps: u64,
-    /// Those of an epoch.
+    /// Steps of an epoch.
     epoch: u64,
     /// Pictures in a step.
     batch: usize,
-    /// By how much alpha grows in a step.
+    /// The increase of alpha per step.
     rise: f64,
 }
 
-/// A step's place in the growth.
+/// A step's point in the growth.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct GrowthPoint {
     /// The resolution and the share of its own block.
@@ -41,7 +41,7 @@ pub struct GrowthPoint {
 }
 
 impl Growth {
-    /// The growth over a set of so many pictures. The configuration was checked.
+    /// The growth for a data set of this many pictures. The configuration must be valid.
     ///
     /// With `epochs` an epoch is one pass of the critic over the data, its last batch filled up; with `pictures` it is
     /// an equal part of the resolution's steps, which are rounded up to that.
@@ -73,7 +73,7 @@ impl Growth {
         self.steps
     }
 
-    /// The place of a step, counted from 0.
+    /// The point of a step, counted from 0.
     pub fn at(&self, step: u64) -> GrowthPoint {
         let (mut position, last) = (step, self.resolutions.len() - 1);
         let mut number = 0;
@@ -84,7 +84,7 @@ impl Growth {
         let Resolution { batch, rise, .. } = self.resolutions[number];
         let alpha = match number {
             0 => 1.0,
-            // No fade at all has an infinite rise.
+            // Without a fade the rise is infinite.
             _ if rise.is_infinite() => 1.0,
             _ => (FIRST_ALPHA + position as f64 * rise).min(1.0),
         };
@@ -96,7 +96,7 @@ impl Growth {
         Epochs::of(self.resolutions.iter().map(|one| Span { steps: one.steps, epoch: one.epoch }))
     }
 
-    /// The steps at each resolution that the run comes to.
+    /// The steps at each resolution that the run reaches.
     pub fn phases(&self) -> Vec<Phase> {
         let mut start = 0u64;
         let mut phases = Vec::new();

@@ -32,17 +32,17 @@ use crate::{Error, Result};
 
 use feed::PictureFeed;
 
-/// The latent vectors of the samples, and the real pictures beside them.
+/// The number of samples, and of real pictures beside them.
 const SAMPLES: usize = 8;
 
-/// The seed of what the metrics draw: the same in all runs, so that their numbers can be compared.
+/// The seed of the metrics, the same in all runs, so that their values can be compared.
 const MEASURED_WITH: u64 = 0;
 
-/// The pictures that are generated at once for an evaluation.
+/// The batch size of generating pictures for an evaluation.
 const GENERATED: usize = 16;
 
-/// Scores beyond this are those of a critic that has exploded: between pictures that differ in every pixel of 1024x1024
-/// one of slope 1 makes a difference of 3,600. And so are penalties, which are those of a slope of 100.
+/// The largest score of a stable critic: with a gradient norm of 1, the scores of pictures that differ in every pixel of
+/// 1024x1024 differ by 3,600. The largest penalty is that of a gradient norm of 100.
 const MOST_SCORE: f64 = 1e5;
 const MOST_PENALTY: f64 = 1e4;
 
@@ -59,16 +59,16 @@ impl Recipe for ProganConfig {
     const EXAMPLES: &'static [(&'static str, &'static str)] = &[
         ("--data photos/", "128x128, as is usual on a GPU"),
         ("--data mnist/ --preset light", "32x32 on two CPU cores"),
-        ("--data scenes --preset quick", "a first look with drawn landscapes"),
+        ("--data scenes --preset quick", "a first try with drawn landscapes"),
         ("--data scenes:8000 --class lake sea --preset light", "two of the classes"),
         ("--data photos/ --mirror --resolution 64 --pictures 100000", "64x64, with augmentation"),
-        ("--data photos/ --preset light --dry-run", "what it would take"),
+        ("--data photos/ --preset light --dry-run", "an estimate of time and memory"),
         ("--resume runs/00003-progan-photos", "resume an interrupted run, also within a fade"),
     ];
     const PRESETS: &'static [Preset<Self>] = &[
         Preset { name: "classic", about: "128x128 with 128 channels; for a GPU", settings: Self::classic },
         Preset { name: "light", about: "32x32 with 48 channels; two CPU cores, an hour or two", settings: Self::light },
-        Preset { name: "quick", about: "16x16; a first look in some minutes", settings: Self::quick },
+        Preset { name: "quick", about: "16x16; a first try in some minutes", settings: Self::quick },
     ];
     const FIXED: &'static [&'static str] = &[
         "seed",
@@ -113,7 +113,7 @@ impl Recipe for ProganConfig {
     }
 }
 
-/// Whether a source's pictures have no colours, as far as that is known without reading them.
+/// Whether a source's pictures are known to be grey without reading them.
 fn is_grey(source: &Source) -> Result<bool> {
     Ok(match source {
         Source::Synthetic => true,
@@ -122,7 +122,7 @@ fn is_grey(source: &Source) -> Result<bool> {
     })
 }
 
-/// Both players, and where they are in the growth and the data.
+/// Both players, and their position in the growth and the data.
 struct ProganTrainer {
     config: ProganConfig,
     device: Device,
@@ -139,7 +139,7 @@ struct ProganTrainer {
     tracker: Option<(usize, MetricTracker)>,
 }
 
-/// A trainer's own part of a checkpoint's record.
+/// The trainer's part of a checkpoint's record.
 #[derive(Serialize, Deserialize)]
 struct Progress {
     noise: RandomState,
@@ -147,18 +147,18 @@ struct Progress {
     penalty: u64,
 }
 
-/// What a step of the critic gives.
+/// The results of a step of the critic.
 struct CriticStep {
     /// The loss with its penalties.
     loss: f64,
-    /// The mean score of real pictures less that of generated ones.
+    /// The mean score of real pictures minus that of generated ones.
     distance: f64,
     /// The generated pictures, with a graph to the generator.
     fake: Tensor,
 }
 
 impl ProganTrainer {
-    /// Players with their initial weights. The pictures are of the configuration's channels, which must be set. Fails
+    /// Players with their initial weights. The pictures have the configuration's channels, which must be set. Fails
     /// where this thread cannot differentiate gradients, see [`check_second_order`].
     fn new(config: &ProganConfig, pictures: Store, device: &Device) -> Result<Self> {
         let growth = Growth::new(config, pictures.len())?;
@@ -183,7 +183,7 @@ impl ProganTrainer {
         })
     }
 
-    /// The growth at the last step; before the first, at that.
+    /// The point of the growth at the last step, or at the first one before it is done.
     fn point(&self) -> GrowthPoint {
         self.growth.at(self.step.saturating_sub(1))
     }
@@ -219,7 +219,7 @@ impl ProganTrainer {
             let _frozen = self.players.critic.params.frozen();
             generator_loss(&self.critic.forward(fake, stage)?)?
         };
-        // After the critic's own step: a checkpoint holds no critic that it has broken.
+        // Checked after the critic's step, so that no checkpoint holds an exploded critic.
         check_reason("its mean score of generated pictures", -number(&loss)?, MOST_SCORE)?;
         self.players.train_generator(&loss, self.step)?;
         number(&loss)
@@ -251,7 +251,7 @@ impl Trainer for ProganTrainer {
     fn step(&mut self) -> Result<Vec<(&'static str, f64)>> {
         let point = self.growth.at(self.step);
         if point.position == 0 {
-            // The EMA of the new layers is of weights that were never used.
+            // The EMA of the new layers only has weights that were never used.
             self.players.generator.restart_ema();
         }
         let (mut loss, mut distance, mut fake) = (0.0, 0.0, None);

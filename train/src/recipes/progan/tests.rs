@@ -63,7 +63,7 @@ fn resumes_in_the_middle_of_a_fade_with_the_same_bits() {
 fn each_player_learns_in_its_own_step() {
     on_a_thread(|| {
         let mut trainer = trainer(&config());
-        // What is not yet, or no longer, used is left alone.
+        // Layers that are not used, or not any more, do not change.
         let changed = |before: &[(String, Vec<u32>)], after: &[(String, Vec<u32>)]| -> Vec<String> {
             let pairs = before.iter().zip(after).filter(|(before, after)| before != after);
             pairs.map(|((name, _), _)| name.clone()).collect()

@@ -11,8 +11,7 @@ use crate::{Error, Result, settings};
 const MOST_SIZE: usize = 2048;
 
 settings! {
-    /// The settings of style transfer. Settings of the loss that are not set are chosen for the network behind it:
-    /// [`PerceptualConfig::of`].
+    /// The settings of style transfer. Unset settings of the loss depend on its network: [`PerceptualConfig::of`].
     pub struct StyleConfig {
         /// The style picture
         #[arg(value_name = "PICTURE")]
@@ -43,7 +42,7 @@ settings! {
         #[was("smallest-crop")]
         #[arg(value_name = "X")]
         pub min_crop: f64,
-        /// Start from bilinear upsampling and keep it even, so that no grid is drawn
+        /// Initialise upsampling as bilinear and keep it free of checkerboard artefacts
         #[arg(value_name = "true|false", action = clap::ArgAction::Set, num_args = 0..=1, default_missing_value = "true")]
         pub even_upsampling: bool,
         /// Weight of the style loss
@@ -116,8 +115,8 @@ impl StyleConfig {
         }
     }
 
-    /// What a CPU core does in half an hour with SqueezeNet and a hundred photos: half the width, 176 pixels, batches
-    /// of 2, random crops.
+    /// For a CPU core, half an hour with SqueezeNet and a hundred photos: half the width, 176 pixels, batches of 2, random
+    /// crops.
     pub fn light() -> Self {
         let classic = Self::classic();
         Self {
@@ -132,7 +131,7 @@ impl StyleConfig {
         }
     }
 
-    /// A first look: 300 steps of a narrow stylizer on small pictures.
+    /// A first try: 300 steps of a narrow stylizer on small pictures.
     pub fn quick() -> Self {
         let light = Self::light();
         Self {
@@ -168,8 +167,7 @@ impl StyleConfig {
         within("enlarge_min", self.enlarge_min.unwrap_or(1.0), 1.0..=most)
     }
 
-    /// The loss; settings of it that are not set are filled in for the network behind it. Fails where pictures are too
-    /// small for that.
+    /// The loss; its unset settings are filled in for the network. Fails where pictures are too small for the network.
     pub fn complete(&mut self, kind: Kind) -> Result<PerceptualConfig> {
         let default = PerceptualConfig::of(kind);
         let [from, to] = default.view.enlarge;
@@ -200,7 +198,7 @@ impl StyleConfig {
         })
     }
 
-    /// The learning rate over a run of so many steps. It has no warm-up.
+    /// The learning rate over a run of this many steps. It has no warm-up.
     pub(super) fn schedule(&self, steps: u64) -> Schedule {
         self.shared.lr_schedule.over(steps, 0)
     }

@@ -1,4 +1,4 @@
-//! The files that a run of style transfer begins with.
+//! The input files of style transfer.
 
 use std::path::Path;
 
@@ -17,23 +17,23 @@ use crate::{Error, Result};
 /// The longest side of a preview, in pixels.
 const PREVIEW: usize = 512;
 
-/// What a run learns from.
+/// The inputs of a run.
 pub struct Inputs {
-    /// The pictures that are stylized.
+    /// The content pictures.
     pub content: Content,
-    /// The style picture, of the configuration's style size.
+    /// The style picture, in the configuration's style size.
     pub style: Picture,
-    /// The network of the loss.
+    /// The loss network.
     pub features: Features,
     /// The loss.
     pub loss: PerceptualConfig,
-    /// Pictures to stylize as samples; where there are none, some of the content is taken.
+    /// Pictures to stylize as samples; if there are none, content pictures are taken.
     pub previews: Vec<Picture>,
 }
 
 impl Inputs {
-    /// Reads everything that the configuration names, the network of the loss to the device, and fills in the settings of
-    /// the loss. The error names the file.
+    /// Reads the files of the configuration, the loss network to the device, and fills in the settings of the loss. The
+    /// error names the file.
     pub fn load(config: &mut StyleConfig, source: &Source, device: &Device) -> Result<Self> {
         let Some(style) = &config.style else {
             return Err(Error::Config("no style picture; set it with --style or in the settings file".into()));
@@ -50,8 +50,7 @@ impl Inputs {
     }
 }
 
-/// The largest square in the middle of a style picture, resized. A picture so small that there is no style in it is an
-/// error.
+/// The largest centred square of a style picture, resized. Fails on a picture that is too small to show a style.
 fn style_picture(path: &Path, size: usize) -> Result<Picture> {
     const AT_LEAST: u32 = 16;
     let bad = |what: String| Error::Data(format!("{}: {what}; give another style picture", path.display()));

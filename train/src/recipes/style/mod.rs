@@ -1,9 +1,9 @@
-//! Fast style transfer (Johnson et al. 2016, arXiv 1603.08155): a network learns to give any picture one style. Its loss
-//! compares what a classifier sees in content, style and result.
+//! Fast style transfer (Johnson et al. 2016, arXiv 1603.08155): a network learns to apply one style to any picture. Its
+//! loss compares a classifier's features of content, style and output.
 
 mod config;
-mod contact;
 mod inputs;
+mod pairs;
 
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -26,7 +26,7 @@ use crate::run::{Checkpoint, DataFacts, Snapshot, Trainer, streams};
 use crate::settings::Shared;
 use crate::{Params, Result};
 
-/// The sample pictures, where no previews are given.
+/// The number of sample pictures if no previews are given.
 const SAMPLES: usize = 8;
 
 /// The names of the parts of the loss, and then those of the style's layers.
@@ -45,8 +45,11 @@ impl Recipe for StyleConfig {
     const EXAMPLES: &'static [(&'static str, &'static str)] = &[
         ("--data photos/ --style wave.jpg --features vgg16-397923af.pth", "as published, on a GPU"),
         ("--data photos/ --style wave.jpg --features squeezenet1_1-b8a52dc0.pth --preset light", "on a CPU"),
-        ("--data synthetic --style wave.jpg --features squeezenet1_1-b8a52dc0.pth --preset quick", "a first look"),
-        ("--data photos/ --style wave.jpg --features w.safetensors --preview me.jpg --preview you.jpg", "own samples"),
+        ("--data synthetic --style wave.jpg --features squeezenet1_1-b8a52dc0.pth --preset quick", "a first try"),
+        (
+            "--data photos/ --style wave.jpg --features w.safetensors --preview me.jpg --preview you.jpg",
+            "with sample pictures of your own",
+        ),
         ("--resume runs/00003-style-wave", "resume an interrupted run"),
     ];
     const PRESETS: &'static [Preset<Self>] = &[
@@ -56,7 +59,7 @@ impl Recipe for StyleConfig {
             about: "width 16, 176 pixels, with augmentation: half an hour of a CPU core with SqueezeNet",
             settings: Self::light,
         },
-        Preset { name: "quick", about: "width 8, 128 pixels: a first look", settings: Self::quick },
+        Preset { name: "quick", about: "width 8, 128 pixels: a first try", settings: Self::quick },
     ];
     const FIXED: &'static [&'static str] = &["seed", "batch", "width", "size", "style_size"];
 
@@ -144,7 +147,7 @@ fn normalised(picture: &Picture, normalise: &Normalise, device: &Device) -> Resu
     Ok(Tensor::from_vec(values, (1, picture.channels, picture.height, picture.width), device)?)
 }
 
-/// A few content pictures, the same ones throughout a run.
+/// A few content pictures, the same throughout a run.
 fn some(content: &Content, transform: &impl Transform) -> Result<Vec<Picture>> {
     let count = SAMPLES.min(content.len());
     let random = &mut Random::new(0, 0);
@@ -158,7 +161,7 @@ fn some(content: &Content, transform: &impl Transform) -> Result<Vec<Picture>> {
 impl Trainer for StyleTrainer {
     fn step(&mut self) -> Result<Vec<(&'static str, f64)>> {
         let content = self.learner.feed.next()?.images;
-        let view = self.loss.view().random_look(&mut Random::new(self.seed, streams::JITTER + self.learner.step));
+        let view = self.loss.view().sample(&mut Random::new(self.seed, streams::JITTER + self.learner.step));
         let losses = self.loss.compute(&self.network.forward(&content)?, &content, view)?;
         self.learner.learn_within(&losses.total, || match self.even_upsampling {
             true => self.network.even_upsampling(),
@@ -183,7 +186,7 @@ impl Trainer for StyleTrainer {
         };
         let pairs = |_: &Params| self.samples.iter().map(stylize).collect::<Result<Vec<_>>>();
         let pairs = self.learner.player.with_ema(pairs)?;
-        Ok(vec![("samples", vec![contact::sheet(&pairs)])])
+        Ok(vec![("samples", vec![pairs::grid(&pairs)])])
     }
 
     fn warnings(&self) -> Vec<String> {

@@ -11,7 +11,7 @@ use easel_train::recipes::lenet::load_test;
 
 use super::report;
 
-/// Evaluates a classifier, which is on the device, and gives what is to be printed.
+/// Evaluates a classifier, which is on the device, and gives the text or JSON to print.
 pub fn eval(
     path: &Path,
     network: &Lenet,
@@ -27,7 +27,7 @@ pub fn eval(
     Ok(text(&evaluation, classes, as_json))
 }
 
-/// What is to be printed of a classification.
+/// The text or JSON of a classification.
 pub fn text(Classification { loss, confusion }: &Classification, classes: &[String], as_json: bool) -> String {
     let (correct, count) = (confusion.correct(), confusion.count());
     if as_json {

@@ -22,7 +22,7 @@ const ROWS: usize = 3;
 /// The least width of a picture; smaller ones are enlarged.
 const LEAST: usize = 64;
 
-/// Fails where the sheet could not be written. To be called before the work.
+/// Fails where the contact sheet cannot be written. Call it before the work.
 pub fn check(path: &Path) -> Result<()> {
     picture_format(path)?;
     let folder = path.parent().filter(|folder| *folder != Path::new("")).unwrap_or(Path::new("."));
@@ -31,10 +31,9 @@ pub fn check(path: &Path) -> Result<()> {
 }
 
 /// Draws the generated pictures that are closest to a training picture, each above that picture, and below them a row of
-/// real pictures that the model never saw, chosen alike. All three sets are of one format.
+/// real pictures that the model never saw, chosen likewise. All three sets have one format.
 ///
-/// Each class that the classifier predicts has about as many: otherwise the simplest shape, a 1 among digits, would fill
-/// the sheet.
+/// All predicted classes get about as many: otherwise the simplest shape, a 1 among digits, would fill the contact sheet.
 pub fn write(
     path: &Path,
     [generated, real, training]: [&Pictures; 3],

@@ -9,7 +9,7 @@ use easel_runtime::denoiser::{self, Draw, Request, Sampler};
 use easel_runtime::samplers;
 use easel_train::data::{PictureFormat, Pictures};
 use easel_train::metrics::rounded;
-use easel_train::networks::denoiser::{Denoiser, Task};
+use easel_train::networks::denoiser::{Denoiser, DenoisingTask};
 use easel_train::recipes::ddpm::DenoiserEngine;
 use easel_train::recipes::lenet::relabelled;
 
@@ -54,7 +54,7 @@ pub struct Options<'a> {
     /// The network.
     pub network: &'a Denoiser,
     /// What it predicts, its beta schedule and picture size.
-    pub task: Task,
+    pub task: DenoisingTask,
     /// The names of its classes, as far as they are known.
     pub classes: &'a [String],
     /// The network's device.
@@ -103,7 +103,7 @@ impl Options<'_> {
         let sampler = self.sampling.sampler()?;
         let steps = self.sampling.steps.unwrap_or_else(|| denoiser.usual_steps(&sampler));
         let guidance = self.sampling.guidance.unwrap_or_else(|| denoiser.usual_guidance());
-        let batch = (MOST_VALUES / (format.height * format.width * sizes.base)).clamp(1, MOST_PICTURES);
+        let batch = (MOST_VALUES / (format.height * format.width * sizes.base_channels)).clamp(1, MOST_PICTURES);
         let mut progress = Progress::new((steps * draws.len().div_ceil(batch)) as u64, 0);
         let mut engine = DenoiserEngine { network: self.network, device: self.device };
         for (number, draws) in draws.chunks(batch).enumerate() {

@@ -34,9 +34,9 @@ pub struct GeneratedSet {
     pub pictures: Pictures,
     /// Whether their labels are known; if so, they are the classifier's.
     pub labelled: bool,
-    /// What the pictures are, for people: the folder's name, or how they were drawn.
+    /// A description of the pictures: the folder's name, or how they were drawn.
     pub about: String,
-    /// The same for programs.
+    /// The same as JSON.
     pub facts: Value,
 }
 
@@ -151,7 +151,7 @@ impl<'a> Evaluator<'a> {
         Ok(Evaluation { measurements, compared, predictions, classes: self.classes.clone() })
     }
 
-    /// Evaluates pictures and gives what is to be printed.
+    /// Evaluates pictures and gives the text or JSON to print.
     pub fn report(&self, generated: GeneratedSet, comparison: &Comparison, as_json: bool) -> Result<String> {
         let (about, facts, count) = (generated.about.clone(), generated.facts.clone(), generated.pictures.len());
         let real = &comparison.real;
@@ -169,7 +169,7 @@ impl<'a> Evaluator<'a> {
 }
 
 impl Evaluation {
-    /// The predictions by class, for people.
+    /// The predictions by class as text.
     pub fn tables(&self) -> String {
         let tables = match &self.predictions {
             Predictions::Labelled([generated, real]) => {
@@ -180,7 +180,7 @@ impl Evaluation {
         format!("\n{tables}")
     }
 
-    /// Adds the predictions for programs, and how many of `count` pictures were compared where not all were.
+    /// Adds the predictions to the JSON, and how many of `count` pictures were compared where not all were.
     pub fn add_to(&self, object: &mut Value, count: usize) {
         if self.compared < count {
             object["compared"] = json!(self.compared);

@@ -50,7 +50,7 @@ pub struct Options<'a> {
     pub contact_sheet: Option<&'a Path>,
 }
 
-/// Evaluates a generator, which is on the device, and gives what is to be printed.
+/// Evaluates a generator, which is on the device, and gives the text or JSON to print.
 pub fn eval(path: &Path, generator: &Generator, options: &Options, device: &Device, as_json: bool) -> Result<String> {
     let format = generator.format();
     let PictureFormat { channels, height, width } = format;

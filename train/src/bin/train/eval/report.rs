@@ -1,4 +1,4 @@
-//! Numbers for people and for programs.
+//! Reports as text and as JSON.
 
 use std::fmt::Write;
 
@@ -28,7 +28,7 @@ pub fn measurements(measurements: &[Measurement], meaning: impl Fn(&str) -> Stri
     text
 }
 
-/// The same for programs, by name.
+/// The same as JSON, by name.
 pub fn measurements_json(measurements: &[Measurement]) -> Value {
     let entry = |Measurement { name, value, baseline, noise_baseline, std }: &Measurement| {
         let mut numbers = json!({ "value": value, "floor": baseline });

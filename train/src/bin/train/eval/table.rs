@@ -11,7 +11,7 @@ use easel_train::recipes::mlp::load;
 
 use super::{classifier, report};
 
-/// Evaluates a network, which is on the device, and gives what is to be printed.
+/// Evaluates a network, which is on the device, and gives the text or JSON to print.
 pub fn eval(
     path: &Path,
     network: &Mlp,

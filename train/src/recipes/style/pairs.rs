@@ -1,16 +1,15 @@
-//! Content and what has become of it, side by side.
+//! Grids of content and stylized pictures, side by side.
 
 use easel_runtime::Picture;
 
 /// The pixels between pictures.
 const GAP: usize = 2;
 
-/// How wide a row of pairs may get before it is full; it has at least one.
+/// The largest width of a row, which has at least one pair.
 const WIDEST: usize = 1100;
 
-/// Lays pairs of pictures out in rows, each pair's two side by side. The pictures may differ in size from pair to pair;
-/// what they do not cover is black.
-pub fn sheet(pairs: &[[Picture; 2]]) -> Picture {
+/// Arranges pairs of pictures in rows. Pairs may differ in size; the gaps are black.
+pub fn grid(pairs: &[[Picture; 2]]) -> Picture {
     let mut rows: Vec<Vec<&[Picture; 2]>> = Vec::new();
     for pair in pairs {
         match rows.last_mut() {
@@ -22,20 +21,20 @@ pub fn sheet(pairs: &[[Picture; 2]]) -> Picture {
     let heights: Vec<_> = rows.iter().map(|row| height(row).unwrap_or(0)).collect();
     let wide = rows.iter().map(|row| width(row)).max().unwrap_or(0);
     let high = (heights.iter().sum::<usize>() + GAP * rows.len()).saturating_sub(GAP);
-    let mut sheet = Picture::filled(wide, high, 3, 0);
+    let mut grid = Picture::filled(wide, high, 3, 0);
     let mut top = 0;
     for (row, height) in rows.iter().zip(heights) {
         let mut left = 0;
         for picture in row.iter().flat_map(|pair| pair.iter()) {
             for (y, line) in picture.pixels.chunks_exact(3 * picture.width).enumerate() {
                 let start = 3 * ((top + y) * wide + left);
-                sheet.pixels[start..start + line.len()].copy_from_slice(line);
+                grid.pixels[start..start + line.len()].copy_from_slice(line);
             }
             left += picture.width + GAP;
         }
         top += height + GAP;
     }
-    sheet
+    grid
 }
 
 fn width(row: &[&[Picture; 2]]) -> usize {
@@ -52,15 +51,15 @@ mod tests {
 
     #[test]
     fn pairs_stay_together() {
-        let laid = sheet(&[pair(256, 256, 10), pair(256, 256, 20), pair(300, 200, 30)]);
-        assert_eq!((laid.width, laid.height), (4 * 256 + 3 * GAP, 256 + GAP + 200));
-        let at = |x: usize, y: usize| laid.pixels[3 * (y * laid.width + x)];
+        let grid = grid(&[pair(256, 256, 10), pair(256, 256, 20), pair(300, 200, 30)]);
+        assert_eq!((grid.width, grid.height), (4 * 256 + 3 * GAP, 256 + GAP + 200));
+        let at = |x: usize, y: usize| grid.pixels[3 * (y * grid.width + x)];
         assert_eq!([at(0, 0), at(258, 0), at(516, 255), at(774 + 255, 0)], [10, 11, 20, 21]);
         assert_eq!([at(0, 258), at(302, 258 + 199), at(700, 300), at(256, 0)], [30, 31, 0, 0]);
     }
 
     #[test]
     fn one_pair() {
-        assert_eq!(sheet(&[pair(3, 2, 1)]).pixels.len(), 3 * 8 * 2);
+        assert_eq!(grid(&[pair(3, 2, 1)]).pixels.len(), 3 * 8 * 2);
     }
 }
