@@ -1,6 +1,6 @@
 //! What a denoiser's predictions mean.
 
-use easel_runtime::card::{Architecture, NoiseSchedule, Prediction};
+use easel_runtime::card::{Architecture, BetaSchedule, Prediction};
 use serde::{Deserialize, Serialize};
 use serde_json::Value as Json;
 
@@ -15,7 +15,7 @@ const KEY: &str = "task";
 #[serde(default = "Task::classic")]
 pub struct Task {
     /// How much noise there is at which time.
-    pub schedule: NoiseSchedule,
+    pub schedule: BetaSchedule,
     /// What is predicted.
     pub prediction: Prediction,
     /// The label that stands for any class, where there is one: the last.
@@ -28,7 +28,7 @@ impl Task {
     /// The published one, for pictures of 32x32: noise of 1000 times, betas from 1e-4 to 0.02 (Ho et al. 2020, arXiv
     /// 2006.11239, section 4).
     pub fn classic() -> Self {
-        let schedule = NoiseSchedule::Linear { steps: 1000, start: 1e-4, end: 0.02 };
+        let schedule = BetaSchedule::Linear { steps: 1000, start: 1e-4, end: 0.02 };
         Self { schedule, prediction: Prediction::Noise, null_label: None, side: 32 }
     }
 
@@ -52,7 +52,7 @@ impl Task {
     /// Fails where a network of these sizes cannot have this task.
     pub fn check(&self, sizes: &Sizes) -> Result<()> {
         let bad = |what: String| Err(Error::Checkpoint(format!("the denoiser's task: {what}")));
-        let (NoiseSchedule::Linear { steps, .. } | NoiseSchedule::Cosine { steps, .. }) = self.schedule;
+        let (BetaSchedule::Linear { steps, .. } | BetaSchedule::Cosine { steps, .. }) = self.schedule;
         if let Err(error) = self.schedule.schedule() {
             return bad(error.to_string());
         }
@@ -84,10 +84,10 @@ mod tests {
             (Sizes { labels: 11, ..Sizes::default() }, Task { null_label: Some(10), ..Task::classic() });
         task.check(&sizes).unwrap();
         assert_eq!(Task::read(&task.architecture(&sizes)).unwrap(), task);
-        let schedule = |steps| NoiseSchedule::Linear { steps, start: 1e-4, end: 0.02 };
+        let schedule = |steps| BetaSchedule::Linear { steps, start: 1e-4, end: 0.02 };
         for wrong in [
             Task { schedule: schedule(10), ..task },
-            Task { schedule: NoiseSchedule::Linear { steps: 1000, start: 0.9, end: 0.9 }, ..task },
+            Task { schedule: BetaSchedule::Linear { steps: 1000, start: 0.9, end: 0.9 }, ..task },
             Task { null_label: Some(77), ..task },
             Task { side: 0, ..task },
             Task { side: 17, ..task },
