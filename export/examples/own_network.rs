@@ -13,7 +13,7 @@ use easel_export::export::{ExportOptions, ExportedModel, export};
 use easel_export::{Dim, Exportable, Graph, NamedTensors};
 use easel_files::write_atomically;
 use easel_runtime::Random;
-use easel_runtime::card::{Architecture, Columns, Kind, Provenance, Task};
+use easel_runtime::card::{Architecture, Columns, Kind, Provenance, TabularTask};
 use easel_train::data::table::{Table, Targets};
 use easel_train::data::{self, Batches, DataLoader, Shuffle, stack_rows};
 use easel_train::losses::cross_entropy;
@@ -76,7 +76,7 @@ impl Exportable for Gated {
     }
 
     fn kind(&self) -> Kind {
-        Kind::Tabular { column_count: self.columns, task: Task::Classification { class_count: self.classes } }
+        Kind::Tabular { column_count: self.columns, task: TabularTask::Classification { class_count: self.classes } }
     }
 
     fn record(&self, graph: &Graph) -> Result<()> {

@@ -15,7 +15,7 @@ pub type NamedTensors = Vec<(&'static str, Tensor)>;
 /// use candle_core::{Device, Tensor};
 /// use easel_export::export::{ExportOptions, export};
 /// use easel_export::{Dim, Exportable, Graph, NamedTensors};
-/// use easel_runtime::card::{Architecture, Kind, Provenance, Task};
+/// use easel_runtime::card::{Architecture, Kind, Provenance, TabularTask};
 /// use easel_train::{Result, Value};
 ///
 /// /// Twice the only column of a table.
@@ -33,7 +33,7 @@ pub type NamedTensors = Vec<(&'static str, Tensor)>;
 ///     }
 ///
 ///     fn kind(&self) -> Kind {
-///         Kind::Tabular { column_count: 1, task: Task::Regression }
+///         Kind::Tabular { column_count: 1, task: TabularTask::Regression }
 ///     }
 ///
 ///     fn record(&self, graph: &Graph) -> Result<()> {

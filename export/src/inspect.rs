@@ -11,7 +11,7 @@ use candle_onnx::onnx::tensor_shape_proto::dimension::Value as DimValue;
 use candle_onnx::onnx::type_proto::Value as TypeValue;
 use candle_onnx::onnx::{GraphProto, ModelProto, TensorProto, ValueInfoProto};
 use easel_runtime::ModelCard;
-use easel_runtime::card::{Evaluation, Int8, Measured, Verification};
+use easel_runtime::card::{Evaluation, Int8, MetricValue, Verification};
 use easel_runtime::onnx::metadata;
 use easel_train::tensors::{Dictionary, Format};
 use easel_train::{WeightsFile, weights};
@@ -130,8 +130,8 @@ fn describe_card(card: &ModelCard) -> String {
 fn describe_check(check: &Verification) -> String {
     let Verification { engine, max_difference, .. } = check;
     match check.int8 {
-        Some(Int8 { calibrated_on, judged_on, psnr, worst_psnr }) => format!(
-            "{psnr:.2} dB PSNR from float32 (worst picture: {worst_psnr:.2}) on {judged_on} pictures in {engine}, calibrated on \
+        Some(Int8 { calibrated_on, evaluated_on, psnr, worst_psnr }) => format!(
+            "{psnr:.2} dB PSNR from float32 (worst picture: {worst_psnr:.2}) on {evaluated_on} pictures in {engine}, calibrated on \
              {calibrated_on} others"
         ),
         None => format!("{max_difference:e} from candle in {engine}"),
@@ -141,8 +141,11 @@ fn describe_check(check: &Verification) -> String {
 fn describe_evaluation(evaluation: &Evaluation) -> String {
     let Evaluation { about, data, count, compared, metrics } = evaluation;
     let compared = compared.map(|compared| format!(" (distances of {compared})")).unwrap_or_default();
-    let metric = |(name, Measured { value, floor, .. }): (&String, &Measured)| {
-        format!("{name} {value:.4}{}", floor.map(|floor| format!(" (baseline: {floor:.4})")).unwrap_or_default())
+    let metric = |(name, MetricValue { value, baseline, .. }): (&String, &MetricValue)| {
+        format!(
+            "{name} {value:.4}{}",
+            baseline.map(|baseline| format!(" (baseline: {baseline:.4})")).unwrap_or_default()
+        )
     };
     format!(
         "{about}: {} of {count}{compared} against {data}",

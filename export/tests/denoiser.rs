@@ -8,7 +8,7 @@ use easel_export::verify::verify_file;
 use easel_export::{Storage, fold, models};
 use easel_native::{EngineOptions, OrtEngine};
 use easel_runtime::Random;
-use easel_runtime::card::{Kind, NoiseSchedule, PictureFormat, PictureSize, Prediction, Provenance};
+use easel_runtime::card::{BetaSchedule, Kind, PictureFormat, PictureSize, Prediction, Provenance};
 use easel_runtime::denoiser::Denoiser as Sampled;
 use easel_train::networks::denoiser::{Conditioning, Denoiser, DenoisingTask, Sizes};
 use easel_train::nn::Eval;
@@ -24,7 +24,7 @@ fn weights(conditioning: Conditioning, channels: usize) -> (Denoiser, Weights) {
         let values = Random::new(index as u64, 1).uniforms(param.dims()[0], 0.2, 0.9);
         param.var().set(&Tensor::from_vec(values, param.dims(), &Device::Cpu).unwrap()).unwrap();
     }
-    let schedule = NoiseSchedule::Cosine { steps: 50, offset: 0.008 };
+    let schedule = BetaSchedule::Cosine { steps: 50, offset: 0.008 };
     let task = DenoisingTask { schedule, prediction: Prediction::Velocity, null_label: Some(3), side: 48 };
     let architecture = task.architecture(&sizes);
     (network, Weights { architecture, provenance: Provenance::default(), tensors: params.to_tensors() })

@@ -49,7 +49,7 @@ fn the_card_holds_the_evaluation() {
     assert!(both(&pictures)[1].bytes == int8.bytes);
     assert_eq!(ModelCard::from_model(&int8.bytes).unwrap(), int8.card);
     let found = int8.card.verification.int8.unwrap();
-    assert_eq!((found.calibrated_on, found.judged_on), (8, 4));
+    assert_eq!((found.calibrated_on, found.evaluated_on), (8, 4));
 
     let [mut float32, mut bytes] = [&whole, &int8].map(|file| engine(&file.bytes));
     let pairs: Vec<_> = pictures

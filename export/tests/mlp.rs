@@ -8,14 +8,14 @@ use easel_export::export::{ExportOptions, ExportedModel, export};
 use easel_export::verify::verify_file;
 use easel_export::{Error, Storage, models, verify};
 use easel_native::{EngineOptions, OrtEngine};
-use easel_runtime::card::{Columns, Kind, Provenance, Task};
+use easel_runtime::card::{Columns, Kind, Provenance, TabularTask};
 use easel_runtime::{ModelCard, Random};
 use easel_train::networks::mlp::{Mlp, Moments, Sizes};
 use easel_train::run::Checkpoint;
 use easel_train::run::checkpoint::Record;
 use easel_train::{Params, Weights};
 
-fn network(task: Task, target: Option<Moments>) -> (Mlp, Weights) {
+fn network(task: TabularTask, target: Option<Moments>) -> (Mlp, Weights) {
     let params = Params::new(DType::F32, &Device::Cpu, Random::new(3, 0));
     let sizes = Sizes { columns: 3, hidden: vec![16, 8], task };
     let network = Mlp::new(params.root(), sizes).unwrap();
@@ -38,10 +38,10 @@ fn exported(network: &Mlp, options: &ExportOptions) -> easel_export::Result<Expo
 #[test]
 fn inputs_and_outputs_have_the_tables_units() {
     for target in [Moments { mean: 3e8, std: 2e7 }, Moments { mean: 1e-9, std: 1e-9 }] {
-        let (network, _) = network(Task::Regression, Some(target));
+        let (network, _) = network(TabularTask::Regression, Some(target));
         let file = exported(&network, &options(&["a", "b", "c"], &[])).unwrap();
         assert_eq!(file.bytes, exported(&network, &options(&["a", "b", "c"], &[])).unwrap().bytes);
-        assert_eq!(file.card.kind, Kind::Tabular { column_count: 3, task: Task::Regression });
+        assert_eq!(file.card.kind, Kind::Tabular { column_count: 3, task: TabularTask::Regression });
         assert_eq!((&file.card.picture, file.card.golden.len()), (&None, 1));
         assert_eq!(ModelCard::from_model(&file.bytes).unwrap(), file.card);
         assert!(verify_file(&file.bytes, None).unwrap().max_difference < 1e-5);
@@ -59,7 +59,7 @@ fn inputs_and_outputs_have_the_tables_units() {
 
 #[test]
 fn names_are_as_many_as_columns_and_classes() {
-    let (network, _) = network(Task::Classification { class_count: 2 }, None);
+    let (network, _) = network(TabularTask::Classification { class_count: 2 }, None);
     let with = |columns: &[&str], classes: &[&str]| exported(&network, &options(columns, classes));
     let file = with(&["a", "b", "c"], &["low", "high"]).unwrap();
     assert_eq!((file.card.classes.len(), file.card.columns.unwrap().features.len()), (2, 3));
@@ -71,7 +71,7 @@ fn names_are_as_many_as_columns_and_classes() {
 
 #[test]
 fn another_networks_file_is_refused() {
-    let (network, _) = network(Task::Regression, Some(Moments { mean: 5e4, std: 1e4 }));
+    let (network, _) = network(TabularTask::Regression, Some(Moments { mean: 5e4, std: 1e4 }));
     let file = exported(&network, &ExportOptions::default()).unwrap();
     let other = Sizes { hidden: vec![16], ..network.sizes().clone() };
     let params = Params::new(DType::F32, &Device::Cpu, Random::new(3, 0));
@@ -82,7 +82,7 @@ fn another_networks_file_is_refused() {
 
 #[test]
 fn weights_are_stored_in_half_precision() {
-    let (network, weights) = network(Task::Regression, Some(Moments { mean: 3e8, std: 2e7 }));
+    let (network, weights) = network(TabularTask::Regression, Some(Moments { mean: 3e8, std: 2e7 }));
     let stored = models::of_network(&Storage::Half.round(&weights).unwrap().network().unwrap()).unwrap();
     let rounding = verify::network_difference(&network, &*stored).unwrap();
     let options = ExportOptions { storage: Storage::Half, rounding: Some(rounding), ..ExportOptions::default() };
@@ -95,7 +95,7 @@ fn weights_are_stored_in_half_precision() {
 fn a_runs_columns_are_in_the_card() {
     let folder = tempfile::tempdir().unwrap();
     let (run, model) = (folder.path().join("run"), folder.path().join("m.onnx"));
-    let Weights { architecture, provenance, tensors } = network(Task::Classification { class_count: 2 }, None).1;
+    let Weights { architecture, provenance, tensors } = network(TabularTask::Classification { class_count: 2 }, None).1;
     let ExportOptions { columns, classes, .. } = options(&["long", "wide", "deep"], &["low", "high"]);
     let (title, trainer, session) = (None, serde_json::Value::Null, serde_json::Value::Null);
     let record = Record { step: 4, provenance, title, classes, columns, trainer, session };
@@ -119,7 +119,7 @@ fn a_runs_columns_are_in_the_card() {
     assert!(!text.contains("picture"), "{text}");
     // Weights without metadata are recognised by their names.
     let weights = folder.path().join("w.safetensors");
-    let tensors = network(Task::Regression, None).1.tensors;
+    let tensors = network(TabularTask::Regression, None).1.tensors;
     candle_core::safetensors::save(&tensors.into_iter().collect(), &weights).unwrap();
     assert!(success(&["inspect".as_ref(), &weights]).contains("kind         tabular model"));
 }

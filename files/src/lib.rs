@@ -47,7 +47,7 @@ impl AtomicFile {
     /// An empty temporary file in the folder of `target`.
     pub fn new(target: &Path) -> io::Result<Self> {
         let temporary = temporary_in(folder_of(target)).map_err(|error| cannot_write(target, &error))?;
-        // A file system without locks is no reason to fail: there, an old file may be taken for an abandoned one.
+        // Not an error on file systems without locks: there, an old file may be taken for an abandoned one.
         let _ = temporary.as_file().lock_shared();
         Ok(Self { temporary, target: target.to_owned() })
     }
@@ -90,7 +90,7 @@ pub fn remove_abandoned(folder: &Path) {
     }
 }
 
-/// Fails if no file can be created in a folder. The error is the system's, without a path.
+/// Fails if no file can be created in a folder. The error has no path.
 pub fn check_writable(folder: &Path) -> io::Result<()> {
     temporary_in(folder).map(drop).map_err(|error| io::Error::new(error.kind(), without_path(&error)))
 }

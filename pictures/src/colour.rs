@@ -1,4 +1,4 @@
-//! Colour conversion by ICC profiles.
+//! Colour conversion with ICC profiles.
 
 use image::{DynamicImage, RgbImage, RgbaImage};
 use moxcms::{ColorProfile, DataColorSpace, Layout, TransformOptions};

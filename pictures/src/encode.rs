@@ -1,4 +1,4 @@
-//! Plain pixels to files.
+//! Encoding plain pixels.
 
 use std::io;
 use std::path::Path;
@@ -45,7 +45,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn lossless_formats_give_the_pixels_back() {
+    fn lossless_formats_keep_the_pixels() {
         let folder = tempfile::tempdir().unwrap();
         let picture = Picture { width: 3, height: 2, channels: 3, pixels: (0..18).collect() };
         for name in ["a.png", "b.webp", "c.bmp", "d.tiff", "e.gif"] {
@@ -57,7 +57,7 @@ mod tests {
     }
 
     #[test]
-    fn quality_is_jpegs() {
+    fn jpeg_quality_sets_the_size() {
         let noise: Vec<u8> = (0..32u32 * 32).map(|at| (at.wrapping_mul(2_654_435_761) >> 24) as u8).collect();
         let picture = Picture { width: 32, height: 32, channels: 1, pixels: noise };
         let size = |quality| encode_jpeg(&picture, quality).unwrap().len();

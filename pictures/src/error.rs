@@ -1,4 +1,4 @@
-//! What can be wrong with a picture file.
+//! Errors of decoding.
 
 use std::io;
 
@@ -24,10 +24,10 @@ pub enum DecodeError {
     /// The bytes violate their format.
     #[error("the file is damaged or truncated; get another copy")]
     Damaged,
-    /// The file stops early.
+    /// The file ends early.
     #[error("the file is truncated; get another copy")]
     Truncated,
-    /// A JPEG whose pixels can be decoded, but stop before the end.
+    /// A JPEG that can be decoded, but has no end marker.
     #[error("the file stops before its end marker: it is truncated; get another copy")]
     NoEndMarker,
     /// A width or height of 0.
@@ -57,7 +57,7 @@ pub enum DecodeError {
         /// Bytes.
         limit: u64,
     },
-    /// A valid file with a feature that the decoder lacks; the decoder's words.
+    /// A valid file with a feature that the decoder lacks; the text is the decoder's.
     #[error("{0}")]
     Unsupported(String),
     /// The pixels cannot be resized.
@@ -69,7 +69,7 @@ impl From<ImageError> for DecodeError {
     fn from(error: ImageError) -> Self {
         match error {
             ImageError::IoError(error) if error.kind() == io::ErrorKind::UnexpectedEof => Self::Truncated,
-            // The decoder's words name its own types.
+            // The decoder's text names its own types.
             ImageError::Decoding(_) => Self::Damaged,
             other => Self::Unsupported(other.to_string().split_whitespace().collect::<Vec<_>>().join(" ")),
         }

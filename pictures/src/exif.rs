@@ -1,4 +1,4 @@
-//! EXIF (CIPA DC-008): metadata of the camera and its owner. A TIFF file has the same fields in its own directory.
+//! EXIF metadata (CIPA DC-008). A TIFF file has the same fields in its own directory.
 
 /// The most bytes that all fields may take. A JPEG has room for 65,533.
 const MAX_BYTES: usize = 60_000;
@@ -25,7 +25,7 @@ const PICTURE_TAGS: [u16; 17] = [
 /// width and height, the interoperability directory, and padding.
 const DROPPED_CAMERA_TAGS: [u16; 6] = [0x9102, 0x927c, WIDTH, HEIGHT, 0xa005, 0xea1c];
 
-/// The fields that stay true when a picture's pixels change. A thumbnail is not among them.
+/// The fields that remain valid when a picture's pixels change. A thumbnail does not.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Exif {
     picture: Vec<Field>,
@@ -43,8 +43,8 @@ struct Field {
 }
 
 impl Exif {
-    /// Reads an EXIF block or a TIFF file. `None` if it is neither or has no field to keep. Unreadable fields are left
-    /// out.
+    /// Reads an EXIF block or a TIFF file. `None` if it is neither or has no field to keep. Unreadable fields are
+    /// omitted.
     pub fn from_bytes(bytes: &[u8]) -> Option<Self> {
         // Some writers add the marker of a JPEG segment in other formats.
         let bytes = bytes.strip_prefix(b"Exif\0\0").unwrap_or(bytes);
@@ -159,7 +159,7 @@ fn write(bytes: &mut Vec<u8>, fields: &[Field], mut entries: Vec<(u16, Vec<u8>)>
 struct Reader<'a> {
     bytes: &'a [u8],
     big_endian: bool,
-    /// How many more bytes are kept.
+    /// The number of bytes that may still be kept.
     left: usize,
 }
 

@@ -1,18 +1,19 @@
-//! Bringing a picture to the size that a network takes, the same for training and for running a model.
+//! Resizing and cropping pictures to a network's input size, the same in training and inference.
 
 use easel_runtime::Picture;
 use image::imageops::FilterType;
 use image::{DynamicImage, GrayImage, RgbImage};
 
-/// Brings a picture with at least one pixel to 1 (grey) or 3 (RGB) channels and a size: bytes `[channel, row, column]`.
+/// Converts a picture with at least one pixel to 1 (grey) or 3 (RGB) channels and a size. Returns bytes `[channel, row,
+/// column]`.
 ///
-/// The largest centred part with the wanted proportions is cropped and resized (Catmull-Rom to enlarge, area-weighted
-/// triangle to shrink): nothing is distorted or padded, so a generator learns no borders. Transparent pixels are blended
+/// The largest centred part with the target's aspect ratio is cropped and resized (Catmull-Rom to enlarge, area-weighted
+/// triangle to shrink): nothing is distorted, and there is no padding that a generator would learn. Transparent pixels are blended
 /// with white. Grey is Rec. 709 luma.
 pub fn fit(picture: &DynamicImage, [channels, height, width]: [usize; 3]) -> Vec<u8> {
     let (wide, high) = (u64::from(picture.width()), u64::from(picture.height()));
     let (width, height) = (width as u64, height as u64);
-    // One side is kept whole, the one that limits the crop.
+    // The side that limits the crop is kept in full.
     let part_wide = wide.min((high * width + height / 2) / height).max(1);
     let part_high = high.min((wide * height + width / 2) / width).max(1);
     let part = picture.crop_imm(
@@ -39,7 +40,7 @@ pub fn fit(picture: &DynamicImage, [channels, height, width]: [usize; 3]) -> Vec
     }
 }
 
-/// Brings plain pixels to a number of channels and a size as [`fit`] does.
+/// Converts plain pixels to a number of channels and a size as [`fit`] does.
 ///
 /// # Panics
 /// If the pixels do not fill the picture.
@@ -50,7 +51,7 @@ pub fn fit_picture(picture: Picture, format: [usize; 3]) -> Vec<u8> {
         1 => GrayImage::from_raw(width, height, pixels).map(DynamicImage::ImageLuma8),
         _ => RgbImage::from_raw(width, height, pixels).map(DynamicImage::ImageRgb8),
     };
-    fit(&picture.expect("as many bytes as pixels"), format)
+    fit(&picture.expect("the pixels fill the picture"), format)
 }
 
 /// Blends transparent pixels with white.

@@ -25,12 +25,12 @@ pub fn picture_format(path: &Path) -> io::Result<ImageFormat> {
     }
 }
 
-/// The format of a file's bytes, told by content, among those that are read.
+/// Detects the format of a file's bytes by content. Fails if it is not among those that are read.
 pub fn detect_format(bytes: &[u8]) -> Result<ImageFormat> {
     image::guess_format(bytes).ok().filter(ImageFormat::reading_enabled).ok_or(DecodeError::UnknownFormat)
 }
 
-/// The most pixels a side that a format can hold, as far as that matters.
+/// The largest width and height of a format, if it has a practical limit.
 pub fn max_side(format: ImageFormat) -> Option<usize> {
     match format {
         ImageFormat::WebP => Some((1 << 14) - 1),

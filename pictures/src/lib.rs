@@ -1,6 +1,6 @@
 //! Picture files: decoding, encoding, animations, colour profiles, EXIF and resizing.
 //!
-//! Files are told by content and read upright ([`decode`]), with limits that hold before anything is decoded. A
+//! [`decode`] detects the format by content, applies the EXIF orientation, and checks limits before decoding. A
 //! [`PictureFile`] holds everything in a file and can be encoded again; [`encode_picture`] and [`save_picture`] write
 //! plain pixels; [`animation`] writes GIF and WebP frame by frame; [`fit`] brings a picture to the size of a network.
 //!

@@ -1,4 +1,4 @@
-//! How files are compressed.
+//! Compression settings.
 
 use image::codecs::png::CompressionType;
 
@@ -11,15 +11,15 @@ pub struct Quality {
     pub png: Compression,
 }
 
-/// How much time PNG compression takes. The pixels are the same.
+/// PNG compression level. All are lossless.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[cfg_attr(feature = "clap", derive(clap::ValueEnum))]
 pub enum Compression {
-    /// Quickly.
+    /// Fast.
     Fast,
-    /// A little smaller, in several times as long.
+    /// A little smaller, several times slower.
     Balanced,
-    /// As small as possible, slowly.
+    /// Smallest, slow.
     Best,
 }
 

@@ -10,7 +10,7 @@ pub fn shrink(picture: Picture, max_size: Option<u32>) -> Result<Picture> {
     if (width, height) == (picture.width, picture.height) { Ok(picture) } else { resize(&picture, width, height) }
 }
 
-/// The width and height of a picture after its longer side was limited to `max_size` pixels.
+/// The width and height of a picture after limiting its longer side to `max_size` pixels.
 pub fn fitted_size(width: usize, height: usize, max_size: Option<u32>) -> (usize, usize) {
     let longer = width.max(height);
     let limit = max_size.map_or(longer, |max_size| longer.min(max_size as usize));
@@ -18,7 +18,7 @@ pub fn fitted_size(width: usize, height: usize, max_size: Option<u32>) -> (usize
     (side(width), side(height))
 }
 
-/// Resizes RGB, or RGBA with colours weighted by alpha, by a Lanczos filter of three lobes. Fails if the pixels do not
+/// Resizes RGB, or RGBA with colours weighted by alpha, with a Lanczos3 filter. Fails if the pixels do not
 /// fill the picture.
 pub fn resize(picture: &Picture, width: usize, height: usize) -> Result<Picture> {
     if (width, height) == (picture.width, picture.height) {

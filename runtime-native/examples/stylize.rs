@@ -10,7 +10,7 @@ use easel_native::EngineOptions;
 use easel_native::stylize::{IoOptions, Stylizer, TileStatistics, Tiling};
 use easel_pictures::{open, save_picture};
 use easel_runtime::Picture;
-use easel_runtime::stylizer::Look;
+use easel_runtime::stylizer::Compositing;
 use easel_runtime::stylizer::tiles::{HALO, plan_within};
 
 fn main() -> Result<(), Box<dyn std::error::Error>> {
@@ -24,7 +24,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     let mut stylizer = Stylizer::open(model, IoOptions::default(), &EngineOptions::default())?;
     // With fewer pixels a tile, a larger picture takes less memory and is computed in several.
     let tiling = Tiling::new(plan_within(width, height, usize::MAX, HALO), TileStatistics::Own);
-    let look = Look { strength: 0.8, ..Look::default() };
-    save_picture(result, &stylizer.run(&photo, &tiling, look, |_| {})?)?;
+    let compositing = Compositing { strength: 0.8, ..Compositing::default() };
+    save_picture(result, &stylizer.run(&photo, &tiling, compositing, |_| {})?)?;
     Ok(())
 }

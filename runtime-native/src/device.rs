@@ -7,7 +7,7 @@ use std::cell::RefCell;
 use std::rc::Rc;
 
 use easel_runtime::predictor::{Predictor, check_shape};
-use easel_runtime::samplers::Linear;
+use easel_runtime::samplers::SamplerTensor;
 use easel_runtime::tensor::Data;
 use easel_runtime::{Error, Result, Tensor};
 use ort::editor::{Graph, Model, Node, ONNX_DOMAIN, Opset};
@@ -57,7 +57,7 @@ impl<'a> OnDevice<'a> {
 impl Predictor for OnDevice<'_> {
     type Value = DeviceTensor;
 
-    fn place(&mut self, x: Tensor) -> Result<DeviceTensor> {
+    fn to_device(&mut self, x: Tensor) -> Result<DeviceTensor> {
         Ok(DeviceTensor { value: owned(&x).map_err(engine_error)?, sums: Rc::clone(&self.sums) })
     }
 
@@ -90,13 +90,13 @@ impl DeviceTensor {
     }
 }
 
-impl Linear for DeviceTensor {
+impl SamplerTensor for DeviceTensor {
     fn combine(terms: &[(f64, &Self)]) -> Result<Self> {
         let [(_, first), ..] = terms else { return Err(Error::Shape("a sum needs a term".into())) };
         Ok(Self { value: Self::sum(terms, first.sums.processor)?, sums: Rc::clone(&first.sums) })
     }
 
-    fn filled(&self, values: Vec<f32>) -> Result<Self> {
+    fn with_values(&self, values: Vec<f32>) -> Result<Self> {
         let tensor = Tensor::new(shape(&self.value), values)?;
         Ok(Self { value: owned(&tensor).map_err(engine_error)?, sums: Rc::clone(&self.sums) })
     }

@@ -4,9 +4,9 @@ mod common;
 
 use easel_native::{EngineOptions, OnDevice, OrtEngine};
 use easel_runtime::card::Prediction;
-use easel_runtime::denoiser::{Denoiser, Draw, Request, Sampler};
+use easel_runtime::denoiser::{Denoiser, Draw, SampleRequest, Sampler};
 use easel_runtime::predictor::Predictor;
-use easel_runtime::samplers::Linear;
+use easel_runtime::samplers::SamplerTensor;
 use easel_runtime::{Device, Error, ModelCard, Result, Tensor};
 
 fn engine(model: &[u8]) -> OrtEngine {
@@ -32,7 +32,8 @@ fn the_pictures_are_those_of_the_host() {
         (Sampler::DpmSolver, 10, 1.5, Prediction::Velocity),
     ] {
         let draws = (0..3).map(|label| Draw { label, seed: 5, number: 2 }).collect();
-        let (request, denoiser) = (Request { draws, sampler, steps, guidance }, Denoiser { prediction, ..denoiser() });
+        let (request, denoiser) =
+            (SampleRequest { draws, sampler, steps, guidance }, Denoiser { prediction, ..denoiser() });
         let (mut host, mut device) = (Vec::new(), Vec::new());
         let sampled = denoiser.sample(&mut engine, &request, |step| host.push(step.x.clone()));
         let expected = pollster::block_on(sampled).unwrap();
@@ -53,7 +54,7 @@ fn tensors_that_do_not_fit_are_errors_of_one_line() {
     let pictures = |count: usize| Tensor::new([count, 1, 2, 2], vec![0.5; 4 * count]).unwrap();
     let predict = |engine: &mut OrtEngine, labels: Vec<i64>| -> Result<Tensor> {
         let mut device = OnDevice::new(engine)?;
-        let x = device.place(pictures(2))?;
+        let x = device.to_device(pictures(2))?;
         let ints = |values: Vec<i64>| Tensor::new([values.len()], values);
         pollster::block_on(device.predict(&x, &ints(vec![0, 1])?, &ints(labels)?))?.to_tensor()
     };
@@ -69,9 +70,9 @@ fn tensors_that_do_not_fit_are_errors_of_one_line() {
     }
 
     let mut device = OnDevice::new(&mut engine).unwrap();
-    let (two, three) = (device.place(pictures(2)).unwrap(), device.place(pictures(3)).unwrap());
-    assert!(matches!(Linear::combine(&[(1.0, &two), (1.0, &three)]), Err(Error::Shape(_))));
-    assert!(matches!(two.filled(vec![0.0; 7]), Err(Error::Shape(_))));
-    let sum = Linear::combine(&[(3.0, &two), (-1.0, &two), (0.5, &two)]).unwrap();
+    let (two, three) = (device.to_device(pictures(2)).unwrap(), device.to_device(pictures(3)).unwrap());
+    assert!(matches!(SamplerTensor::combine(&[(1.0, &two), (1.0, &three)]), Err(Error::Shape(_))));
+    assert!(matches!(two.with_values(vec![0.0; 7]), Err(Error::Shape(_))));
+    let sum = SamplerTensor::combine(&[(3.0, &two), (-1.0, &two), (0.5, &two)]).unwrap();
     assert_eq!(sum.to_tensor().unwrap().into_f32().unwrap(), vec![1.25; 8]);
 }

@@ -9,7 +9,7 @@ export type {
     Pictures,
     Rgba,
     SampleOptions,
-    Step,
+    SamplingStep,
     StylizeOptions,
 } from "./easel_wasm.js";
 

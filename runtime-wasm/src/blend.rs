@@ -1,11 +1,11 @@
-//! Blending pictures as JavaScript asks for it.
+//! Blending pictures, for JavaScript.
 
 use wasm_bindgen::Clamped;
 use wasm_bindgen::prelude::*;
 
 use crate::error::{JsResult, to_js};
 
-/// A weighted mean of the bytes of pictures of one size, added one by one.
+/// A weighted mean of the bytes of pictures of one size, added one at a time.
 #[wasm_bindgen]
 pub struct Blend(easel_runtime::Blend);
 
@@ -17,7 +17,7 @@ impl Blend {
         Self(easel_runtime::Blend::new(length))
     }
 
-    /// Adds an array of that length with its weight; the weights of all should add up to 1. Throws if the array has
+    /// Adds an array of that length with its weight; all weights together should add up to 1. Throws if the array has
     /// another length.
     pub fn add(&mut self, bytes: Clamped<Vec<u8>>, weight: f32) -> JsResult<()> {
         self.0.add(&bytes, weight).map_err(to_js)

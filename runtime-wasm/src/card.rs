@@ -16,10 +16,10 @@ pub fn to_object(card: &ModelCard) -> CardObject {
     js_sys::JSON::parse(&card.to_json()).expect("a card is JSON").unchecked_into()
 }
 
-// The interface that the fields of `easel_runtime::ModelCard` have as JSON.
+// The JSON of `easel_runtime::ModelCard`.
 #[wasm_bindgen(typescript_custom_section)]
 const TYPES: &str = r#"
-/** What a model file says about itself. */
+/** The description of a model, from its file. */
 export interface ModelCard {
     schema: number;
     title: string;
@@ -28,13 +28,13 @@ export interface ModelCard {
     latent?: { dim: number } & ({ distribution: "uniform"; low: number; high: number } | { distribution: "normal" });
     /** Classifiers, denoisers, and tabular models for classification. */
     class_count?: number;
-    /** Denoisers only. */
+    /** Denoisers only: the beta schedule. */
     schedule?: { steps: number } & (
         | { formula: "linear"; start: number; end: number }
         | { formula: "cosine"; offset: number }
     );
     prediction?: "noise" | "velocity";
-    /** Denoisers trained with condition dropout: the label that stands for no class. */
+    /** Denoisers trained with condition dropout: the label of the unconditional prediction. */
     null_label?: number;
     /** Tabular models only. */
     column_count?: number;

@@ -1,4 +1,4 @@
-//! Errors between Rust and JavaScript.
+//! Conversion of errors between Rust and JavaScript.
 
 use easel_runtime::Error;
 use wasm_bindgen::{JsCast, JsValue};
@@ -11,7 +11,7 @@ pub fn to_js(error: Error) -> JsValue {
     js_sys::Error::new(&error.to_string()).into()
 }
 
-/// What JavaScript threw, as an engine's error of one line.
+/// A JavaScript exception as an engine's error of one line.
 pub fn from_js(thrown: JsValue) -> Error {
     let text = match thrown.dyn_ref::<js_sys::Error>() {
         Some(error) => String::from(error.message()),
@@ -20,7 +20,7 @@ pub fn from_js(thrown: JsValue) -> Error {
     Error::Engine(message(&text).to_string())
 }
 
-/// The message of an error of onnxruntime-web, without the place in its source code:
+/// The message of an error of onnxruntime-web, without the location in its source code:
 /// `Can't create a session. ERROR_CODE: 1, ERROR_MESSAGE: /src/model.cc:193 void f(int) Missing opset` is `Missing opset`.
 fn message(text: &str) -> &str {
     let line = text.split_once("ERROR_MESSAGE: ").map_or(text, |(_, message)| message);
@@ -39,12 +39,12 @@ mod tests {
 
     #[test]
     fn places_in_source_code_are_removed() {
-        let said = "Missing opset in the model. All (really all) need one.";
+        let reason = "Missing opset in the model. All (really all) need one.";
         let thrown = format!(
             "Can't create a session. ERROR_CODE: 1, ERROR_MESSAGE: /a/core/graph/model.cc:193 \
-             onnxruntime::Model::Model(ModelProto &&, const PathString &) {said}\n\nand a second line"
+             onnxruntime::Model::Model(ModelProto &&, const PathString &) {reason}\n\nand a second line"
         );
-        assert_eq!(message(&thrown), said);
+        assert_eq!(message(&thrown), reason);
         assert_eq!(message("ERROR_MESSAGE: /a/b.h:1 int T::f() const It broke"), "It broke");
     }
 

@@ -1,6 +1,6 @@
 //! Easel for browsers and Node.js: [`easel_runtime`] over onnxruntime-web, exported to JavaScript.
 //!
-//! The caller passes onnxruntime-web as a [`Backend`]. This crate adds what must be the same on every target: the
+//! The caller passes onnxruntime-web as a [`Backend`]. This crate adds what is the same on every target: the
 //! model card, random numbers, samplers, latent walks, tiles, and the conversion to pixels. Failures become JavaScript
 //! errors with the same text as on the command line.
 
@@ -26,7 +26,7 @@ pub use blend::Blend;
 pub use model::Model;
 pub use ort::Backend;
 pub use pictures::{Pictures, Rgba};
-pub use sample::{SampleOptions, Step};
+pub use sample::{SampleOptions, SamplingStep};
 pub use stylize::StylizeOptions;
 
 /// Standard normal numbers from a stream of a seed, bit for bit those of the native programs.

@@ -22,7 +22,7 @@ use crate::stylize::{OwnStatistics, StylizeOptions, stylize, with_statistics_inp
 /// The largest batch given to the engine; it bounds the memory of a large request.
 const MAX_BATCH: usize = 64;
 
-/// The most pictures that one call samples from a denoiser: they stay in memory until all are done.
+/// One call samples at most this many pictures from a denoiser: they stay in memory until all are done.
 const MAX_SAMPLES: u64 = 1 << 12;
 
 /// The largest width and height of a picture to stylize.
@@ -93,7 +93,9 @@ impl Model {
         let (seed, first, count) = range(seed, first, count).map_err(to_js)?;
         let wanted = labels.len() as u64 * u64::from(count);
         if wanted > MAX_SAMPLES {
-            return Err(to_js(Error::Sampling(format!("{wanted} pictures at once; ask for {MAX_SAMPLES} at most"))));
+            return Err(to_js(Error::Sampling(format!(
+                "{wanted} pictures in one call; request at most {MAX_SAMPLES}"
+            ))));
         }
         let of = |label| (first..first + count).map(move |number| Draw { label, seed, number });
         let draws: Vec<Draw> = labels.into_iter().flat_map(|label| of(label as usize)).collect();
@@ -101,8 +103,8 @@ impl Model {
         Ok(Pictures::new(pictures))
     }
 
-    /// Stylizes a picture of four bytes a pixel, rows from the top; transparent pixels are laid on white. The result has
-    /// the same size, and the pixels that `stylize` makes of the same picture.
+    /// Stylizes a picture of RGBA bytes, rows from the top; transparent pixels are blended with white. The result has the
+    /// same size and the same pixels as the program `stylize` gives.
     pub async fn stylize(
         &self,
         rgba: Clamped<Vec<u8>>,

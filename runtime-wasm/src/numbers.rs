@@ -1,4 +1,4 @@
-//! JavaScript's numbers as whole numbers.
+//! Conversion of JavaScript's numbers to integers.
 
 use easel_runtime::{Error, Result};
 use js_sys::BigInt;

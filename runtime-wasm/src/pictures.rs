@@ -1,4 +1,4 @@
-//! Pictures as JavaScript takes them.
+//! Pictures for JavaScript.
 
 use easel_runtime::Picture;
 use easel_runtime::grid::{BACKGROUND, GAP, GridShape, grid};
@@ -20,36 +20,36 @@ impl Pictures {
 
 #[wasm_bindgen]
 impl Pictures {
-    /// How many there are.
+    /// The number of pictures.
     #[wasm_bindgen(getter)]
     pub fn length(&self) -> usize {
         self.0.len()
     }
 
-    /// Columns of each.
+    /// The width of each picture.
     #[wasm_bindgen(getter)]
     pub fn width(&self) -> usize {
         self.0.first().map_or(0, |picture| picture.width)
     }
 
-    /// Rows of each.
+    /// The height of each picture.
     #[wasm_bindgen(getter)]
     pub fn height(&self) -> usize {
         self.0.first().map_or(0, |picture| picture.height)
     }
 
-    /// One of them.
+    /// One picture; undefined if the index is out of range.
     pub fn at(&self, index: usize) -> Option<Rgba> {
         self.0.get(index).map(Rgba::from)
     }
 
-    /// All of them, picture after picture: four bytes a pixel, rows from the top, opaque.
+    /// All pictures, one after another, as opaque RGBA bytes, rows from the top.
     #[wasm_bindgen(getter, unchecked_return_type = "Uint8ClampedArray<ArrayBuffer>")]
     pub fn data(&self) -> Clamped<Vec<u8>> {
         Clamped(self.0.iter().flat_map(Picture::to_rgba).collect())
     }
 
-    /// All of them in the grid nearest to a square: the picture that `sample -o grid.png` writes.
+    /// All pictures in the grid closest to square: the picture that `sample -o grid.png` writes.
     pub fn grid(&self) -> JsResult<Rgba> {
         let grid = grid(&self.0, GridShape::square(self.0.len()), GAP, BACKGROUND);
         grid.map(|grid| Rgba::from(&grid)).map_err(to_js)
@@ -70,7 +70,7 @@ pub struct Rgba {
 
 #[wasm_bindgen]
 impl Rgba {
-    /// Four bytes a pixel, rows from the top, opaque; a copy.
+    /// A copy of the pixels as opaque RGBA bytes, rows from the top.
     #[wasm_bindgen(getter, unchecked_return_type = "Uint8ClampedArray<ArrayBuffer>")]
     pub fn data(&self) -> Clamped<Vec<u8>> {
         Clamped(self.data.clone())

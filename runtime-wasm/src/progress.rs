@@ -1,4 +1,4 @@
-//! Long work's callback and abort signal.
+//! Progress callbacks and abort signals.
 
 use std::cell::RefCell;
 
@@ -22,7 +22,7 @@ extern "C" {
     fn reason(this: &AbortSignal) -> JsValue;
 }
 
-/// Reports progress to JavaScript, and stops the work where JavaScript asks for it.
+/// Reports progress to JavaScript, and aborts the work when the signal asks for it.
 pub struct ProgressReporter {
     callback: Option<Function>,
     signal: Option<AbortSignal>,
@@ -33,7 +33,7 @@ pub struct ProgressReporter {
 }
 
 impl ProgressReporter {
-    /// Either may be missing.
+    /// Both are optional.
     pub fn new(callback: Option<Function>, signal: Option<AbortSignal>) -> Self {
         Self { callback, signal, pending: RefCell::new(None), thrown: RefCell::new(None) }
     }
@@ -47,7 +47,7 @@ impl ProgressReporter {
         }
     }
 
-    /// Waits until the callback has dealt with the last report. Fails if it threw or the signal is aborted.
+    /// Waits for the callback's promise from the last report. Fails if it threw or the signal is aborted.
     pub async fn ready(&self) -> Result<()> {
         let pending = self.pending.take();
         let mut failure = match pending {
@@ -66,7 +66,7 @@ impl ProgressReporter {
         }
     }
 
-    /// The result of the work, once the callback has dealt with the last report; what JavaScript threw takes its place.
+    /// The result of the work, after waiting for the last report. If JavaScript threw, its exception is the error.
     pub async fn finish<T>(&self, result: Result<T>) -> JsResult<T> {
         let ready = self.ready().await;
         result
@@ -75,11 +75,11 @@ impl ProgressReporter {
     }
 }
 
-/// A session that waits before each run until progress has been dealt with.
+/// A session that waits for the last progress report before each run.
 pub struct InterruptibleSession<'a> {
     /// The session.
     pub session: Session,
-    /// What it waits for.
+    /// The reporter to wait for.
     pub progress: &'a ProgressReporter,
 }
 

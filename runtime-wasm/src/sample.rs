@@ -1,7 +1,7 @@
-//! Sampling from a denoiser as JavaScript asks for it.
+//! Sampling from a denoiser, for JavaScript.
 
-use easel_runtime::denoiser::{Denoiser, Draw, Request, Sampler, pictures};
-use easel_runtime::samplers::Progress;
+use easel_runtime::denoiser::{Denoiser, Draw, SampleRequest, Sampler, pictures};
+use easel_runtime::samplers::SamplerProgress;
 use easel_runtime::{Error, Picture, Result, Tensor};
 use js_sys::Function;
 use wasm_bindgen::prelude::*;
@@ -13,7 +13,7 @@ use crate::session::Session;
 
 #[wasm_bindgen]
 extern "C" {
-    /// How to sample.
+    /// Sampling options.
     #[wasm_bindgen(typescript_type = "SampleOptions")]
     pub type SampleOptions;
 
@@ -38,13 +38,13 @@ extern "C" {
 
 #[wasm_bindgen(typescript_custom_section)]
 const TYPES: &str = r#"
-/** How a denoiser is sampled. */
+/** Options for sampling a denoiser. */
 export interface SampleOptions {
     /** Default: `dpm-solver`. */
     sampler?: "ancestral" | "ddim" | "dpm-solver";
     /** How much fresh noise each step of `ddim` adds, from 0 to 1. Default: 0. */
     eta?: number;
-    /** Default: 20; for `ancestral` all steps of the model's schedule. */
+    /** Default: 20; for `ancestral` all timesteps of the model's beta schedule. */
     steps?: number;
     /**
      * The scale of classifier-free guidance; 1 is none. Default: 1.5 if the model was trained with condition dropout,
@@ -52,16 +52,16 @@ export interface SampleOptions {
      */
     guidance?: number;
     /** Called with the pictures so far, before the first step and after each. If it returns a promise, sampling waits. */
-    onStep?: (step: Step) => void | Promise<void>;
+    onStep?: (step: SamplingStep) => void | Promise<void>;
     /** Stops the sampling before its next step; the call then throws the signal's reason. */
     signal?: AbortSignal;
 }
 "#;
 
-/// The state of a sampling.
+/// The progress of sampling.
 #[wasm_bindgen]
-pub struct Step {
-    /// Steps done, of all pictures.
+pub struct SamplingStep {
+    /// Steps done, over all batches.
     #[wasm_bindgen(readonly)]
     pub done: usize,
     /// The total number of steps.
@@ -74,8 +74,8 @@ pub struct Step {
 }
 
 #[wasm_bindgen]
-impl Step {
-    /// The batch so far.
+impl SamplingStep {
+    /// The batch's pictures so far.
     pub fn pictures(&self) -> JsResult<Pictures> {
         pictures(&self.x).and_then(|pictures| Picture::from_batch(&pictures)).map(Pictures::new).map_err(to_js)
     }
@@ -99,9 +99,9 @@ pub async fn sample(
     let mut sampled = Vec::with_capacity(draws.len());
     for (index, draws) in draws.chunks(batch).enumerate() {
         let (first, before) = (sampled.len(), index * request.steps);
-        let request = Request { draws: draws.to_vec(), ..request.clone() };
-        let report = |Progress { done, x, .. }: Progress| {
-            let step = || Step { done: before + done, of, first, x: x.clone() };
+        let request = SampleRequest { draws: draws.to_vec(), ..request.clone() };
+        let report = |SamplerProgress { done, x, .. }: SamplerProgress| {
+            let step = || SamplingStep { done: before + done, of, first, x: x.clone() };
             reporter.report(|on_step| on_step.call1(&JsValue::NULL, &step().into()));
         };
         let pictures = denoiser.sample(&mut engine, &request, report).await;
@@ -110,20 +110,20 @@ pub async fn sample(
     Ok(sampled)
 }
 
-fn request(denoiser: &Denoiser, draws: &[Draw], options: Option<&SampleOptions>) -> Result<Request> {
+fn request(denoiser: &Denoiser, draws: &[Draw], options: Option<&SampleOptions>) -> Result<SampleRequest> {
     let mut sampler = options.and_then(SampleOptions::sampler).map_or(Ok(Sampler::DpmSolver), |name| name.parse())?;
     match (&mut sampler, options.and_then(SampleOptions::eta)) {
         (_, None) => {}
         (Sampler::Ddim { eta }, Some(wanted)) => *eta = wanted,
-        (other, Some(_)) => return Err(Error::Sampling(format!("eta belongs to ddim, not to {other}"))),
+        (other, Some(_)) => return Err(Error::Sampling(format!("eta is an option of ddim, not of {other}"))),
     }
     let steps = match options.and_then(SampleOptions::steps) {
-        None => denoiser.usual_steps(&sampler),
-        // Anything else becomes 0, which the check below refuses.
+        None => denoiser.default_steps(&sampler),
+        // Anything else becomes 0, which the check below rejects.
         Some(steps) if steps.fract() == 0.0 => steps as usize,
         Some(_) => 0,
     };
-    let guidance = options.and_then(SampleOptions::guidance).unwrap_or_else(|| denoiser.usual_guidance());
-    let request = Request { draws: draws.to_vec(), sampler, steps, guidance };
+    let guidance = options.and_then(SampleOptions::guidance).unwrap_or_else(|| denoiser.default_guidance());
+    let request = SampleRequest { draws: draws.to_vec(), sampler, steps, guidance };
     denoiser.check(&request).map(|()| request)
 }

@@ -1,9 +1,9 @@
-//! Stylizing as JavaScript asks for it.
+//! Stylizing, for JavaScript.
 
 use easel_runtime::onnx::plain_statistics;
 use easel_runtime::stylizer::statistics::{STATISTICS, USE_STATISTICS, thumbnail, thumbnail_pixels};
 use easel_runtime::stylizer::tiles::{self, HALO};
-use easel_runtime::stylizer::{Border, Look, statistics_of, stylize as stylize_tiles};
+use easel_runtime::stylizer::{Compositing, IoSpec, statistics_of, stylize as stylize_tiles};
 use easel_runtime::{Engine, Error, Picture, Result, Tensor};
 use js_sys::Function;
 use wasm_bindgen::prelude::*;
@@ -12,7 +12,7 @@ use crate::error::{JsResult, to_js};
 use crate::progress::{AbortSignal, InterruptibleSession, ProgressReporter};
 use crate::session::Session;
 
-/// The smallest allowed `maxPixels`: a square of four halos.
+/// The smallest allowed `maxPixels`: a square with sides of four halos.
 const MIN_PIXELS: usize = (4 * HALO) * (4 * HALO);
 
 /// The default of `maxPixels`: about 0.5 GB at width 16.
@@ -20,7 +20,7 @@ const DEFAULT_PIXELS: usize = 1 << 20;
 
 #[wasm_bindgen]
 extern "C" {
-    /// How to stylize.
+    /// Stylizing options.
     #[wasm_bindgen(typescript_type = "StylizeOptions")]
     pub type StylizeOptions;
 
@@ -46,11 +46,11 @@ extern "C" {
 
 #[wasm_bindgen(typescript_custom_section)]
 const TYPES: &str = r#"
-/** How a picture is stylized. */
+/** Options for stylizing a picture. */
 export interface StylizeOptions {
     /** From 0, the original picture, to 1, the stylized one. Default: 1. */
     strength?: number;
-    /** Whether to keep the picture's colours and take only the style's brightness. Default: false. */
+    /** Whether to keep the picture's colours and take only the luma of the stylized one. Default: false. */
     keepColor?: boolean;
     /**
      * The most pixels computed at once. Default: 1,048,576, for which a model of width 16 needs about 0.5 GB. A larger
@@ -67,11 +67,13 @@ export interface StylizeOptions {
 }
 "#;
 
-/// A stylizer's file in the form that onnxruntime-web accepts, in which the statistics are plain inputs, and the number
-/// of its norms' channels.
+/// A stylizer's file in the form that onnxruntime-web accepts, where the statistics are required inputs, and the number
+/// of channels of its norms.
 pub fn with_statistics_inputs(model: &[u8]) -> Result<(Vec<u8>, usize)> {
     plain_statistics(model)?.ok_or_else(|| {
-        Error::Engine("the stylizer takes no statistics; export it without --plain-norm to use it in a browser".into())
+        Error::Engine(
+            "the stylizer has no statistics inputs; export it without --plain-norm to use it in a browser".into(),
+        )
     })
 }
 
@@ -84,12 +86,15 @@ pub async fn stylize(
 ) -> JsResult<Picture> {
     let max_pixels = options.and_then(|options| options.max_pixels().or_else(|| options.most_pixels()));
     let max_pixels = max_pixels.map_or(DEFAULT_PIXELS, |pixels| pixels as usize).max(MIN_PIXELS);
-    let look = Look {
+    let compositing = Compositing {
         strength: options.and_then(StylizeOptions::strength).unwrap_or(1.0),
         keep_color: options.and_then(StylizeOptions::keep_color).unwrap_or_default(),
     };
-    if !(0.0..=1.0).contains(&look.strength) {
-        return Err(to_js(Error::Engine(format!("the strength is {}; give a number from 0 to 1", look.strength))));
+    if !(0.0..=1.0).contains(&compositing.strength) {
+        return Err(to_js(Error::Engine(format!(
+            "the strength is {}; give a number from 0 to 1",
+            compositing.strength
+        ))));
     }
     let reporter =
         ProgressReporter::new(options.and_then(StylizeOptions::on_tile), options.and_then(StylizeOptions::signal));
@@ -99,14 +104,14 @@ pub async fn stylize(
     report(0);
     let mut engine = OwnStatistics { engine: InterruptibleSession { session, progress: &reporter }, channels };
     let stylized = async {
-        let border = Border::easel();
+        let io_spec = IoSpec::easel();
         let statistics = if of > 1 {
             let pixels = thumbnail_pixels(picture.width, picture.height, max_pixels);
-            Some(statistics_of(&mut engine, &border, &thumbnail(picture, pixels)).await?)
+            Some(statistics_of(&mut engine, &io_spec, &thumbnail(picture, pixels)).await?)
         } else {
             None
         };
-        stylize_tiles(&mut engine, &border, picture, &plan, statistics.as_ref(), look, report).await
+        stylize_tiles(&mut engine, &io_spec, picture, &plan, statistics.as_ref(), compositing, report).await
     };
     reporter.finish(stylized.await).await
 }
@@ -129,9 +134,9 @@ impl<E: Engine> Engine for OwnStatistics<E> {
         if inputs.iter().any(|(name, _)| *name == STATISTICS) {
             return self.engine.run(inputs).await;
         }
-        let switch = Tensor::new([], vec![false])?;
+        let disabled = Tensor::new([], vec![false])?;
         let unused = Tensor::new([2, self.channels], vec![0f32; 2 * self.channels])?;
-        let own = [(USE_STATISTICS, &switch), (STATISTICS, &unused)];
+        let own = [(USE_STATISTICS, &disabled), (STATISTICS, &unused)];
         self.engine.run(&[inputs, &own].concat()).await
     }
 }

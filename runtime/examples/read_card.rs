@@ -12,10 +12,10 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     let card = ModelCard::from_model(&std::fs::read(path)?)?;
     println!("{} ({})", card.title, card.architecture.name);
     match &card.kind {
-        Kind::Generator { latent } => println!("draws pictures from {} latent numbers", latent.dim),
-        Kind::Denoiser { class_count, .. } => println!("draws pictures of {class_count} classes"),
-        Kind::Classifier { .. } => println!("tells apart: {}", card.classes.join(", ")),
-        Kind::Stylizer => println!("gives a picture a style"),
+        Kind::Generator { latent } => println!("generates pictures from latent vectors of {} elements", latent.dim),
+        Kind::Denoiser { class_count, .. } => println!("samples pictures of {class_count} classes"),
+        Kind::Classifier { .. } => println!("classes: {}", card.classes.join(", ")),
+        Kind::Stylizer => println!("stylizes pictures"),
         other => println!("a {}", other.name()),
     }
     println!("trained on {}", card.provenance.data.as_deref().unwrap_or("unknown data"));

@@ -1,11 +1,11 @@
-//! The weighted mean of pictures' bytes.
+//! Weighted means of 8-bit pictures.
 
 use crate::{Error, Result};
 
-/// A weighted mean of byte arrays of one length, such as the pixels of pictures of one size, added one by one.
+/// A weighted mean of byte arrays of equal length, such as the pixels of pictures of one size, added one at a time.
 #[derive(Debug, Clone)]
 pub struct Blend {
-    /// Each begins with the half that rounds it to the nearest byte.
+    /// Each sum starts at 0.5, so that truncation rounds it to the nearest byte.
     sums: Vec<f32>,
 }
 
@@ -15,7 +15,7 @@ impl Blend {
         Self { sums: vec![0.5; len] }
     }
 
-    /// Adds an array with its weight; the weights of all should add up to 1. Fails if the array has another length.
+    /// Adds an array with its weight; all weights together should add up to 1. Fails if the array has another length.
     pub fn add(&mut self, bytes: &[u8], weight: f32) -> Result<()> {
         if bytes.len() != self.sums.len() {
             return Err(Error::Shape(format!("{} bytes do not fit a blend of {}", bytes.len(), self.sums.len())));

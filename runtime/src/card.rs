@@ -1,9 +1,9 @@
-//! The model card: what one `.onnx` file says about itself.
+//! The model card: the description embedded in an `.onnx` file.
 //!
-//! It is JSON under the metadata key [`METADATA_KEY`]. With it a runtime needs nothing beside the file.
+//! It is JSON under the metadata key [`METADATA_KEY`]. With it, a runtime needs nothing but the file.
 
+mod diffusion;
 mod evaluation;
-mod noise;
 mod picture;
 mod table;
 
@@ -12,60 +12,60 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-pub use self::evaluation::{Evaluation, Measured};
-pub use self::noise::{NoiseSchedule, Prediction};
+pub use self::diffusion::{BetaSchedule, Prediction};
+pub use self::evaluation::{Evaluation, MetricValue};
 pub use self::picture::{PictureFormat, PictureSize};
-pub use self::table::{Columns, Task};
+pub use self::table::{Columns, TabularTask};
 use crate::{Error, Result, onnx};
 
 /// The key of the card in `metadata_props`.
 pub const METADATA_KEY: &str = "easel";
 
-/// The newest schema that this build writes and reads.
+/// The schema version that this build writes, and the newest that it reads.
 pub const SCHEMA: u32 = 1;
 
 /// What a model is and where it came from.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct ModelCard {
-    /// The version of this description, [`SCHEMA`] when written.
+    /// The version of the card's format: [`SCHEMA`] when written.
     pub schema: u32,
-    /// A title for people.
+    /// A human-readable title.
     pub title: String,
-    /// What goes in and what comes out.
+    /// The kind of model, with its inputs and outputs.
     #[serde(flatten)]
     pub kind: Kind,
     /// The network's name and sizes.
     pub architecture: Architecture,
-    /// The pictures at the model's border. Every kind but [`Kind::Tabular`] has them.
+    /// The pictures that the model takes or returns. Every kind but [`Kind::Tabular`] has them.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub picture: Option<PictureFormat>,
-    /// The classes' names by label, where the model knows classes.
+    /// The class names by label, if the model has classes.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub classes: Vec<String>,
-    /// The names of a table's columns, where the model was trained on one.
+    /// The names of the table's columns, if the model was trained on one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub columns: Option<Columns>,
     /// Where the weights came from.
     pub provenance: Provenance,
     /// The licence of the weights, an SPDX expression or `unknown`.
     pub licence: String,
-    /// How the export was checked.
+    /// How the export was verified.
     pub verification: Verification,
-    /// How good what it makes was found to be.
+    /// Evaluation results.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub evaluations: Vec<Evaluation>,
-    /// Some of what the model gives on the inputs of [`crate::golden`], so that an engine can be checked.
+    /// Elements of the model's output for the inputs of [`crate::golden`], to verify an engine with.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub golden: Vec<f32>,
-    /// What the model makes.
+    /// A picture that the model made.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub sample: Option<Sample>,
 }
 
-/// A picture that the model made, to be shown beside its title.
+/// A picture that the model made, to show beside its title.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Sample {
-    /// What it shows, for people.
+    /// A caption.
     pub about: String,
     /// `image/jpeg`.
     pub media_type: String,
@@ -73,7 +73,7 @@ pub struct Sample {
     pub base64: String,
 }
 
-/// The kinds of model and what only they have.
+/// The kinds of model, each with the fields that only it has.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(tag = "kind", rename_all = "kebab-case")]
 pub enum Kind {
@@ -86,35 +86,35 @@ pub enum Kind {
     Stylizer,
     /// `image [batch, channel, height, width] -> logits [batch, class_count]`.
     Classifier {
-        /// The number of classes. The card's names, where it has some, are as many.
+        /// The number of classes. If the card has class names, there are as many.
         class_count: usize,
     },
-    /// `x [batch, channel, height, width], t [batch], label [batch] -> prediction`, where x is a picture in `[-1, 1]`
-    /// with noise and t and label are int64.
+    /// `x [batch, channel, height, width], t [batch], label [batch] -> prediction`: x is a noisy picture in `[-1, 1]`, t
+    /// the timestep; t and label are int64.
     Denoiser {
-        /// The number of classes. The card's names, where it has some, are as many.
+        /// The number of classes. If the card has class names, there are as many.
         class_count: usize,
-        /// How much noise there is at which time.
-        schedule: NoiseSchedule,
-        /// What is predicted.
+        /// The beta schedule.
+        schedule: BetaSchedule,
+        /// What the network predicts.
         prediction: Prediction,
-        /// The label that stands for any class, where the network was trained for guidance.
+        /// The label of the unconditional prediction, if the network was trained with condition dropout.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         null_label: Option<usize>,
     },
-    /// `features [batch, column_count] -> logits [batch, class_count]` or, in a regression, `prediction [batch, 1]`: rows of
-    /// a table, in the units of its columns.
+    /// `features [batch, column_count] -> logits [batch, class_count]` or, for regression, `prediction [batch, 1]`. The
+    /// features are rows of a table, in the units of its columns.
     Tabular {
-        /// The number of columns. The card's names, where it has some, are as many.
+        /// The number of feature columns. If the card has column names, there are as many.
         column_count: usize,
-        /// What is told from them.
+        /// What is predicted from them.
         #[serde(flatten)]
-        task: Task,
+        task: TabularTask,
     },
 }
 
 impl Kind {
-    /// The kind's name for people.
+    /// The kind's name in messages.
     pub fn name(&self) -> &'static str {
         match self {
             Kind::Generator { .. } => "generator",
@@ -125,17 +125,17 @@ impl Kind {
         }
     }
 
-    /// The number of classes that the model knows, where it knows classes.
+    /// The number of classes, if the model has classes.
     pub fn class_count(&self) -> Option<usize> {
         match *self {
             Kind::Classifier { class_count } | Kind::Denoiser { class_count, .. } => Some(class_count),
-            Kind::Tabular { task: Task::Classification { class_count }, .. } => Some(class_count),
-            Kind::Generator { .. } | Kind::Stylizer | Kind::Tabular { task: Task::Regression, .. } => None,
+            Kind::Tabular { task: TabularTask::Classification { class_count }, .. } => Some(class_count),
+            Kind::Generator { .. } | Kind::Stylizer | Kind::Tabular { task: TabularTask::Regression, .. } => None,
         }
     }
 }
 
-/// A generator's latent vector: its length and what its elements are drawn from.
+/// A generator's latent vector: its length and the distribution of its elements.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Latent {
     /// The number of elements.
@@ -160,25 +160,25 @@ pub enum Distribution {
     Normal,
 }
 
-/// A network's name and its sizes by name.
+/// A network's name and sizes.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Architecture {
     /// `vanilla-gan`, `fast-style-transfer`, ...
     pub name: String,
-    /// The numbers that, with the name, say which network it is: `z_dim`, `hidden`, `width`, ...
+    /// The sizes by name, which together with the network's name determine it: `z_dim`, `hidden`, `width`, ...
     pub sizes: BTreeMap<String, Value>,
 }
 
 /// Where weights came from.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
 pub struct Provenance {
-    /// The run's name, where there was one.
+    /// The name of the training run.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub run: Option<String>,
     /// The data set's name.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub data: Option<String>,
-    /// The style picture's file name, of a stylizer.
+    /// A stylizer's style picture: its file name.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub style: Option<String>,
     /// The number of optimiser steps.
@@ -193,40 +193,41 @@ pub struct Provenance {
     pub program: String,
 }
 
-/// How far the exported graph was found from the network that was trained.
+/// How closely the exported graph was found to match the trained network.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
 pub struct Verification {
-    /// What ran the graph: `ONNX Runtime 1.31.1`.
+    /// The engine that ran the graph: `ONNX Runtime 1.31.1`.
     pub engine: String,
-    /// The largest absolute difference of any output element, pictures in `[0, 1]`; that of a regression as a part of its
-    /// target's standard deviation or mean, whichever is more.
+    /// The largest absolute difference between output elements, for pictures in `[0, 1]`. For regression it is relative to
+    /// the target's standard deviation or mean, whichever is larger.
     pub max_difference: f64,
-    /// The shapes of the inputs it was run on.
+    /// The shapes of the inputs that it was run on.
     pub shapes: Vec<Vec<usize>>,
-    /// Where weights are stored in half precision: the largest difference that their rounding made to an output element.
+    /// If weights are stored in half precision: the largest difference that their rounding made to an output element.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub rounding: Option<f64>,
-    /// Where the model computes in eight bits: how far it was found from itself in float32. The largest difference and
-    /// the shapes are those of the pictures that it was judged on, then.
+    /// If the model is quantised to int8: how close it is to the float32 model. `max_difference` and `shapes` are then
+    /// those of the evaluation pictures.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub int8: Option<Int8>,
 }
 
-/// What eight bits cost, on pictures that the ranges of numbers were not taken from.
+/// The accuracy of int8 quantisation, on pictures that were not used for calibration.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 pub struct Int8 {
-    /// The number of pictures that ranges were taken from.
+    /// The number of calibration pictures.
     pub calibrated_on: usize,
-    /// The number of other pictures that it was judged on.
-    pub judged_on: usize,
-    /// The peak signal-to-noise ratio over all of these, in decibels.
+    /// The number of evaluation pictures.
+    #[serde(rename = "judged_on")]
+    pub evaluated_on: usize,
+    /// The peak signal-to-noise ratio over all evaluation pictures, in decibels.
     pub psnr: f64,
-    /// That of the picture that came out worst.
+    /// The lowest PSNR of a single picture.
     pub worst_psnr: f64,
 }
 
 impl ModelCard {
-    /// Reads the card out of an ONNX file's bytes.
+    /// Reads the card of an ONNX file from its bytes.
     pub fn from_model(model: &[u8]) -> Result<Self> {
         let entries = onnx::metadata(model)?;
         let json = entries.into_iter().find(|(key, _)| key == METADATA_KEY).ok_or(Error::NoCard)?.1;
@@ -236,7 +237,7 @@ impl ModelCard {
     /// Reads a card from its JSON.
     pub fn from_json(json: &str) -> Result<Self> {
         let value: Value = serde_json::from_str(json).map_err(|e| Error::BadCard(e.to_string()))?;
-        // The schema is looked at first: a later version's card may hold what this build cannot name.
+        // The schema is checked first: a newer card may have values that this build cannot parse.
         match value.get("schema").and_then(Value::as_u64) {
             Some(found) if found > u64::from(SCHEMA) => {
                 return Err(Error::NewerCard { found: u32::try_from(found).unwrap_or(u32::MAX), known: SCHEMA });
@@ -249,12 +250,12 @@ impl ModelCard {
         Ok(card)
     }
 
-    /// The card as JSON, the same bytes for the same card.
+    /// The card as JSON; equal cards give equal bytes.
     pub fn to_json(&self) -> String {
         serde_json::to_string(self).expect("a card has only string keys")
     }
 
-    /// The latent vector of a generator.
+    /// A generator's latent vector. Fails if the model is of another kind.
     pub fn latent(&self) -> Result<&Latent> {
         match &self.kind {
             Kind::Generator { latent } => Ok(latent),
@@ -262,7 +263,7 @@ impl ModelCard {
         }
     }
 
-    /// The pictures at the model's border. Fails where there are none.
+    /// The pictures that the model takes or returns. Fails if it has none.
     pub fn pictures(&self) -> Result<&PictureFormat> {
         let none = || Error::BadCard(format!("a {} without a picture format", self.kind.name()));
         self.picture.as_ref().ok_or_else(none)
@@ -286,10 +287,10 @@ impl ModelCard {
                 bad(format!("a latent vector of {} elements", latent.dim))
             }
             &Kind::Denoiser { class_count, null_label: Some(null), .. } if null != class_count => {
-                bad(format!("{null} as the label of any of {class_count} classes; it is the number after theirs"))
+                bad(format!("the null label {null} for {class_count} classes; it must be {class_count}"))
             }
             Kind::Denoiser { schedule, .. } => {
-                schedule.schedule().map(drop).or_else(|error| bad(format!("its noise schedule: {error}")))
+                schedule.schedule().map(drop).or_else(|error| bad(format!("its beta schedule: {error}")))
             }
             &Kind::Tabular { column_count, .. } => self.check_columns(column_count),
             _ => Ok(()),
@@ -311,7 +312,7 @@ impl ModelCard {
 
 #[cfg(test)]
 impl ModelCard {
-    /// That of a generator.
+    /// The card of a generator.
     pub(crate) fn example() -> Self {
         Self {
             schema: SCHEMA,
@@ -336,7 +337,7 @@ impl ModelCard {
                 compared: None,
                 metrics: [(
                     "accuracy".to_string(),
-                    Measured { value: 0.5, floor: Some(1.0), ceiling: None, spread: None },
+                    MetricValue { value: 0.5, baseline: Some(1.0), noise_baseline: None, std: None },
                 )]
                 .into(),
             }],
@@ -356,7 +357,7 @@ mod tests {
     }
 
     #[test]
-    fn a_later_schema_is_named() {
+    fn a_newer_schema_is_reported() {
         let json = r#"{"schema": 7, "kind": "hologram"}"#;
         assert_eq!(ModelCard::from_json(json), Err(Error::NewerCard { found: 7, known: SCHEMA }));
     }
@@ -374,7 +375,7 @@ mod tests {
     }
 
     #[test]
-    fn a_classifiers_names_are_as_many_as_its_classes() {
+    fn class_names_must_match_the_class_count() {
         let classifier = |class_count, names: &[&str]| ModelCard {
             kind: Kind::Classifier { class_count },
             classes: names.iter().map(|name| name.to_string()).collect(),
@@ -398,24 +399,24 @@ mod tests {
             }),
             ..ModelCard::example()
         };
-        for task in [Task::Regression, Task::Classification { class_count: 3 }] {
+        for task in [TabularTask::Regression, TabularTask::Classification { class_count: 3 }] {
             let card = table(task, &["long", "wide"]);
             assert_eq!(ModelCard::from_json(&card.to_json()).unwrap(), card);
             assert!(card.pictures().is_err());
             let error = ModelCard::from_json(&table(task, &["long"]).to_json()).unwrap_err().to_string();
             assert!(error.contains("1 names for 2 columns"), "{error}");
         }
-        let card = table(Task::Classification { class_count: 3 }, &["long", "wide"]);
+        let card = table(TabularTask::Classification { class_count: 3 }, &["long", "wide"]);
         let error = ModelCard::from_json(&ModelCard { classes: vec!["rose".into()], ..card }.to_json()).unwrap_err();
         assert!(error.to_string().contains("1 names for 3 classes"), "{error}");
     }
 
     #[test]
-    fn the_label_of_any_class_comes_after_theirs() {
+    fn the_null_label_follows_the_class_labels() {
         let denoiser = |null_label| ModelCard {
             kind: Kind::Denoiser {
                 class_count: 3,
-                schedule: NoiseSchedule::Linear { steps: 10, start: 0.01, end: 0.2 },
+                schedule: BetaSchedule::Linear { steps: 10, start: 0.01, end: 0.2 },
                 prediction: Prediction::Noise,
                 null_label,
             },

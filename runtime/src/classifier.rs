@@ -1,18 +1,18 @@
-//! Classes of pictures.
+//! Classification of pictures.
 
 use crate::card::Kind;
 use crate::{Engine, Error, ModelCard, Result, Tensor};
 
-/// A class and how likely a classifier finds it.
+/// A class and its probability.
 #[derive(Debug, Clone, Copy, PartialEq)]
-pub struct Answer {
-    /// The class.
+pub struct ClassProbability {
+    /// The class's label.
     pub label: usize,
-    /// In [0, 1]; those of all classes add up to 1.
+    /// In [0, 1]; the probabilities of all classes add up to 1.
     pub probability: f32,
 }
 
-/// The number of classes of a classifier. Fails where the card is of another kind of model.
+/// The number of classes of a classifier. Fails if the model is of another kind.
 pub fn class_count(card: &ModelCard) -> Result<usize> {
     match &card.kind {
         Kind::Classifier { class_count } => Ok(*class_count),
@@ -20,14 +20,18 @@ pub fn class_count(card: &ModelCard) -> Result<usize> {
     }
 }
 
-/// The name of a class: the card's, or its number where the card has no names.
+/// The name of a class: the card's, or the label as a number if the card has no names.
 pub fn class_name(card: &ModelCard, label: usize) -> String {
     card.classes.get(label).cloned().unwrap_or_else(|| label.to_string())
 }
 
-/// Runs a classifier on pictures `[batch, channel, height, width]` in `[0, 1]`: for each one all classes, the likeliest
-/// first.
-pub async fn classify<E: Engine>(engine: &mut E, card: &ModelCard, pictures: &Tensor) -> Result<Vec<Vec<Answer>>> {
+/// Runs a classifier on pictures `[batch, channel, height, width]` in `[0, 1]`. Returns all classes for each picture, the
+/// most likely first.
+pub async fn classify<E: Engine>(
+    engine: &mut E,
+    card: &ModelCard,
+    pictures: &Tensor,
+) -> Result<Vec<Vec<ClassProbability>>> {
     let ([count, ..], classes) = (pictures.nchw()?, class_count(card)?);
     let outputs = engine.run(&[("image", pictures)]).await?;
     let (_, logits) = outputs
@@ -36,22 +40,23 @@ pub async fn classify<E: Engine>(engine: &mut E, card: &ModelCard, pictures: &Te
         .ok_or_else(|| Error::Engine("the model has no output named `logits`".into()))?;
     if logits.shape() != [count, classes] {
         return Err(Error::Shape(format!(
-            "{count} pictures gave logits of shape {:?} for {classes} classes",
+            "the model returned logits of shape {:?} for {count} pictures and {classes} classes",
             logits.shape()
         )));
     }
     Ok(logits.as_f32()?.chunks_exact(classes).map(ranked).collect())
 }
 
-/// The softmax of logits, the likeliest class first; of equally likely ones the one with the lower number.
-fn ranked(logits: &[f32]) -> Vec<Answer> {
+/// The softmax of logits, sorted by falling probability; ties are sorted by label.
+fn ranked(logits: &[f32]) -> Vec<ClassProbability> {
     let highest = logits.iter().copied().fold(f32::NEG_INFINITY, f32::max);
-    let powers: Vec<f64> = logits.iter().map(|&logit| libm::exp(f64::from(logit) - f64::from(highest))).collect();
-    let sum: f64 = powers.iter().sum();
-    let answer = |(label, power): (usize, &f64)| Answer { label, probability: (power / sum) as f32 };
-    let mut answers: Vec<Answer> = powers.iter().enumerate().map(answer).collect();
-    answers.sort_by(|a, b| b.probability.total_cmp(&a.probability).then(a.label.cmp(&b.label)));
-    answers
+    let exponentials: Vec<f64> = logits.iter().map(|&logit| libm::exp(f64::from(logit) - f64::from(highest))).collect();
+    let sum: f64 = exponentials.iter().sum();
+    let class =
+        |(label, exponential): (usize, &f64)| ClassProbability { label, probability: (exponential / sum) as f32 };
+    let mut classes: Vec<ClassProbability> = exponentials.iter().enumerate().map(class).collect();
+    classes.sort_by(|a, b| b.probability.total_cmp(&a.probability).then(a.label.cmp(&b.label)));
+    classes
 }
 
 #[cfg(test)]
@@ -68,7 +73,7 @@ mod tests {
         }
     }
 
-    /// Its logits are the pixels.
+    /// Returns the pixels as logits.
     struct Corners;
 
     impl Engine for Corners {
@@ -83,7 +88,7 @@ mod tests {
     }
 
     #[test]
-    fn the_likeliest_comes_first() {
+    fn classes_are_sorted_by_probability() {
         let pictures = Tensor::new([2, 1, 2, 2], vec![0.0, 1.0, 0.0, 0.5, 9.0, 0.0, 0.0, 0.0]).unwrap();
         let answers = pollster::block_on(classify(&mut Corners, &card(), &pictures)).unwrap();
         let labels = |index: usize| answers[index].iter().map(|answer| answer.label).collect::<Vec<_>>();

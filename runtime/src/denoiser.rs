@@ -1,29 +1,29 @@
-//! Pictures from noise, by a denoiser and a sampler.
+//! Sampling pictures from a denoiser.
 
 use std::fmt;
 use std::str::FromStr;
 
 use crate::card::{Kind, PictureFormat, PictureSize, Prediction};
 use crate::predictor::OnHost;
-use crate::samplers::{Ddim, Linear, Progress, ancestral, ddim, dpm_solver};
+use crate::samplers::{DdimOptions, SamplerProgress, SamplerTensor, ancestral, ddim, dpm_solver};
 use crate::{Engine, Error, ModelCard, Predictor, Random, Result, Schedule, Tensor};
 
-/// The way from noise to a picture.
+/// The sampling algorithm.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub enum Sampler {
-    /// Every time of the schedule, with fresh noise at each; see [`ancestral`].
+    /// All timesteps, with fresh noise at each; see [`ancestral`].
     Ancestral,
-    /// Some times; see [`ddim`].
+    /// A subset of the timesteps; see [`ddim`].
     Ddim {
         /// How much fresh noise each step adds, from 0 to 1.
         eta: f64,
     },
-    /// Some times, of second order; see [`dpm_solver`].
+    /// A subset of the timesteps, with a second-order solver; see [`dpm_solver`].
     DpmSolver,
 }
 
 impl Sampler {
-    /// The names that can be read.
+    /// The names that [`FromStr`] accepts.
     pub const NAMES: [&str; 3] = ["ancestral", "ddim", "dpm-solver"];
 
     /// The name.
@@ -45,110 +45,112 @@ impl fmt::Display for Sampler {
 impl FromStr for Sampler {
     type Err = Error;
 
-    /// DDIM comes with eta 0.
+    /// Parses a sampler's name; DDIM gets eta 0.
     fn from_str(name: &str) -> Result<Self> {
         [Self::Ancestral, Self::Ddim { eta: 0.0 }, Self::DpmSolver]
             .into_iter()
             .find(|sampler| sampler.name() == name)
             .ok_or_else(|| {
                 let known = Self::NAMES.join(", ");
-                Error::Sampling(format!("there is no sampler `{name}`; give one of {known}"))
+                Error::Sampling(format!("unknown sampler `{name}`; give one of {known}"))
             })
     }
 }
 
-/// One picture of all that a denoiser can make. It is the same in every batch.
+/// One picture to sample. It does not depend on the batch.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct Draw {
-    /// Its class.
+    /// The class's label.
     pub label: usize,
     /// The seed of its noise.
     pub seed: u64,
-    /// Its number among those of its class and seed.
+    /// The picture's number among those of its class and seed.
     pub number: u32,
 }
 
 impl Draw {
-    /// Its noise: every picture of a seed takes another stream.
+    /// The picture's noise. Each picture of a seed uses its own stream.
     fn noise(&self) -> Random {
         Random::new(self.seed, (self.label as u64) << 32 | u64::from(self.number))
     }
 }
 
-/// What pictures are to be made, and how.
+/// The pictures to sample, and how.
 #[derive(Debug, Clone, PartialEq)]
-pub struct Request {
+pub struct SampleRequest {
     /// The pictures.
     pub draws: Vec<Draw>,
-    /// The way there.
+    /// The sampling algorithm.
     pub sampler: Sampler,
-    /// How many of the schedule's times are visited; the ancestral sampler visits all.
+    /// The number of sampling steps. The ancestral sampler needs all timesteps of the schedule.
     pub steps: usize,
-    /// How far beyond the prediction without a class that with one is followed (Ho and Salimans 2022, arXiv 2207.12598,
-    /// where this is `1 + w`): 1 is the prediction as it is, and the only one without a null label.
+    /// The scale of classifier-free guidance (Ho and Salimans 2022, arXiv 2207.12598, where it is `1 + w`). 1 is no
+    /// guidance, and the only value allowed without a null label.
     pub guidance: f64,
 }
 
-/// What there is to know of a denoiser to sample from it.
+/// What sampling needs to know about a denoiser.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Denoiser {
     /// The number of classes.
     pub classes: usize,
-    /// How much noise there is at which time.
+    /// The beta schedule.
     pub schedule: Schedule,
-    /// What is predicted.
+    /// What the network predicts.
     pub prediction: Prediction,
-    /// The label that stands for any class, where the network was trained for guidance.
+    /// The label of the unconditional prediction, if the network was trained with condition dropout.
     pub null_label: Option<usize>,
-    /// The pictures' channels, height and width.
+    /// Channels, height and width of the pictures.
     pub picture: [usize; 3],
 }
 
 impl Denoiser {
-    /// As a card says. Fails where it is of another kind of model, or its pictures have no size.
+    /// Reads a card. Fails if the model is of another kind, or its pictures have no fixed size.
     pub fn new(card: &ModelCard) -> Result<Self> {
         let &Kind::Denoiser { class_count, schedule, prediction, null_label } = &card.kind else {
             return Err(Error::WrongKind { found: card.kind.name(), wanted: "denoiser" });
         };
         let &PictureFormat { channels, size: PictureSize::Fixed { height, width } } = card.pictures()? else {
-            return Err(Error::BadCard("a denoiser's pictures need a size".into()));
+            return Err(Error::BadCard("a denoiser needs a fixed picture size".into()));
         };
         let picture = [channels, height, width];
         Ok(Self { classes: class_count, schedule: schedule.schedule()?, prediction, null_label, picture })
     }
 
-    /// The guidance unless told: a little where the network was trained for it, since the shipped model's pictures are
-    /// both truer to their class and nearer to real ones with it, and else none.
-    pub fn usual_guidance(&self) -> f64 {
+    /// The default guidance scale: 1.5 if the network was trained with condition dropout, else 1. With 1.5 the shipped
+    /// model's pictures are both more often of the right class and closer to real ones.
+    pub fn default_guidance(&self) -> f64 {
         if self.null_label.is_some() { 1.5 } else { 1.0 }
     }
 
-    /// The steps to take unless told: all of them with the ancestral sampler, 20 with the others.
-    pub fn usual_steps(&self, sampler: &Sampler) -> usize {
+    /// The default number of sampling steps: all timesteps for the ancestral sampler, 20 for the others.
+    pub fn default_steps(&self, sampler: &Sampler) -> usize {
         let all = self.schedule.steps();
         if *sampler == Sampler::Ancestral { all } else { all.min(20) }
     }
 
-    /// Fails where a request cannot be met: no pictures, a label out of range, a number of steps that the schedule does
-    /// not have, a guidance that is no finite number or that the network was not trained for.
-    pub fn check(&self, request: &Request) -> Result<()> {
-        let Request { draws, sampler, steps, guidance } = request;
+    /// Fails if a request is invalid: no pictures, a label or a number of steps out of range, a guidance scale that is not
+    /// finite, or guidance without condition dropout.
+    pub fn check(&self, request: &SampleRequest) -> Result<()> {
+        let SampleRequest { draws, sampler, steps, guidance } = request;
         if draws.is_empty() {
-            return refuse("no pictures are asked for; give a class for each".into());
+            return refuse("no pictures to sample; give at least one class".into());
         }
         if let Some(Draw { label, .. }) = draws.iter().find(|draw| draw.label >= self.classes) {
             return refuse(format!("there is no class {label}; give one from 0 to {}", self.classes - 1));
         }
         if !(*guidance as f32).is_finite() {
-            return refuse(format!("the guidance is {guidance}; give a finite number, 1 for none"));
+            return refuse(format!("the guidance scale is {guidance}; give a finite number, 1 for no guidance"));
         }
         if *guidance != 1.0 && self.null_label.is_none() {
-            return refuse(format!("a guidance of {guidance} for a model that was not trained for it; leave it away"));
+            return refuse(format!(
+                "guidance {guidance} for a model trained without condition dropout; remove the option"
+            ));
         }
         let all = self.schedule.steps();
         match sampler {
             Sampler::Ancestral if *steps != all => refuse(format!(
-                "{steps} steps of the ancestral sampler, which takes all {all}; choose another for fewer"
+                "{steps} steps with the ancestral sampler, which takes all {all}; for fewer, use another sampler"
             )),
             Sampler::Ddim { eta } if !(0.0..=1.0).contains(eta) => {
                 refuse(format!("DDIM's eta is {eta}; give a number from 0 to 1"))
@@ -157,51 +159,55 @@ impl Denoiser {
         }
     }
 
-    /// Runs the model as often as the request takes: pictures `[batch, channel, height, width]` in `[0, 1]`. Before the
-    /// first step and after each, `watch` is shown how far it is; [`pictures`] makes its x visible.
+    /// Samples pictures `[batch, channel, height, width]` in `[0, 1]`. Calls `on_step` before the first step and after each;
+    /// [`pictures`] converts its `x` to pictures.
+    ///
+    /// Fails as [`Self::check`] does, if the engine fails, and if values become NaN or infinite.
     pub async fn sample<E: Engine>(
         &self,
         engine: &mut E,
-        request: &Request,
-        watch: impl FnMut(Progress),
+        request: &SampleRequest,
+        on_step: impl FnMut(SamplerProgress),
     ) -> Result<Tensor> {
-        self.sample_on(&mut OnHost(engine), request, watch).await
+        self.sample_on(&mut OnHost(engine), request, on_step).await
     }
 
-    /// The same, with tensors that stay where the model is.
+    /// Like [`Self::sample`], with tensors that stay on the model's device.
     pub async fn sample_on<P: Predictor>(
         &self,
         model: &mut P,
-        request: &Request,
-        mut watch: impl FnMut(Progress<P::Value>),
+        request: &SampleRequest,
+        mut on_step: impl FnMut(SamplerProgress<P::Value>),
     ) -> Result<Tensor> {
         self.check(request)?;
-        let Request { draws, sampler, steps, guidance } = request;
+        let SampleRequest { draws, sampler, steps, guidance } = request;
         let labels: Vec<usize> = draws.iter().map(|draw| draw.label).collect();
         let mut noises: Vec<Random> = draws.iter().map(Draw::noise).collect();
         let pixels: usize = self.picture.iter().product();
         let mut fresh = move || noises.iter_mut().flat_map(|noise| noise.normals(pixels)).collect::<Vec<f32>>();
-        let x = model.place(Tensor::new([&[labels.len()], &self.picture[..]].concat(), fresh())?)?;
-        watch(Progress { done: 0, of: *steps, x: &x });
+        let x = model.to_device(Tensor::new([&[labels.len()], &self.picture[..]].concat(), fresh())?)?;
+        on_step(SamplerProgress { done: 0, of: *steps, x: &x });
         let noise = |_| Ok(fresh());
         let denoise = async |x: &P::Value, t: usize| self.noise(model, x, t, &labels, *guidance).await;
         let schedule = &self.schedule;
         let x = match *sampler {
-            Sampler::Ancestral => ancestral(schedule, x, denoise, noise, watch).await?,
+            Sampler::Ancestral => ancestral(schedule, x, denoise, noise, on_step).await?,
             Sampler::Ddim { eta } => {
-                let options = Ddim { times: schedule.spaced(*steps)?, eta };
-                ddim(schedule, &options, x, denoise, noise, watch).await?
+                let options = DdimOptions { timesteps: schedule.spaced(*steps)?, eta };
+                ddim(schedule, &options, x, denoise, noise, on_step).await?
             }
-            Sampler::DpmSolver => dpm_solver(schedule, &schedule.trailing(*steps)?, x, denoise, watch).await?,
+            Sampler::DpmSolver => dpm_solver(schedule, &schedule.trailing(*steps)?, x, denoise, on_step).await?,
         };
         let x = x.to_tensor()?;
         if !x.as_f32()?.iter().all(|value| value.is_finite()) {
-            return refuse("the numbers grew beyond all bounds; try less guidance, or another sampler".into());
+            return refuse(
+                "sampling diverged to NaN or infinity; use a lower guidance scale or another sampler".into(),
+            );
         }
         pictures(&x)
     }
 
-    /// The noise that the model finds in x at time t, guided.
+    /// The noise predicted in x at timestep t, with guidance.
     async fn noise<P: Predictor>(
         &self,
         model: &mut P,
@@ -212,18 +218,18 @@ impl Denoiser {
     ) -> Result<P::Value> {
         let count = labels.len();
         let ints = |values: Vec<i64>| Tensor::new([count], values);
-        let time = ints(vec![t as i64; count])?;
-        let with = ints(labels.iter().map(|&label| label as i64).collect())?;
-        let mut found = model.predict(x, &time, &with).await?;
+        let timestep = ints(vec![t as i64; count])?;
+        let conditional = ints(labels.iter().map(|&label| label as i64).collect())?;
+        let mut noise = model.predict(x, &timestep, &conditional).await?;
         if let Some(null) = self.null_label.filter(|_| guidance != 1.0) {
-            let without = model.predict(x, &time, &ints(vec![null as i64; count])?).await?;
-            found = Linear::combine(&[(1.0 - guidance, &without), (guidance, &found)])?;
+            let unconditional = model.predict(x, &timestep, &ints(vec![null as i64; count])?).await?;
+            noise = SamplerTensor::combine(&[(1.0 - guidance, &unconditional), (guidance, &noise)])?;
         }
         if self.prediction == Prediction::Velocity {
             let bar = self.schedule.alpha_bars()[t];
-            found = Linear::combine(&[(bar.sqrt(), &found), ((1.0 - bar).sqrt(), x)])?;
+            noise = SamplerTensor::combine(&[(bar.sqrt(), &noise), ((1.0 - bar).sqrt(), x)])?;
         }
-        Ok(found)
+        Ok(noise)
     }
 }
 
@@ -231,7 +237,7 @@ fn refuse<T>(what: String) -> Result<T> {
     Err(Error::Sampling(what))
 }
 
-/// What is seen of x in noise space, `[-1, 1]` and beyond: the same in `[0, 1]`.
+/// Converts a sampler's `x`, in `[-1, 1]` and beyond, to pictures: mapped to `[0, 1]` and clamped.
 pub fn pictures(x: &Tensor) -> Result<Tensor> {
     Tensor::new(x.shape(), x.as_f32()?.iter().map(|x| (0.5 * (x + 1.0)).clamp(0.0, 1.0)).collect::<Vec<f32>>())
 }
@@ -241,7 +247,7 @@ mod tests {
     use super::*;
     use crate::samplers::tests::ready;
 
-    /// Knows the one picture of each class, `label / 10` everywhere, and predicts exactly; the null label stands for 0.
+    /// Predicts exactly, where each class has a single picture, `label / 10` everywhere, and the null label's is 0.
     struct Exact {
         schedule: Schedule,
         prediction: Prediction,
@@ -282,9 +288,9 @@ mod tests {
         (Denoiser { classes: 10, schedule, prediction, null_label: Some(10), picture: [1, 2, 2] }, engine)
     }
 
-    fn request(labels: &[usize]) -> Request {
+    fn request(labels: &[usize]) -> SampleRequest {
         let draws = labels.iter().map(|&label| Draw { label, seed: 1, number: 0 }).collect();
-        Request { draws, sampler: Sampler::DpmSolver, steps: 10, guidance: 1.0 }
+        SampleRequest { draws, sampler: Sampler::DpmSolver, steps: 10, guidance: 1.0 }
     }
 
     #[test]
@@ -295,7 +301,7 @@ mod tests {
             {
                 let (denoiser, mut engine) = denoiser(prediction);
                 let mut seen = 0;
-                let request = Request { sampler, steps, ..request(&[3, 7]) };
+                let request = SampleRequest { sampler, steps, ..request(&[3, 7]) };
                 let found = ready(denoiser.sample(&mut engine, &request, |progress| {
                     assert_eq!((progress.done, progress.of), (seen, steps));
                     seen += 1;
@@ -310,9 +316,9 @@ mod tests {
     }
 
     #[test]
-    fn guidance_goes_beyond_the_class() {
+    fn guidance_extrapolates() {
         let (denoiser, mut engine) = denoiser(Prediction::Noise);
-        let guided = Request { guidance: 2.0, ..request(&[4]) };
+        let guided = SampleRequest { guidance: 2.0, ..request(&[4]) };
         let found = ready(denoiser.sample(&mut engine, &guided, |_| {})).unwrap();
         // Twice as far from 0 as the class's 0.4.
         assert!(found.as_f32().unwrap().iter().all(|x| (x - 0.9).abs() < 2e-3), "{found:?}");
@@ -324,7 +330,7 @@ mod tests {
         let (denoiser, mut engine) = denoiser(Prediction::Noise);
         let (sampler, steps) = (Sampler::Ddim { eta: 1.0 }, 5);
         let mut run = |draws: &[Draw]| {
-            let request = Request { draws: draws.to_vec(), sampler, steps, guidance: 1.0 };
+            let request = SampleRequest { draws: draws.to_vec(), sampler, steps, guidance: 1.0 };
             ready(denoiser.sample(&mut engine, &request, |_| {})).unwrap().into_f32().unwrap()
         };
         let draw = |label, seed, number| Draw { label, seed, number };
@@ -336,29 +342,29 @@ mod tests {
     }
 
     #[test]
-    fn numbers_that_grow_beyond_all_bounds_make_no_picture() {
+    fn divergence_is_an_error() {
         let (denoiser, mut engine) = denoiser(Prediction::Noise);
-        let wild = Request { guidance: 1e30, ..request(&[4]) };
+        let wild = SampleRequest { guidance: 1e30, ..request(&[4]) };
         let error = ready(denoiser.sample(&mut engine, &wild, |_| {})).unwrap_err().to_string();
-        assert!(error.contains("beyond all bounds"), "{error}");
+        assert!(error.contains("guidance scale"), "{error}");
     }
 
     #[test]
-    fn nonsense_is_refused() {
+    fn invalid_requests_are_rejected() {
         let (denoiser, _) = denoiser(Prediction::Noise);
-        let error = |request: Request| denoiser.check(&request).unwrap_err().to_string();
+        let error = |request: SampleRequest| denoiser.check(&request).unwrap_err().to_string();
         denoiser.check(&request(&[0, 9])).unwrap();
         assert!(error(request(&[])).contains("no pictures"));
         assert!(error(request(&[10])).contains("no class 10; give one from 0 to 9"));
-        assert!(error(Request { steps: 1001, ..request(&[1]) }).contains("from 1 to 1000"));
-        assert!(error(Request { steps: 0, ..request(&[1]) }).contains("from 1 to 1000"));
-        assert!(error(Request { guidance: 1e39, ..request(&[1]) }).contains("give a finite number"));
-        assert!(error(Request { guidance: f64::NAN, ..request(&[1]) }).contains("guidance is NaN"));
-        assert!(error(Request { sampler: Sampler::Ancestral, steps: 50, ..request(&[1]) }).contains("all 1000"));
-        assert!(error(Request { sampler: Sampler::Ddim { eta: 2.0 }, ..request(&[1]) }).contains("eta is 2"));
+        assert!(error(SampleRequest { steps: 1001, ..request(&[1]) }).contains("from 1 to 1000"));
+        assert!(error(SampleRequest { steps: 0, ..request(&[1]) }).contains("from 1 to 1000"));
+        assert!(error(SampleRequest { guidance: 1e39, ..request(&[1]) }).contains("give a finite number"));
+        assert!(error(SampleRequest { guidance: f64::NAN, ..request(&[1]) }).contains("NaN"));
+        assert!(error(SampleRequest { sampler: Sampler::Ancestral, steps: 50, ..request(&[1]) }).contains("all 1000"));
+        assert!(error(SampleRequest { sampler: Sampler::Ddim { eta: 2.0 }, ..request(&[1]) }).contains("eta is 2"));
         let unguided = Denoiser { null_label: None, ..denoiser };
-        let error = unguided.check(&Request { guidance: 2.0, ..request(&[1]) }).unwrap_err().to_string();
-        assert!(error.contains("not trained for it"), "{error}");
+        let error = unguided.check(&SampleRequest { guidance: 2.0, ..request(&[1]) }).unwrap_err().to_string();
+        assert!(error.contains("condition dropout"), "{error}");
         assert_eq!("ddim".parse(), Ok(Sampler::Ddim { eta: 0.0 }));
         assert!("euler".parse::<Sampler>().unwrap_err().to_string().contains("ancestral, ddim, dpm-solver"));
     }

@@ -1,17 +1,17 @@
-//! The `--device` of every command line.
+//! The argument of every program's `--device`.
 
 use std::fmt;
 use std::str::FromStr;
 
-/// Where to compute.
+/// The device to compute on.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum Device {
-    /// CUDA where it works, else the CPU; the program says which it took.
+    /// CUDA if it works, else the CPU.
     #[default]
     Auto,
     /// The CPU.
     Cpu,
-    /// The CUDA device of this number, or a failure that says why not.
+    /// The CUDA device with this number; an error if it does not work.
     Cuda(u32),
 }
 

@@ -1,17 +1,18 @@
-//! The one trait that separates what is computed from what computes it.
+//! The interface of inference engines.
 
 use crate::{Result, Tensor};
 
-/// Something that has a model loaded and runs it on named tensors: ONNX Runtime natively, onnxruntime-web in a page.
+/// An inference engine with a loaded model, which it runs on named tensors: ONNX Runtime natively, onnxruntime-web in
+/// browsers.
 ///
-/// `run` is async because a browser's engine is; a native one is ready at once.
+/// `run` is async because engines in browsers are; a native engine's future is ready at once.
 #[allow(async_fn_in_trait)]
 pub trait Engine {
-    /// The engine and the processor it uses, for people: `ONNX Runtime 1.31.1 on CPU, 2 threads`.
+    /// The engine and the processor that it uses: `ONNX Runtime 1.31.1 on CPU, 2 threads`.
     fn describe(&self) -> String;
 
-    /// Runs the model once. `inputs` are given by name; the outputs come back in the model's order.
+    /// Runs the model once on named inputs. Returns its named outputs, in the model's order.
     ///
-    /// Fails where a name is unknown, a shape does not fit, or the engine reports an error.
+    /// Fails if a name is unknown, a shape does not match, or the engine reports an error.
     async fn run(&mut self, inputs: &[(&str, &Tensor)]) -> Result<Vec<(String, Tensor)>>;
 }

@@ -1,24 +1,24 @@
-//! What can go wrong between a model file and a picture.
+//! Errors.
 
 /// The crate's result.
 pub type Result<T> = std::result::Result<T, Error>;
 
-/// An error's text says what is wrong and what to do; the caller adds where (the file, the flag).
+/// An error. Its text says what is wrong and what to do; the caller adds the file or the flag.
 #[derive(Debug, Clone, PartialEq, thiserror::Error)]
 pub enum Error {
-    /// The bytes are no ONNX model at all.
+    /// The bytes are not an ONNX model.
     #[error("not an ONNX model: {0}")]
     NotOnnx(String),
-    /// The bytes begin as an ONNX model and stop early.
+    /// The bytes start as an ONNX model and end early.
     #[error("the model file is truncated: {0}; copy or export it again")]
     Truncated(String),
-    /// An ONNX model of somebody else's, or one stripped of its metadata.
+    /// An ONNX model without a card: it is from another program, or its metadata was removed.
     #[error("the model has no Easel card (metadata key `easel`): it was not written by export-onnx")]
     NoCard,
     /// A card that cannot be read.
     #[error("the model's card cannot be read: {0}")]
     BadCard(String),
-    /// A card of a later version of the program.
+    /// A card from a newer version of the program.
     #[error("the model's card has schema {found}, this program reads up to {known}: update the program")]
     NewerCard {
         /// The schema number in the file.
@@ -26,24 +26,24 @@ pub enum Error {
         /// The newest schema this build reads.
         known: u32,
     },
-    /// A model of one kind where another is needed.
+    /// A model of another kind than the caller needs.
     #[error("this model is a {found}, not a {wanted}")]
     WrongKind {
-        /// What the card says.
+        /// The card's kind.
         found: &'static str,
-        /// What the caller needs.
+        /// The kind that the caller needs.
         wanted: &'static str,
     },
-    /// A tensor whose shape or element type does not fit.
+    /// A tensor with an unexpected shape or element type.
     #[error("{0}")]
     Shape(String),
-    /// Sampling that cannot be done as it was asked for.
+    /// Invalid sampling options, or sampling that failed.
     #[error("{0}")]
     Sampling(String),
-    /// The engine failed; its own words.
+    /// The engine failed; the text is the engine's.
     #[error("{0}")]
     Engine(String),
-    /// The engine found no memory for what it was to compute; its own words.
+    /// The engine ran out of memory; the text is the engine's.
     #[error("{0}")]
     OutOfMemory(String),
 }

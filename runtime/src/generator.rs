@@ -1,11 +1,11 @@
-//! Pictures from latent vectors.
+//! Generating pictures from latent vectors.
 
 use crate::card::{Distribution, Latent};
 use crate::{Engine, Error, ModelCard, Random, Result, Tensor};
 
 /// The latent vectors of the pictures `first .. first + count` of a seed, `[count, dim]`.
 ///
-/// Picture i takes stream i of the seed, so it is the same whatever the batch it is made in.
+/// Picture i uses stream i of the seed, so it does not depend on the batch.
 pub fn latents(card: &ModelCard, seed: u64, first: u64, count: usize) -> Result<Tensor> {
     draw(card, (first..).take(count).map(|stream| (seed, stream)))
 }
@@ -42,7 +42,7 @@ pub async fn generate<E: Engine>(engine: &mut E, z: &Tensor) -> Result<Tensor> {
         .ok_or_else(|| Error::Engine("the model has no output named `image`".into()))?;
     let [count, ..] = image.nchw()?;
     if count != z.shape()[0] {
-        return Err(Error::Shape(format!("{} latent vectors gave {count} pictures", z.shape()[0])));
+        return Err(Error::Shape(format!("the model returned {count} pictures for {} latent vectors", z.shape()[0])));
     }
     Ok(image)
 }

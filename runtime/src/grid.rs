@@ -1,21 +1,21 @@
-//! Pictures side by side in one picture.
+//! Contact sheets: pictures arranged in a grid.
 
 use font8x8::UnicodeFonts;
 
 use crate::{Error, Picture, Result};
 
-/// The pixels between the pictures of a sample sheet and around them, on every engine.
+/// The default gap between pictures and around them, in pixels.
 pub const GAP: usize = 2;
 
-/// What lies between them: black.
+/// The default colour of the gaps: black.
 pub const BACKGROUND: u8 = 0;
 
-/// The height and width of a letter.
+/// The height and width of a letter, in pixels.
 const LETTER: usize = 8;
-/// Pictures so high have labels of that size; twice as high ones of twice the size.
+/// Labels have this size for pictures up to this height, and grow with it beyond.
 const LABELLED: usize = 32;
-/// The letters of a label that are shown.
-const MOST_LETTERS: usize = 12;
+/// Longer labels are cut after this many letters.
+const MAX_LETTERS: usize = 12;
 
 /// The columns and rows of a grid.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -27,7 +27,7 @@ pub struct GridShape {
 }
 
 impl GridShape {
-    /// The grid nearest to a square that holds `count` pictures, wider rather than higher.
+    /// The grid for `count` pictures that is closest to square, and wide rather than tall.
     pub fn square(count: usize) -> Self {
         let mut columns = count.isqrt();
         columns += usize::from(columns * columns < count);
@@ -36,10 +36,10 @@ impl GridShape {
     }
 }
 
-/// Lays pictures of one size out row by row, `gap` pixels of `background` between and around them; cells without a
-/// picture stay background.
+/// Arranges pictures of one size row by row, with `gap` pixels of `background` between and around them. Cells without a
+/// picture are background.
 ///
-/// Fails on no pictures, on pictures of different sizes, and where they do not fit the shape.
+/// Fails if there are no pictures, more than the shape holds, or their sizes differ.
 pub fn grid(pictures: &[Picture], shape: GridShape, gap: usize, background: u8) -> Result<Picture> {
     let first = pictures.first().ok_or_else(|| Error::Shape("a grid needs at least one picture".into()))?;
     let GridShape { columns, rows } = shape;
@@ -47,7 +47,7 @@ pub fn grid(pictures: &[Picture], shape: GridShape, gap: usize, background: u8) 
         return Err(Error::Shape(format!("{} pictures do not fit a grid of {columns}x{rows}", pictures.len())));
     }
     let (width, height, channels) = (first.width, first.height, first.channels);
-    let mut sheet = Picture::filled(columns * (width + gap) + gap, rows * (height + gap) + gap, channels, background);
+    let mut canvas = Picture::filled(columns * (width + gap) + gap, rows * (height + gap) + gap, channels, background);
     for (index, picture) in pictures.iter().enumerate() {
         if (picture.width, picture.height, picture.channels) != (width, height, channels) {
             return Err(Error::Shape("the pictures of a grid must have one size".into()));
@@ -55,17 +55,17 @@ pub fn grid(pictures: &[Picture], shape: GridShape, gap: usize, background: u8) 
         let left = gap + index % columns * (width + gap);
         let top = gap + index / columns * (height + gap);
         for (y, row) in picture.pixels.chunks_exact(width * channels).enumerate() {
-            let start = ((top + y) * sheet.width + left) * channels;
-            sheet.pixels[start..start + row.len()].copy_from_slice(row);
+            let start = ((top + y) * canvas.width + left) * channels;
+            canvas.pixels[start..start + row.len()].copy_from_slice(row);
         }
     }
-    Ok(sheet)
+    Ok(canvas)
 }
 
-/// A row of pictures under each other, each with a label at its left in white or, on a light background, black. Only the
-/// first letters of a long label are shown.
+/// Arranges rows of pictures with a label to the left of each row, white or, on a light background, black. Long labels
+/// are cut.
 ///
-/// Fails on no pictures and on pictures of different sizes.
+/// Fails if there are no pictures, or their sizes differ.
 pub fn labelled_rows(rows: &[(String, Vec<Picture>)], gap: usize, background: u8) -> Result<Picture> {
     let columns = rows.iter().map(|(_, pictures)| pictures.len()).max().unwrap_or(0);
     let first = rows.iter().find_map(|(_, pictures)| pictures.first());
@@ -76,13 +76,13 @@ pub fn labelled_rows(rows: &[(String, Vec<Picture>)], gap: usize, background: u8
         let missing = std::iter::repeat_n(&blank, columns - pictures.len());
         pictures.iter().chain(missing).cloned()
     });
-    let sheet = grid(&cells.collect::<Vec<_>>(), GridShape { columns, rows: rows.len() }, gap, background)?;
+    let canvas = grid(&cells.collect::<Vec<_>>(), GridShape { columns, rows: rows.len() }, gap, background)?;
 
     let scale = label_scale(height);
     let margin = gap + labels_width(rows.iter().map(|(label, _)| label.as_str()), height);
-    let mut labelled = Picture::filled(margin + sheet.width, sheet.height, channels, background);
-    let (from, to) = (sheet.width * channels, labelled.width * channels);
-    for (row, target) in sheet.pixels.chunks_exact(from).zip(labelled.pixels.chunks_exact_mut(to)) {
+    let mut labelled = Picture::filled(margin + canvas.width, canvas.height, channels, background);
+    let (from, to) = (canvas.width * channels, labelled.width * channels);
+    for (row, target) in canvas.pixels.chunks_exact(from).zip(labelled.pixels.chunks_exact_mut(to)) {
         target[margin * channels..].copy_from_slice(row);
     }
     for (row, (label, _)) in rows.iter().enumerate() {
@@ -92,9 +92,9 @@ pub fn labelled_rows(rows: &[(String, Vec<Picture>)], gap: usize, background: u8
     Ok(labelled)
 }
 
-/// The room that [`labelled_rows`] gives labels of pictures of this height, without the gap before it.
+/// The width of the labels of [`labelled_rows`] beside pictures of this height, without the gap to their left.
 pub fn labels_width<'a>(labels: impl IntoIterator<Item = &'a str>, height: usize) -> usize {
-    let letters = labels.into_iter().map(|label| label.chars().count().min(MOST_LETTERS)).max().unwrap_or(0);
+    let letters = labels.into_iter().map(|label| label.chars().count().min(MAX_LETTERS)).max().unwrap_or(0);
     letters * LETTER * label_scale(height)
 }
 
@@ -102,9 +102,9 @@ fn label_scale(height: usize) -> usize {
     (height / LABELLED).max(1)
 }
 
-/// Writes the first letters of a text, as far as they lie inside.
+/// Writes text into a picture; letters beyond its edges are clipped, and long text is cut.
 fn write(picture: &mut Picture, text: &str, [left, top]: [usize; 2], scale: usize, colour: u8) {
-    for (place, letter) in text.chars().take(MOST_LETTERS).enumerate() {
+    for (place, letter) in text.chars().take(MAX_LETTERS).enumerate() {
         let known = |letter| font8x8::BASIC_FONTS.get(letter).or_else(|| font8x8::LATIN_FONTS.get(letter));
         let rows = known(letter).or_else(|| known('?')).unwrap_or_default();
         for at in 0..(LETTER * scale).pow(2) {
@@ -123,16 +123,16 @@ mod tests {
     use super::*;
 
     #[test]
-    fn rows_have_labels_at_their_left() {
+    fn rows_have_labels_on_the_left() {
         let of = |label: &str, count: usize| (label.to_string(), vec![Picture::filled(10, 12, 1, 100); count]);
-        let sheet = labelled_rows(&[of("I", 2), of("no", 1)], 1, 0).unwrap();
-        assert_eq!((sheet.width, sheet.height), (1 + 2 * 8 + 23, 27));
+        let canvas = labelled_rows(&[of("I", 2), of("no", 1)], 1, 0).unwrap();
+        assert_eq!((canvas.width, canvas.height), (1 + 2 * 8 + 23, 27));
         let ink = |top: usize, left: usize| {
-            let rows = sheet.pixels.chunks_exact(sheet.width).skip(top).take(12);
+            let rows = canvas.pixels.chunks_exact(canvas.width).skip(top).take(12);
             rows.flat_map(|row| &row[left..left + 8]).filter(|&&pixel| pixel == 255).count()
         };
         assert!(ink(1, 1) > 10 && ink(1, 9) == 0 && ink(14, 1) > 10 && ink(14, 9) > 10);
-        assert_eq!(sheet.pixels.iter().filter(|&&pixel| pixel == 100).count(), 3 * 120);
+        assert_eq!(canvas.pixels.iter().filter(|&&pixel| pixel == 100).count(), 3 * 120);
         assert!(labelled_rows(&[of("a", 0)], 1, 0).is_err());
         // Light backgrounds have black letters, larger pictures larger ones; nothing is written outside.
         let light = labelled_rows(&[("é→wider than twelve".into(), vec![Picture::filled(64, 64, 3, 9)])], 2, 255);
@@ -152,10 +152,10 @@ mod tests {
     #[test]
     fn pictures_land_in_their_cells() {
         let pictures = [10, 20, 30].map(|value| Picture::filled(2, 1, 1, value));
-        let sheet = grid(&pictures, GridShape { columns: 2, rows: 2 }, 1, 0).unwrap();
-        assert_eq!((sheet.width, sheet.height), (7, 5));
-        assert_eq!(sheet.pixels[7..14], [0, 10, 10, 0, 20, 20, 0]);
-        assert_eq!(sheet.pixels[21..28], [0, 30, 30, 0, 0, 0, 0]);
+        let canvas = grid(&pictures, GridShape { columns: 2, rows: 2 }, 1, 0).unwrap();
+        assert_eq!((canvas.width, canvas.height), (7, 5));
+        assert_eq!(canvas.pixels[7..14], [0, 10, 10, 0, 20, 20, 0]);
+        assert_eq!(canvas.pixels[21..28], [0, 30, 30, 0, 0, 0, 0]);
     }
 
     #[test]

@@ -1,8 +1,8 @@
-//! What both runtimes share: the model card, seeded random numbers, tensors and pictures, and generation over any
-//! [`Engine`].
+//! What the native and the browser runtime share: the model card, seeded random numbers, tensors and pictures, and
+//! inference with any [`Engine`].
 //!
-//! The crate does no input or output and knows neither candle nor ONNX Runtime, so it builds for every target,
-//! wasm32 included, and computes the same bits on each.
+//! The crate does no input or output and depends on neither candle nor ONNX Runtime, so it builds for every target,
+//! including wasm32, and computes the same bits on each.
 
 #![forbid(unsafe_code)]
 

@@ -1,20 +1,20 @@
-//! Reading the metadata and the weights of an ONNX file from its bytes, and asking a model for inner values.
+//! Reading the metadata and the weights of an ONNX file from its bytes, and exposing intermediate values of a model.
 //!
-//! onnxruntime-web does not hand metadata out, so the few fields needed here are read by walking the top level of
-//! ModelProto (onnx.proto3: `ir_version` = 1, `graph` = 7, `metadata_props` = 14). Of the graph only the weights and the
-//! names of what its nodes take and give are looked at.
+//! onnxruntime-web gives no access to metadata, so the few fields needed are read from the top level of ModelProto
+//! (onnx.proto3: `ir_version` = 1, `graph` = 7, `metadata_props` = 14). Of the graph, only the weights and the names of
+//! the nodes' inputs and outputs are read.
 
 mod cut;
 mod initializers;
 mod statistics;
 
 pub use cut::before_norm;
-pub use initializers::{Element, Initializer, initializers};
+pub use initializers::{ElementType, Initializer, initializers};
 pub use statistics::{plain_statistics, statistics_outputs};
 
 use crate::{Error, Result};
 
-/// The longest metadata value that is read. A card takes a few kilobytes; more is a damaged or hostile file.
+/// The most metadata that is read, in bytes. A card takes a few kilobytes; a larger one is damaged or hostile.
 pub const MAX_METADATA_BYTES: usize = 1 << 20;
 
 const IR_VERSION: u64 = 1;
@@ -25,7 +25,7 @@ const ENTRY_VALUE: u64 = 2;
 
 /// All `metadata_props` of an ONNX model, in the file's order.
 ///
-/// Fails on bytes that are no ONNX model, on a file that stops early, and on metadata above [`MAX_METADATA_BYTES`].
+/// Fails if the bytes are not an ONNX model, the file is truncated, or the metadata exceeds [`MAX_METADATA_BYTES`].
 pub fn metadata(model: &[u8]) -> Result<Vec<(String, String)>> {
     if model.is_empty() {
         return Err(Error::NotOnnx("the file is empty".into()));
@@ -54,7 +54,7 @@ pub fn metadata(model: &[u8]) -> Result<Vec<(String, String)>> {
     Ok(entries)
 }
 
-/// A field that holds bytes: a text, or a message.
+/// Encodes a field that holds bytes: a string or a message.
 fn message(number: u64, bytes: &[u8]) -> Vec<u8> {
     let mut out = Vec::with_capacity(bytes.len() + 6);
     for mut value in [number << 3 | 2, bytes.len() as u64] {
@@ -68,7 +68,7 @@ fn message(number: u64, bytes: &[u8]) -> Vec<u8> {
     out
 }
 
-/// A message's field that is a text; empty where it has none.
+/// A message's string field; empty if it is missing.
 fn text(bytes: &[u8], wanted: u64) -> Result<&[u8]> {
     let mut fields = Fields::new(bytes);
     while let Some((number, value)) = fields.next_field(true)? {
@@ -102,7 +102,7 @@ enum Field<'a> {
     Fixed,
 }
 
-/// The fields of one protobuf message, one after the other.
+/// Reads the fields of a protobuf message in order.
 struct Fields<'a> {
     bytes: &'a [u8],
     position: usize,
@@ -113,15 +113,15 @@ impl<'a> Fields<'a> {
         Self { bytes, position: 0 }
     }
 
-    /// As [`Self::next_field`], and all bytes of the field.
+    /// Like [`Self::next_field`], with the field's encoded bytes.
     fn next_raw(&mut self, recognised: bool) -> Result<Option<(u64, Field<'a>, &'a [u8])>> {
         let start = self.position;
         let field = self.next_field(recognised)?;
         Ok(field.map(|(number, value)| (number, value, &self.bytes[start..self.position])))
     }
 
-    /// The next field's number and value. `recognised` says whether what came before looked like an ONNX model, and so
-    /// whether a message that ends in the middle of a field is a truncated model or no model at all.
+    /// The next field's number and value. If a message ends in the middle of a field, the error is a truncated model if
+    /// the fields before were `recognised` as those of an ONNX model, else a file that is not a model.
     fn next_field(&mut self, recognised: bool) -> Result<Option<(u64, Field<'a>)>> {
         if self.position == self.bytes.len() {
             return Ok(None);
@@ -199,7 +199,7 @@ mod tests {
         let bytes = model("easel", "{}");
         for length in 0..bytes.len() {
             let result = metadata(&bytes[..length]);
-            // Cut between two fields after the graph, a protobuf message is whole: it is a model without metadata.
+            // Between two fields after the graph, the cut leaves a valid message: a model without metadata.
             let whole = length == bytes.len() - field(14, &[field(1, b"easel"), field(2, b"{}")].concat()).len();
             assert_eq!(result.is_ok(), whole, "cut at {length}: {result:?}");
         }
@@ -207,7 +207,7 @@ mod tests {
     }
 
     #[test]
-    fn other_formats_are_no_models() {
+    fn other_formats_are_rejected() {
         for bytes in [&b"\x89PNG\r\n\x1a\n\0\0\0\rIHDR"[..], b"PK\x03\x04", b"{\"a\": 1}", b"GIF89a", &[0xff; 32]] {
             assert!(matches!(metadata(bytes), Err(Error::NotOnnx(_))), "{bytes:?}");
         }

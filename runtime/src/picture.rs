@@ -1,4 +1,4 @@
-//! Eight-bit pictures and how they become tensors and back.
+//! 8-bit pictures, and their conversion to and from tensors.
 
 use crate::{Error, Result, Tensor};
 
@@ -21,7 +21,8 @@ impl Picture {
         Self { width, height, channels, pixels: vec![value; width * height * channels] }
     }
 
-    /// The pictures of a batch `[batch, channel, height, width]` with values in `[0, 1]`; others are clamped, NaN is 0.
+    /// The pictures of a batch `[batch, channel, height, width]` with values in `[0, 1]`. Values outside are clamped; NaN
+    /// becomes 0. Fails if there are not 1 or 3 channels.
     pub fn from_batch(batch: &Tensor) -> Result<Vec<Self>> {
         let [count, channels, height, width] = batch.nchw()?;
         if !matches!(channels, 1 | 3) {
@@ -48,11 +49,15 @@ impl Picture {
         Tensor::new([1, self.channels, self.height, self.width], values).expect("the shape is the picture's own")
     }
 
-    /// An RGB picture out of four bytes a pixel, what a canvas gives. Where it is transparent it is laid on white.
+    /// An RGB picture from RGBA bytes, as a canvas returns them. Transparent pixels are blended with white. Fails if there
+    /// are not four bytes per pixel, or no pixels.
     pub fn from_rgba(rgba: &[u8], width: usize, height: usize) -> Result<Self> {
         let wanted = width.checked_mul(height).and_then(|pixels| pixels.checked_mul(4));
         if wanted != Some(rgba.len()) || rgba.is_empty() {
-            return Err(Error::Shape(format!("{} bytes are no picture of {width}x{height} pixels", rgba.len())));
+            return Err(Error::Shape(format!(
+                "{} bytes do not fill an RGBA picture of {width}x{height} pixels",
+                rgba.len()
+            )));
         }
         let on_white = |value: u8, alpha: u8| {
             ((u32::from(value) * u32::from(alpha) + 255 * (255 - u32::from(alpha)) + 127) / 255) as u8
@@ -61,7 +66,7 @@ impl Picture {
         Ok(Self { width, height, channels: 3, pixels: pixels.collect() })
     }
 
-    /// Four bytes a pixel, opaque: what a canvas takes.
+    /// Opaque RGBA bytes, as a canvas takes them.
     pub fn to_rgba(&self) -> Vec<u8> {
         self.pixels
             .chunks_exact(self.channels)
@@ -83,7 +88,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn transparent_pixels_lie_on_white() {
+    fn transparent_pixels_are_blended_with_white() {
         let picture = Picture::from_rgba(&[9, 8, 7, 255, 9, 8, 7, 0, 0, 255, 100, 128], 3, 1).unwrap();
         assert_eq!(picture.pixels, [9, 8, 7, 255, 255, 255, 127, 255, 177]);
         assert_eq!(Picture::from_rgba(&picture.to_rgba(), 3, 1).unwrap(), picture);
@@ -93,7 +98,7 @@ mod tests {
     }
 
     #[test]
-    fn bytes_survive_the_way_through_a_tensor() {
+    fn bytes_survive_conversion_to_a_tensor_and_back() {
         let pixels = (0..3 * 256).map(|i| (i % 256) as u8).collect();
         let picture = Picture { width: 32, height: 8, channels: 3, pixels };
         assert_eq!(Picture::from_batch(&picture.to_tensor()).unwrap(), [picture]);

@@ -1,29 +1,29 @@
-//! What a denoiser is asked through.
+//! The interface between samplers and a denoiser's model.
 
-use crate::samplers::Linear;
+use crate::samplers::SamplerTensor;
 use crate::{Engine, Error, Result, Tensor};
 
-/// A denoiser's model and the tensors that go into it and come out of it, wherever they lie.
+/// A denoiser's model, with tensors that stay on its device between sampling steps.
 #[allow(async_fn_in_trait)]
 pub trait Predictor {
-    /// Pictures in noise space.
-    type Value: Linear;
+    /// A batch of noisy pictures on the model's device.
+    type Value: SamplerTensor;
 
-    /// Takes noise to where the model is.
-    fn place(&mut self, x: Tensor) -> Result<Self::Value>;
+    /// Copies a tensor to the model's device.
+    fn to_device(&mut self, x: Tensor) -> Result<Self::Value>;
 
-    /// Runs the model once on `x [batch, channel, height, width]`, and `t` and `label [batch]` of int64. The prediction has
-    /// the shape of x; fails where it has not, or the engine reports an error.
+    /// Runs the model once on `x [batch, channel, height, width]` and int64 `t [batch]` and `label [batch]`. The prediction
+    /// has the shape of x. Fails if it has another, or the engine reports an error.
     async fn predict(&mut self, x: &Self::Value, t: &Tensor, label: &Tensor) -> Result<Self::Value>;
 }
 
-/// Any engine: what goes in and comes out lies in the program's memory.
+/// Any engine, with tensors in host memory.
 pub struct OnHost<'a, E>(pub &'a mut E);
 
 impl<E: Engine> Predictor for OnHost<'_, E> {
     type Value = Tensor;
 
-    fn place(&mut self, x: Tensor) -> Result<Tensor> {
+    fn to_device(&mut self, x: Tensor) -> Result<Tensor> {
         Ok(x)
     }
 
@@ -38,10 +38,10 @@ impl<E: Engine> Predictor for OnHost<'_, E> {
     }
 }
 
-/// Fails where a prediction is not of x's shape.
+/// Fails if a prediction's shape is not that of x.
 pub fn check_shape(x: &[usize], prediction: &[usize]) -> Result<()> {
     if x == prediction {
         return Ok(());
     }
-    Err(Error::Shape(format!("a picture of {x:?} gave a prediction of {prediction:?}")))
+    Err(Error::Shape(format!("the model returned a prediction of shape {prediction:?} for x of shape {x:?}")))
 }

@@ -1,8 +1,8 @@
 //! Seeded random numbers that are the same bits on every target.
 //!
-//! Uniform numbers come straight from ChaCha8's output. Normal ones come from those by the Box-Muller transform
+//! Uniform numbers are ChaCha8's output. Normal numbers are computed from them by the Box-Muller transform
 //! (Box and Muller 1958, "A Note on the Generation of Random Normal Deviates") in float64 with the `libm` crate:
-//! the systems' own `ln` and `cos` differ in the last bits.
+//! the `ln` and `cos` of different systems differ in the last bits.
 
 use rand_chacha::ChaCha8Rng;
 use rand_core::{Rng, SeedableRng};
@@ -11,26 +11,26 @@ use serde::{Deserialize, Serialize};
 /// A seeded generator with independent streams.
 ///
 /// Numbers of different streams of one seed do not overlap, so each use (weights, noise, the order of the data, each
-/// picture of a batch) takes a stream of its own and does not disturb the others.
+/// picture of a batch) has its own stream and does not affect the others.
 #[derive(Debug, Clone)]
 pub struct Random {
     seed: u64,
     chacha: ChaCha8Rng,
 }
 
-/// A place in a generator's sequence, from which it goes on.
+/// A generator's state, to continue its sequence from.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct RandomState {
     /// The seed.
     pub seed: u64,
     /// The stream.
     pub stream: u64,
-    /// How many 32-bit words the stream has given.
+    /// The number of 32-bit words drawn from the stream.
     pub words: u64,
 }
 
 impl Random {
-    /// The beginning of a stream of a seed. The seed is the ChaCha key's first eight bytes, little-endian; the rest is 0.
+    /// A generator at the start of a stream of a seed. The seed is the ChaCha key's first eight bytes, little-endian; the rest is 0.
     pub fn new(seed: u64, stream: u64) -> Self {
         let mut key = [0u8; 32];
         key[..8].copy_from_slice(&seed.to_le_bytes());
@@ -39,14 +39,14 @@ impl Random {
         Self { seed, chacha }
     }
 
-    /// Goes on where [`Random::state`] was taken.
+    /// Continues from where [`Random::state`] was called.
     pub fn from_state(state: RandomState) -> Self {
         let mut random = Self::new(state.seed, state.stream);
         random.chacha.set_word_pos(u128::from(state.words));
         random
     }
 
-    /// The place in the sequence. A stream is used up after 2^64 words, which nothing here comes near.
+    /// The current state. It holds for the first 2^64 words of a stream.
     pub fn state(&self) -> RandomState {
         RandomState { seed: self.seed, stream: self.chacha.get_stream(), words: self.chacha.get_word_pos() as u64 }
     }
@@ -59,9 +59,9 @@ impl Random {
     /// An integer in `0..bound`, without bias (Lemire 2019, "Fast Random Integer Generation in an Interval").
     ///
     /// # Panics
-    /// Where `bound` is 0.
+    /// If `bound` is 0.
     pub fn below(&mut self, bound: u32) -> u32 {
-        assert!(bound > 0, "below(0) has no result");
+        assert!(bound > 0, "the bound must be above 0");
         let threshold = bound.wrapping_neg() % bound;
         loop {
             let product = u64::from(self.next_u32()) * u64::from(bound);
@@ -86,7 +86,7 @@ impl Random {
         (0..count).map(|_| self.uniform(low, high)).collect()
     }
 
-    /// `count` independent standard normal numbers. They are made in pairs; of the last pair an odd count drops one.
+    /// `count` independent standard normal numbers. They are generated in pairs; an odd count drops the last one.
     pub fn normals(&mut self, count: usize) -> Vec<f32> {
         let mut values = Vec::with_capacity(count + 1);
         while values.len() < count {
@@ -99,7 +99,7 @@ impl Random {
         values
     }
 
-    /// Puts the elements into random order (Fisher-Yates).
+    /// Shuffles the elements (Fisher-Yates).
     pub fn shuffle<T>(&mut self, items: &mut [T]) {
         for last in (1..items.len()).rev() {
             let other = self.below(last as u32 + 1) as usize;
@@ -108,8 +108,7 @@ impl Random {
     }
 }
 
-/// Numbers that every target must give, natively and in WebAssembly: the seed and stream, and the bits of the first
-/// four normals as float32.
+/// A test vector for all targets: the seed, the stream, and the bits of the first four normal numbers as float32.
 pub const KNOWN_NORMALS: (u64, u64, [u32; 4]) = (1, 2, [0xbee0_1e3e, 0x3edc_e181, 0x3efb_2c52, 0x3ecf_60b6]);
 
 #[cfg(test)]
@@ -140,7 +139,7 @@ mod tests {
     }
 
     #[test]
-    fn goes_on_from_a_state() {
+    fn continues_from_a_state() {
         let mut random = Random::new(9, 4);
         random.uniforms(37, 0.0, 1.0);
         let mut again = Random::from_state(random.state());

@@ -1,9 +1,9 @@
-//! Shrinking and enlarging pictures, the same on every target.
+//! Resizing pictures, with the same bits on every target.
 
 use crate::Picture;
 
-/// Shrinks a picture by averaging: each new pixel is the mean of the area that it covers, parts of pixels by their
-/// part. A side that is already shorter stays.
+/// Shrinks a picture by area averaging: each new pixel is the mean of the area that it covers, with partly covered pixels
+/// weighted by their share. A side that is already shorter is unchanged.
 pub fn shrink(picture: &Picture, width: usize, height: usize) -> Picture {
     let (width, height) = (width.clamp(1, picture.width), height.clamp(1, picture.height));
     let channels = picture.channels;
@@ -19,7 +19,7 @@ pub fn shrink(picture: &Picture, width: usize, height: usize) -> Picture {
     };
     let mut pixels = Vec::with_capacity(width * height * channels);
     let mut sums = vec![0f32; width * channels];
-    // One row at a time: all of them as floats would take more memory than the picture.
+    // Rows are narrowed one at a time: all of them as floats would take more memory than the picture.
     let (mut narrowed, mut at) = (vec![0f32; width * channels], usize::MAX);
     for area in areas(picture.height, height) {
         sums.fill(0.0);
@@ -35,7 +35,7 @@ pub fn shrink(picture: &Picture, width: usize, height: usize) -> Picture {
     Picture { width, height, channels, pixels }
 }
 
-/// Enlarges a picture by a whole factor: every pixel becomes a square of `factor` x `factor`.
+/// Enlarges a picture by an integer factor: every pixel becomes a square of `factor` x `factor`.
 pub fn enlarge(picture: &Picture, factor: usize) -> Picture {
     let (width, channels) = (picture.width, picture.channels);
     let mut pixels = Vec::with_capacity(picture.pixels.len() * factor * factor);
@@ -50,14 +50,14 @@ pub fn enlarge(picture: &Picture, factor: usize) -> Picture {
     Picture { width: width * factor, height: picture.height * factor, channels, pixels }
 }
 
-/// The pixels that a new one covers, and how much of each; the weights add up to 1.
+/// The pixels that a new pixel covers, with weights that add up to 1.
 struct Area {
     start: usize,
     weights: Vec<f32>,
 }
 
 fn areas(from: usize, to: usize) -> Vec<Area> {
-    // In units of 1 / to of an old pixel everything is whole.
+    // In units of 1 / to of an old pixel, all bounds are integers.
     let area = |index: usize| {
         let (begin, end) = (index * from, (index + 1) * from);
         let (start, stop) = (begin / to, end.div_ceil(to));

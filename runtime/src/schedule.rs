@@ -1,9 +1,9 @@
-//! How much noise a picture has at which time.
+//! Beta schedules of diffusion models.
 
 use crate::{Error, Result};
 
-/// A noise schedule: at time t a picture is `sqrt(alpha_bar[t]) x + sqrt(1 - alpha_bar[t]) noise` (Ho et al. 2020, arXiv
-/// 2006.11239).
+/// A beta schedule: at timestep t a noisy picture is `sqrt(alpha_bar[t]) picture + sqrt(1 - alpha_bar[t]) noise` (Ho et al.
+/// 2020, arXiv 2006.11239).
 #[derive(Debug, Clone, PartialEq)]
 pub struct Schedule {
     betas: Vec<f64>,
@@ -11,52 +11,53 @@ pub struct Schedule {
 }
 
 impl Schedule {
-    /// `alpha_bar(t) = f(t + 1) / f(0)`, `f(t) = cos^2((t / steps + offset) / (1 + offset) * pi / 2)`, with betas of 0.999
-    /// at most (Nichol and Dhariwal 2021, arXiv 2102.09672, equation 17, where the offset is 0.008). Fails where there is
-    /// no step, or the offset is negative or no number.
+    /// The cosine schedule: `alpha_bar(t) = f(t + 1) / f(0)`, `f(t) = cos^2((t / steps + offset) / (1 + offset) * pi / 2)`,
+    /// with betas of at most 0.999 (Nichol and Dhariwal 2021, arXiv 2102.09672, equation 17, where the offset is 0.008).
+    /// Fails if there are no timesteps, or the offset is negative or not finite.
     pub fn cosine(steps: usize, offset: f64) -> Result<Self> {
         if !(offset >= 0.0 && offset.is_finite()) {
             return Err(Error::Sampling(format!("a cosine schedule's offset is {offset}; it must be 0 or more")));
         }
         let angle = |t: usize| (t as f64 / steps as f64 + offset) / (1.0 + offset) * std::f64::consts::FRAC_PI_2;
-        let kept = |t: usize| libm::pow(libm::cos(angle(t)), 2.0);
-        Self::new((0..steps).map(|t| (1.0 - kept(t + 1) / kept(t)).min(0.999)).collect())
+        let f = |t: usize| libm::pow(libm::cos(angle(t)), 2.0);
+        Self::new((0..steps).map(|t| (1.0 - f(t + 1) / f(t)).min(0.999)).collect())
     }
 
-    /// Betas on a line from `start` to `end`, both included. Fails where there is no step, or a beta is not in (0, 1).
+    /// The linear schedule, with betas from `start` to `end`. Fails if there are no timesteps, or a beta is not in (0, 1).
     pub fn linear(steps: usize, start: f64, end: f64) -> Result<Self> {
         let slope = (end - start) / steps.saturating_sub(1).max(1) as f64;
         Self::new((0..steps).map(|t| start + slope * t as f64).collect())
     }
 
-    /// Any betas. Fails where there is none, one is not in (0, 1), or they leave all of the picture or nothing of it.
+    /// A schedule with the given betas. Fails if there are none, one is not in (0, 1), or an alpha_bar is not in
+    /// [1e-12, 1).
     pub fn new(betas: Vec<f64>) -> Result<Self> {
         if betas.is_empty() {
-            return Err(Error::Sampling("a noise schedule needs a step at least".into()));
+            return Err(Error::Sampling("a beta schedule needs at least one timestep".into()));
         }
         if let Some(beta) = betas.iter().find(|beta| !(**beta > 0.0 && **beta < 1.0)) {
-            return Err(Error::Sampling(format!("a noise schedule's beta is {beta}; it must be between 0 and 1")));
+            return Err(Error::Sampling(format!("a beta of the schedule is {beta}; it must be between 0 and 1")));
         }
         let alpha_bars = betas.iter().scan(1.0, |product, beta| {
             *product *= 1.0 - beta;
             Some(*product)
         });
         let alpha_bars: Vec<f64> = alpha_bars.collect();
-        // Of neither can a picture be told from noise in float32: samplers divide by both.
+        // Samplers divide by both alpha_bar and 1 - alpha_bar.
         if let Some(bar) = alpha_bars.iter().find(|bar| !(1e-12..1.0).contains(*bar)) {
             return Err(Error::Sampling(format!(
-                "a noise schedule leaves {bar} of the picture's variance; it must be between 1e-12 and 1"
+                "an alpha_bar of the beta schedule is {bar}; it must be from 1e-12 to below 1"
             )));
         }
         Ok(Self { alpha_bars, betas })
     }
 
-    /// The number of times.
+    /// The number of timesteps.
     pub fn steps(&self) -> usize {
         self.betas.len()
     }
 
-    /// The variance of the noise that each time adds.
+    /// The variance of the noise that each timestep adds.
     pub fn betas(&self) -> &[f64] {
         &self.betas
     }
@@ -66,20 +67,20 @@ impl Schedule {
         1.0 - self.betas[t]
     }
 
-    /// The products of all alphas up to each time: the share of the picture in the variance.
+    /// The cumulative product of the alphas at each timestep: the picture's share of the variance.
     pub fn alpha_bars(&self) -> &[f64] {
         &self.alpha_bars
     }
 
-    /// `ln(sqrt(alpha_bar) / sqrt(1 - alpha_bar))`: how far the picture stands out of the noise at time t. It falls as t
-    /// rises.
+    /// `lambda = ln(sqrt(alpha_bar) / sqrt(1 - alpha_bar))`, half the log signal-to-noise ratio at timestep t. It
+    /// decreases with t.
     pub fn log_signal(&self, t: usize) -> f64 {
         let bar = self.alpha_bars[t];
         0.5 * libm::log(bar / (1.0 - bar))
     }
 
-    /// `count` times as far apart as whole steps allow, from 0 on: 0, 100, .., 900 for 10 of 1000; a single one is the
-    /// last. Fails where there are not so many.
+    /// `count` evenly spaced timesteps from 0 on: 0, 100, .., 900 for 10 of 1000. A single one is the last timestep. Fails
+    /// if there are not as many.
     pub fn spaced(&self, count: usize) -> Result<Vec<usize>> {
         self.check_count(count)?;
         if count == 1 {
@@ -88,8 +89,8 @@ impl Schedule {
         Ok((0..count).map(|index| index * self.steps() / count).collect())
     }
 
-    /// `count` times as far apart as whole steps allow, up to the last, where all is noise: 99, 199, .., 999 for 10 of
-    /// 1000 (Lin et al. 2023, arXiv 2305.08891, section 3.3). Fails where there are not so many.
+    /// `count` evenly spaced timesteps up to the last, where there is most noise: 99, 199, .., 999 for 10 of 1000 (Lin et
+    /// al. 2023, arXiv 2305.08891, section 3.3). Fails if there are not as many.
     pub fn trailing(&self, count: usize) -> Result<Vec<usize>> {
         self.check_count(count)?;
         let steps = self.steps();
@@ -102,7 +103,7 @@ impl Schedule {
             return Ok(());
         }
         Err(Error::Sampling(format!(
-            "{count} sampling steps of a schedule of {steps}; give a number from 1 to {steps}"
+            "{count} sampling steps for a schedule of {steps} timesteps; give a number from 1 to {steps}"
         )))
     }
 }
@@ -120,7 +121,7 @@ mod tests {
     }
 
     #[test]
-    fn spaced_times_are_of_the_schedule() {
+    fn spaced_timesteps_start_at_the_first() {
         let schedule = Schedule::linear(1000, 1e-4, 0.02).unwrap();
         assert_eq!(schedule.spaced(10).unwrap(), [0, 100, 200, 300, 400, 500, 600, 700, 800, 900]);
         assert_eq!(schedule.spaced(1000).unwrap().len(), 1000);
@@ -131,7 +132,7 @@ mod tests {
     }
 
     #[test]
-    fn trailing_times_end_at_the_last() {
+    fn trailing_timesteps_end_at_the_last() {
         let schedule = Schedule::linear(1000, 1e-4, 0.02).unwrap();
         assert_eq!(schedule.trailing(10).unwrap(), [99, 199, 299, 399, 499, 599, 699, 799, 899, 999]);
         assert_eq!(schedule.trailing(3).unwrap(), [332, 666, 999]);
@@ -141,7 +142,7 @@ mod tests {
     }
 
     #[test]
-    fn the_cosine_leaves_no_picture_at_the_end() {
+    fn the_cosine_schedule_ends_in_noise() {
         let schedule = Schedule::cosine(1000, 0.008).unwrap();
         let bars = schedule.alpha_bars();
         assert!(bars[0] > 0.9999 && bars[999] < 1e-8, "{} {}", bars[0], bars[999]);
@@ -150,12 +151,12 @@ mod tests {
     }
 
     #[test]
-    fn nonsense_is_refused() {
+    fn invalid_schedules_are_rejected() {
         assert!(Schedule::linear(0, 0.1, 0.2).is_err());
         assert!(Schedule::linear(10, 0.0, 0.2).is_err());
         assert!(Schedule::linear(10, 0.1, f64::NAN).is_err());
         let error = |betas: Vec<f64>| Schedule::new(betas).unwrap_err().to_string();
-        assert!(error(vec![0.9; 1000]).contains("of the picture's variance"));
-        assert!(error(vec![1e-300; 3]).contains("leaves 1 of the picture's variance"));
+        assert!(error(vec![0.9; 1000]).contains("alpha_bar"));
+        assert!(error(vec![1e-300; 3]).contains("is 1;"));
     }
 }

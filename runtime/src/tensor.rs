@@ -1,4 +1,4 @@
-//! Dense row-major tensors as they go into and come out of an engine.
+//! Dense row-major tensors: the inputs and outputs of engines.
 
 use crate::{Error, Result};
 
@@ -9,14 +9,14 @@ pub struct Tensor {
     data: Data,
 }
 
-/// A tensor's elements. These are the element types that the project's models have at their borders.
+/// A tensor's elements, of one of the types that the models' inputs and outputs have.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Data {
     /// 32-bit floats.
     F32(Vec<f32>),
-    /// 64-bit integers: time steps, labels.
+    /// 64-bit integers: timesteps, labels.
     I64(Vec<i64>),
-    /// Switches.
+    /// Booleans: flags.
     Bool(Vec<bool>),
 }
 
@@ -64,7 +64,7 @@ impl From<Vec<bool>> for Data {
 }
 
 impl Tensor {
-    /// A tensor of the given shape. Fails where the shape's product is not the number of elements.
+    /// A tensor of the given shape. Fails if the number of elements is not the product of its dimensions.
     pub fn new(shape: impl Into<Vec<usize>>, data: impl Into<Data>) -> Result<Self> {
         let (shape, data) = (shape.into(), data.into());
         let wanted = shape.iter().try_fold(1usize, |product, &dim| product.checked_mul(dim));
@@ -84,7 +84,7 @@ impl Tensor {
         &self.data
     }
 
-    /// The elements, where they are float32.
+    /// The elements. Fails if they are not float32.
     pub fn as_f32(&self) -> Result<&[f32]> {
         match &self.data {
             Data::F32(values) => Ok(values),
@@ -92,7 +92,7 @@ impl Tensor {
         }
     }
 
-    /// The elements, where they are float32.
+    /// The elements. Fails if they are not float32.
     pub fn into_f32(self) -> Result<Vec<f32>> {
         match self.data {
             Data::F32(values) => Ok(values),
@@ -100,7 +100,7 @@ impl Tensor {
         }
     }
 
-    /// The four dimensions of a batch of pictures.
+    /// The dimensions `[batch, channel, height, width]` of a batch of pictures. Fails if there are not four.
     pub fn nchw(&self) -> Result<[usize; 4]> {
         self.shape
             .as_slice()

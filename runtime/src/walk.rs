@@ -1,26 +1,26 @@
-//! Walks through latent space: from one latent vector to the next in even steps.
+//! Latent walks: interpolation from one latent vector to the next in even steps.
 //!
-//! A generator knows only the vectors that it was trained with. Normal ones of many elements lie close to a sphere
-//! around 0, which a straight line leaves: halfway between two of them it is at 0.7 of their length, and pictures there
-//! are washed out. So normal vectors are joined along the sphere (White 2016, "Sampling Generative Networks", arXiv
-//! 1609.04468), uniform ones, which fill a cube, by a straight line.
+//! A generator is trained only on vectors from its distribution. Normal vectors of many elements lie close to a sphere
+//! around 0, and a straight line between two of them leaves it: its midpoint has 0.7 of their length, and pictures there
+//! look washed out. Normal vectors are therefore interpolated along the sphere (White 2016, "Sampling Generative
+//! Networks", arXiv 1609.04468), and uniform ones, which fill a cube, along a straight line.
 
 use crate::card::{Distribution, Latent};
 use crate::{Error, Result, Tensor};
 
-/// Angles and lengths below this have no direction that could be told from rounding.
+/// Below this angle or length, directions are lost in rounding.
 const TINY: f64 = 1e-9;
 
-/// The point at `t` in [0, 1] on the straight line from `a` to `b`.
+/// Linear interpolation from `a` to `b`, at `t` in [0, 1].
 pub fn lerp(a: &[f32], b: &[f32], t: f64) -> Vec<f32> {
     combine(a, 1.0 - t, b, t)
 }
 
-/// The point at `t` in [0, 1] on the way from `a` to `b` round 0: the direction turns evenly along the shorter great
-/// arc (Shoemake 1985, "Animating Rotation with Quaternion Curves"), and the length grows or shrinks evenly from one's
-/// to the other's. At 0 and 1 these are `a` and `b` themselves.
+/// Spherical interpolation from `a` to `b`, at `t` in [0, 1]: the direction follows the shorter great arc at constant
+/// speed (Shoemake 1985, "Animating Rotation with Quaternion Curves"), and the length changes linearly. At 0 and 1 the
+/// result is `a` and `b`.
 ///
-/// Where there is no such arc, as between opposite vectors, it is [`lerp`]'s point.
+/// Without a unique arc, as between opposite vectors, the result is that of [`lerp`].
 pub fn slerp(a: &[f32], b: &[f32], t: f64) -> Vec<f32> {
     let length = |values: &mut dyn Iterator<Item = f64>| libm::sqrt(values.map(|value| value * value).sum());
     let (a_length, b_length) =
@@ -29,7 +29,7 @@ pub fn slerp(a: &[f32], b: &[f32], t: f64) -> Vec<f32> {
         return lerp(a, b, t);
     }
     let units = || a.iter().zip(b).map(|(&a, &b)| (f64::from(a) / a_length, f64::from(b) / b_length));
-    // This form of the angle is exact near 0 and near 180 degrees too, where the arc cosine is not.
+    // Unlike the arc cosine, this is accurate near 0 and 180 degrees too.
     let angle = 2.0 * libm::atan2(length(&mut units().map(|(a, b)| a - b)), length(&mut units().map(|(a, b)| a + b)));
     let sine = libm::sin(angle);
     if sine < TINY {
@@ -44,8 +44,8 @@ fn combine(a: &[f32], a_share: f64, b: &[f32], b_share: f64) -> Vec<f32> {
     a.iter().zip(b).map(|(&a, &b)| (f64::from(a) * a_share + f64::from(b) * b_share) as f32).collect()
 }
 
-/// A walk past latent vectors, its stops: each is a frame itself, and from one to the next it takes even steps. Any
-/// frame can be asked for alone, and its bits are the same on every target.
+/// A walk through latent vectors, its stops, with a number of interpolation steps from each to the next. Each stop is a
+/// frame itself. Frames can be computed independently, and have the same bits on every target.
 #[derive(Debug, Clone)]
 pub struct Walk {
     distribution: Distribution,
@@ -55,8 +55,8 @@ pub struct Walk {
 }
 
 impl Distribution {
-    /// The point at `t` in [0, 1] on a walk from `a` to `b`: `a` itself at 0, else that of [`slerp`] between normal
-    /// vectors and that of [`lerp`] between uniform ones.
+    /// Interpolates from `a` to `b` at `t` in [0, 1]: by [`slerp`] for a normal distribution, by [`lerp`] for a uniform one.
+    /// At 0 the result is exactly `a`.
     pub fn between(self, a: &[f32], b: &[f32], t: f64) -> Vec<f32> {
         match self {
             _ if t == 0.0 => a.to_vec(),
@@ -67,8 +67,10 @@ impl Distribution {
 }
 
 impl Walk {
-    /// A walk past `stops [count, dim]`, two at least, with `steps` steps from each to the next. A closed one goes on
-    /// from the last to the first and ends one step before it, so that it can be repeated without a jump.
+    /// A walk through `stops [count, dim]`, at least two, with `steps` steps from each to the next. A closed walk continues
+    /// from the last stop to the first and ends one step before it, so that it loops seamlessly.
+    ///
+    /// Fails if the shape is not that of the model's latent vectors, or there are fewer than two stops or no steps.
     pub fn new(latent: &Latent, stops: Tensor, steps: usize, closed: bool) -> Result<Self> {
         let &[count, dim] = stops.shape() else {
             return Err(Error::Shape(format!("expected latent vectors [count, dim], found {:?}", stops.shape())));
@@ -79,14 +81,14 @@ impl Walk {
         }
         if count < 2 || steps == 0 {
             return Err(Error::Sampling(format!(
-                "a walk past {count} latent vectors in {steps} steps each: it takes two vectors and one step at least"
+                "a walk through {count} latent vectors with {steps} steps each; it needs at least two vectors and one step"
             )));
         }
         let legs = if closed { count } else { count - 1 };
         let len = legs
             .checked_mul(steps)
             .and_then(|frames| frames.checked_add(usize::from(!closed)))
-            .ok_or_else(|| Error::Sampling(format!("a walk of {legs} times {steps} frames is too long")))?;
+            .ok_or_else(|| Error::Sampling(format!("a walk of {legs} legs with {steps} frames each is too long")))?;
         Ok(Self { distribution: latent.distribution, stops, steps, len })
     }
 
@@ -96,10 +98,10 @@ impl Walk {
         self.len
     }
 
-    /// The latent vectors of the frames `first .. first + count`, `[count, dim]`. Fails where there are not so many.
+    /// The latent vectors of the frames `first .. first + count`, `[count, dim]`. Fails if there are not as many.
     pub fn frames(&self, first: usize, count: usize) -> Result<Tensor> {
         if first.checked_add(count).is_none_or(|end| end > self.len) {
-            return Err(Error::Sampling(format!("frames {first} and {count} on of a walk that has {}", self.len)));
+            return Err(Error::Sampling(format!("{count} frames from frame {first} of a walk of {} frames", self.len)));
         }
         let dim = self.stops.shape()[1];
         Tensor::new([count, dim], (first..first + count).flat_map(|index| self.frame(index)).collect::<Vec<_>>())
@@ -107,7 +109,7 @@ impl Walk {
 
     fn frame(&self, index: usize) -> Vec<f32> {
         let (count, dim) = (self.stops.shape()[0], self.stops.shape()[1]);
-        let stops = self.stops.as_f32().expect("it was looked at when the walk was made");
+        let stops = self.stops.as_f32().expect("checked by Walk::new");
         let stop = |stop: usize| &stops[stop % count * dim..][..dim];
         let (leg, step) = (index / self.steps, index % self.steps);
         self.distribution.between(stop(leg), stop(leg + 1), step as f64 / self.steps as f64)
@@ -147,7 +149,7 @@ mod tests {
     }
 
     #[test]
-    fn stays_as_long_and_turns_evenly() {
+    fn slerp_keeps_length_and_angular_speed() {
         let (a, b) = (Random::new(1, 0).normals(128), Random::new(2, 0).normals(128));
         let points: Vec<_> = (0..=8).map(|step| slerp(&a, &b, f64::from(step) / 8.0)).collect();
         let cosine = |a: &[f32], b: &[f32]| {
@@ -188,7 +190,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_walk_is_refused() {
+    fn invalid_walks_are_rejected() {
         let latent = Latent { dim: 2, distribution: Distribution::Normal };
         let stops = |shape: [usize; 2]| Tensor::new(shape, vec![0f32; shape[0] * shape[1]]).unwrap();
         for (shape, steps) in [([1, 2], 5), ([2, 3], 5), ([2, 2], 0), ([3, 2], usize::MAX)] {

@@ -1,6 +1,6 @@
-//! Drawn data: landscapes that look like photos, and handwritten digits, to try everything without a data set.
+//! Procedural data: landscapes that resemble photos, and handwritten digits, to try everything without a data set.
 //!
-//! A picture is named by a seed and an index, and depends on nothing else: the same pair is the same scene at any size.
+//! A picture depends on its seed and index alone, and the same pair gives the same scene at any size.
 //!
 //! ```
 //! use easel_scenes::{Motif, digit, scene};

@@ -6,7 +6,7 @@ use easel_export::verify::verify_file;
 use easel_native::{EngineOptions, Model, OrtEngine};
 use easel_runtime::card::Kind;
 use easel_runtime::classifier::classify;
-use easel_runtime::denoiser::{Denoiser, Draw, Request, Sampler};
+use easel_runtime::denoiser::{Denoiser, Draw, SampleRequest, Sampler};
 use easel_runtime::{ModelCard, golden};
 use easel_train::networks::progan::FOLDED;
 
@@ -58,8 +58,8 @@ fn the_denoiser_draws_the_digit_that_is_asked_for() {
     let (mut model, mut judge) = (open("ddpm-mnist.onnx"), open("lenet-mnist.onnx"));
     let denoiser = Denoiser::new(&model.card).unwrap();
     let draws: Vec<_> = (0..200).map(|at| Draw { label: at % 10, seed: 5, number: at as u32 / 10 }).collect();
-    let (steps, guidance) = (denoiser.usual_steps(&Sampler::DpmSolver), denoiser.usual_guidance());
-    let request = Request { draws: draws.clone(), sampler: Sampler::DpmSolver, steps, guidance };
+    let (steps, guidance) = (denoiser.default_steps(&Sampler::DpmSolver), denoiser.default_guidance());
+    let request = SampleRequest { draws: draws.clone(), sampler: Sampler::DpmSolver, steps, guidance };
     let pictures = pollster::block_on(denoiser.sample(&mut model.engine, &request, |_| {})).unwrap();
     let answers = pollster::block_on(classify(&mut judge.engine, &judge.card, &pictures)).unwrap();
     let right = draws.iter().zip(&answers).filter(|(draw, answers)| answers[0].label == draw.label).count();

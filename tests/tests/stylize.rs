@@ -11,7 +11,7 @@ use easel_native::EngineOptions;
 use easel_native::stylize::{IoOptions, Stylizer, TileStatistics, Tiling};
 use easel_runtime::card::Provenance;
 use easel_runtime::stylizer::tiles::{self, HALO};
-use easel_runtime::stylizer::{Look, Range, statistics_of, stylize};
+use easel_runtime::stylizer::{Compositing, Range, statistics_of, stylize};
 use easel_runtime::{Picture, Random};
 use easel_tests::data::real;
 use easel_tests::golden::folder;
@@ -47,22 +47,27 @@ fn worst(a: &Picture, b: &Picture) -> u8 {
 #[test]
 fn tiles_with_the_same_statistics_are_the_whole_picture() {
     let mut stylizer = stylizer(NormForm::Statistics);
-    assert!(stylizer.border.statistics && stylizer.width == Some(8));
+    assert!(stylizer.io_spec.statistics && stylizer.width == Some(8));
     for (width, height, sizes) in
         [(333, 250, &[(57, 101), (201, 999)][..]), (2048, 2048, &[(501, 333), (1023, 1999)][..])]
     {
         let picture = scene(width, height);
-        let whole = stylizer.run(&picture, &Tiling::whole(width, height), Look::default(), |_| {}).unwrap();
+        let whole = stylizer.run(&picture, &Tiling::whole(width, height), Compositing::default(), |_| {}).unwrap();
         let engine = &mut stylizer.engine;
-        let statistics = pollster::block_on(statistics_of(engine, &stylizer.border, &picture)).unwrap();
+        let statistics = pollster::block_on(statistics_of(engine, &stylizer.io_spec, &picture)).unwrap();
         assert_eq!(statistics.shape(), [2, 80]);
         for &(tile_width, tile_height) in sizes {
             let plan = tiles::plan(width, height, tile_width, tile_height, HALO);
             let mut done = 0;
-            let tiled =
-                stylize(engine, &stylizer.border, &picture, &plan, Some(&statistics), Look::default(), |count| {
-                    done = count
-                });
+            let tiled = stylize(
+                engine,
+                &stylizer.io_spec,
+                &picture,
+                &plan,
+                Some(&statistics),
+                Compositing::default(),
+                |count| done = count,
+            );
             let tiled = pollster::block_on(tiled).unwrap();
             assert_eq!(done, plan.len());
             let worst = worst(&tiled, &whole);
@@ -82,14 +87,15 @@ fn a_thumbnails_statistics_are_close() {
         sum as f64 / a.pixels.len() as f64
     };
     let mut stylizer = stylizer(NormForm::Statistics);
-    let mut run = |tiling: &Tiling| stylizer.run(&picture, tiling, Look::default(), |_| {}).unwrap();
+    let mut run = |tiling: &Tiling| stylizer.run(&picture, tiling, Compositing::default(), |_| {}).unwrap();
     let tiling = |statistics| Tiling::new(plan.clone(), statistics);
     let whole = run(&Tiling::whole(width, height));
     let shared = mean(&run(&tiling(TileStatistics::Thumbnail(width * height / 4))), &whole);
     assert_eq!(worst(&run(&tiling(TileStatistics::Thumbnail(width * height))), &whole), 0);
     let mut plain = self::stylizer(NormForm::Operator);
-    assert!(!plain.border.statistics);
-    let alone = mean(&plain.run(&picture, &tiling(TileStatistics::Own), Look::default(), |_| {}).unwrap(), &whole);
+    assert!(!plain.io_spec.statistics);
+    let alone =
+        mean(&plain.run(&picture, &tiling(TileStatistics::Own), Compositing::default(), |_| {}).unwrap(), &whole);
     assert!(shared < 4.0 && alone > 2.0 * shared, "shared {shared}, alone {alone}");
 }
 
@@ -111,10 +117,10 @@ fn exact(sizes: &[(usize, usize, usize)], most: u8) {
     let mut stylizer = Stylizer::open(&path, IoOptions::default(), &EngineOptions::default()).unwrap();
     for &(width, height, side) in sizes {
         let picture = scene(width, height);
-        let whole = stylizer.run(&picture, &Tiling::whole(width, height), Look::default(), |_| {}).unwrap();
+        let whole = stylizer.run(&picture, &Tiling::whole(width, height), Compositing::default(), |_| {}).unwrap();
         let tiling = Tiling::new(tiles::plan(width, height, side, side, HALO), TileStatistics::Exact);
         let (steps, mut told) = (stylizer.steps(&tiling), vec![]);
-        let tiled = stylizer.run(&picture, &tiling, Look::default(), |done| told.push(done)).unwrap();
+        let tiled = stylizer.run(&picture, &tiling, Compositing::default(), |done| told.push(done)).unwrap();
         assert!(steps == 6 * tiling.tiles.len() && told.into_iter().eq(1..=steps));
         let worst = worst(&tiled, &whole);
         assert!(worst <= most, "{width}x{height} in {} tiles: {worst}", tiling.tiles.len());
@@ -129,11 +135,11 @@ fn every_size_comes_out() {
         let row = |y: usize| &picture.pixels[3 * 640 * (y % 640)..];
         let pixels = (0..height).flat_map(|y| row(y).iter().cycle().take(3 * width).copied().collect::<Vec<_>>());
         let picture = Picture { width, height, channels: 3, pixels: pixels.collect() };
-        let whole = stylizer.run(&picture, &Tiling::whole(width, height), Look::default(), |_| {}).unwrap();
+        let whole = stylizer.run(&picture, &Tiling::whole(width, height), Compositing::default(), |_| {}).unwrap();
         assert_eq!((whole.width, whole.height, whole.pixels.len()), (width, height, 3 * width * height));
         let plan = tiles::plan(width, height, 301, 301, HALO);
         let tiling = Tiling::new(plan, TileStatistics::Thumbnail(usize::MAX));
-        let tiled = stylizer.run(&picture, &tiling, Look::default(), |_| {}).unwrap();
+        let tiled = stylizer.run(&picture, &tiling, Compositing::default(), |_| {}).unwrap();
         assert!(worst(&tiled, &whole) <= 1, "{width}x{height}");
     }
 }
@@ -152,7 +158,7 @@ fn another_programs_stylizer_gives_its_own_result() {
     );
     let picture = easel_pictures::decode_file(&folder.join("amber_128.png")).unwrap().picture.into_rgb8();
     let picture = Picture { width: 128, height: 128, channels: 3, pixels: picture.into_raw() };
-    let stylized = stylizer.run(&picture, &Tiling::whole(128, 128), Look::default(), |_| {}).unwrap();
+    let stylized = stylizer.run(&picture, &Tiling::whole(128, 128), Compositing::default(), |_| {}).unwrap();
     let plane = 128 * 128;
     let expected = arrays["y"].chunks_exact(4).map(|bytes| f32::from_le_bytes(bytes.try_into().unwrap()));
     let expected: Vec<f32> = expected.collect();

@@ -27,7 +27,7 @@ import type {
     StylizeRequest,
     TimedPictures,
 } from "./protocol.js";
-import init, { Model, type ModelCard, normals, type Pictures, readCard, type Step } from "./wasm/easel_wasm.js";
+import init, { Model, type ModelCard, normals, type Pictures, readCard, type SamplingStep } from "./wasm/easel_wasm.js";
 
 /** The caller of a function. */
 interface Caller {
@@ -164,7 +164,7 @@ function sample(request: SampleRequest & SlotRequest, { report, signal }: Caller
     return withModel({ slot }, async (model, pause) => {
         checkMemory(model.card, labels.length * count);
         let reported = -Infinity;
-        const onStep = async (step: Step) => {
+        const onStep = async (step: SamplingStep) => {
             const now = performance.now();
             try {
                 if (now - reported >= MILLISECONDS_PER_STEP || step.done === step.of) {

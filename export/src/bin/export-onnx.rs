@@ -206,8 +206,8 @@ fn run_export(args: ExportArgs) -> Result<()> {
 fn report(output: &Path, ExportedModel { bytes, card }: &ExportedModel) {
     let (output, bytes, check) = (output.display(), bytes.len(), &card.verification);
     match check.int8 {
-        Some(Int8 { judged_on, psnr, worst_psnr, .. }) => say(format_args!(
-            "{output}: {bytes} bytes, int8, {psnr:.2} dB PSNR from float32 on {judged_on} pictures that were not used for \
+        Some(Int8 { evaluated_on, psnr, worst_psnr, .. }) => say(format_args!(
+            "{output}: {bytes} bytes, int8, {psnr:.2} dB PSNR from float32 on {evaluated_on} pictures that were not used for \
              calibration (worst picture: {worst_psnr:.2}), in {}",
             check.engine
         )),
@@ -237,7 +237,7 @@ fn run_verify(path: &Path, update: bool, library: Option<&Path>) -> Result<()> {
              float32 on {} pictures",
             path.display(),
             int8.psnr,
-            int8.judged_on
+            int8.evaluated_on
         ));
         return Ok(());
     }

@@ -2,7 +2,7 @@
 
 use candle_core::{Device, Tensor};
 use easel_runtime::Random;
-use easel_runtime::card::{Kind, NoiseSchedule, PictureFormat, PictureSize};
+use easel_runtime::card::{BetaSchedule, Kind, PictureFormat, PictureSize};
 use easel_train::Result;
 use easel_train::networks::denoiser::{Denoiser, DenoisingTask, Folded};
 use easel_train::nn::Eval;
@@ -85,7 +85,7 @@ impl Exportable for FoldedModel {
 
     fn test_inputs(&self) -> Result<Vec<NamedTensors>> {
         let (sizes, side) = (self.network.sizes(), self.task.side);
-        let (NoiseSchedule::Linear { steps, .. } | NoiseSchedule::Cosine { steps, .. }) = self.task.schedule;
+        let (BetaSchedule::Linear { steps, .. } | BetaSchedule::Cosine { steps, .. }) = self.task.schedule;
         [1, 2, 5]
             .into_iter()
             .map(|batch| {

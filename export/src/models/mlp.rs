@@ -2,7 +2,7 @@
 
 use candle_core::{Device, Tensor};
 use easel_runtime::Random;
-use easel_runtime::card::{Kind, Task};
+use easel_runtime::card::{Kind, TabularTask};
 use easel_train::Result;
 use easel_train::networks::mlp::Mlp;
 
@@ -12,8 +12,8 @@ use crate::proto::Dim;
 
 fn output(mlp: &Mlp) -> &'static str {
     match mlp.sizes().task {
-        Task::Regression => "prediction",
-        Task::Classification { .. } => "logits",
+        TabularTask::Regression => "prediction",
+        TabularTask::Classification { .. } => "logits",
     }
 }
 

@@ -82,7 +82,7 @@ pub(crate) fn quantise(
     let engine = format!("ONNX Runtime {}", int8.version());
     let int8 = Int8 {
         calibrated_on: pictures.calibration.len(),
-        judged_on: pictures.evaluation.len(),
+        evaluated_on: pictures.evaluation.len(),
         psnr: difference.psnr,
         worst_psnr: difference.worst_psnr,
     };

@@ -1,4 +1,4 @@
-//! Moving pictures, written and read.
+//! Reading and writing animations.
 
 mod format;
 mod frame;

@@ -51,7 +51,7 @@ pub fn number(bytes: &[u8]) -> usize {
     bytes.iter().rev().fold(0, |number, &byte| number << 8 | usize::from(byte))
 }
 
-/// The named chunks of a file or of a chunk. One that stops early is an error, and the last item.
+/// The named chunks of a file or of a chunk. A truncated chunk is an error, and the last item.
 pub struct Chunks<'a>(pub &'a [u8]);
 
 impl<'a> Iterator for Chunks<'a> {

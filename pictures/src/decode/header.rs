@@ -1,4 +1,4 @@
-//! What is known of a picture before it is decoded.
+//! Properties of a picture that are known before decoding.
 
 use image::metadata::Orientation;
 use image::{ImageDecoder, ImageFormat};
@@ -50,7 +50,7 @@ impl Header {
     }
 }
 
-/// Whether a JPEG has several scans (ITU T.81, table B.1); true if that cannot be told.
+/// Whether a JPEG has several scans (ITU T.81, table B.1); true if that is unknown.
 fn is_progressive(bytes: &[u8]) -> bool {
     let mut position = 2;
     while let Some(&[0xff, marker, high, low]) = bytes.get(position..position + 4) {

@@ -1,4 +1,4 @@
-//! What `image` does not say about a JPEG: whether it is complete, and its CMYK values.
+//! What `image` does not provide for JPEG: whether a file is complete, and CMYK values.
 
 use zune_jpeg::JpegDecoder;
 use zune_jpeg::zune_core::bytestream::ZCursor;

@@ -1,4 +1,4 @@
-//! Files to pixels.
+//! Decoding picture files.
 
 mod header;
 mod jpeg;
@@ -28,16 +28,16 @@ pub struct DecodedPicture {
     pub picture: DynamicImage,
     /// The file's format.
     pub format: ImageFormat,
-    /// The ICC profile that says what colours the pixels mean, if the file has one for RGB.
+    /// The ICC profile of the pixels, if the file has one for RGB.
     pub icc_profile: Option<Vec<u8>>,
     /// The EXIF fields that are kept.
     pub exif: Option<Exif>,
 }
 
-/// Decodes a picture file's bytes, told by content. The orientation that a camera stored is applied; of an animation it
-/// is the first frame.
+/// Decodes a picture file's bytes, with the format detected by content. The EXIF orientation is applied; of an animation,
+/// the first frame is decoded.
 ///
-/// Fails on pictures beyond [`MAX_SIDE`](crate::MAX_SIDE) before anything is decoded, and on files that stop early.
+/// Fails on pictures beyond [`MAX_SIDE`](crate::MAX_SIDE) before anything is decoded, and on truncated files.
 pub fn decode(bytes: &[u8]) -> Result<DecodedPicture> {
     let (mut decoder, format) = open_source(bytes)?;
     let (width, height) = decoder.dimensions();

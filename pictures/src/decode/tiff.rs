@@ -1,4 +1,4 @@
-//! What `image` does not give of a TIFF: its CMYK values, and the profile of a small picture.
+//! What `image` does not provide for TIFF: CMYK values, and the ICC profile of a small picture.
 
 use std::io::Cursor;
 

@@ -1,4 +1,4 @@
-//! A picture file with everything that must survive a change of its pixels.
+//! A picture file with everything that must survive an edit of its pixels.
 
 mod encode;
 
@@ -37,12 +37,12 @@ pub struct PictureFile {
 }
 
 impl PictureFile {
-    /// The number of frames that a file's bytes announce; 1 for a still picture and for what is none.
+    /// The number of frames that a file's header declares; 1 for a still picture, and if the bytes are not a picture.
     pub fn frame_count(bytes: &[u8]) -> usize {
         detect_format(bytes).map_or(1, |format| read::frame_count(bytes, format))
     }
 
-    /// Decodes a picture file's bytes, told by content, and shrinks it if its longer side has more than `max_size` pixels.
+    /// Decodes a picture file's bytes, with the format detected by content, and shrinks it if its longer side has more than `max_size` pixels.
     ///
     /// Fails on an animation that takes more memory than [`MAX_DECODED_BYTES`].
     pub fn decode(bytes: &[u8], max_size: Option<u32>) -> Result<Self> {

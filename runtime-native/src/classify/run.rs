@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 
 use easel_pictures::{fit, open};
 use easel_runtime::card::{PictureFormat, PictureSize};
-use easel_runtime::classifier::{Answer, class_count, class_name, classify};
+use easel_runtime::classifier::{ClassProbability, class_count, class_name, classify};
 use easel_runtime::{ModelCard, Tensor};
 use image::ImageFormat;
 use serde_json::json;
@@ -85,15 +85,20 @@ fn cannot_print(error: &io::Error) -> Error {
     Error::write(Path::new("stdout"), "cannot write", error)
 }
 
-fn as_text(path: &Path, answers: &[Answer], card: &ModelCard, top: usize) -> String {
-    let class = |answer: &Answer| {
+fn as_text(path: &Path, answers: &[ClassProbability], card: &ModelCard, top: usize) -> String {
+    let class = |answer: &ClassProbability| {
         format!("  {} {:.1} %", class_name(card, answer.label), 100.0 * f64::from(answer.probability))
     };
     format!("{}{}", path.display(), answers.iter().take(top).map(class).collect::<String>())
 }
 
-fn as_json(path: &Path, answers: &Result<Vec<Answer>, String>, card: &ModelCard, top: usize) -> serde_json::Value {
-    let class = |answer: &Answer| json!({ "label": answer.label, "name": class_name(card, answer.label), "probability": answer.probability });
+fn as_json(
+    path: &Path,
+    answers: &Result<Vec<ClassProbability>, String>,
+    card: &ModelCard,
+    top: usize,
+) -> serde_json::Value {
+    let class = |answer: &ClassProbability| json!({ "label": answer.label, "name": class_name(card, answer.label), "probability": answer.probability });
     let path = path.to_string_lossy();
     match answers {
         Ok(answers) => json!({ "path": path, "classes": answers.iter().take(top).map(class).collect::<Vec<_>>() }),

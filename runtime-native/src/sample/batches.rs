@@ -3,8 +3,8 @@
 use std::ops::Range;
 
 use easel_runtime::card::PictureSize;
-use easel_runtime::denoiser::{self, Denoiser, Request};
-use easel_runtime::samplers::Linear;
+use easel_runtime::denoiser::{self, Denoiser, SampleRequest};
+use easel_runtime::samplers::SamplerTensor;
 use easel_runtime::{Error, ModelCard, Picture, Predictor};
 
 use crate::cli::Progress;
@@ -47,7 +47,7 @@ pub struct Batches<'a, R> {
     pub shown: &'a [usize],
 }
 
-impl<R: Fn(Range<usize>) -> Request> Batches<'_, R> {
+impl<R: Fn(Range<usize>) -> SampleRequest> Batches<'_, R> {
     /// Samples `size` pictures at a time, and half of that from then on if the engine runs out of memory. Calls `done` for
     /// each batch with its pictures after each of the `shown` steps and at the end.
     pub async fn run<P: Predictor>(
@@ -140,7 +140,7 @@ mod tests {
             picture: [1, 2, 2],
         };
         let draw = |index: usize| Draw { label: index, seed: 1, number: 0 };
-        let request = |pictures: Range<usize>| Request {
+        let request = |pictures: Range<usize>| SampleRequest {
             draws: pictures.map(draw).collect(),
             sampler: Sampler::Ddim { eta: 1.0 },
             steps: 2,

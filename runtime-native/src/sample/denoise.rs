@@ -5,7 +5,7 @@ use std::path::Path;
 
 use easel_pictures::save_picture;
 use easel_runtime::Picture;
-use easel_runtime::denoiser::{Denoiser, Request};
+use easel_runtime::denoiser::{Denoiser, SampleRequest};
 use easel_runtime::predictor::OnHost;
 use easel_runtime::resize::enlarge;
 use image::ImageFormat;
@@ -112,11 +112,11 @@ fn write(plan: &SamplePlan, mut frames: impl ExactSizeIterator<Item = Result<Pic
 }
 
 /// Makes the request for a range of the pictures.
-fn requests(plan: &SamplePlan, denoiser: &Denoiser, draws: &Draws) -> impl Fn(Range<usize>) -> Request {
+fn requests(plan: &SamplePlan, denoiser: &Denoiser, draws: &Draws) -> impl Fn(Range<usize>) -> SampleRequest {
     let sampler = plan.denoiser.sampler;
-    let steps = plan.denoiser.steps.unwrap_or_else(|| denoiser.usual_steps(&sampler));
-    let guidance = plan.denoiser.guidance.unwrap_or_else(|| denoiser.usual_guidance());
-    move |pictures| Request { draws: pictures.map(|index| draws.draw(index)).collect(), sampler, steps, guidance }
+    let steps = plan.denoiser.steps.unwrap_or_else(|| denoiser.default_steps(&sampler));
+    let guidance = plan.denoiser.guidance.unwrap_or_else(|| denoiser.default_guidance());
+    move |pictures| SampleRequest { draws: pictures.map(|index| draws.draw(index)).collect(), sampler, steps, guidance }
 }
 
 /// The steps that an animation shows before the last: step 0, the noise, and others evenly spaced.

@@ -4,7 +4,7 @@ use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 use std::time::Instant;
 
-use easel_runtime::stylizer::Look;
+use easel_runtime::stylizer::Compositing;
 use easel_runtime::{Device, Engine, ModelCard, Picture, Tensor, golden};
 
 use super::options::IoOptions;
@@ -139,13 +139,13 @@ fn try_model(path: &Path, options: &EngineOptions) -> Result<ModelCheck> {
     let picture = test_picture();
     let mut once = || -> Result<u128> {
         let began = Instant::now();
-        stylizer.run(&picture, &Tiling::whole(SIDE, SIDE), Look::default(), |_| {})?;
+        stylizer.run(&picture, &Tiling::whole(SIDE, SIDE), Compositing::default(), |_| {})?;
         Ok(began.elapsed().as_millis())
     };
     // The first run includes the engine's warm-up.
     let times = [once()?, once()?];
     let width = stylizer.width.map(|width| format!(", width {width}")).unwrap_or_default();
-    let tiles = if stylizer.border.statistics { "" } else { ", tiles differ in tone" };
+    let tiles = if stylizer.io_spec.statistics { "" } else { ", tiles differ in tone" };
     let [first, second] = times;
     let what =
         format!("{}, a stylizer{width}{tiles}: {SIDE}x{SIDE} in {} ms{golden}", stylizer.title, first.min(second));

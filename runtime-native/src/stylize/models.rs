@@ -57,7 +57,7 @@ pub(super) fn open_all(plan: &StylizePlan, worker: &mut Worker) -> Result<ModelS
 }
 
 fn check_exact_statistics(stylizer: &Stylizer) -> Result<()> {
-    let reason = match (stylizer.border.statistics, stylizer.has_norm_inputs()) {
+    let reason = match (stylizer.io_spec.statistics, stylizer.has_norm_inputs()) {
         (true, true) => return Ok(()),
         (false, _) => "needs a model that takes statistics; export it without --plain-norm, or remove the option",
         (true, false) => "needs a model of real numbers, not of eight bits; remove the option",

@@ -4,7 +4,7 @@ use std::ffi::OsStr;
 use std::path::{Path, PathBuf};
 
 use easel_pictures::Quality;
-use easel_runtime::stylizer::Look;
+use easel_runtime::stylizer::Compositing;
 use image::ImageFormat;
 
 use super::args::Args;
@@ -69,7 +69,7 @@ pub struct StylizePlan {
     /// Where the results go.
     pub destination: Destination,
     /// How much of the style, and whose colours.
-    pub look: Look,
+    pub compositing: Compositing,
     /// Whether to reduce a video's flicker.
     pub steady: bool,
     /// The longest side of results.
@@ -114,7 +114,7 @@ impl StylizePlan {
             destination: destination(path, args, separate.then_some(&styles))?,
             styles,
             blend,
-            look: Look { strength: args.strength, keep_color: args.keep_color },
+            compositing: Compositing { strength: args.strength, keep_color: args.keep_color },
             steady: args.steady,
             max_size: args.max_size,
             format: args.format.clone().value(),
@@ -246,8 +246,8 @@ mod tests {
     fn options_are_resolved() {
         let resolved = plan("a.jpg -o b.png").unwrap();
         assert_eq!(
-            (resolved.tiling.tile, resolved.existing, resolved.look),
-            (TileSize::Auto, ExistingResults::Refuse, Look::default())
+            (resolved.tiling.tile, resolved.existing, resolved.compositing),
+            (TileSize::Auto, ExistingResults::Refuse, Compositing::default())
         );
         let resolved = plan("a.jpg b.jpg -o out --tile 101 --range -1..1 --skip-existing --format JPEG").unwrap();
         assert_eq!((resolved.tiling.tile, resolved.io.range), (TileSize::Pixels(101), Some(Range::Signed)));

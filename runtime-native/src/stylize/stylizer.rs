@@ -4,7 +4,7 @@ use std::path::Path;
 
 use easel_pictures::resize;
 use easel_runtime::stylizer::statistics::{STATISTICS, USE_STATISTICS, thumbnail};
-use easel_runtime::stylizer::{Border, Look, Range, Rectangle, exact_statistics, statistics_of, stylize};
+use easel_runtime::stylizer::{Compositing, IoSpec, Range, Rectangle, exact_statistics, statistics_of, stylize};
 use easel_runtime::{Picture, Tensor, onnx};
 
 use super::options::IoOptions;
@@ -16,7 +16,7 @@ use crate::model::AnyModelFile;
 
 /// The sides that pictures are padded to for models without a card: such networks halve pictures twice, and reflect.
 const FOREIGN_MULTIPLE: usize = 4;
-const FOREIGN_AT_LEAST: usize = 16;
+const FOREIGN_MIN_SIZE: usize = 16;
 
 /// A stylizer, loaded.
 #[derive(Debug)]
@@ -26,7 +26,7 @@ pub struct Stylizer {
     /// The engine.
     pub engine: OrtEngine,
     /// Its preprocessing.
-    pub border: Border,
+    pub io_spec: IoSpec,
     /// Its base channels, if the card has them.
     pub width: Option<usize>,
     /// The only size that it takes, if there is one.
@@ -78,7 +78,7 @@ impl Stylizer {
             |key: &str| file.metadata.iter().find(|(known, _)| known == key).map(|(_, value)| value.as_str());
         let own = file.card.is_some();
         let range = io.range.or(metadata("Image.NominalPixelRange").and_then(Range::from_metadata));
-        let border = Border {
+        let io_spec = IoSpec {
             input: input.name.clone(),
             output: output.name.clone(),
             range: range.unwrap_or_default(),
@@ -86,7 +86,7 @@ impl Stylizer {
             bgr: io.bgr || metadata("Image.BitmapPixelFormat").is_some_and(|format| format.starts_with("Bgr")),
             statistics,
             multiple: if own { 1 } else { FOREIGN_MULTIPLE },
-            at_least: if own { 1 } else { FOREIGN_AT_LEAST },
+            min_size: if own { 1 } else { FOREIGN_MIN_SIZE },
         };
         let fixed = |axis: usize| match input.dims.get(axis) {
             Some(Dimension::Fixed(size)) => Some(*size),
@@ -98,7 +98,7 @@ impl Stylizer {
         let name = || path.file_stem().unwrap_or(path.as_os_str()).to_string_lossy().into_owned();
         Ok(Self {
             title: file.card.as_ref().map_or_else(name, |card| card.title.clone()),
-            border,
+            io_spec,
             width,
             fixed_size,
             held_statistics: None,
@@ -119,7 +119,7 @@ impl Stylizer {
 
     /// What memory and tiles depend on.
     pub fn traits(&self) -> ModelTraits {
-        ModelTraits { width: self.width, shares_statistics: self.border.statistics, fixed_size: self.fixed_size }
+        ModelTraits { width: self.width, shares_statistics: self.io_spec.statistics, fixed_size: self.fixed_size }
     }
 
     /// Stylizes an RGB picture in the tiles planned for it. For a model of a fixed size the picture is resized, and the
@@ -128,7 +128,7 @@ impl Stylizer {
         &mut self,
         picture: &Picture,
         tiling: &Tiling,
-        look: Look,
+        compositing: Compositing,
         mut progress: impl FnMut(usize),
     ) -> Result<Picture> {
         if tiling.statistics == TileStatistics::Exact {
@@ -139,12 +139,12 @@ impl Stylizer {
         let stylized = if self.fixed_size.is_any() {
             let statistics = self.statistics(picture, tiling, &mut progress)?;
             let before = self.steps(tiling) - tiling.tiles.len();
-            let Self { engine, border, .. } = &mut *self;
+            let Self { engine, io_spec, .. } = &mut *self;
             let progress = |done| progress(before + done);
-            let run = stylize(engine, border, picture, &tiling.tiles, statistics.as_ref(), look, progress);
+            let run = stylize(engine, io_spec, picture, &tiling.tiles, statistics.as_ref(), compositing, progress);
             pollster::block_on(run)?
         } else {
-            self.run_at_fixed_size(picture, look)?
+            self.run_at_fixed_size(picture, compositing)?
         };
         if tiling.tiles.len() > 1 {
             self.release()?;
@@ -165,7 +165,7 @@ impl Stylizer {
             let FixedSize { width, height } = self.fixed_size;
             let small = Picture::filled(width.unwrap_or(1), height.unwrap_or(1), 3, 0);
             let all = Rectangle { left: 0, top: 0, width: small.width, height: small.height };
-            let run = pollster::block_on(self.border.run(&mut self.engine, &small, all, None));
+            let run = pollster::block_on(self.io_spec.run(&mut self.engine, &small, all, None));
             self.engine.keep_memory(true);
             run?;
             release_freed();
@@ -180,14 +180,14 @@ impl Stylizer {
         tiling: &Tiling,
         progress: &mut impl FnMut(usize),
     ) -> Result<Option<Tensor>> {
-        let Self { engine, border, file, options, held_statistics: held, .. } = self;
+        let Self { engine, io_spec, file, options, held_statistics: held, .. } = self;
         match tiling.statistics {
             _ if held.is_some() => Ok(held.clone()),
-            _ if tiling.tiles.len() == 1 || !border.statistics => Ok(None),
+            _ if tiling.tiles.len() == 1 || !io_spec.statistics => Ok(None),
             TileStatistics::Own => Ok(None),
             TileStatistics::Thumbnail(pixels) => {
                 let small = thumbnail(picture, pixels);
-                Ok(Some(pollster::block_on(statistics_of(engine, border, &small))?))
+                Ok(Some(pollster::block_on(statistics_of(engine, io_spec, &small))?))
             }
             TileStatistics::Exact => {
                 let channels = onnx::initializers(file)?
@@ -207,7 +207,7 @@ impl Stylizer {
                     done += 1;
                     progress(done);
                 };
-                let exact = exact_statistics(border, picture, &tiling.tiles, channels, open, count);
+                let exact = exact_statistics(io_spec, picture, &tiling.tiles, channels, open, count);
                 Ok(Some(pollster::block_on(exact)?))
             }
         }
@@ -215,24 +215,24 @@ impl Stylizer {
 
     /// The norm statistics of a picture, `[2, channels]`; none if the model takes none.
     pub fn own_statistics(&mut self, picture: &Picture) -> Result<Option<Tensor>> {
-        if !self.border.statistics || !self.fixed_size.is_any() {
+        if !self.io_spec.statistics || !self.fixed_size.is_any() {
             return Ok(None);
         }
-        Ok(Some(pollster::block_on(statistics_of(&mut self.engine, &self.border, picture))?))
+        Ok(Some(pollster::block_on(statistics_of(&mut self.engine, &self.io_spec, picture))?))
     }
 
-    fn run_at_fixed_size(&mut self, picture: &Picture, look: Look) -> Result<Picture> {
+    fn run_at_fixed_size(&mut self, picture: &Picture, compositing: Compositing) -> Result<Picture> {
         let FixedSize { width, height } = self.fixed_size;
         let (width, height) = (width.unwrap_or(picture.width), height.unwrap_or(picture.height));
         let resized = resize(picture, width, height)?;
         let all = Rectangle { left: 0, top: 0, width, height };
-        let unpadded = Border { multiple: 1, at_least: 1, ..self.border.clone() };
+        let unpadded = IoSpec { multiple: 1, min_size: 1, ..self.io_spec.clone() };
         let (stylized, _) = pollster::block_on(unpadded.run(&mut self.engine, &resized, all, None))?;
         let stylized = Picture::from_batch(&stylized)?.remove(0);
         let mut result = resize(&stylized, picture.width, picture.height)?;
         for (pixel, original) in result.pixels.chunks_exact_mut(3).zip(picture.pixels.chunks_exact(3)) {
             let stylized = [0, 1, 2].map(|channel| f32::from(pixel[channel]) / 255.0);
-            pixel.copy_from_slice(&look.pixel([original[0], original[1], original[2]], stylized));
+            pixel.copy_from_slice(&compositing.pixel([original[0], original[1], original[2]], stylized));
         }
         Ok(result)
     }
@@ -244,7 +244,7 @@ impl Stylizer {
         let ramp: Vec<u8> = (0..width * height).flat_map(|at| [(at % width * 255 / width) as u8; 3]).collect();
         let ramp = Picture { width, height, channels: 3, pixels: ramp };
         let all = Rectangle { left: 0, top: 0, width, height };
-        let (output, _) = pollster::block_on(self.border.run(&mut self.engine, &ramp, all, None))?;
+        let (output, _) = pollster::block_on(self.io_spec.run(&mut self.engine, &ramp, all, None))?;
         let values = output.as_f32()?;
         let outside = values.iter().filter(|value| !(-0.5..=1.5).contains(*value)).count();
         Ok(4 * outside > values.len())

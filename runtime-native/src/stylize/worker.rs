@@ -95,7 +95,7 @@ impl<'a> Worker<'a> {
         let mut result = None;
         let mut done = 0;
         for ((style, stylizer), tiling) in self.open.iter_mut().zip(tilings) {
-            let stylized = stylizer.run(picture, tiling, self.plan.look, |step| progress(done + step, steps))?;
+            let stylized = stylizer.run(picture, tiling, self.plan.compositing, |step| progress(done + step, steps))?;
             done += stylizer.steps(tiling);
             if self.plan.tiling.memory.is_some() {
                 stylizer.release()?;

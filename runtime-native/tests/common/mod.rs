@@ -3,7 +3,7 @@
 #![allow(dead_code)]
 
 use easel_runtime::card::{
-    Architecture, Distribution, Kind, Latent, NoiseSchedule, PictureFormat, PictureSize, Prediction, SCHEMA, Task,
+    Architecture, BetaSchedule, Distribution, Kind, Latent, PictureFormat, PictureSize, Prediction, SCHEMA, TabularTask,
 };
 use easel_runtime::{ModelCard, card};
 
@@ -36,7 +36,7 @@ pub fn node(operator: &str, inputs: &[&str], output: &str) -> Vec<u8> {
     [inputs, bytes(2, output), bytes(4, operator)].concat()
 }
 
-/// A named value; a dimension that is no number has a name.
+/// A named value; a dynamic dimension has a name.
 pub fn value(name: &str, element: u64, dims: &[&str]) -> Vec<u8> {
     let dims = dims.iter().flat_map(|dim| bytes(1, dim.parse().map_or_else(|_| bytes(2, dim), |size| number(1, size))));
     let tensor = [number(1, element), bytes(2, dims.collect::<Vec<_>>())].concat();
@@ -113,7 +113,7 @@ pub fn generator() -> Vec<u8> {
 
 /// The card of [`denoiser`].
 pub fn denoiser_card(classes: &[&str], null_label: Option<usize>) -> ModelCard {
-    let schedule = NoiseSchedule::Linear { steps: 50, start: 1e-3, end: 0.3 };
+    let schedule = BetaSchedule::Linear { steps: 50, start: 1e-3, end: 0.3 };
     ModelCard {
         title: "Levels".into(),
         kind: Kind::Denoiser { class_count: 4, schedule, prediction: Prediction::Noise, null_label },
@@ -234,7 +234,7 @@ pub fn negative_with(golden: Vec<f32>) -> Vec<u8> {
 /// A model of the same graph whose card says that it takes rows of a table.
 pub fn tabular() -> Vec<u8> {
     let card = ModelCard {
-        kind: Kind::Tabular { column_count: 4, task: Task::Regression },
+        kind: Kind::Tabular { column_count: 4, task: TabularTask::Regression },
         picture: None,
         ..generator_card()
     };

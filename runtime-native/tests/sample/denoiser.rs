@@ -4,7 +4,7 @@ use std::fs;
 
 use easel_native::{EngineOptions, Model};
 use easel_runtime::card::Kind;
-use easel_runtime::denoiser::{Denoiser, Draw, Request, Sampler};
+use easel_runtime::denoiser::{Denoiser, Draw, SampleRequest, Sampler};
 use easel_runtime::{Device, ModelCard, Picture};
 use tempfile::TempDir;
 
@@ -25,7 +25,7 @@ fn expected(label: usize, seed: u64, number: u32, sampler: Sampler, steps: usize
     let folder = folder();
     let options = EngineOptions { device: Device::Cpu, ..EngineOptions::default() };
     let mut model = Model::open(&folder.path().join("d.onnx"), &options).unwrap();
-    let request = Request { draws: vec![Draw { label, seed, number }], sampler, steps, guidance };
+    let request = SampleRequest { draws: vec![Draw { label, seed, number }], sampler, steps, guidance };
     let denoiser = Denoiser::new(&model.card).unwrap();
     let sampled = denoiser.sample(&mut model.engine, &request, |_| {});
     Picture::from_batch(&pollster::block_on(sampled).unwrap()).unwrap().remove(0).pixels

@@ -1,37 +1,37 @@
-//! How good what a model makes was found to be.
+//! Evaluation results.
 
 use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
-/// A measurement of what a model makes, as `train eval --json` writes it.
+/// An evaluation of a model's output, as `train eval --json` writes it.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Evaluation {
-    /// What was measured, for people: `DDIM, 50 steps`.
+    /// What was evaluated: `DDIM, 50 steps`.
     pub about: String,
-    /// The data that it was compared with.
+    /// The reference set.
     pub data: String,
     /// The number of pictures.
     pub count: u64,
-    /// How many of them a distance was measured on, where these were fewer.
+    /// The number of pictures that distances were measured on, if fewer.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub compared: Option<u64>,
     /// The results by name.
-    pub metrics: BTreeMap<String, Measured>,
+    pub metrics: BTreeMap<String, MetricValue>,
 }
 
-/// A number that was measured.
+/// The value of a metric.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
-pub struct Measured {
-    /// The number.
+pub struct MetricValue {
+    /// The value.
     pub value: f64,
-    /// What real pictures get in place of the model's.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub floor: Option<f64>,
-    /// What noise gets.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub ceiling: Option<f64>,
-    /// The number's standard deviation.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub spread: Option<f64>,
+    /// The baseline: the value of real pictures in place of the model's.
+    #[serde(rename = "floor", default, skip_serializing_if = "Option::is_none")]
+    pub baseline: Option<f64>,
+    /// The noise baseline: the value of noise in place of the model's pictures.
+    #[serde(rename = "ceiling", default, skip_serializing_if = "Option::is_none")]
+    pub noise_baseline: Option<f64>,
+    /// The standard deviation of the value.
+    #[serde(rename = "spread", default, skip_serializing_if = "Option::is_none")]
+    pub std: Option<f64>,
 }

@@ -1,10 +1,10 @@
-//! The pictures at a model's border.
+//! The pictures that a model takes or returns.
 
 use serde::{Deserialize, Serialize};
 
 use crate::{Error, Result};
 
-/// The pictures that a model takes or gives: float32 in `[0, 1]`.
+/// The format of the pictures that a model takes or returns: float32 in `[0, 1]`.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct PictureFormat {
     /// 1 (grey) or 3 (RGB).
@@ -16,7 +16,7 @@ pub struct PictureFormat {
 impl PictureFormat {
     pub(super) fn check(&self) -> Result<()> {
         if !matches!(self.channels, 1 | 3) {
-            return Err(Error::BadCard(format!("{} picture channels; 1 and 3 are known", self.channels)));
+            return Err(Error::BadCard(format!("{} picture channels; only 1 and 3 are supported", self.channels)));
         }
         match self.size {
             PictureSize::Fixed { height, width }
@@ -33,14 +33,14 @@ impl PictureFormat {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum PictureSize {
-    /// Always this one.
+    /// A fixed size.
     Fixed {
         /// Rows.
         height: usize,
         /// Columns.
         width: usize,
     },
-    /// Any; inside, the picture is padded to the next multiple of `multiple` that is at least `at_least`.
+    /// Any size. The model pads pictures to the next multiple of `multiple` that is at least `at_least`.
     Any {
         /// The multiple.
         multiple: usize,

@@ -2,15 +2,15 @@
 
 use serde::{Deserialize, Serialize};
 
-/// What a model tells from a row of a table.
+/// What a model predicts from a row of a table.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "task", rename_all = "kebab-case")]
-pub enum Task {
-    /// A number, in the target's own unit.
+pub enum TabularTask {
+    /// A number, in the target's unit.
     Regression,
     /// A class.
     Classification {
-        /// The number of classes. The card's names, where it has some, are as many.
+        /// The number of classes. If the card has class names, there are as many.
         class_count: usize,
     },
 }
@@ -18,8 +18,8 @@ pub enum Task {
 /// The names of a table's columns.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Columns {
-    /// Those that a model is given, in its order.
+    /// The feature columns, in the model's order.
     pub features: Vec<String>,
-    /// The one that it tells.
+    /// The target column.
     pub target: String,
 }

@@ -1,4 +1,4 @@
-//! The part of a stylizer up to one of its norms, as a model of its own: ONNX Runtime cannot run a part of one.
+//! Extracts the part of a stylizer up to one of its norms as a separate model, since ONNX Runtime cannot run a part.
 
 use std::collections::HashSet;
 
@@ -20,12 +20,12 @@ struct Node<'a> {
     outputs: Vec<&'a [u8]>,
 }
 
-/// A stylizer's file cut before norm `norm`, counted from 0: its only output is what that norm takes in, float32
-/// `[batch, channel, height, width]`, and its only nodes, inputs and weights are those that it needs for that. The
-/// statistics are among the inputs unless it is the first norm.
+/// A stylizer's file cut before a norm, counted from 0. The only output is the norm's input, float32 `[batch, channel,
+/// height, width]`; only the nodes, inputs and weights that it depends on are kept. The inputs include the statistics
+/// except for the first norm.
 ///
-/// `None` where the model has no such norm, or one whose mean is not that of `ReduceMean` unless it is given: without
-/// the statistics of [`crate::stylizer::statistics`] at its border.
+/// `None` if there is no such norm, or its mean does not come from the statistics input or `ReduceMean` as
+/// [`crate::stylizer::statistics`] requires. Fails if the bytes are not an ONNX model.
 pub fn before_norm(model: &[u8], norm: usize) -> Result<Option<Vec<u8>>> {
     let nodes = nodes(model)?;
     let maker = |wanted: &[u8]| nodes.iter().find(|node| node.outputs.contains(&wanted));
@@ -35,7 +35,7 @@ pub fn before_norm(model: &[u8], norm: usize) -> Result<Option<Vec<u8>>> {
     let Some(&wanted) = computed.and_then(|node| node.inputs.first()) else { return Ok(None) };
 
     let (mut needed, mut kept) = (HashSet::from([wanted]), HashSet::new());
-    // A node stands after those that it takes from.
+    // Nodes are in topological order.
     for node in nodes.iter().rev() {
         if node.outputs.iter().any(|output| needed.contains(output)) {
             needed.extend(&node.inputs);
@@ -52,14 +52,14 @@ pub fn before_norm(model: &[u8], norm: usize) -> Result<Option<Vec<u8>>> {
         let mut part = Vec::new();
         let mut fields = Fields::new(graph);
         while let Some((number, value, raw)) = fields.next_raw(true)? {
-            let keeps = match (number, value) {
+            let keep = match (number, value) {
                 (GRAPH_NODE, _) => kept.contains(&raw.as_ptr()),
                 (INITIALIZER, Field::Bytes(tensor)) => needed.contains(text(tensor, NAME)?),
                 (GRAPH_INPUT, Field::Bytes(input)) => needed.contains(text(input, VALUE_NAME)?),
                 (GRAPH_OUTPUT | GRAPH_VALUE, _) => false,
                 _ => true,
             };
-            if keeps {
+            if keep {
                 part.extend_from_slice(raw);
             }
         }
@@ -108,16 +108,16 @@ mod tests {
     }
 
     #[test]
-    fn what_a_norm_needs_stays_and_nothing_else() {
+    fn only_the_dependencies_of_a_norm_are_kept() {
         let (weight, bias) = (|name: &str| message(INITIALIZER, &message(NAME, name.as_bytes())), node(&["b"], "c"));
         let input = |name: &str| message(GRAPH_INPUT, &message(VALUE_NAME, name.as_bytes()));
         let first = [node(&["image", "w"], "x"), operation("ReduceMean", &["x"], "m")].concat();
         let norm = [node(&["s"], "g"), node(&["use", "g", "m"], "statistics.mean.0")].concat();
         let second = [node(&["x", "statistics.mean.0"], "y"), operation("ReduceMean", &["y"], "n")].concat();
         let last = [node(&["use", "g", "n"], "statistics.mean.1"), node(&["y"], "out")].concat();
-        let borders = [input("image"), input("s"), message(GRAPH_OUTPUT, &message(VALUE_NAME, b"out"))].concat();
+        let interface = [input("image"), input("s"), message(GRAPH_OUTPUT, &message(VALUE_NAME, b"out"))].concat();
         let model = |graph: &[&[u8]]| [&[0x08, 8][..], &message(GRAPH, &graph.concat())].concat();
-        let whole = model(&[&weight("b"), &bias, &first, &norm, &second, &last, &weight("w"), &borders]);
+        let whole = model(&[&weight("b"), &bias, &first, &norm, &second, &last, &weight("w"), &interface]);
 
         let wanted = [model(&[&node(&["image", "w"], "x"), &weight("w"), &input("image")]), outputs(&["x".into()])];
         assert_eq!(before_norm(&whole, 0).unwrap(), Some(wanted.concat()));
@@ -130,7 +130,7 @@ mod tests {
         ];
         assert_eq!(before_norm(&whole, 1).unwrap(), Some([model(&kept), outputs(&["y".into()])].concat()));
         assert_eq!(before_norm(&whole, 2).unwrap(), None);
-        // A mean that is computed of others is not that of what the norm takes in.
+        // The mean must be that of the norm's input.
         let other = [node(&["image", "w"], "x"), node(&["x"], "m")].concat();
         assert_eq!(before_norm(&model(&[&other, &norm]), 0).unwrap(), None);
         assert!(before_norm(&whole[..whole.len() - 1], 0).is_err());

@@ -1,4 +1,4 @@
-//! The weights inside an ONNX file (onnx.proto3: GraphProto's `initializer` = 5, which is a TensorProto).
+//! The weights in an ONNX file (onnx.proto3: GraphProto's `initializer` = 5, which is a TensorProto).
 
 use super::{Field, Fields, GRAPH};
 use crate::{Error, Result};
@@ -11,20 +11,20 @@ const RAW_DATA: u64 = 9;
 const FLOAT: u64 = 1;
 const FLOAT16: u64 = 10;
 
-/// More than any layer's weights have.
-const MOST_DIMS: usize = 8;
+/// More dimensions than any layer's weights have.
+const MAX_DIMS: usize = 8;
 
 /// The element types of weights.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Element {
+pub enum ElementType {
     /// 32-bit floats.
     F32,
     /// 16-bit floats (IEEE 754 binary16).
     F16,
 }
 
-impl Element {
-    /// The bytes of one.
+impl ElementType {
+    /// The size of an element in bytes.
     pub fn bytes(&self) -> usize {
         match self {
             Self::F32 => 4,
@@ -36,20 +36,20 @@ impl Element {
 /// A constant of a graph.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Initializer<'a> {
-    /// Its name.
+    /// The name.
     pub name: &'a str,
     /// The size of each dimension.
     pub dims: Vec<usize>,
     /// The type of its elements.
-    pub element: Element,
-    /// The elements, little-endian and row-major: as many as `dims` say.
+    pub element: ElementType,
+    /// The elements, little-endian and row-major.
     pub bytes: &'a [u8],
 }
 
-/// The constants of a model's graph that are of float32 or float16, in the file's order.
+/// The float32 and float16 constants of a model's graph, in the file's order.
 ///
-/// Fails on bytes that are no ONNX model, and on such a constant whose bytes are not in the file or not as many as its
-/// shape says. (Other programs may keep them in a file beside it, or as a list of numbers; Easel does not.)
+/// Fails if the bytes are not an ONNX model, or the length of a constant's raw data does not match its shape. External
+/// data and typed data fields, which Easel does not write, are not supported.
 pub fn initializers(model: &[u8]) -> Result<Vec<Initializer<'_>>> {
     let mut found = Vec::new();
     let mut fields = Fields::new(model);
@@ -71,10 +71,10 @@ pub(super) fn initializer(tensor: &[u8]) -> Result<Option<Initializer<'_>>> {
     while let Some((number, value)) = fields.next_field(true)? {
         match (number, value) {
             (DIMS, Field::Varint(dim)) => dims.push(dim),
-            // One after the other without a key each, as repeated numbers are written since proto3.
+            // Packed, as proto3 writes repeated numbers.
             (DIMS, Field::Bytes(packed)) => {
                 let mut packed = Fields::new(packed);
-                while packed.position < packed.bytes.len() && dims.len() <= MOST_DIMS {
+                while packed.position < packed.bytes.len() && dims.len() <= MAX_DIMS {
                     dims.push(packed.varint(true)?);
                 }
             }
@@ -83,13 +83,13 @@ pub(super) fn initializer(tensor: &[u8]) -> Result<Option<Initializer<'_>>> {
             (RAW_DATA, Field::Bytes(value)) => bytes = value,
             _ => {}
         }
-        if dims.len() > MOST_DIMS {
-            return Err(Error::NotOnnx(format!("a constant of more than {MOST_DIMS} dimensions")));
+        if dims.len() > MAX_DIMS {
+            return Err(Error::NotOnnx(format!("a constant of more than {MAX_DIMS} dimensions")));
         }
     }
     let element = match kind {
-        FLOAT => Element::F32,
-        FLOAT16 => Element::F16,
+        FLOAT => ElementType::F32,
+        FLOAT16 => ElementType::F16,
         _ => return Ok(None),
     };
     let name = str::from_utf8(name).map_err(|_| Error::NotOnnx("a constant's name is not UTF-8 text".into()))?;
@@ -133,18 +133,18 @@ mod tests {
             (&named("a.weight").dims[..], named("a.weight").bytes),
             (&[2, 1][..], &[1, 2, 3, 4, 5, 6, 7, 8][..])
         );
-        assert_eq!((&named("a.bias").dims[..], named("a.bias").element), (&[1, 3][..], Element::F16));
+        assert_eq!((&named("a.bias").dims[..], named("a.bias").element), (&[1, 3][..], ElementType::F16));
         assert!(named("scalar").dims.is_empty());
     }
 
     #[test]
-    fn shapes_that_lie_are_refused() {
+    fn wrong_shapes_are_rejected() {
         let huge = [&[0x08][..], &[0xff; 9], &[1]].concat();
         for dims in [&[0x08, 3][..], &[0x08, 0], &huge, &[&huge[..], &huge].concat(), &[0x08, 1].repeat(9)] {
             let error = initializers(&model(&[tensor(dims, FLOAT, "w", &[0; 8])])).unwrap_err();
             assert!(matches!(error, Error::NotOnnx(_)), "{error}");
         }
-        // Kept elsewhere: no bytes in the file.
+        // External data: no bytes in the file.
         assert!(initializers(&model(&[tensor(&[0x08, 3], FLOAT, "w", &[])])).is_err());
     }
 

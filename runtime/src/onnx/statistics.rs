@@ -1,4 +1,4 @@
-//! The statistics of a stylizer's norms at the border of its graph: as outputs, and as inputs that must be fed.
+//! The statistics of a stylizer's norms as outputs and as required inputs of its graph.
 
 use super::initializers::{INITIALIZER, NAME};
 use super::{Field, Fields, GRAPH, message, text};
@@ -14,11 +14,11 @@ const TYPE_TENSOR: u64 = 1;
 const TENSOR_ELEMENT: u64 = 1;
 const FLOAT: u8 = 1;
 
-/// What to append to the file of a stylizer, so that it also gives the statistics that its norms use, under the names of
-/// [`statistics::names`]. `None` for a model that has no such inner values.
+/// The bytes to append to a stylizer's file so that it also outputs the statistics of its norms, under the names of
+/// [`statistics::names`]. `None` if the model has no such values.
 ///
-/// It is a ModelProto of nothing but outputs. Protobuf messages that follow each other are merged, field by field, so the
-/// model has these outputs after its own (protobuf.dev, "Encoding: Last One Wins").
+/// They are a ModelProto with outputs only. Concatenated protobuf messages are merged field by field, so the model gets
+/// these outputs after its own (protobuf.dev, "Encoding: Last One Wins").
 pub fn statistics_outputs(model: &[u8]) -> Result<Option<Vec<u8>>> {
     let mut given = Vec::new();
     let mut fields = Fields::new(model);
@@ -31,7 +31,7 @@ pub fn statistics_outputs(model: &[u8]) -> Result<Option<Vec<u8>>> {
     Ok((!names.is_empty()).then(|| outputs(&names)))
 }
 
-/// Adds the names of what a graph's nodes give and that begin as statistics do.
+/// Collects the node outputs of a graph whose names start with a prefix of the statistics.
 fn node_outputs<'a>(graph: &'a [u8], names: &mut Vec<&'a [u8]>) -> Result<()> {
     let prefixes = [statistics::MEAN_PREFIX, statistics::VARIANCE_PREFIX].map(str::as_bytes);
     let mut fields = Fields::new(graph);
@@ -57,11 +57,11 @@ pub(super) fn outputs(names: &[String]) -> Vec<u8> {
     message(GRAPH, &names.iter().flat_map(output).collect::<Vec<u8>>())
 }
 
-/// A stylizer's file for engines that take no input which has a constant, as onnxruntime-web: without the constants
-/// behind the inputs [`USE_STATISTICS`] and [`STATISTICS`], which every run must then be fed, and with the outputs of
-/// [`statistics_outputs`]. Beside it the number of channels, the length of a row of the statistics.
+/// A stylizer's file for engines without optional inputs, such as onnxruntime-web, and the number of channels in a row of
+/// the statistics. The default values of [`USE_STATISTICS`] and [`STATISTICS`] are removed, so both become required
+/// inputs, and the outputs of [`statistics_outputs`] are added.
 ///
-/// `None` for a model that has no such inputs or tells no statistics.
+/// `None` if the model has no such inputs or does not expose its statistics.
 pub fn plain_statistics(model: &[u8]) -> Result<Option<(Vec<u8>, usize)>> {
     let Some(outputs) = statistics_outputs(model)? else { return Ok(None) };
     let (mut plain, mut dropped, mut channels) = (Vec::with_capacity(model.len() + outputs.len()), 0, None);
@@ -98,14 +98,14 @@ mod tests {
     use super::*;
 
     #[test]
-    fn norms_are_asked_for_their_statistics() {
+    fn statistics_become_outputs() {
         let node =
             |output: &str| message(GRAPH_NODE, &[message(1, b"x"), message(NODE_OUTPUT, output.as_bytes())].concat());
         let names = ["Conv_0", "statistics.mean.0", "statistics.variance.0", "statistics.mean.1", "other"];
         let graph = |names: &[&str]| {
             [vec![0x08, 8], message(GRAPH, &names.iter().flat_map(|n| node(n)).collect::<Vec<u8>>())].concat()
         };
-        // Norm 1 is not whole, so it is left out.
+        // Norm 1 has no variance, so it is omitted.
         let mut expected = vec![0x3a, 58];
         for name in &names[1..3] {
             expected.extend([0x62, 8 + name.len() as u8, 0x0a, name.len() as u8]);
@@ -119,7 +119,7 @@ mod tests {
     }
 
     #[test]
-    fn constants_behind_inputs_go_and_all_else_stays() {
+    fn only_the_default_values_of_statistics_are_removed() {
         let node = |name: &str| message(GRAPH_NODE, &message(NODE_OUTPUT, name.as_bytes()));
         let constant = |name: &str, head: &[u8], raw: &[u8]| {
             message(INITIALIZER, &[head, &message(NAME, name.as_bytes()), &message(9, raw)].concat())

@@ -1,39 +1,39 @@
-//! From noise to a picture, by a network that predicts the noise in one: one sampler a file.
+//! Diffusion samplers.
 //!
-//! A sampler is a pure function over `denoise(x, t)`, which gives the noise in `x [batch, channel, height, width]` at
-//! time t of the [`Schedule`]. It works on float32 tensors wherever they lie ([`Linear`]); on the host the same predictions
-//! give the same bits on every engine.
+//! A sampler is a pure function of `denoise(x, t)`, which predicts the noise in `x [batch, channel, height, width]` at
+//! timestep t of the [`Schedule`]. It computes with float32 tensors on any device ([`SamplerTensor`]). On the host, equal
+//! predictions give equal bits on every engine.
 
 mod ancestral;
 mod ddim;
 mod dpm_solver;
-mod linear;
+mod tensor;
 
 pub use ancestral::ancestral;
-pub use ddim::{Ddim, ddim};
+pub use ddim::{DdimOptions, ddim};
 pub use dpm_solver::dpm_solver;
-pub use linear::Linear;
+pub use tensor::SamplerTensor;
 
 use crate::{Error, Result, Schedule, Tensor};
 
-/// Where a sampler is.
+/// The progress of a sampler.
 #[derive(Debug, Clone, Copy)]
-pub struct Progress<'a, X = Tensor> {
+pub struct SamplerProgress<'a, X = Tensor> {
     /// Steps done.
     pub done: usize,
-    /// Steps in all.
+    /// The total number of steps.
     pub of: usize,
-    /// The picture so far, in noise space.
+    /// The noisy pictures so far, in `[-1, 1]` and beyond.
     pub x: &'a X,
 }
 
-/// Fails where the times to stop at do not rise, or are not the schedule's.
-fn check_times(sampler: &str, schedule: &Schedule, times: &[usize]) -> Result<()> {
+/// Fails unless timesteps are strictly increasing and within the schedule.
+fn check_timesteps(sampler: &str, schedule: &Schedule, timesteps: &[usize]) -> Result<()> {
     let last = schedule.steps() - 1;
-    if times.last().is_some_and(|&highest| highest <= last) && times.is_sorted_by(|a, b| a < b) {
+    if timesteps.last().is_some_and(|&highest| highest <= last) && timesteps.is_sorted_by(|a, b| a < b) {
         return Ok(());
     }
-    Err(Error::Sampling(format!("{sampler} needs rising times from 0 to {last}, without repetition")))
+    Err(Error::Sampling(format!("{sampler} needs strictly increasing timesteps from 0 to {last}")))
 }
 
 #[cfg(test)]
@@ -41,11 +41,11 @@ pub(crate) mod tests {
     use std::pin::pin;
     use std::task::{Context, Poll, Waker};
 
-    /// What a future gives that never waits.
+    /// The result of a future that is ready at once.
     pub fn ready<T>(future: impl Future<Output = T>) -> T {
         match pin!(future).poll(&mut Context::from_waker(Waker::noop())) {
             Poll::Ready(value) => value,
-            Poll::Pending => panic!("nothing here waits"),
+            Poll::Pending => panic!("the future is pending"),
         }
     }
 }

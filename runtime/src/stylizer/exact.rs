@@ -1,31 +1,33 @@
-//! The statistics of a whole picture, taken tile by tile.
+//! The exact statistics of a whole picture, computed tile by tile.
 //!
-//! A norm's statistics depend on those of the norms before it, so there is a pass over the picture for each norm, with
-//! the model cut before it ([`crate::onnx::before_norm`]). What is added up are the norm's inputs over the cores of the
-//! tiles, which cover the picture once, its padding at the right and bottom included.
+//! A norm's statistics depend on those of the norms before it, so each norm takes a pass over the picture, with the model
+//! cut before it ([`crate::onnx::before_norm`]). A pass sums the norm's inputs over the cores of the tiles, which cover the
+//! picture once, including its padding on the right and at the bottom.
 
 use super::statistics::STATISTICS;
 use super::tiles::ALIGNMENT;
-use super::{Border, Tile};
+use super::{IoSpec, Tile};
 use crate::{Engine, Error, Picture, Result, Tensor};
 
-/// The statistics that a model with `channels` channels in all of its norms uses on a picture as a whole: `[2,
-/// channels]`, what the input [`STATISTICS`] takes.
+/// The statistics that the norms of a model compute on a whole picture, `[2, channels]`, as the input [`STATISTICS`] takes
+/// them. `channels` is the number of channels of all norms together.
 ///
-/// `open` gives an engine that has loaded the model cut before the norm of a number from 0, or none where there is no
-/// such norm; there is one engine at a time. `progress` is told after each tile of each pass.
+/// `open(norm)` returns an engine with the model cut before that norm, counted from 0, or none if there is no such norm.
+/// Only one engine exists at a time. Calls `progress` after each tile of each pass.
 ///
-/// Sums and sums of squares are float64. Of float32 values that is enough: what it loses of a variance is a part of
-/// 10^-16 of the squared mean, where their own rounding is 10^-14 of it.
+/// Sums and sums of squares are float64, which is enough for float32 values: the variance loses about 1e-16 of the squared
+/// mean, less than the 1e-14 that the rounding of the values costs.
+///
+/// Fails if `open` or the engine fails, or the norms do not have `channels` channels.
 pub async fn exact_statistics<E: Engine>(
-    border: &Border,
+    io_spec: &IoSpec,
     picture: &Picture,
     plan: &[Tile],
     channels: usize,
     mut open: impl AsyncFnMut(usize) -> Result<Option<E>>,
     mut progress: impl FnMut(),
 ) -> Result<Tensor> {
-    let unfit =
+    let wrong_channels =
         || Error::Engine(format!("the model's norms do not have the {channels} channels of its `{STATISTICS}`"));
     let mut values = vec![0f32; 2 * channels];
     let mut known = 0;
@@ -35,14 +37,14 @@ pub async fn exact_statistics<E: Engine>(
         let mut sums: Vec<Sums> = Vec::new();
         for tile in plan {
             let given = (norm > 0).then_some(&statistics);
-            let mut outputs = border.feed(&mut engine, picture, tile.seen, given).await?.1;
-            let taken = outputs.pop().ok_or_else(|| Error::Engine("the model gives nothing".into()))?.1;
-            add_core(&mut sums, &taken, tile, picture)?;
+            let mut outputs = io_spec.feed(&mut engine, picture, tile.seen, given).await?.1;
+            let input = outputs.pop().ok_or_else(|| Error::Engine("the model has no output".into()))?.1;
+            add_core(&mut sums, &input, tile, picture)?;
             progress();
         }
         let next = known + sums.len();
         if next > channels {
-            return Err(unfit());
+            return Err(wrong_channels());
         }
         for (channel, sums) in (known..next).zip(&sums) {
             let mean = sums.sum / sums.count;
@@ -52,12 +54,12 @@ pub async fn exact_statistics<E: Engine>(
         known = next;
     }
     if known != channels || channels == 0 {
-        return Err(unfit());
+        return Err(wrong_channels());
     }
     Tensor::new([2, channels], values)
 }
 
-/// Of one channel.
+/// The sums of a channel.
 #[derive(Clone, Copy, Default)]
 struct Sums {
     count: f64,
@@ -65,19 +67,22 @@ struct Sums {
     squares: f64,
 }
 
-/// Adds what a tile's core has in the input of a norm, which may be at a half or a quarter of the picture's resolution.
-fn add_core(sums: &mut Vec<Sums>, taken: &Tensor, tile: &Tile, picture: &Picture) -> Result<()> {
-    let [1, channels, height, width] = taken.nchw()? else {
-        return Err(Error::Shape(format!("a norm takes in {:?}; it is of one picture", taken.shape())));
+/// Adds a tile's core in the input of a norm, which may be at half or a quarter of the picture's resolution.
+fn add_core(sums: &mut Vec<Sums>, input: &Tensor, tile: &Tile, picture: &Picture) -> Result<()> {
+    let [1, channels, height, width] = input.nchw()? else {
+        return Err(Error::Shape(format!("a norm's input has the shape {:?}, not that of one picture", input.shape())));
     };
     let (core, seen) = (tile.core, tile.seen);
     let columns = along([core.left, core.width, seen.left, seen.width], picture.width, width);
     let rows = along([core.top, core.height, seen.top, seen.height], picture.height, height);
     if columns.end > width || rows.end > height {
-        return Err(Error::Shape(format!("a norm takes in {width}x{height} of {}x{}", seen.width, seen.height)));
+        return Err(Error::Shape(format!(
+            "a norm's input is {width}x{height} for a tile of {}x{}",
+            seen.width, seen.height
+        )));
     }
     sums.resize(channels, Sums::default());
-    for (sums, plane) in sums.iter_mut().zip(taken.as_f32()?.chunks_exact(width * height)) {
+    for (sums, plane) in sums.iter_mut().zip(input.as_f32()?.chunks_exact(width * height)) {
         for row in plane.chunks_exact(width).skip(rows.start).take(rows.len()) {
             let (sum, squares) = sum_and_squares(&row[columns.clone()]);
             sums.sum += sum;
@@ -88,19 +93,19 @@ fn add_core(sums: &mut Vec<Sums>, taken: &Tensor, tile: &Tile, picture: &Picture
     Ok(())
 }
 
-/// The part of a norm's `inner` rows or columns that a core owns. Beyond the picture's last pixel all is the last
-/// core's: there is the padding, and where the network halves a picture there can be one less.
+/// The range of a norm's `inner` rows or columns that belong to a core. The last core includes everything beyond the
+/// picture's last pixel: the padding, and one row or column less where the network halves an odd size.
 fn along([start, length, seen, seen_length]: [usize; 4], size: usize, inner: usize) -> std::ops::Range<usize> {
     let scale = (seen_length.next_multiple_of(ALIGNMENT) / inner.max(1)).max(1);
     let end = if start + length == size { inner } else { (start + length - seen) / scale };
     (start - seen) / scale..end
 }
 
-/// In several sums at once, which a processor computes side by side.
+/// The sum and the sum of squares, with several accumulators that the compiler can vectorise.
 fn sum_and_squares(row: &[f32]) -> (f64, f64) {
-    const LANES: usize = 8;
-    let (mut sums, mut squares) = ([0f64; LANES], [0f64; LANES]);
-    let chunks = row.chunks_exact(LANES);
+    const ACCUMULATORS: usize = 8;
+    let (mut sums, mut squares) = ([0f64; ACCUMULATORS], [0f64; ACCUMULATORS]);
+    let chunks = row.chunks_exact(ACCUMULATORS);
     let rest = chunks.remainder();
     for values in chunks.chain([rest]) {
         for ((value, sum), square) in values.iter().zip(&mut sums).zip(&mut squares) {
@@ -117,8 +122,8 @@ mod tests {
     use super::*;
     use crate::stylizer::tiles::plan;
 
-    /// Halves or quarters what it is fed, which is padded as a stylizer pads, and leaves the last row and column away
-    /// where it halves; the second channel is far from zero.
+    /// Returns the input at full, half or a quarter of the resolution, padded as a stylizer pads, and without the last row
+    /// and column at half. The second channel is far from zero.
     struct Halver(usize);
 
     impl Halver {
@@ -141,7 +146,7 @@ mod tests {
         }
 
         async fn run(&mut self, inputs: &[(&str, &Tensor)]) -> Result<Vec<(String, Tensor)>> {
-            // The norms before the first have no statistics.
+            // The first norm needs no statistics.
             assert_eq!(inputs.len(), if self.0 == 0 { 1 } else { 3 });
             Ok(vec![("x".into(), self.norm_input(inputs[0].1))])
         }
@@ -155,9 +160,9 @@ mod tests {
             let plan = plan(width, height, 60, 100, 64);
             assert!(plan.len() > 1);
             let mut tiles = 0;
-            let border = Border::easel();
+            let io_spec = IoSpec::easel();
             let open = async |norm| Ok((norm < 3).then_some(Halver(norm)));
-            let exact = exact_statistics(&border, &picture, &plan, 6, open, || tiles += 1);
+            let exact = exact_statistics(&io_spec, &picture, &plan, 6, open, || tiles += 1);
             let exact = pollster::block_on(exact).unwrap();
             assert_eq!((exact.shape(), tiles), (&[2, 6][..], 3 * plan.len()));
             let exact = exact.as_f32().unwrap();
@@ -181,9 +186,9 @@ mod tests {
         let picture = Picture::filled(300, 8, 3, 1);
         let plan = plan(300, 8, 16, 16, 64);
         for (norms, channels) in [(0, 0), (0, 4), (1, 4), (3, 4), (2, 3)] {
-            let border = Border::easel();
+            let io_spec = IoSpec::easel();
             let open = async |norm| Ok((norm < norms).then_some(Halver(norm)));
-            let exact = exact_statistics(&border, &picture, &plan, channels, open, || {});
+            let exact = exact_statistics(&io_spec, &picture, &plan, channels, open, || {});
             assert!(pollster::block_on(exact).unwrap_err().to_string().contains("norms do not have"));
         }
     }

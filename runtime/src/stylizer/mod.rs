@@ -1,19 +1,19 @@
-//! Stylized pictures: whole, or in tiles that share the statistics of a thumbnail (Chen et al. 2021, "Towards
-//! Ultra-Resolution Neural Style Transfer via Thumbnail Instance Normalization", arXiv 2103.11784), or exactly those of
+//! Stylizing pictures, whole or in tiles. Tiles share the statistics of a thumbnail (Chen et al. 2021, "Towards
+//! Ultra-Resolution Neural Style Transfer via Thumbnail Instance Normalization", arXiv 2103.11784) or the exact ones of
 //! the whole picture.
 //!
-//! A stylizer's instance norms see the whole picture, so tiles that each compute their own statistics differ in tone.
-//! Given the same statistics, tiles of a plan of [`tiles`] equal the whole picture.
+//! A stylizer's instance norms compute statistics of their whole input, so tiles with their own statistics differ in tone.
+//! With shared statistics, the tiles of a plan of [`tiles`] equal the picture stylized as a whole.
 
-pub mod border;
+pub mod compositing;
 pub mod exact;
-pub mod look;
+pub mod io_spec;
 pub mod statistics;
 pub mod tiles;
 
-pub use border::{Border, Range};
+pub use compositing::Compositing;
 pub use exact::exact_statistics;
-pub use look::Look;
+pub use io_spec::{IoSpec, Range};
 pub use tiles::{Rectangle, Tile};
 
 use crate::{Engine, Error, Picture, Result, Tensor};
@@ -21,44 +21,51 @@ use crate::{Engine, Error, Picture, Result, Tensor};
 /// Stylizes an RGB picture tile by tile; a plan of one tile is the whole picture at once. The result has the picture's
 /// size.
 ///
-/// Without `statistics` every tile computes its own. `progress` is told after each tile how many are done.
+/// Without `statistics`, every tile computes its own. Calls `progress` after each tile with the number of tiles done.
 ///
-/// Fails on a picture that is not RGB, where the model changes the size, and where it gives values that are no numbers.
+/// Fails if the picture is not RGB, the model changes the size, or its output has NaN or infinity.
 pub async fn stylize<E: Engine>(
     engine: &mut E,
-    border: &Border,
+    io_spec: &IoSpec,
     picture: &Picture,
     plan: &[Tile],
     statistics: Option<&Tensor>,
-    look: Look,
+    compositing: Compositing,
     mut progress: impl FnMut(usize),
 ) -> Result<Picture> {
     let mut stylized = Picture::filled(picture.width, picture.height, 3, 0);
     for (index, tile) in plan.iter().enumerate() {
-        let part = border.run(engine, picture, tile.seen, statistics).await?.0;
+        let part = io_spec.run(engine, picture, tile.seen, statistics).await?.0;
         let [_, _, height, width] = part.nchw()?;
         if (width, height) != (tile.seen.width, tile.seen.height) {
             return Err(Error::Shape(format!(
-                "the model made {width}x{height} pixels of {}x{}; a stylizer keeps the size",
+                "the model changed the size from {}x{} to {width}x{height}; a stylizer must keep it",
                 tile.seen.width, tile.seen.height
             )));
         }
-        lay(&mut stylized, picture, &part, tile, look)?;
+        write_core(&mut stylized, picture, &part, tile, compositing)?;
         progress(index + 1);
     }
     Ok(stylized)
 }
 
-/// The statistics that a model uses on a picture: `[2, channels]`, what the input [`statistics::STATISTICS`] takes.
+/// The statistics that a model's norms compute on a picture, `[2, channels]`, as the input [`statistics::STATISTICS`] takes
+/// them.
 ///
 /// The engine must have loaded the model with the outputs of [`crate::onnx::statistics_outputs`].
-pub async fn statistics_of<E: Engine>(engine: &mut E, border: &Border, picture: &Picture) -> Result<Tensor> {
+pub async fn statistics_of<E: Engine>(engine: &mut E, io_spec: &IoSpec, picture: &Picture) -> Result<Tensor> {
     let whole = Rectangle { left: 0, top: 0, width: picture.width, height: picture.height };
-    statistics::gather(&border.run(engine, picture, whole, None).await?.1)
+    statistics::gather(&io_spec.run(engine, picture, whole, None).await?.1)
 }
 
-/// Lays what belongs to a tile into the picture.
-fn lay(stylized: &mut Picture, original: &Picture, part: &Tensor, tile: &Tile, look: Look) -> Result<()> {
+/// Writes a tile's core to the picture.
+fn write_core(
+    stylized: &mut Picture,
+    original: &Picture,
+    part: &Tensor,
+    tile: &Tile,
+    compositing: Compositing,
+) -> Result<()> {
     let (values, plane) = (part.as_f32()?, tile.seen.width * tile.seen.height);
     let Rectangle { left, top, width, height } = tile.core;
     for row in 0..height {
@@ -68,7 +75,7 @@ fn lay(stylized: &mut Picture, original: &Picture, part: &Tensor, tile: &Tile, l
             let (from, to) = (from + column, to + 3 * column);
             let value = [values[from], values[plane + from], values[2 * plane + from]];
             let pixel = [original.pixels[to], original.pixels[to + 1], original.pixels[to + 2]];
-            stylized.pixels[to..to + 3].copy_from_slice(&look.pixel(pixel, value));
+            stylized.pixels[to..to + 3].copy_from_slice(&compositing.pixel(pixel, value));
         }
     }
     Ok(())
@@ -78,7 +85,7 @@ fn lay(stylized: &mut Picture, original: &Picture, part: &Tensor, tile: &Tile, l
 mod tests {
     use super::*;
 
-    /// Says how wide each part was, and doubles the values.
+    /// Doubles the values and records the width of each input.
     struct Doubler(Vec<usize>);
 
     impl Engine for Doubler {
@@ -95,23 +102,24 @@ mod tests {
     }
 
     #[test]
-    fn tiles_come_together() {
+    fn tiles_are_assembled() {
         let (width, height) = (301, 50);
         let pixels = (0..3 * width * height).map(|at| (at * 31 % 127) as u8).collect();
         let picture = Picture { width, height, channels: 3, pixels };
         let doubled: Vec<u8> = picture.pixels.iter().map(|pixel| 2 * pixel).collect();
-        let border = Border::easel();
+        let io_spec = IoSpec::easel();
         for size in [16, 100, 400] {
             let plan = tiles::plan(width, height, size, size, 64);
             let (mut engine, mut done) = (Doubler(vec![]), 0);
-            let stylized = stylize(&mut engine, &border, &picture, &plan, None, Look::default(), |count| done = count);
+            let stylized =
+                stylize(&mut engine, &io_spec, &picture, &plan, None, Compositing::default(), |count| done = count);
             assert_eq!(pollster::block_on(stylized).unwrap().pixels, doubled);
             assert_eq!((done, engine.0.len()), (plan.len(), plan.len()));
             assert!(engine.0.iter().all(|&seen| seen <= size + 2 * 64));
         }
     }
 
-    /// Gives a part of what went in.
+    /// Returns a smaller picture.
     struct Cropper;
 
     impl Engine for Cropper {
@@ -125,11 +133,11 @@ mod tests {
     }
 
     #[test]
-    fn a_model_that_changes_the_size_is_refused() {
+    fn a_model_that_changes_the_size_is_an_error() {
         let picture = Picture::filled(8, 9, 3, 0);
         let plan = tiles::plan(8, 9, 64, 64, 64);
-        let (mut cropper, border) = (Cropper, Border::easel());
-        let stylized = stylize(&mut cropper, &border, &picture, &plan, None, Look::default(), |_| {});
-        assert!(pollster::block_on(stylized).unwrap_err().to_string().contains("2x2 pixels of 8x9"));
+        let (mut cropper, io_spec) = (Cropper, IoSpec::easel());
+        let stylized = stylize(&mut cropper, &io_spec, &picture, &plan, None, Compositing::default(), |_| {});
+        assert!(pollster::block_on(stylized).unwrap_err().to_string().contains("from 8x9 to 2x2"));
     }
 }

@@ -1,23 +1,24 @@
-//! The statistics of a stylizer's norms: taken from one run, given to others.
+//! The statistics of a stylizer's instance norms: computed in one run, passed to others.
 //!
-//! `[2, channels]`: row 0 the means and row 1 the biased variances of all norms' channels, in the order of the norms.
+//! They are `[2, channels]`: row 0 has the means and row 1 the biased variances of all norms' channels, in the order of
+//! the norms.
 
 use crate::picture::Picture;
 use crate::{Error, Result, Tensor, resize};
 
-/// The optional input that says whether [`STATISTICS`] are used, bool.
+/// The optional input that enables [`STATISTICS`], a bool.
 pub const USE_STATISTICS: &str = "use_statistics";
 /// The optional input with the statistics, float32 `[2, channels]`.
 pub const STATISTICS: &str = "statistics";
-/// The inner values `statistics.mean.k` hold what norm k used as means, `[batch, channel, 1, 1]`. They are no outputs of
-/// the file; [`crate::onnx::statistics_outputs`] makes them some.
+/// The intermediate values `statistics.mean.k` are the means that norm k uses, `[batch, channel, 1, 1]`.
+/// [`crate::onnx::statistics_outputs`] makes them outputs.
 pub const MEAN_PREFIX: &str = "statistics.mean.";
 /// The same for the biased variances.
 pub const VARIANCE_PREFIX: &str = "statistics.variance.";
 
-/// The names of the inner values of norm 0, 1, ... in the statistics' order: all means, then all variances.
+/// The names of the intermediate values in the order of the statistics: the means of norm 0, 1, ..., then the variances.
 ///
-/// Empty where `present` does not know norm 0. Counting stops at the first norm that is missing.
+/// Ends at the first norm whose names are not `present`.
 pub fn names(present: impl Fn(&str) -> bool) -> Vec<String> {
     let both = |norm: usize| [format!("{MEAN_PREFIX}{norm}"), format!("{VARIANCE_PREFIX}{norm}")];
     let (means, variances): (Vec<_>, Vec<_>) =
@@ -25,47 +26,47 @@ pub fn names(present: impl Fn(&str) -> bool) -> Vec<String> {
     [means, variances].concat()
 }
 
-/// Puts the inner values of a run on one picture together.
+/// Gathers the statistics `[2, channels]` from the outputs of a run on one picture. Fails if there are none.
 pub fn gather(outputs: &[(String, Tensor)]) -> Result<Tensor> {
     let find = |wanted: &str| outputs.iter().find(|(name, _)| name == wanted).map(|(_, tensor)| tensor);
     let names = names(|name| find(name).is_some());
     let mut values = Vec::new();
     for tensor in names.iter().filter_map(|name| find(name)) {
         if tensor.nchw()? != [1, tensor.shape()[1], 1, 1] {
-            return Err(Error::Shape(format!("statistics of shape {:?}; they are of one picture", tensor.shape())));
+            return Err(Error::Shape(format!("statistics of shape {:?}, not those of one picture", tensor.shape())));
         }
         values.extend_from_slice(tensor.as_f32()?);
     }
     if values.is_empty() {
-        return Err(Error::Engine("the model does not tell its statistics".into()));
+        return Err(Error::Engine("the model does not output its statistics".into()));
     }
     Tensor::new([2, values.len() / 2], values)
 }
 
-/// A thumbnail has at most one pixel for so many of the picture, and so adds at most a quarter to the work. Statistics of
-/// the half size leave a result that is off by some 3 levels of 255 from that of the whole picture, without edges.
-const PIXELS_FOR_ONE: usize = 4;
+/// The picture has at least this many pixels for one of the thumbnail, so the thumbnail adds at most a quarter to the
+/// work. With statistics at half the size, the result differs by about 3 of 255 levels from that of the whole picture,
+/// without seams.
+const PIXELS_PER_THUMBNAIL_PIXEL: usize = 4;
 
-/// The smallest picture that statistics are taken from where there is memory for it.
+/// Thumbnails are at least this large, memory permitting.
 const SMALLEST_THUMBNAIL: usize = 512 * 512;
 
-/// How many pixels the thumbnail of a picture has at most, where `most` can be computed at once.
-pub fn thumbnail_pixels(width: usize, height: usize, most: usize) -> usize {
-    (width * height / PIXELS_FOR_ONE).max(SMALLEST_THUMBNAIL).min(most)
+/// The largest number of pixels for the thumbnail of a picture, if `max_pixels` can be computed at once.
+pub fn thumbnail_pixels(width: usize, height: usize, max_pixels: usize) -> usize {
+    (width * height / PIXELS_PER_THUMBNAIL_PIXEL).max(SMALLEST_THUMBNAIL).min(max_pixels)
 }
 
-/// A picture of the same proportions with at most `most_pixels`, to take statistics from; the picture itself where it
-/// is no larger.
-pub fn thumbnail(picture: &Picture, most_pixels: usize) -> Picture {
+/// The picture, shrunk to at most `max_pixels` if it is larger, to compute statistics on.
+pub fn thumbnail(picture: &Picture, max_pixels: usize) -> Picture {
     let pixels = picture.width * picture.height;
-    if pixels <= most_pixels {
+    if pixels <= max_pixels {
         return picture.clone();
     }
-    let scale = libm::sqrt(most_pixels as f64 / pixels as f64);
+    let scale = libm::sqrt(max_pixels as f64 / pixels as f64);
     let side = |size: usize| ((size as f64 * scale) as usize).max(1);
     let (width, height) = (side(picture.width), side(picture.height));
-    // A side that cannot become shorter than a pixel leaves the other to be cut.
-    resize::shrink(picture, width.min(most_pixels / height).max(1), height.min(most_pixels / width).max(1))
+    // If one side is at its minimum of a pixel, the other must be shorter.
+    resize::shrink(picture, width.min(max_pixels / height).max(1), height.min(max_pixels / width).max(1))
 }
 
 #[cfg(test)]

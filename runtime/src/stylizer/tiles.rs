@@ -1,17 +1,17 @@
-//! The tiles of a picture.
+//! Splitting a picture into tiles.
 //!
-//! A tile's core is what it adds to the result; around it the model sees a halo. The cores' edges lie at multiples of
-//! [`ALIGNMENT`], as the stylizer halves its picture twice: then every tile computes on the whole picture's own grid,
-//! and a tile at the right or bottom is padded inside the model exactly as the whole picture is.
+//! A tile's core is its part of the result; around it the model sees a halo. A stylizer halves the resolution twice, so the
+//! edges of cores are at multiples of [`ALIGNMENT`]: every tile is then computed on the sampling grid of the whole picture,
+//! and tiles on the right and at the bottom are padded by the model exactly as the whole picture is.
 
-/// What the edges of tiles are multiples of.
+/// The edges of tiles are multiples of this.
 pub const ALIGNMENT: usize = 4;
 
-/// The pixels around a core that the stylizer's result at its edge depends on, rounded up: with 64 the result is that of
-/// the whole picture, with 48 off by 2.5e-6, with 32 by 1.8e-3.
+/// The width of the halo in pixels: the stylizer's receptive field beyond a core, rounded up. With 64 the result is that of
+/// the whole picture; with 48 it differs by 2.5e-6, with 32 by 1.8e-3.
 pub const HALO: usize = 64;
 
-/// The smallest tile that makes sense; below, nearly everything that is computed is halo.
+/// The smallest useful tile; below, nearly all of the computation is halo.
 pub const SMALLEST: usize = 16;
 
 /// A part of a picture.
@@ -30,17 +30,17 @@ pub struct Rectangle {
 /// A tile.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Tile {
-    /// What the tile adds to the result.
+    /// The tile's part of the result.
     pub core: Rectangle,
-    /// What the model sees: the core and its halo within the picture.
+    /// The model's input: the core and its halo, within the picture.
     pub seen: Rectangle,
 }
 
 /// Tiles whose cores cover a picture exactly once, row by row. A core is at most `tile_width` x `tile_height`, both
-/// rounded down to a multiple of [`ALIGNMENT`] (but not to 0), and longer by the halo at the picture's edges.
+/// rounded down to a multiple of [`ALIGNMENT`] (but not to 0), plus the halo at the picture's edges.
 ///
-/// All tiles see as many columns and rows, rounded up to a multiple of [`ALIGNMENT`], so that an engine's memory for one
-/// serves the next: the last one begins earlier, rather than be smaller.
+/// The inputs of all tiles have the same size, rounded up to a multiple of [`ALIGNMENT`], so that engines can reuse their
+/// memory: the last tile starts earlier instead of being smaller.
 pub fn plan(width: usize, height: usize, tile_width: usize, tile_height: usize, halo: usize) -> Vec<Tile> {
     let seen = |tile: usize| (tile / ALIGNMENT * ALIGNMENT).max(ALIGNMENT) + 2 * halo;
     plan_seen(width, height, seen(tile_width), seen(tile_height), halo)
@@ -51,13 +51,13 @@ pub fn whole(width: usize, height: usize) -> Vec<Tile> {
     plan_seen(width, height, width, height, 0)
 }
 
-/// The plan that computes the fewest pixels of those whose tiles see at most `most_pixels` each. One tile, where the
-/// picture has no more than that.
-pub fn plan_within(width: usize, height: usize, most_pixels: usize, halo: usize) -> Vec<Tile> {
-    if width * height <= most_pixels {
+/// The plan with the fewest computed pixels among those whose tiles' inputs have at most `max_pixels` each. One tile if
+/// the picture fits.
+pub fn plan_within(width: usize, height: usize, max_pixels: usize, halo: usize) -> Vec<Tile> {
+    if width * height <= max_pixels {
         return whole(width, height);
     }
-    // What each of so many tiles in a row sees: between two there is a halo of each.
+    // The input size of each of `count` tiles in a row: adjacent tiles overlap by two halos.
     let seen = |size: usize, count: usize| {
         let all = size + 2 * halo * (count - 1);
         all.div_ceil(count).next_multiple_of(ALIGNMENT).min(size)
@@ -66,8 +66,8 @@ pub fn plan_within(width: usize, height: usize, most_pixels: usize, halo: usize)
     let computed = |columns, rows| seen(width, columns) * columns * seen(height, rows) * rows;
     let mut best: Option<(usize, usize)> = None;
     for columns in 1..=most(width) {
-        // Fewer rows compute less halo, so the first number that fits is the best for these columns.
-        let fits = |rows: &usize| seen(width, columns) * seen(height, *rows) <= most_pixels;
+        // Fewer rows compute less halo, so the first number that fits is the best for this number of columns.
+        let fits = |rows: &usize| seen(width, columns) * seen(height, *rows) <= max_pixels;
         if let Some(rows) = (1..=most(height)).find(fits)
             && best.is_none_or(|best| computed(columns, rows) < computed(best.0, best.1))
         {
@@ -88,13 +88,13 @@ fn plan_seen(width: usize, height: usize, seen_width: usize, seen_height: usize,
     rows.iter().flat_map(|row| columns.iter().map(move |column| tile(column, row))).collect()
 }
 
-/// Along one axis: start and length of a core and of what is seen around it.
+/// Start and length of a core and of the input around it, along one axis.
 struct Span {
     core: (usize, usize),
     seen: (usize, usize),
 }
 
-/// Spans that each see so much. That and the halo are multiples of [`ALIGNMENT`] where there are several.
+/// Spans whose inputs have the length `seen`. If there are several, it and the halo are multiples of [`ALIGNMENT`].
 fn spans(size: usize, seen: usize, halo: usize) -> Vec<Span> {
     if seen >= size {
         return vec![Span { core: (0, size), seen: (0, size) }];
@@ -164,7 +164,7 @@ mod tests {
             let overhead = computed(&plan) as f64 / (width * height) as f64;
             assert!(overhead < 1.36, "{width}x{height}: {} tiles, {overhead}", plan.len());
         }
-        // A line needs no second row of tiles.
+        // A picture of one row needs no second row of tiles.
         assert_eq!(plan_within(16384, 1, 10_000, HALO).len(), 2);
     }
 

@@ -181,10 +181,9 @@ mod tests {
         }
     }
 
-    /// Digits of one class look more like each other than like other classes: the nearest of the class means tells most
-    /// of them apart.
+    /// Digits resemble their own class more than others: the nearest class mean is the right one for most.
     #[test]
-    fn classes_can_be_told_apart() {
+    fn classes_are_separable() {
         let (seen, new) = (digits(1, 2_000), digits(2, 500));
         let mut means = vec![[0f32; 784]; 10];
         for (picture, label) in &seen {

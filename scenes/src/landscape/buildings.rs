@@ -61,13 +61,13 @@ impl Builder {
                 wall,
                 Rgb::default(),
             );
-            for floor in 0..windows[2] {
+            for storey in 0..windows[2] {
                 let (low, high) =
-                    ((floor as f32 + 0.32) / windows[2] as f32 * h, (floor as f32 + 0.78) / windows[2] as f32 * h);
+                    ((storey as f32 + 0.32) / windows[2] as f32 * h, (storey as f32 + 0.78) / windows[2] as f32 * h);
                 for window in 0..count {
                     let middle = (window as f32 + 0.5) / count as f32;
                     let half = 0.19 / count as f32;
-                    let door = floor == 0 && window == count / 2 && count > 1;
+                    let door = storey == 0 && window == count / 2 && count > 1;
                     let (low, colour, light) = match door {
                         true => (0.0, Rgb::hex(0x5b3d2a), Rgb::default()),
                         false => (low, Rgb::hex(0x3a4654), glow()),

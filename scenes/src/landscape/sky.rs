@@ -8,7 +8,7 @@ use super::noise::{Noise, lerp, smoothstep};
 #[derive(Debug, Clone)]
 pub struct Sky {
     pub noise: Noise,
-    /// The kind of clouds: flat sheets (0) to heaps (1).
+    /// The kind of clouds: flat layers (0) to heaps (1).
     pub heaped: f32,
     /// The frequency of clouds.
     pub size: f32,
@@ -45,13 +45,13 @@ impl Sky {
 
     /// The opacity and colour of clouds in a direction.
     fn cloud(&self, light: &Light, right: f32, up: f32, towards: f32) -> (f32, Rgb) {
-        // A sheet overhead, bent down at the horizon.
+        // A flat layer overhead, bent down at the horizon.
         let flat = 1.0 / (up + 0.16);
-        let sheet = (right * flat * self.size, flat * self.size * 1.6);
+        let layer = (right * flat * self.size, flat * self.size * 1.6);
         // Heaps are as high as wide, and shrink more slowly towards the horizon.
         let wide = 2.0 * self.size * (0.55 + 0.16 * flat);
         let heap = (right * wide, -(up + 0.05).sqrt() * 4.6 * self.size);
-        let (x, y) = (lerp(sheet.0, heap.0, self.heaped), lerp(sheet.1, heap.1, self.heaped));
+        let (x, y) = (lerp(layer.0, heap.0, self.heaped), lerp(layer.1, heap.1, self.heaped));
         let bulge = self.noise.other(2).at(x * 1.7, y * 1.7) - 0.5;
         let (x, y) = (x + 0.35 * bulge, y - 0.35 * bulge);
         let density = |x: f32, y: f32, octaves: f32| {
@@ -60,9 +60,9 @@ impl Sky {
             0.68 * fine + 0.32 * broad
         };
         let here = density(x, y, 5.5);
-        let floor = 0.70 - 0.34 * light.cover;
+        let threshold = 0.70 - 0.34 * light.cover;
         let edge = 0.16 - 0.09 * self.heaped;
-        let cloud = smoothstep(floor, floor + edge, here);
+        let cloud = smoothstep(threshold, threshold + edge, here);
         if cloud <= 0.0 {
             return (0.0, Rgb::default());
         }
@@ -71,7 +71,7 @@ impl Sky {
         let (dx, dy) = ((sx - right) * 0.16, -(sy - up).max(0.15) * 0.30 - 0.03);
         let before = density(x + dx, y + dy * flat.min(2.0), 4.0);
         let lit = smoothstep(-0.12, 0.12, here - before + 0.02) * 0.75
-            + 0.25 * (1.0 - smoothstep(floor + 0.08, floor + 0.3, here));
+            + 0.25 * (1.0 - smoothstep(threshold + 0.08, threshold + 0.3, here));
         let [bright, dark] = light.clouds;
         let colour = mix(dark, bright, lit) + light.glow * (towards.powi(8) * 0.8 * (1.0 - cloud * 0.6));
         // Near the horizon, clouds fade into the air.

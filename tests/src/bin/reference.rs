@@ -17,11 +17,11 @@ use easel_native::stylize::{IoOptions, Stylizer, TileStatistics, Tiling};
 use easel_native::{EngineOptions, Model};
 use easel_pictures::decode_file;
 use easel_runtime::card::Kind;
-use easel_runtime::denoiser::{Denoiser, Draw, Request, Sampler};
+use easel_runtime::denoiser::{Denoiser, Draw, SampleRequest, Sampler};
 use easel_runtime::generator::{generate, latents, latents_of_seeds};
 use easel_runtime::grid::{BACKGROUND, GAP, GridShape, grid};
 use easel_runtime::random::KNOWN_NORMALS;
-use easel_runtime::stylizer::Look;
+use easel_runtime::stylizer::Compositing;
 use easel_runtime::stylizer::tiles::{self, HALO};
 use easel_runtime::walk::Walk;
 use easel_runtime::{Engine, ModelCard, Picture};
@@ -58,19 +58,19 @@ fn reference(path: &Path) -> Result<serde_json::Value> {
 
 fn stylized(mut stylizer: Stylizer) -> Result<serde_json::Value> {
     let mut results = Vec::new();
-    let (strong, mixed) = (Look::default(), Look { strength: 0.6, keep_color: true });
-    for (width, height, most, look) in
+    let (strong, mixed) = (Compositing::default(), Compositing { strength: 0.6, keep_color: true });
+    for (width, height, most, compositing) in
         [(101, 67, 1 << 20, strong), (101, 67, 1 << 20, mixed), (400, 300, TILED, strong)]
     {
         let (picture, _) = scene(0, 1, height, width);
         let plan = tiles::plan_within(width, height, most, HALO);
         let tiling = Tiling::new(plan, TileStatistics::Thumbnail(TILED));
-        let result = stylizer.run(&picture, &tiling, look, |_| {})?;
+        let result = stylizer.run(&picture, &tiling, compositing, |_| {})?;
         results.push(json!({
             "width": width,
             "height": height,
             "rgba": BASE64_STANDARD.encode(picture.to_rgba()),
-            "options": { "maxPixels": most, "strength": look.strength, "keepColor": look.keep_color },
+            "options": { "maxPixels": most, "strength": compositing.strength, "keepColor": compositing.keep_color },
             "tiles": tiling.tiles.len(),
             "stylized": BASE64_STANDARD.encode(result.to_rgba()),
         }));
@@ -82,7 +82,7 @@ fn sampled(Model { card, mut engine }: Model) -> Result<serde_json::Value> {
     let denoiser = Denoiser::new(&card)?;
     let mut sample = |sampler: Sampler, steps, guidance, labels: &[usize], count: u32| -> Result<_> {
         let of = |&label: &usize| (0..count).map(move |number| Draw { label, seed: SEED, number });
-        let request = Request { draws: labels.iter().flat_map(of).collect(), sampler, steps, guidance };
+        let request = SampleRequest { draws: labels.iter().flat_map(of).collect(), sampler, steps, guidance };
         let pictures = pollster::block_on(denoiser.sample(&mut engine, &request, |_| {}))?;
         let pixels: Vec<u8> = Picture::from_batch(&pictures)?.iter().flat_map(Picture::to_rgba).collect();
         let eta = if let Sampler::Ddim { eta } = sampler { Some(eta) } else { None };

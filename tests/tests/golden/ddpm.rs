@@ -1,7 +1,7 @@
 //! Diffusion: the schedule, the denoiser, and two samplers.
 
 use candle_core::Tensor;
-use easel_runtime::samplers::{Ddim, ancestral, ddim};
+use easel_runtime::samplers::{DdimOptions, ancestral, ddim};
 use easel_runtime::{Random, Schedule};
 use easel_tests::golden::{Case, device};
 use easel_train::losses::{Reduction, mse};
@@ -22,12 +22,12 @@ pub fn schedule(case: &mut Case) -> Result<()> {
     case.expect_output("alphas_cumprod", &vector(schedule.alpha_bars())?)
 }
 
-fn denoiser(case: &Case, times: usize) -> Result<(Denoiser, Params)> {
+fn denoiser(case: &Case, timesteps: usize) -> Result<(Denoiser, Params)> {
     let params = super::params();
     let sizes = Sizes {
         channels: case.number("ch"),
         labels: case.number("classes"),
-        timesteps: times,
+        timesteps,
         base_channels: case.number("base"),
         embedding_size: case.number("embed"),
         hidden: case.number("hidden"),
@@ -77,8 +77,8 @@ pub fn sampler(case: &mut Case) -> Result<()> {
         let t = Tensor::full(t as i64, batch, device())?;
         to_runtime(&network.forward(&to_candle(x)?, &t, &label, &mut Eval)?)
     };
-    let run = |case: &Case, times: usize| -> Result<_> {
-        let (network, _) = denoiser(case, times)?;
+    let run = |case: &Case, timesteps: usize| -> Result<_> {
+        let (network, _) = denoiser(case, timesteps)?;
         Ok(async move |x: &easel_runtime::Tensor, t: usize| {
             denoise(&network, x, t).map_err(|error| easel_runtime::Error::Engine(error.to_string()))
         })
@@ -91,8 +91,8 @@ pub fn sampler(case: &mut Case) -> Result<()> {
         values.map_err(|error| easel_runtime::Error::Engine(error.to_string()))
     };
     let mut trajectory = Vec::new();
-    let watch = |progress: easel_runtime::samplers::Progress| trajectory.push(progress.x.clone());
-    let last = pollster::block_on(ancestral(&schedule, start.clone(), run(case, schedule.steps())?, fresh, watch));
+    let on_step = |progress: easel_runtime::samplers::SamplerProgress| trajectory.push(progress.x.clone());
+    let last = pollster::block_on(ancestral(&schedule, start.clone(), run(case, schedule.steps())?, fresh, on_step));
     let last = to_candle(&last.expect("the sampler runs"))?;
     case.expect_output("final_unit_range", &((last + 1.0)? / 2.0)?.clamp(0.0, 1.0)?)?;
     for (index, x) in trajectory.iter().enumerate() {
@@ -103,10 +103,10 @@ pub fn sampler(case: &mut Case) -> Result<()> {
     }
 
     let schedule = linear(case, "ddim_time_steps");
-    let times: Vec<usize> =
-        serde_json::from_value(case.config()["ddim_timesteps"].clone()).expect("the times are whole numbers");
-    assert_eq!(schedule.spaced(times.len()).expect("fewer times than steps"), times);
-    let options = Ddim { times, eta: 0.0 };
+    let timesteps: Vec<usize> =
+        serde_json::from_value(case.config()["ddim_timesteps"].clone()).expect("the timesteps are whole numbers");
+    assert_eq!(schedule.spaced(timesteps.len()).expect("fewer timesteps than steps"), timesteps);
+    let options = DdimOptions { timesteps, eta: 0.0 };
     let none = |_| -> easel_runtime::Result<Vec<f32>> { panic!("eta 0 takes no fresh noise") };
     let found = pollster::block_on(ddim(&schedule, &options, start, run(case, schedule.steps())?, none, |_| {}));
     case.expect_output("ddim10", &to_candle(&found.expect("the sampler runs"))?)

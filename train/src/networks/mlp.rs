@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use candle_core::Tensor;
-use easel_runtime::card::{Architecture, Task};
+use easel_runtime::card::{Architecture, TabularTask};
 use serde_json::Value as Json;
 
 use crate::nn::{Activation, Eval, Linear, LinearOptions, Sequential};
@@ -27,15 +27,15 @@ pub struct Sizes {
     /// The units of each hidden layer; without hidden layers the network is linear.
     pub hidden: Vec<usize>,
     /// What is predicted from a row.
-    pub task: Task,
+    pub task: TabularTask,
 }
 
 impl Sizes {
     /// The number of outputs: one for each class, or 1 in a regression.
     pub fn outputs(&self) -> usize {
         match self.task {
-            Task::Regression => 1,
-            Task::Classification { class_count } => class_count,
+            TabularTask::Regression => 1,
+            TabularTask::Classification { class_count } => class_count,
         }
     }
 
@@ -43,7 +43,7 @@ impl Sizes {
     pub fn architecture(&self) -> Architecture {
         let mut architecture = super::architecture(ARCHITECTURE, &[("columns", self.columns)]);
         architecture.sizes.insert("hidden".into(), Json::from(self.hidden.clone()));
-        if let Task::Classification { class_count } = self.task {
+        if let TabularTask::Classification { class_count } = self.task {
             architecture.sizes.insert("classes".into(), Json::from(class_count));
         }
         architecture
@@ -57,8 +57,8 @@ impl Sizes {
                 Error::Checkpoint(format!("the architecture {ARCHITECTURE} needs a list of sizes `hidden`"))
             })?,
             task: match architecture.sizes.contains_key("classes") {
-                true => Task::Classification { class_count: super::size(architecture, "classes")? },
-                false => Task::Regression,
+                true => TabularTask::Classification { class_count: super::size(architecture, "classes")? },
+                false => TabularTask::Regression,
             },
         };
         Ok(sizes)
@@ -72,8 +72,8 @@ impl Sizes {
             hidden.push(*outputs);
         }
         let task = match (hidden.pop()?, shapes.contains_key("target.mean")) {
-            (1, true) => Task::Regression,
-            (class_count @ 2.., false) => Task::Classification { class_count },
+            (1, true) => TabularTask::Regression,
+            (class_count @ 2.., false) => TabularTask::Classification { class_count },
             _ => return None,
         };
         Some(Self { columns, hidden, task })
@@ -148,8 +148,8 @@ impl Mlp {
         layers = layers.add(linear(inputs, sizes.outputs()))?;
         let target = scope.sub("target");
         let target = match sizes.task {
-            Task::Classification { .. } => None,
-            Task::Regression => Some([
+            TabularTask::Classification { .. } => None,
+            TabularTask::Regression => Some([
                 target.buffer("mean", &[1], Init::Constant(0.0))?,
                 target.buffer("std", &[1], Init::Constant(1.0))?,
             ]),
@@ -222,7 +222,7 @@ mod tests {
     use super::*;
     use crate::Params;
 
-    fn network(task: Task, hidden: &[usize]) -> (Params, Mlp) {
+    fn network(task: TabularTask, hidden: &[usize]) -> (Params, Mlp) {
         let params = Params::new(DType::F32, &Device::Cpu, Random::new(1, 0));
         let network = Mlp::new(params.root(), Sizes { columns: 3, hidden: hidden.to_vec(), task }).unwrap();
         (params, network)
@@ -230,24 +230,26 @@ mod tests {
 
     #[test]
     fn sizes_are_told_by_names_and_shapes() {
-        for (task, hidden) in [(Task::Regression, vec![]), (Task::Classification { class_count: 4 }, vec![5, 6])] {
+        for (task, hidden) in
+            [(TabularTask::Regression, vec![]), (TabularTask::Classification { class_count: 4 }, vec![5, 6])]
+        {
             let (params, network) = network(task, &hidden);
             let shapes = params.all().iter().map(|param| (param.name().to_string(), param.dims().to_vec())).collect();
             assert_eq!(Sizes::recognise(&shapes).as_ref(), Some(network.sizes()));
             assert_eq!(&Sizes::read(&network.sizes().architecture()).unwrap(), network.sizes());
         }
-        let (params, _) = network(Task::Classification { class_count: 4 }, &[5]);
+        let (params, _) = network(TabularTask::Classification { class_count: 4 }, &[5]);
         let names: Vec<_> = params.trained().iter().map(|param| param.name().to_string()).collect();
         assert_eq!(names, ["layers.0.weight", "layers.0.bias", "layers.2.weight", "layers.2.bias"]);
         for hidden in [vec![0], vec![1 << 21], vec![1 << 20, 1 << 20]] {
-            let sizes = Sizes { columns: 3, hidden, task: Task::Regression };
+            let sizes = Sizes { columns: 3, hidden, task: TabularTask::Regression };
             assert!(sizes.check().unwrap_err().to_string().contains("an MLP cannot have"));
         }
     }
 
     #[test]
     fn units_are_the_tables_own() {
-        let (_, network) = network(Task::Regression, &[]);
+        let (_, network) = network(TabularTask::Regression, &[]);
         let x = Tensor::new(&[[1f32, 2.0, 3.0]], &Device::Cpu).unwrap();
         let scaled = Tensor::new(&[[1001f32, 20.0, 7.0]], &Device::Cpu).unwrap();
         let value = |y: Tensor| y.to_vec2::<f32>().unwrap()[0][0];

@@ -11,7 +11,7 @@ use std::path::Path;
 use candle_core::{DType, Device, Tensor};
 use easel_runtime::ModelCard;
 use easel_runtime::card::{Architecture, Provenance};
-use easel_runtime::onnx::{Element, Initializer, initializers};
+use easel_runtime::onnx::{ElementType, Initializer, initializers};
 use safetensors::SafeTensors;
 use serde::{Deserialize, Serialize};
 
@@ -69,8 +69,8 @@ impl Weights {
         let parameters = constants.into_iter().filter(|constant| constant.name.contains('.'));
         let tensor = |constant: Initializer| {
             let stored = match constant.element {
-                Element::F32 => DType::F32,
-                Element::F16 => DType::F16,
+                ElementType::F32 => DType::F32,
+                ElementType::F16 => DType::F16,
             };
             let tensor = Tensor::from_raw_buffer(constant.bytes, stored, &constant.dims, &Device::Cpu)?;
             Ok((constant.name.to_string(), tensor.to_dtype(DType::F32)?))

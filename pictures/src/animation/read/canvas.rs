@@ -3,18 +3,18 @@
 use image::metadata::Orientation;
 use image::{DynamicImage, Pixel, Rgba, RgbaImage};
 
-/// What happens to a frame before the next one is drawn.
+/// The disposal of a frame before the next one is drawn.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Disposal {
-    /// It stays.
+    /// The frame stays.
     Keep,
     /// Its area becomes transparent.
     Clear,
-    /// What was there before comes back.
+    /// The previous contents are restored.
     Restore,
 }
 
-/// A frame as it is stored, and its place. Pixels outside the canvas are not drawn.
+/// A frame as it is stored, and its position. Pixels outside the canvas are not drawn.
 pub struct Patch {
     pub left: u32,
     pub top: u32,

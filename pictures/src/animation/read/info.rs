@@ -1,4 +1,4 @@
-//! What the readers of all formats give.
+//! The results of reading an animation, common to all formats.
 
 use std::time::Duration;
 
@@ -7,7 +7,7 @@ use image::RgbaImage;
 use crate::error::Result;
 use crate::exif::Exif;
 
-/// What holds for an animation as a whole.
+/// The properties of an animation as a whole.
 #[derive(Debug, Default, Clone, PartialEq, Eq)]
 pub struct AnimationInfo {
     /// How often the animation plays; 0: for ever.

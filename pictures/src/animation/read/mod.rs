@@ -15,7 +15,7 @@ pub use info::{AnimationInfo, FrameSink};
 /// Reads an animation from a file's bytes, each frame as it is shown. `None` for a still picture; a GIF always counts as
 /// an animation.
 ///
-/// Fails on a file that stops early, and on a canvas beyond the limits of pictures.
+/// Fails on a truncated file, and on a canvas beyond the limits of pictures.
 pub fn read(bytes: &[u8], format: ImageFormat, sink: &mut FrameSink) -> Result<Option<AnimationInfo>> {
     match format {
         ImageFormat::Gif => gif::read(bytes, sink).map(Some),
@@ -25,7 +25,7 @@ pub fn read(bytes: &[u8], format: ImageFormat, sink: &mut FrameSink) -> Result<O
     }
 }
 
-/// The number of frames that a file announces; 1 for a still picture.
+/// The number of frames that a file's header declares; 1 for a still picture.
 pub fn frame_count(bytes: &[u8], format: ImageFormat) -> usize {
     match format {
         ImageFormat::Gif => gif::frame_count(bytes),

@@ -8,7 +8,7 @@ use anyhow::{Context, Result, bail, ensure};
 use candle_core::{DType, Device};
 use clap::ValueEnum;
 use easel_runtime::Random;
-use easel_runtime::card::Task;
+use easel_runtime::card::TabularTask;
 use easel_train::Params;
 use easel_train::networks::{denoiser, gan, lenet, mlp, progan, squeezenet, style, vgg};
 use easel_train::nn::Eval;
@@ -160,7 +160,7 @@ fn trace(args: &Args) -> Result<Summary> {
             network.forward(&input(dims)?).context("--input")?;
         }
         Name::Mlp => {
-            let task = Task::Classification { class_count: args.classes.into() };
+            let task = TabularTask::Classification { class_count: args.classes.into() };
             let hidden = if layers.is_empty() { vec![64, 64] } else { layers };
             mlp::Mlp::new(root, mlp::Sizes { columns: dims[0], hidden, task })?.predict(&input(dims)?)?;
         }

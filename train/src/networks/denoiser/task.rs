@@ -1,6 +1,6 @@
 //! What a denoiser is trained to predict.
 
-use easel_runtime::card::{Architecture, NoiseSchedule, Prediction};
+use easel_runtime::card::{Architecture, BetaSchedule, Prediction};
 use serde::{Deserialize, Serialize};
 use serde_json::Value as Json;
 
@@ -15,7 +15,7 @@ const KEY: &str = "task";
 #[serde(default = "DenoisingTask::classic")]
 pub struct DenoisingTask {
     /// The beta schedule.
-    pub schedule: NoiseSchedule,
+    pub schedule: BetaSchedule,
     /// What the network predicts.
     pub prediction: Prediction,
     /// The label of a dropped condition, where the network was trained with condition dropout: the last one.
@@ -28,7 +28,7 @@ impl DenoisingTask {
     /// The published one, for 32x32 pictures: 1000 timesteps, betas from 1e-4 to 0.02 (Ho et al. 2020, arXiv 2006.11239,
     /// section 4).
     pub fn classic() -> Self {
-        let schedule = NoiseSchedule::Linear { steps: 1000, start: 1e-4, end: 0.02 };
+        let schedule = BetaSchedule::Linear { steps: 1000, start: 1e-4, end: 0.02 };
         Self { schedule, prediction: Prediction::Noise, null_label: None, side: 32 }
     }
 
@@ -52,7 +52,7 @@ impl DenoisingTask {
     /// Fails where a network of these sizes cannot have this task.
     pub fn check(&self, sizes: &Sizes) -> Result<()> {
         let bad = |what: String| Err(Error::Checkpoint(format!("the denoiser's task: {what}")));
-        let (NoiseSchedule::Linear { steps, .. } | NoiseSchedule::Cosine { steps, .. }) = self.schedule;
+        let (BetaSchedule::Linear { steps, .. } | BetaSchedule::Cosine { steps, .. }) = self.schedule;
         if let Err(error) = self.schedule.schedule() {
             return bad(error.to_string());
         }
@@ -92,10 +92,10 @@ mod tests {
         );
         task.check(&sizes).unwrap();
         assert_eq!(DenoisingTask::read(&task.architecture(&sizes)).unwrap(), task);
-        let schedule = |steps| NoiseSchedule::Linear { steps, start: 1e-4, end: 0.02 };
+        let schedule = |steps| BetaSchedule::Linear { steps, start: 1e-4, end: 0.02 };
         for wrong in [
             DenoisingTask { schedule: schedule(10), ..task },
-            DenoisingTask { schedule: NoiseSchedule::Linear { steps: 1000, start: 0.9, end: 0.9 }, ..task },
+            DenoisingTask { schedule: BetaSchedule::Linear { steps: 1000, start: 0.9, end: 0.9 }, ..task },
             DenoisingTask { null_label: Some(77), ..task },
             DenoisingTask { side: 0, ..task },
             DenoisingTask { side: 17, ..task },

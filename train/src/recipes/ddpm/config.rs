@@ -1,6 +1,6 @@
 //! The settings of the conditional DDPM.
 
-use easel_runtime::card::{NoiseSchedule, Prediction};
+use easel_runtime::card::{self, Prediction};
 use serde::{Deserialize, Serialize};
 
 use crate::data::PictureFormat;
@@ -144,14 +144,14 @@ impl DdpmConfig {
     }
 
     /// The beta schedule by its formula.
-    pub fn beta_schedule_formula(&self) -> NoiseSchedule {
+    pub fn beta_schedule_formula(&self) -> card::BetaSchedule {
         let (steps, (start, end)) = (self.timesteps, LINEAR);
         // With fewer timesteps, each adds more noise, so that the last has as little signal (Nichol and Dhariwal 2021,
         // arXiv 2102.09672).
         let [start, end] = [start, end].map(|beta| beta * LINEAR_TIMESTEPS as f64 / steps as f64);
         match self.beta_schedule {
-            BetaSchedule::Linear => NoiseSchedule::Linear { steps, start, end },
-            BetaSchedule::Cosine => NoiseSchedule::Cosine { steps, offset: COSINE },
+            BetaSchedule::Linear => card::BetaSchedule::Linear { steps, start, end },
+            BetaSchedule::Cosine => card::BetaSchedule::Cosine { steps, offset: COSINE },
         }
     }
 

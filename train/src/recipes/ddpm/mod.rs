@@ -10,7 +10,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use candle_core::{DType, Device, Tensor};
-use easel_runtime::denoiser::{Draw, Request, Sampler};
+use easel_runtime::denoiser::{Draw, SampleRequest, Sampler};
 use easel_runtime::grid::{BACKGROUND, GAP, labelled_rows};
 use easel_runtime::{Picture, Random};
 
@@ -186,13 +186,13 @@ impl Parts {
         };
         let mut engine = DenoiserEngine { network: &self.network, device: &self.device };
         let row = |(class, name): (usize, &String)| {
-            let request = Request {
+            let request = SampleRequest {
                 draws: (0..SAMPLES)
                     .map(|number| Draw { label: class, seed: self.config.shared.seed, number })
                     .collect(),
                 sampler: Sampler::DpmSolver,
                 steps: self.config.sample_steps,
-                guidance: denoiser.usual_guidance(),
+                guidance: denoiser.default_guidance(),
             };
             let sampled = pollster::block_on(denoiser.sample(&mut engine, &request, |_| {}))?;
             Ok((name.clone(), Picture::from_batch(&sampled)?))

@@ -90,8 +90,8 @@ impl MlpTrainer {
         let Shared { seed, lr, ema_decay, .. } = config.shared;
         let params = Params::new(DType::F32, device, Random::new(seed, streams::WEIGHTS));
         let task = match &sets.training.targets {
-            Targets::Numbers(_) => card::Task::Regression,
-            Targets::Classes { names, .. } => card::Task::Classification { class_count: names.len() },
+            Targets::Numbers(_) => card::TabularTask::Regression,
+            Targets::Classes { names, .. } => card::TabularTask::Classification { class_count: names.len() },
         };
         let sizes = Sizes { columns: sets.training.columns.len(), hidden: config.hidden.clone(), task };
         let network = Mlp::new(params.root(), sizes)?;
@@ -198,7 +198,7 @@ mod tests {
     #[test]
     fn a_table_of_other_columns_is_named() {
         let params = Params::new(DType::F32, &Device::Cpu, Random::new(1, 0));
-        let sizes = Sizes { columns: 3, hidden: vec![], task: card::Task::Regression };
+        let sizes = Sizes { columns: 3, hidden: vec![], task: card::TabularTask::Regression };
         let network = Mlp::new(params.root(), sizes).unwrap();
         let error = evaluate_table(&network, &synthetic::friedman(5, 0), &Device::Cpu).unwrap_err();
         assert!(matches!(&error, crate::Error::Data(text) if text.contains("10 columns")), "{error:?}");

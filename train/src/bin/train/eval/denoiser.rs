@@ -5,7 +5,7 @@ use std::path::Path;
 use crate::progress::Progress;
 use anyhow::{Context, Result, bail};
 use candle_core::Device;
-use easel_runtime::denoiser::{self, Draw, Request, Sampler};
+use easel_runtime::denoiser::{self, Draw, SampleRequest, Sampler};
 use easel_runtime::samplers;
 use easel_train::data::{PictureFormat, Pictures};
 use easel_train::metrics::rounded;
@@ -101,14 +101,14 @@ impl Options<'_> {
         let mut pictures = relabelled(blank, &name, evaluator.classes())?;
 
         let sampler = self.sampling.sampler()?;
-        let steps = self.sampling.steps.unwrap_or_else(|| denoiser.usual_steps(&sampler));
-        let guidance = self.sampling.guidance.unwrap_or_else(|| denoiser.usual_guidance());
+        let steps = self.sampling.steps.unwrap_or_else(|| denoiser.default_steps(&sampler));
+        let guidance = self.sampling.guidance.unwrap_or_else(|| denoiser.default_guidance());
         let batch = (MOST_VALUES / (format.height * format.width * sizes.base_channels)).clamp(1, MOST_PICTURES);
         let mut progress = Progress::new((steps * draws.len().div_ceil(batch)) as u64, 0);
         let mut engine = DenoiserEngine { network: self.network, device: self.device };
         for (number, draws) in draws.chunks(batch).enumerate() {
-            let request = Request { draws: draws.to_vec(), sampler, steps, guidance };
-            let on_step = |at: samplers::Progress| progress.update((number * steps + at.done) as u64, &[], &[]);
+            let request = SampleRequest { draws: draws.to_vec(), sampler, steps, guidance };
+            let on_step = |at: samplers::SamplerProgress| progress.update((number * steps + at.done) as u64, &[], &[]);
             let drawn =
                 pollster::block_on(denoiser.sample(&mut engine, &request, on_step)).with_context(|| name.clone())?;
             pictures.pixels.extend(rounded(drawn.as_f32()?)?);

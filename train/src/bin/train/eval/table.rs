@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use anyhow::Result;
-use easel_runtime::card::{Columns, Task};
+use easel_runtime::card::{Columns, TabularTask};
 use easel_train::data::{Source, table};
 use easel_train::metrics::{Regression, TableEvaluation, evaluate_table};
 use easel_train::networks::mlp::Mlp;
@@ -22,8 +22,8 @@ pub fn eval(
     as_json: bool,
 ) -> Result<String> {
     let task = match network.sizes().task {
-        Task::Regression => table::TableTask::Regression,
-        Task::Classification { .. } => table::TableTask::Classes,
+        TabularTask::Regression => table::TableTask::Regression,
+        TabularTask::Classification { .. } => table::TableTask::Classes,
     };
     let table = load(source, None, Some(task))?.like(columns, classes)?;
     let evaluation = evaluate_table(network, &table, device)?;

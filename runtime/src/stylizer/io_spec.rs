@@ -1,4 +1,4 @@
-//! How a model takes pictures and gives them back.
+//! A stylizer's I/O spec: the names, ranges, channel order and sizes of its picture input and output.
 
 use std::fmt;
 use std::str::FromStr;
@@ -7,26 +7,25 @@ use super::Rectangle;
 use super::statistics::{STATISTICS, USE_STATISTICS};
 use crate::{Engine, Error, Picture, Result, Tensor};
 
-/// The numbers that a model's pictures are made of, black to white.
+/// The range of pixel values, from black to white.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum Range {
-    /// 0 to 1, as all of this project's models.
+    /// 0 to 1, as in all Easel models.
     #[default]
     Unit,
-    /// 0 to 255, as many of other people's.
+    /// 0 to 255, as in many other models.
     Byte,
     /// -1 to 1.
     Signed,
-    /// 0 to 1 with ImageNet's mean of each channel taken off, divided by its standard deviation, as torchvision's
-    /// networks take them.
+    /// 0 to 1, normalised by ImageNet's mean and standard deviation per channel, as for torchvision's networks.
     ImageNet,
 }
 
-/// ImageNet's channel means and standard deviations, red, green, blue, from 0 to 1.
+/// ImageNet's mean and standard deviation of red, green and blue, for values from 0 to 1.
 const IMAGENET: [(f32, f32); 3] = [(0.485, 0.229), (0.456, 0.224), (0.406, 0.225)];
 
 impl Range {
-    /// Black, and how far white is from it, in a channel: 0 is red.
+    /// The value of black in a channel (0 is red), and the difference of white from it.
     fn low_and_span(self, channel: usize) -> (f32, f32) {
         match self {
             Self::Unit => (0.0, 1.0),
@@ -39,7 +38,7 @@ impl Range {
         }
     }
 
-    /// The range that the standard metadata key `Image.NominalPixelRange` names.
+    /// The range named by a value of the standard metadata key `Image.NominalPixelRange`.
     pub fn from_metadata(value: &str) -> Option<Self> {
         match value {
             "Normalized_0_1" => Some(Self::Unit),
@@ -75,29 +74,30 @@ impl fmt::Display for Range {
     }
 }
 
-/// A model's picture input and output.
+/// The I/O spec of a stylizer.
 #[derive(Debug, Clone, PartialEq)]
-pub struct Border {
-    /// The input's name; it is float32 `[1, 3, height, width]`.
+pub struct IoSpec {
+    /// The name of the input, float32 `[1, 3, height, width]`.
     pub input: String,
-    /// The output's name.
+    /// The name of the output.
     pub output: String,
-    /// The numbers that go in.
+    /// The range of the input.
     pub range: Range,
-    /// The numbers that come out.
+    /// The range of the output.
     pub output_range: Range,
-    /// Whether blue comes first.
+    /// Whether the channel order is BGR, in both the input and the output.
     pub bgr: bool,
-    /// Whether the model has the optional inputs of [`super::statistics`] and tells its own statistics.
+    /// Whether the model has the optional inputs and the intermediate values of [`super::statistics`].
     pub statistics: bool,
-    /// What the size must be a multiple of. Where it is none, the last column and row are repeated, and cut off again.
+    /// Width and height must be a multiple of this. Other sizes are padded by repeating the last column and row, and the
+    /// output is cropped.
     pub multiple: usize,
-    /// The smallest size.
-    pub at_least: usize,
+    /// The smallest width and height.
+    pub min_size: usize,
 }
 
-impl Border {
-    /// That of a model which export-onnx wrote with statistics: it pads inside.
+impl IoSpec {
+    /// The spec of a model that export-onnx wrote with statistics. It pads its input itself.
     pub fn easel() -> Self {
         Self {
             input: "image".into(),
@@ -107,14 +107,17 @@ impl Border {
             bgr: false,
             statistics: true,
             multiple: 1,
-            at_least: 1,
+            min_size: 1,
         }
     }
 
-    /// Runs the model on a part of an RGB picture, with given statistics or its own.
+    /// Runs the model on a part of an RGB picture, with the given statistics or its own.
     ///
-    /// The first result is `[1, 3, height, width]`, black to white 0 to 1, not clamped. It has the part's size unless
-    /// the model changes it. The second is everything that the model gave.
+    /// Returns the stylized part, RGB `[1, 3, height, width]` from 0 to 1, not clamped, and the model's other outputs. The
+    /// part has its size in the picture unless the model changes it.
+    ///
+    /// Fails if the picture is not RGB, the engine fails, or the output is missing, is not such a picture, or has NaN or
+    /// infinity.
     pub async fn run<E: Engine>(
         &self,
         engine: &mut E,
@@ -131,7 +134,7 @@ impl Border {
         Ok((self.stylized(stylized, fed, part)?, outputs))
     }
 
-    /// What the model gives for a part of an RGB picture, and the height and width that it was fed.
+    /// Runs the model on a part of an RGB picture. Returns the padded height and width, and the model's outputs.
     pub(super) async fn feed<E: Engine>(
         &self,
         engine: &mut E,
@@ -140,23 +143,26 @@ impl Border {
         statistics: Option<&Tensor>,
     ) -> Result<([usize; 2], Vec<(String, Tensor)>)> {
         let image = self.image(picture, part)?;
-        let switch = Tensor::new([], vec![true])?;
+        let enabled = Tensor::new([], vec![true])?;
         let mut inputs = vec![(self.input.as_str(), &image)];
         if let Some(statistics) = statistics {
-            inputs.push((USE_STATISTICS, &switch));
+            inputs.push((USE_STATISTICS, &enabled));
             inputs.push((STATISTICS, statistics));
         }
         Ok(([image.shape()[2], image.shape()[3]], engine.run(&inputs).await?))
     }
 
     fn padded(&self, size: usize) -> usize {
-        size.next_multiple_of(self.multiple.max(1)).max(self.at_least)
+        size.next_multiple_of(self.multiple.max(1)).max(self.min_size)
     }
 
-    /// The part as the model takes it.
+    /// Preprocesses a part of a picture.
     fn image(&self, picture: &Picture, part: Rectangle) -> Result<Tensor> {
         if picture.channels != 3 {
-            return Err(Error::Shape(format!("a stylizer takes RGB pictures, this one has {}", picture.channels)));
+            return Err(Error::Shape(format!(
+                "a stylizer takes RGB pictures; this one has {} channels",
+                picture.channels
+            )));
         }
         let (width, height) = (self.padded(part.width), self.padded(part.height));
         let mut image = Vec::with_capacity(3 * width * height);
@@ -173,18 +179,20 @@ impl Border {
         Tensor::new([1, 3, height, width], image)
     }
 
-    /// What came out, in RGB from 0 to 1. The padding goes where the model kept the size.
+    /// Converts the output to RGB from 0 to 1, and crops the padding if the model kept the size.
     fn stylized(&self, output: Tensor, fed: [usize; 2], part: Rectangle) -> Result<Tensor> {
         let [1, 3, high, wide] = output.nchw()? else {
             return Err(Error::Shape(format!(
-                "the model gave {:?}; a stylizer gives one picture of three channels",
+                "the model returned the shape {:?}; a stylizer returns one picture of three channels",
                 output.shape()
             )));
         };
         let (height, width) = if [high, wide] == fed { (part.height, part.width) } else { (high, wide) };
         let mut values = output.into_f32()?;
         if values.iter().any(|value| !value.is_finite()) {
-            return Err(Error::Engine("the model gave values that are no numbers: its weights are damaged".into()));
+            return Err(Error::Engine(
+                "the model's output has NaN or infinity: its weights are damaged; get another copy".into(),
+            ));
         }
         if (self.output_range, self.bgr, [height, width]) != (Range::Unit, false, [high, wide]) {
             let mut inner = Vec::with_capacity(3 * width * height);
@@ -208,7 +216,7 @@ impl Border {
 mod tests {
     use super::*;
 
-    /// Notes what it was fed and gives it back.
+    /// Records its inputs and returns them.
     struct Mirror(Vec<Tensor>);
 
     impl Engine for Mirror {
@@ -222,13 +230,13 @@ mod tests {
         }
     }
 
-    fn border(range: Range, bgr: bool) -> Border {
-        let names = Border { input: "x".into(), output: "y".into(), ..Border::easel() };
-        Border { range, output_range: range, bgr, multiple: 4, at_least: 8, ..names }
+    fn io_spec(range: Range, bgr: bool) -> IoSpec {
+        let names = IoSpec { input: "x".into(), output: "y".into(), ..IoSpec::easel() };
+        IoSpec { range, output_range: range, bgr, multiple: 4, min_size: 8, ..names }
     }
 
     #[test]
-    fn what_goes_in_comes_out() {
+    fn the_output_inverts_the_input() {
         let (width, height) = (9, 6);
         let pixels: Vec<u8> = (0..3 * width * height).map(|at| (at * 37 % 256) as u8).collect();
         let picture = Picture { width, height, channels: 3, pixels };
@@ -237,8 +245,8 @@ mod tests {
         {
             for bgr in [false, true] {
                 let mut mirror = Mirror(vec![]);
-                let border = border(range, bgr);
-                let run = border.run(&mut mirror, &picture, part, None);
+                let io_spec = io_spec(range, bgr);
+                let run = io_spec.run(&mut mirror, &picture, part, None);
                 let (stylized, _) = pollster::block_on(run).unwrap();
                 let fed = &mirror.0[0];
                 assert_eq!(fed.shape(), [1, 3, 8, 8]);
@@ -247,7 +255,7 @@ mod tests {
                 assert_eq!((found.width, found.height), (5, 3));
                 let row = 3 * (2 * width + 1);
                 assert_eq!(found.pixels[..15], picture.pixels[row..row + 15]);
-                // The last column is repeated, and blue may come first.
+                // The last column is repeated; the first plane is red or blue.
                 let plane = &fed.as_f32().unwrap()[..8];
                 assert_eq!(plane[4..], [plane[4]; 4]);
                 let channel = if bgr { 2 } else { 0 };
@@ -259,19 +267,19 @@ mod tests {
     }
 
     #[test]
-    fn the_sides_may_differ() {
+    fn input_and_output_may_differ_in_range() {
         let picture = Picture::filled(8, 8, 3, 51);
         let part = Rectangle { left: 0, top: 0, width: 8, height: 8 };
-        let border = Border { output_range: Range::Byte, ..border(Range::ImageNet, false) };
-        let stylized = pollster::block_on(border.run(&mut Mirror(vec![]), &picture, part, None)).unwrap().0;
-        // What was fed, (0.2 - mean) / deviation, is taken for a byte.
+        let io_spec = IoSpec { output_range: Range::Byte, ..io_spec(Range::ImageNet, false) };
+        let stylized = pollster::block_on(io_spec.run(&mut Mirror(vec![]), &picture, part, None)).unwrap().0;
+        // The input, (0.2 - mean) / deviation, is read as a byte.
         let wanted = IMAGENET.map(|(mean, deviation)| (0.2 - mean) / deviation / 255.0);
         for (plane, wanted) in stylized.as_f32().unwrap().chunks_exact(64).zip(wanted) {
             assert!(plane.iter().all(|value| (value - wanted).abs() < 1e-6));
         }
     }
 
-    /// Weights of NaN.
+    /// Returns NaN.
     struct Broken;
 
     impl Engine for Broken {
@@ -286,16 +294,16 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_number_is_an_error() {
+    fn nan_is_an_error() {
         let picture = Picture::filled(4, 4, 3, 7);
         let part = Rectangle { left: 0, top: 0, width: 4, height: 4 };
-        let (mut broken, border) = (Broken, border(Range::Unit, false));
-        let run = border.run(&mut broken, &picture, part, None);
-        assert!(pollster::block_on(run).unwrap_err().to_string().contains("no numbers"));
+        let (mut broken, io_spec) = (Broken, io_spec(Range::Unit, false));
+        let run = io_spec.run(&mut broken, &picture, part, None);
+        assert!(pollster::block_on(run).unwrap_err().to_string().contains("NaN"));
     }
 
     #[test]
-    fn ranges_are_read() {
+    fn ranges_are_parsed() {
         for range in [Range::Unit, Range::Byte, Range::Signed, Range::ImageNet] {
             assert_eq!(range.to_string().parse(), Ok(range));
         }

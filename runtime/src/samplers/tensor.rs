@@ -1,21 +1,21 @@
-//! The arithmetic of samplers.
+//! Tensor arithmetic for samplers.
 
 use crate::{Error, Result, Tensor};
 
-/// What a sampler computes with: float32 tensors that can be scaled and added up, wherever they lie.
-pub trait Linear: Sized {
-    /// The sum of one to three tensors of one shape, each multiplied by its factor, from the first to the last. Fails
-    /// where shapes differ.
+/// A float32 tensor on any device, with the operations that samplers need.
+pub trait SamplerTensor: Sized {
+    /// The linear combination of one to three tensors of one shape, summed from the first to the last. Fails if shapes
+    /// differ.
     fn combine(terms: &[(f64, &Self)]) -> Result<Self>;
 
-    /// A tensor of this one's shape in the same place. Fails where there are not as many values.
-    fn filled(&self, values: Vec<f32>) -> Result<Self>;
+    /// A tensor of the same shape on the same device. Fails if the number of values differs.
+    fn with_values(&self, values: Vec<f32>) -> Result<Self>;
 
-    /// The tensor where everybody can read it.
+    /// A copy in host memory.
     fn to_tensor(&self) -> Result<Tensor>;
 }
 
-impl Linear for Tensor {
+impl SamplerTensor for Tensor {
     fn combine(terms: &[(f64, &Self)]) -> Result<Self> {
         let [(factor, first), rest @ ..] = terms else {
             return Err(Error::Shape("a sum needs a term".into()));
@@ -33,7 +33,7 @@ impl Linear for Tensor {
         Self::new(first.shape(), sum)
     }
 
-    fn filled(&self, values: Vec<f32>) -> Result<Self> {
+    fn with_values(&self, values: Vec<f32>) -> Result<Self> {
         Self::new(self.shape(), values)
     }
 
@@ -53,6 +53,6 @@ mod tests {
         assert_eq!(Tensor::combine(&[(2.0, &a), (-0.5, &b), (1.0, &a)]).unwrap(), of(&[-2.0, -4.0]));
         assert!(Tensor::combine(&[]).is_err());
         assert!(Tensor::combine(&[(1.0, &a), (1.0, &of(&[1.0]))]).unwrap_err().to_string().contains("[1, 2]"));
-        assert!(a.filled(vec![1.0]).is_err());
+        assert!(a.with_values(vec![1.0]).is_err());
     }
 }

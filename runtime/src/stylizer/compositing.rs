@@ -1,32 +1,31 @@
-//! How much of a style a picture takes, and whose colours.
+//! Compositing a stylized picture with the original: strength and colour preservation.
 
 /// The luma weights of Rec. 709, on sRGB values.
 const LUMA: [f32; 3] = [0.2126, 0.7152, 0.0722];
 
-/// What is made of an original and its stylized picture.
+/// How a stylized picture is composited with the original. Default: strength 1, without the original's colours.
 #[derive(Debug, Clone, Copy, PartialEq)]
-pub struct Look {
-    /// From 0, the original, to 1, the stylized picture; between, both are mixed in sRGB values.
+pub struct Compositing {
+    /// From 0, the original, to 1, the stylized picture; sRGB values in between are interpolated linearly.
     pub strength: f32,
-    /// Whether the colours are the original's and only the luma is the stylized picture's.
+    /// Whether to keep the original's colours and take only the luma of the stylized picture.
     ///
     /// This is the luminance-only transfer of Gatys et al. 2016 ("Preserving Color in Neural Artistic Style Transfer",
-    /// arXiv 1606.05897) without its matching of histograms: Rec. 709 luma of the sRGB values is replaced, and the
-    /// difference of each channel from luma, which is what the eye takes for the colour, is kept. sRGB values are nearly
-    /// even to the eye, so brush strokes keep their contrast; linear light would bury them in the shadows. A colour that
-    /// does not exist at the new luma is faded towards grey until it does, which keeps luma and hue; clipping the
-    /// channels would change both.
+    /// arXiv 1606.05897) without histogram matching: the Rec. 709 luma of the sRGB values is replaced, and each channel
+    /// keeps its difference from luma, the chroma. sRGB values are nearly perceptually uniform, so brush strokes keep
+    /// their contrast; in linear light they would be lost in the shadows. A colour outside the gamut at the new luma is
+    /// desaturated until it is inside, which keeps luma and hue; clipping the channels would change both.
     pub keep_color: bool,
 }
 
-impl Default for Look {
+impl Default for Compositing {
     fn default() -> Self {
         Self { strength: 1.0, keep_color: false }
     }
 }
 
-impl Look {
-    /// One pixel of the result. `stylized` is 0 to 1; others are clamped.
+impl Compositing {
+    /// One pixel of the result. `stylized` is in [0, 1]; values outside are clamped.
     pub fn pixel(self, original: [u8; 3], stylized: [f32; 3]) -> [u8; 3] {
         let original = original.map(|byte| f32::from(byte) / 255.0);
         let mut result = stylized.map(|value| value.clamp(0.0, 1.0));
@@ -44,15 +43,15 @@ fn luma(rgb: [f32; 3]) -> f32 {
     (0..3).map(|channel| LUMA[channel] * rgb[channel]).sum::<f32>().min(1.0)
 }
 
-/// A colour with another luma, as strong as it can be there.
+/// A colour with another luma, desaturated as far as the gamut requires.
 fn with_luma(colour: [f32; 3], wanted: f32) -> [f32; 3] {
     let own = luma(colour);
-    let strongest = colour.iter().fold(1f32, |most, channel| {
+    let saturation = colour.iter().fold(1f32, |most, channel| {
         let difference = channel - own;
         let room = if difference > 0.0 { 1.0 - wanted } else { wanted };
         if difference.abs() > room { most.min(room / difference.abs()) } else { most }
     });
-    colour.map(|channel| wanted + strongest * (channel - own))
+    colour.map(|channel| wanted + saturation * (channel - own))
 }
 
 #[cfg(test)]
@@ -61,27 +60,27 @@ mod tests {
     use proptest::prelude::*;
 
     #[test]
-    fn strength_mixes() {
+    fn strength_interpolates() {
         let (original, stylized) = ([0, 100, 255], [1.0, 0.0, 100.0 / 255.0]);
-        let pixel = |strength| Look { strength, keep_color: false }.pixel(original, stylized);
+        let pixel = |strength| Compositing { strength, keep_color: false }.pixel(original, stylized);
         assert_eq!(pixel(0.0), original);
         assert_eq!(pixel(1.0), [255, 0, 100]);
         assert_eq!(pixel(0.2), [51, 80, 224]);
-        assert_eq!(Look::default().pixel(original, [-3.0, 7.0, 0.5]), [0, 255, 128]);
+        assert_eq!(Compositing::default().pixel(original, [-3.0, 7.0, 0.5]), [0, 255, 128]);
     }
 
     #[test]
     fn grey_has_no_colour_to_keep() {
-        let look = Look { strength: 1.0, keep_color: true };
-        assert_eq!(look.pixel([90, 90, 90], [1.0, 0.0, 0.0]), [54, 54, 54]);
-        assert_eq!(look.pixel([255, 0, 0], [0.0; 3]), [0; 3]);
-        assert_eq!(look.pixel([255, 0, 0], [1.0; 3]), [255; 3]);
+        let compositing = Compositing { strength: 1.0, keep_color: true };
+        assert_eq!(compositing.pixel([90, 90, 90], [1.0, 0.0, 0.0]), [54, 54, 54]);
+        assert_eq!(compositing.pixel([255, 0, 0], [0.0; 3]), [0; 3]);
+        assert_eq!(compositing.pixel([255, 0, 0], [1.0; 3]), [255; 3]);
     }
 
     proptest! {
         #[test]
         fn the_luma_is_new_and_the_hue_is_kept(original: [u8; 3], stylized in [0f32..=1.0, 0f32..=1.0, 0f32..=1.0]) {
-            let kept = Look { strength: 1.0, keep_color: true }.pixel(original, stylized);
+            let kept = Compositing { strength: 1.0, keep_color: true }.pixel(original, stylized);
             let values = |pixel: [u8; 3]| pixel.map(|byte| f32::from(byte) / 255.0);
             prop_assert!((luma(values(kept)) - luma(stylized)).abs() < 0.6 / 255.0);
             // The channels keep their order: no hue turns into another.
@@ -92,9 +91,9 @@ mod tests {
         }
 
         #[test]
-        fn strength_nothing_is_the_original(original: [u8; 3], stylized: [f32; 3], keep_color: bool) {
+        fn strength_zero_is_the_original(original: [u8; 3], stylized: [f32; 3], keep_color: bool) {
             let finite = stylized.map(|value| if value.is_finite() { value } else { 0.0 });
-            prop_assert_eq!(Look { strength: 0.0, keep_color }.pixel(original, finite), original);
+            prop_assert_eq!(Compositing { strength: 0.0, keep_color }.pixel(original, finite), original);
         }
     }
 }

@@ -1,16 +1,16 @@
-//! What a denoiser was trained on: how much noise there is at which time, and what it predicts.
+//! The diffusion process that a denoiser was trained on: the beta schedule, and what the network predicts.
 
 use serde::{Deserialize, Serialize};
 
 use crate::{Error, Result, Schedule};
 
-/// A noise schedule by its formula.
+/// A beta schedule by its formula.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 #[serde(tag = "formula", rename_all = "kebab-case")]
-pub enum NoiseSchedule {
+pub enum BetaSchedule {
     /// See [`Schedule::linear`].
     Linear {
-        /// The number of times.
+        /// The number of timesteps.
         steps: usize,
         /// The first beta.
         start: f64,
@@ -19,19 +19,22 @@ pub enum NoiseSchedule {
     },
     /// See [`Schedule::cosine`].
     Cosine {
-        /// The number of times.
+        /// The number of timesteps.
         steps: usize,
-        /// What keeps the first betas from vanishing.
+        /// The offset that keeps the first betas from vanishing.
         offset: f64,
     },
 }
 
-impl NoiseSchedule {
-    /// Every time's noise. Fails where the formula gives none, or has more than 100,000 times.
+impl BetaSchedule {
+    /// The schedule's values at every timestep. Fails if the parameters are invalid, or there are more than 100,000
+    /// timesteps.
     pub fn schedule(&self) -> Result<Schedule> {
         let (Self::Linear { steps, .. } | Self::Cosine { steps, .. }) = *self;
         if steps > 100_000 {
-            return Err(Error::Sampling(format!("a noise schedule of {steps} times; 100,000 are the most")));
+            return Err(Error::Sampling(format!(
+                "a beta schedule of {steps} timesteps; at most 100,000 are supported"
+            )));
         }
         match *self {
             Self::Linear { steps, start, end } => Schedule::linear(steps, start, end),
@@ -40,12 +43,12 @@ impl NoiseSchedule {
     }
 }
 
-/// What a denoiser predicts of `x = sqrt(alpha_bar) picture + sqrt(1 - alpha_bar) noise`.
+/// What a denoiser predicts from `x = sqrt(alpha_bar) picture + sqrt(1 - alpha_bar) noise`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Prediction {
-    /// The noise (Ho et al. 2020, arXiv 2006.11239).
+    /// The noise, epsilon (Ho et al. 2020, arXiv 2006.11239).
     Noise,
-    /// `sqrt(alpha_bar) noise - sqrt(1 - alpha_bar) picture` (Salimans and Ho 2022, arXiv 2202.00512).
+    /// The velocity v, `sqrt(alpha_bar) noise - sqrt(1 - alpha_bar) picture` (Salimans and Ho 2022, arXiv 2202.00512).
     Velocity,
 }
