@@ -395,8 +395,9 @@ fn the_doctor_checks_everything() {
     // An engine whose output differs from the card's golden output is reported.
     let image = &golden::inputs(&common::negative_card(vec![])).unwrap().0[0].1;
     let values = image.as_f32().unwrap();
-    let right: Vec<f32> = (0..golden::MOST).map(|at| 1.0 - values[at * values.len() / golden::MOST]).collect();
-    for (golden, expected) in [(right, " ok "), (vec![0.5; golden::MOST], " FAILS ")] {
+    let right: Vec<f32> =
+        (0..golden::MAX_ELEMENTS).map(|at| 1.0 - values[at * values.len() / golden::MAX_ELEMENTS]).collect();
+    for (golden, expected) in [(right, " ok "), (vec![0.5; golden::MAX_ELEMENTS], " FAILS ")] {
         fs::write(folder.path().join("models/broken.onnx"), common::negative_with(golden)).unwrap();
         let text = String::from_utf8(stylize(&folder, "--doctor").stdout).unwrap();
         assert!(text.lines().any(|line| line.starts_with("broken") && line.contains(expected)), "{text}");

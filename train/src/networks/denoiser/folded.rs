@@ -7,7 +7,7 @@ use easel_runtime::Random;
 use easel_runtime::card::Architecture;
 
 use super::block::Block;
-use super::time::rows;
+use super::timestep::{rows, width};
 use super::{Conditioning, Denoiser, DenoisingTask, LEVELS, Sizes};
 use crate::nn::{BatchNorm2dOptions, Conv2d, Embedding, Eval};
 use crate::param::Scope;
@@ -152,11 +152,8 @@ impl Folding<'_> {
             let weight = self.take(&format!("time_embed.{layer}.weight"))?;
             Ok(x.matmul(&weight.t()?)?.broadcast_add(&self.take(&format!("time_embed.{layer}.bias"))?)?)
         };
-        let table = Tensor::from_vec(
-            rows(sizes),
-            (sizes.times, super::time::width(sizes)),
-            self.take("label_embed.weight")?.device(),
-        )?;
+        let table =
+            Tensor::from_vec(rows(sizes), (sizes.timesteps, width(sizes)), self.take("label_embed.weight")?.device())?;
         let hidden = linear(&table.to_dtype(DType::F64)?, 0)?;
         let table = linear(&Value::silu(&hidden)?, 2)?;
         self.put("time_embed.weight".into(), table);
