@@ -7,7 +7,7 @@ use easel_runtime::Random;
 use easel_runtime::card::Architecture;
 
 use super::block::Block;
-use super::time::rows;
+use super::timestep::rows;
 use super::{Conditioning, Denoiser, DenoisingTask, LEVELS, Sizes};
 use crate::nn::{BatchNorm2dOptions, Conv2d, Embedding, Eval};
 use crate::param::Scope;
@@ -154,7 +154,7 @@ impl Folding<'_> {
         };
         let table = Tensor::from_vec(
             rows(sizes),
-            (sizes.times, super::time::width(sizes)),
+            (sizes.timesteps, super::timestep::width(sizes)),
             self.take("label_embed.weight")?.device(),
         )?;
         let hidden = linear(&table.to_dtype(DType::F64)?, 0)?;
