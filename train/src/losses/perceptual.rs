@@ -307,7 +307,7 @@ fn style_targets(
     let mut sums: Option<Vec<Tensor>> = None;
     for shift in (0..shifts * shifts).map(|number| [place(number / shifts), place(number % shifts)]) {
         let augmented = view.apply(&style.detach(), ViewSample { factor, shift })?;
-        let found = features.features(&shown, depth(layers.iter().map(|(index, _)| *index)))?;
+        let found = features.features(&augmented, depth(layers.iter().map(|(index, _)| *index)))?;
         let grams = layers.iter().map(|(index, _)| gram(&found[*index])).collect::<Result<Vec<_>>>()?;
         sums = Some(match sums {
             None => grams,
