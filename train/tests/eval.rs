@@ -261,7 +261,7 @@ fn what_does_not_fit_the_subject_is_named() {
     let error = |subject: &Path, more: &[&str]| failure(&eval(subject, &at("digits"), more));
     let run = untrained_denoiser(&at("run"), 10);
     for (more, wanted) in [
-        (&["--guidance", "2"][..], "run/checkpoints/000007: a guidance of 2"),
+        (&["--guidance", "2"][..], "run/checkpoints/000007: guidance 2"),
         (&["--steps", "2000"], "from 1 to 1000"),
         (&["--eta", "1"], "--sampler ddim, not to dpm-solver"),
         (&["--class", "1"], "a denoiser takes no --class"),

@@ -202,7 +202,7 @@ fn previews_are_stylized_whole() {
 }
 
 #[test]
-fn either_network_judges_and_scenes_are_drawn() {
+fn either_loss_network_works_and_scenes_are_drawn() {
     let place = Place::new();
     place.weights("vgg.safetensors", |params| drop(Vgg16::new(params.root(), 32).unwrap()));
     let inputs = ["synthetic", "the_red_wave.png", "vgg.safetensors"];

@@ -137,7 +137,7 @@ fn goes_on_in_the_middle_of_an_epoch() {
     let error = loader(some(11), 0).resume(place).err().unwrap().to_string();
     assert!(error.contains("11 items") && error.contains("10 items"), "{error}");
     let error = loader(some(10), 0).resume(Place { batch: 3, ..place }).err().unwrap().to_string();
-    assert!(error.contains("batch 3 of epoch 0"), "{error}");
+    assert!(error.contains("epoch 0 has no batch 3"), "{error}");
 }
 
 #[test]

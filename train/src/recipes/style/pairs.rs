@@ -51,9 +51,9 @@ mod tests {
 
     #[test]
     fn pairs_stay_together() {
-        let grid = grid(&[pair(256, 256, 10), pair(256, 256, 20), pair(300, 200, 30)]);
-        assert_eq!((grid.width, grid.height), (4 * 256 + 3 * GAP, 256 + GAP + 200));
-        let at = |x: usize, y: usize| grid.pixels[3 * (y * grid.width + x)];
+        let picture = grid(&[pair(256, 256, 10), pair(256, 256, 20), pair(300, 200, 30)]);
+        assert_eq!((picture.width, picture.height), (4 * 256 + 3 * GAP, 256 + GAP + 200));
+        let at = |x: usize, y: usize| picture.pixels[3 * (y * picture.width + x)];
         assert_eq!([at(0, 0), at(258, 0), at(516, 255), at(774 + 255, 0)], [10, 11, 20, 21]);
         assert_eq!([at(0, 258), at(302, 258 + 199), at(700, 300), at(256, 0)], [30, 31, 0, 0]);
     }
