@@ -18,12 +18,7 @@ pub fn bits(tensors: &BTreeMap<String, Tensor>) -> Vec<(String, Vec<u32>)> {
     tensors.iter().map(|(name, tensor)| (name.clone(), bits(tensor))).collect()
 }
 
-/// The weights that a trainer exports, as bits.
-pub fn weight_bits(trainer: &impl Trainer) -> Vec<(String, Vec<u32>)> {
-    bits(&trainer.snapshot().unwrap().weights)
-}
-
-/// Everything that a trainer saves, as bits.
+/// Everything that a trainer saves, as bits: the weights to export, and the state.
 pub fn all_bits(trainer: &impl Trainer) -> [Vec<(String, Vec<u32>)>; 2] {
     let Snapshot { weights, state, .. } = trainer.snapshot().unwrap();
     [bits(&weights), bits(&state)]

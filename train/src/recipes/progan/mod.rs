@@ -8,7 +8,6 @@ mod config;
 mod feed;
 mod growth;
 
-use std::path::Path;
 use std::time::Duration;
 
 use candle_core::{Device, Tensor};
@@ -92,7 +91,12 @@ impl Recipe for ProganConfig {
     }
 
     fn build(&mut self, source: &Source, device: &Device) -> Result<Training> {
-        let grey = is_grey(source)?;
+        // As far as that is known without reading the pictures.
+        let grey = match source {
+            Source::Synthetic => true,
+            Source::Scenes(_) => false,
+            Source::Path(path) => path.is_dir() && idx::find(path)?.is_some(),
+        };
         let channels = *self.channels.get_or_insert(if grey { 1 } else { 3 });
         let pictures = Store::open(source, channels, self.resolution, &self.classes)?;
         let warnings = pictures.warning().into_iter().collect();
@@ -111,15 +115,6 @@ impl Recipe for ProganConfig {
             ..Training::new(trainer, steps, data, summary)
         })
     }
-}
-
-/// Whether a source's pictures are known to be grey without reading them.
-fn is_grey(source: &Source) -> Result<bool> {
-    Ok(match source {
-        Source::Synthetic => true,
-        Source::Scenes(_) => false,
-        Source::Path(path) => Path::is_dir(path) && idx::find(path)?.is_some(),
-    })
 }
 
 /// Both players, and their position in the growth and the data.
