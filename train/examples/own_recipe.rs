@@ -79,7 +79,7 @@ impl Logistic {
 
 impl Trainer for Logistic {
     fn step(&mut self) -> Result<Vec<(&'static str, f64)>> {
-        let PictureBatch { images, labels } = self.learner.feed.next()?;
+        let PictureBatch { images, labels } = self.learner.feed.next_batch()?;
         let loss = cross_entropy(&self.layer.forward(&images.flatten_from(1)?)?, &labels)?;
         self.learner.learn(&loss)?;
         Ok(vec![("loss", number(&loss)?)])

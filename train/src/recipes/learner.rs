@@ -27,7 +27,7 @@ impl<D: Dataset, B: Send + 'static> Feed<D, B> {
     }
 
     /// The next batch.
-    pub fn next(&mut self) -> Result<B> {
+    pub fn next_batch(&mut self) -> Result<B> {
         self.loading.next().ok_or_else(|| Error::Run("the data has ended".into()))?
     }
 

@@ -204,7 +204,7 @@ impl Parts {
 
 impl Trainer for DdpmTrainer {
     fn step(&mut self) -> Result<Vec<(&'static str, f64)>> {
-        let batch = self.learner.feed.next()?;
+        let batch = self.learner.feed.next_batch()?;
         let labels = batch.labels.to_vec1::<u32>()?;
         // The network has no dropout, but a training pass takes a generator.
         let mut unused = Random::new(0, 0);

@@ -141,7 +141,7 @@ impl GanTrainer {
     }
 
     fn discriminator_step(&mut self) -> Result<f64> {
-        let real = self.feed.next()?.images.flatten_from(1)?;
+        let real = self.feed.next_batch()?.images.flatten_from(1)?;
         let z = self.latents()?;
         let fake = {
             let _frozen = self.players.generator.params.frozen();

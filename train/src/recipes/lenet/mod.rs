@@ -99,7 +99,7 @@ impl LenetTrainer {
 
 impl Trainer for LenetTrainer {
     fn step(&mut self) -> Result<Vec<(&'static str, f64)>> {
-        let PictureBatch { images, labels } = self.learner.feed.next()?;
+        let PictureBatch { images, labels } = self.learner.feed.next_batch()?;
         let logits = self.network.classify(&images)?;
         let loss = cross_entropy(&logits, &labels)?;
         self.learner.learn(&loss)?;

@@ -122,7 +122,7 @@ impl MlpTrainer {
 
 impl Trainer for MlpTrainer {
     fn step(&mut self) -> Result<Vec<(&'static str, f64)>> {
-        let batch = self.learner.feed.next()?;
+        let batch = self.learner.feed.next_batch()?;
         let losses = self.losses(batch)?;
         self.learner.learn(&losses[0].1)?;
         losses.iter().map(|(name, value)| Ok((*name, number(value)?))).collect()

@@ -160,7 +160,7 @@ fn some(content: &Content, transform: &impl Transform) -> Result<Vec<Picture>> {
 
 impl Trainer for StyleTrainer {
     fn step(&mut self) -> Result<Vec<(&'static str, f64)>> {
-        let content = self.learner.feed.next()?.images;
+        let content = self.learner.feed.next_batch()?.images;
         let view = self.loss.view().sample(&mut Random::new(self.seed, streams::JITTER + self.learner.step));
         let losses = self.loss.compute(&self.network.forward(&content)?, &content, view)?;
         self.learner.learn_within(&losses.total, || match self.even_upsampling {

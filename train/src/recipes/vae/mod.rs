@@ -100,7 +100,7 @@ impl VaeTrainer {
 
 impl Trainer for VaeTrainer {
     fn step(&mut self) -> Result<Vec<(&'static str, f64)>> {
-        let images = self.learner.feed.next()?.images;
+        let images = self.learner.feed.next_batch()?.images;
         let [mean, log_variance] = self.network.encoder.forward(&images)?;
         let mut random = Random::new(self.config.shared.seed, streams::REPARAMETERISATION + self.learner.step);
         let noise = Tensor::from_vec(random.normals(mean.elem_count()), mean.dims(), &self.device)?;
