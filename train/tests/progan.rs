@@ -175,7 +175,7 @@ fn what_cannot_be_is_refused() {
         ("scenes:9", &["--resolution", "128"], "at least 8 channels at 128x128, not 2"),
         ("scenes:9999", &["--resolution", "1024", "--width", "128"], "take scenes:341 or fewer"),
         ("scenes:9", &["--class", "city"], "it has no class `city`; its classes are mountains, lake"),
-        ("scenes:no", &[], "give a number of scenes"),
+        ("scenes:no", &[], "not a number of scenes"),
         ("scenes:9", &["--batches", "4,0"], "batches is 0"),
         ("scenes:9", &["--lambda=-1"], "lambda is -1"),
         ("nowhere", &[], "nowhere: cannot open"),
