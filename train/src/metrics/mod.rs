@@ -18,7 +18,7 @@
 //! [`SampleSets`] compares what a classifier extracts from pictures, its [features](Features):
 //! - `frechet` and `kernel`: the [Fréchet](frechet) and the [kernel distance](kernel). The closer to the baseline the
 //!   better.
-//! - `precision` and `recall`: the share of generated pictures on the [manifold](manifold) of the real ones, and the
+//! - `precision` and `recall`: the share of generated pictures on the [manifold] of the real ones, and the
 //!   reverse. The closer to the baseline the better.
 //! - `balance`: how far the [class distribution](balance) is from that of the real pictures.
 //! - `near`: the share of [near copies](nearest) of training pictures.
