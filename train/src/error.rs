@@ -27,14 +27,14 @@ pub enum Error {
         expected: String,
     },
     /// A key of a settings file that is not a setting.
-    #[error("{}: unknown setting `{name}`; did you mean `{nearest}`?", path.display())]
+    #[error("{}: unknown setting `{name}`{}", path.display(), hint(nearest.as_deref()))]
     UnknownSetting {
         /// The settings file.
         path: PathBuf,
         /// The key.
         name: String,
-        /// The setting with the most similar name.
-        nearest: String,
+        /// The setting with the most similar name, where one is similar.
+        nearest: Option<String>,
     },
     /// A setting that may not change when a run is resumed.
     #[error("{name} was {before} and is {now}; a resumed run keeps it")]
@@ -203,4 +203,8 @@ impl Error {
 
 fn kept_checkpoint(kept: Option<u64>) -> String {
     kept.map_or(String::new(), |step| format!("; the checkpoint of step {step} is kept"))
+}
+
+fn hint(nearest: Option<&str>) -> String {
+    nearest.map_or("; --dry-run prints them all".into(), |nearest| format!("; did you mean `{nearest}`?"))
 }

@@ -86,6 +86,7 @@ pub struct Run {
 /// ```
 pub fn train<R: Recipe>(config: R, options: TrainOptions) -> Result<Run> {
     let TrainOptions { place, mut hooks } = options;
+    check(&config)?;
     let threads = config.as_ref().threads;
     threads::on_own_threads(threads, R::SECOND_ORDER, move || {
         let mut prepared = Prepared::new(config, &place, &mut hooks)?;
@@ -98,6 +99,7 @@ pub fn train<R: Recipe>(config: R, options: TrainOptions) -> Result<Run> {
             (None, RunPlace::New(runs)) => RunFolder::create(runs, &format!("{}-{}", R::NAME, prepared.run_name))?,
             (folder, _) => folder.expect("a resumed run has a folder"),
         };
+        folder.remove_leftovers();
         folder.write_config(&to_text(&prepared.config)?)?;
         let trainer = prepared.trainer.as_mut();
         let ended = session::run(trainer, &folder, &prepared.plan, prepared.checkpoint.as_ref(), &mut hooks);
@@ -111,12 +113,19 @@ pub fn train<R: Recipe>(config: R, options: TrainOptions) -> Result<Run> {
 /// resolved settings, the plan, the number of steps done and the estimate.
 pub fn dry_run<R: Recipe>(config: R, options: TrainOptions) -> Result<(R, Plan, u64, Estimate)> {
     let TrainOptions { place, mut hooks } = options;
+    check(&config)?;
     threads::on_own_threads(config.as_ref().threads, R::SECOND_ORDER, move || {
         let mut prepared = Prepared::new(config, &place, &mut hooks)?;
         let done = prepared.checkpoint.as_ref().map_or(0, |checkpoint| checkpoint.record.step);
         let estimate = estimate(prepared.trainer.as_mut(), &prepared.plan, done)?;
         Ok((prepared.config, prepared.plan, done, estimate))
     })
+}
+
+/// Fails on settings that make no sense, before any thread is started with them.
+fn check<R: Recipe>(config: &R) -> Result<()> {
+    config.as_ref().check()?;
+    config.check()
 }
 
 /// The settings of a run.
@@ -144,8 +153,6 @@ struct Prepared<R> {
 
 impl<R: Recipe> Prepared<R> {
     fn new(mut config: R, place: &RunPlace, hooks: &mut Hooks) -> Result<Self> {
-        config.as_ref().check()?;
-        config.check()?;
         let folder = match place {
             RunPlace::New(_) => None,
             RunPlace::Resumed(run) => {

@@ -65,13 +65,11 @@ impl RunFolder {
     /// Opens the folder of a run to resume. Fails where it is not a run's, or another process is writing to it.
     pub fn open(path: &Path) -> Result<Self> {
         Self::config_of(path)?;
-        let run = Self::locked(path.to_path_buf())?;
-        run.remove_leftovers();
-        Ok(run)
+        Self::locked(path.to_path_buf())
     }
 
     /// Removes temporary files of a killed process.
-    fn remove_leftovers(&self) {
+    pub fn remove_leftovers(&self) {
         for folder in [&self.path, &self.path.join("samples")] {
             for entry in fs::read_dir(folder).into_iter().flatten().flatten() {
                 if entry.file_name().to_string_lossy().starts_with(TEMPORARY) {

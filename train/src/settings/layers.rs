@@ -32,11 +32,20 @@ impl Layers {
             let line = error.span().map_or(1, |span| 1 + text[..span.start].matches('\n').count());
             Error::unreadable(path, format!("line {line}: {}", error.message().replace('\n', ", ")))
         })?;
-        let table = table
-            .into_iter()
-            .map(|(key, value)| Ok((self.known(&key, path)?.to_string(), value)))
-            .collect::<Result<Table>>()?;
-        self.overlay(table);
+        let mut layer = Table::new();
+        for (key, value) in table {
+            let name = self.known(&key, path)?;
+            if layer.insert(name.to_string(), value).is_some() {
+                return Err(Error::unreadable(path, format!("`{key}` is another name of `{name}`; keep one of them")));
+            }
+        }
+        // Each alone, so that an error names its setting: serde does not for those that are flattened.
+        for (name, value) in &layer {
+            let mut alone = self.clone();
+            alone.overlay(Table::from_iter([(name.clone(), value.clone())]));
+            alone.resolve::<S>().map_err(|error| Error::unreadable(path, format!("{name}: {error}")))?;
+        }
+        self.overlay(layer);
         self.resolve::<S>().map(drop).map_err(|error| Error::unreadable(path, error))
     }
 
@@ -72,7 +81,7 @@ impl Layers {
         present.or_else(former).map(|name| name.name).ok_or_else(|| Error::UnknownSetting {
             path: path.to_path_buf(),
             name: key.to_string(),
-            nearest: nearest(&wanted, &self.names).to_string(),
+            nearest: nearest(&wanted, &self.names).map(String::from),
         })
     }
 }
@@ -86,11 +95,16 @@ pub fn to_text<S: Settings>(settings: &S) -> Result<String> {
 
 /// Settings by name, without unset ones.
 pub(crate) fn table_of<S: Settings>(settings: &S) -> Result<Table> {
-    Table::try_from(settings).map_err(|error| Error::Config(format!("the settings cannot be written: {error}")))
+    Table::try_from(settings).map_err(|error| {
+        Error::Config(format!("the settings cannot be written: {error}; numbers may not exceed {}", i64::MAX))
+    })
 }
 
-/// The name that is most similar to a mistyped one, by the share of common letter pairs (Dice's coefficient).
-fn nearest(mistyped: &str, names: &[Name]) -> &'static str {
+/// The likeness from which on a name is a suggestion, in thousandths.
+const SIMILAR: usize = 400;
+
+/// The name that is most similar to a mistyped one, if one is similar, by the share of common letter pairs (Dice's coefficient).
+fn nearest(mistyped: &str, names: &[Name]) -> Option<&'static str> {
     let pairs = |text: &str| text.as_bytes().windows(2).map(<[u8]>::to_vec).collect::<Vec<_>>();
     let wanted = pairs(mistyped);
     let likeness = |name: &str| {
@@ -98,7 +112,7 @@ fn nearest(mistyped: &str, names: &[Name]) -> &'static str {
         let both = wanted.iter().filter(|pair| found.contains(pair)).count();
         2 * both * 1000 / (wanted.len() + found.len()).max(1)
     };
-    names.iter().map(|name| name.name).max_by_key(|name| likeness(name)).unwrap_or_default()
+    names.iter().map(|name| name.name).filter(|name| likeness(name) >= SIMILAR).max_by_key(|name| likeness(name))
 }
 
 /// Serde for a field in the form of its text.
@@ -189,11 +203,16 @@ mod tests {
         match with_file("lr = 1.0\ncritic_step = 2").unwrap_err() {
             Error::UnknownSetting { path, name, nearest } => {
                 assert!(path.ends_with("my.toml"));
-                assert_eq!((name.as_str(), nearest.as_str()), ("critic_step", "critic_steps"));
+                assert_eq!((name.as_str(), nearest.as_deref()), ("critic_step", Some("critic_steps")));
             }
             other => panic!("{other:?}"),
         }
-        for (text, wanted) in [("lr = \"fast\"", "fast"), ("lr = 1.0\n\nlr =", "line 3")] {
+        assert!(matches!(with_file("zebra = 1"), Err(Error::UnknownSetting { nearest: None, .. })));
+        for (text, wanted) in [
+            ("lr = \"fast\"", "lr: "),
+            ("lr = 1.0\nlearning_rate = 2.0", "another name"),
+            ("lr = 1.0\n\nlr =", "line 3"),
+        ] {
             let error = with_file(text).unwrap_err();
             assert!(matches!(&error, Error::Unreadable { path, .. } if path.ends_with("my.toml")), "{error:?}");
             let line = error.to_string();

@@ -137,7 +137,7 @@ impl Epochs {
 crate::settings! {
     /// Samples while training.
     pub struct Sampling {
-        /// Draw samples every N steps; 0 draws them at the end
+        /// Draw samples every N steps; 0 draws them at the end. Every ten epochs if it is not set
         #[arg(value_name = "N")]
         pub sample_every: Option<u64>,
     }

@@ -9,8 +9,10 @@ mod scenes;
 mod summary;
 
 use std::ffi::OsString;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
+use anyhow::{Result, bail};
 use clap::{CommandFactory, FromArgMatches, Parser, Subcommand};
 use easel_train::recipes::{
     ddpm::DdpmConfig, gan::GanConfig, lenet::LenetConfig, mlp::MlpConfig, progan::ProganConfig, style::StyleConfig,
@@ -51,20 +53,40 @@ enum Command {
     Summary(summary::Args),
 }
 
-/// The former flag `--grey` of ProGAN is `--channels 1`; other former flags are aliases.
-fn renamed(argument: OsString) -> OsString {
-    if argument == "--grey" { "--channels=1".into() } else { argument }
+/// The program's arguments. The former flag `--grey` of ProGAN is `--channels 1`; other former flags are aliases.
+fn arguments() -> Vec<OsString> {
+    let mut arguments: Vec<OsString> = std::env::args_os().collect();
+    if arguments.get(1).is_some_and(|name| name == "progan") {
+        arguments.iter_mut().filter(|argument| *argument == "--grey").for_each(|grey| *grey = "--channels=1".into());
+    }
+    arguments
+}
+
+/// Fails where a run's folder is named after another recipe.
+fn check_recipe(recipe: &str, run: &Path) -> Result<()> {
+    let folder = run.canonicalize().unwrap_or_else(|_| run.to_path_buf());
+    let name = folder.file_name().and_then(|name| name.to_str()).and_then(|name| name.split('-').nth(1));
+    match RECIPES.iter().find(|entry| Some(entry.name) == name && entry.name != recipe) {
+        Some(Entry { name, .. }) => {
+            let run = run.display();
+            bail!("{run}: a run of `train {name}`; resume it with: train {name} --resume {run}")
+        }
+        None => Ok(()),
+    }
 }
 
 fn main() -> ExitCode {
     interrupt::outlive_file_limits();
-    let arguments: Vec<OsString> = std::env::args_os().map(renamed).collect();
+    let arguments = arguments();
     let recipes = RECIPES.iter().map(|entry| (entry.command)(&arguments));
     let matches = recipes.fold(Cli::command(), clap::Command::subcommand).get_matches_from(&arguments);
     memory::keep_freed_memory();
     let (name, recipe) = matches.subcommand().expect("a subcommand is required");
     let done = match RECIPES.iter().find(|entry| entry.name == name) {
-        Some(entry) => (entry.run)(&arguments, recipe),
+        Some(entry) => {
+            let run = recipe.get_one::<PathBuf>("resume");
+            run.map_or(Ok(()), |run| check_recipe(name, run)).and_then(|()| (entry.run)(&arguments, recipe))
+        }
         None => match Cli::from_arg_matches(&matches).unwrap_or_else(|error| error.exit()).command {
             Command::Eval(args) => eval::eval(args),
             Command::Scenes(args) => scenes::draw(args),

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 use std::time::Duration;
 
-use anyhow::{Result, bail};
+use anyhow::Result;
 use clap::builder::PossibleValue;
 use clap::parser::ValueSource;
 use clap::{Arg, ArgAction, ArgGroup, ArgMatches, Args, Command, value_parser};
@@ -141,7 +141,7 @@ fn start<R: Recipe>(config: R, options: TrainOptions) -> Result<ExitCode> {
     match run.outcome {
         Outcome::Finished => println!("{path}"),
         Outcome::AlreadyFinished => {
-            eprintln!("the run has done {} of {} steps; to train longer, set --steps N", run.step, run.steps);
+            print_finished(run.step, run.steps);
         }
         Outcome::Interrupted => {
             eprintln!("stopped after step {} of {}; resume with: train {name} --resume {path}", run.step, run.steps);
@@ -161,13 +161,17 @@ fn print_event(event: &Event<'_>) {
 
 fn report_dry_run<R: Recipe>(config: R, options: TrainOptions) -> Result<ExitCode> {
     let (config, plan, done, estimate) = dry_run(config, options.on_event(print_event))?;
-    if done >= plan.steps {
-        bail!("the run has done {done} of {} steps; to train longer, set --steps N", plan.steps);
-    }
     print!("{}", to_text(&config)?);
-    eprintln!("{}", describe(&estimate, &plan, done));
+    match done >= plan.steps {
+        true => print_finished(done, plan.steps),
+        false => eprintln!("{}", describe(&estimate, &plan, done)),
+    }
     eprintln!("dry run: nothing was written");
     Ok(ExitCode::SUCCESS)
+}
+
+fn print_finished(done: u64, steps: u64) {
+    eprintln!("the run has done {done} steps, and {steps} are asked for; to train longer, set --steps N");
 }
 
 fn describe(estimate: &Estimate, plan: &Plan, done: u64) -> String {

@@ -38,7 +38,7 @@ impl Recipe for StyleConfig {
     const ABOUT: &'static str = "Train a network that gives any picture the style of one picture";
     const DETAILS: &'static str = "The loss compares features of VGG16 or SqueezeNet 1.1 with torchvision's weights, a `.pth` or \
         safetensors file; the network is detected. Settings of the loss that are not set are chosen for it: with VGG16 the \
-        published weights (style 1e5, content 1, total variation 1e-5), with SqueezeNet relative losses on pictures that are \
+        published weights, with SqueezeNet relative losses on pictures that are \
         enlarged and shifted at random.\n\nSamples have content and stylized pictures side by side.";
     const DATA: &'static str =
         "the content: a folder of photos at any depth, or `synthetic` for scenes that the program draws";
