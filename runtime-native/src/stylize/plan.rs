@@ -215,7 +215,7 @@ fn video_destination(path: &Path, args: &Args, separate: bool) -> Result<Option<
         return Err(Misuse::new("INPUT", format!("{video} is a video; a video must be the only input")));
     }
     if !is_video(path) {
-        let reason = format!("{video} is a video, and so is its result; end the name of -o in {names}");
+        let reason = format!("{video} is a video; the name of -o must end in {names}");
         return Err(Misuse::new("--output", reason));
     }
     if separate {

@@ -9,7 +9,7 @@ use super::options::{StatisticsSource, TileSize, TilingOptions};
 use crate::error::{Error, Result};
 use crate::memory::free_bytes;
 
-/// The limit that tiles are chosen for by default. It is the same on every machine, and so is the result.
+/// The default memory limit for choosing tiles. It does not depend on the machine, so results are the same everywhere.
 const USUAL_MEMORY: usize = 2_000_000_000;
 
 /// What the program, ONNX Runtime and a model take before the first picture. Measured: 50 MB at width 16, 70 at 32.

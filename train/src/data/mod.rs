@@ -218,7 +218,7 @@ impl fmt::Display for Source {
 /// - `synthetic` ([`synthetic`]),
 /// - `scenes`, 4,000 by default ([`scenes`]).
 ///
-/// Pictures are read on all of the machine's cores, whatever the number of training threads.
+/// Pictures are read on all of the machine's cores; the number of training threads has no effect on it.
 pub fn load(source: &Source, format: PictureFormat) -> Result<Pictures> {
     on_all_cores(|| load_here(source, format))
 }

@@ -238,7 +238,7 @@ fn flip<T: Float>(shape: &ConvShape, weight: &[T]) -> Vec<T> {
 
 /// The gradient of the weight, given the input and the output's gradient.
 pub fn weight<T: Float>(shape: &ConvShape, input: &[T], output: &[T]) -> Vec<T> {
-    // A fixed number of partial sums, whatever the number of threads.
+    // A fixed number of partial sums: the number of threads must not change the result.
     const PARTS: usize = 4;
     let [out_height, out_width] = shape.output_size();
     let (plane, in_plane) = (out_height * out_width, shape.size[0] * shape.size[1]);

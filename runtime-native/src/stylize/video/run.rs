@@ -133,7 +133,8 @@ fn not_encoded(output: &Path, temporary: &Path, messages: &str) -> Error {
 
 /// The tiles of every frame for each model, and the bytes that the models may take together.
 ///
-/// Without a memory limit, tiles are those of a single picture whatever the number of workers is, and so is the result.
+/// Without a memory limit, a frame gets the tiles of a single picture, so the number of workers does not change the
+/// result.
 fn tilings(
     plan: &StylizePlan,
     traits: &[ModelTraits],
