@@ -1,4 +1,5 @@
-import type { InferenceSession, TensorConstructor } from "onnxruntime-common";
+/// <reference lib="esnext.disposable" />
+import type { InferenceSession, TensorConstructor } from "onnxruntime-web";
 
 import type { Backend } from "./easel_wasm.js";
 

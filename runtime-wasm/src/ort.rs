@@ -68,7 +68,7 @@ extern "C" {
 
 #[wasm_bindgen(typescript_custom_section)]
 const TYPES: &str = r#"
-import type { InferenceSession, TensorConstructor } from "onnxruntime-common";
+import type { InferenceSession, TensorConstructor } from "onnxruntime-web";
 
 /** What runs models: an initialised build of onnxruntime-web, and how to open a session with it. */
 export interface Backend {

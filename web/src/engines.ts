@@ -133,7 +133,7 @@ async function prepare(ort: typeof Ort, file: string, threads: number, download:
     ort.env.logLevel = "error";
     ort.env.wasm.numThreads = threads;
     ort.env.wasm.proxy = false;
-    ort.env.wasm.wasmPaths = { mjs: new URL(`${file}.mjs`, folder).href };
+    ort.env.wasm.wasmPaths = { mjs: new URL(`${file}.js`, folder).href };
     try {
         ort.env.wasm.wasmBinary = await download(new URL(`${file}.wasm`, folder).href);
     } catch (error) {

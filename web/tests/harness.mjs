@@ -12,17 +12,23 @@ import { fileURLToPath } from "node:url";
 
 import { chromium } from "playwright-core";
 
-const TYPES = {
-    ".html": "text/html; charset=utf-8",
-    ".js": "text/javascript",
-    ".mjs": "text/javascript",
+/** The media types that every server knows. */
+export const COMMON_TYPES = {
+    ".html": "text/html",
     ".css": "text/css",
+    ".js": "text/javascript",
     ".svg": "image/svg+xml",
+    ".png": "image/png",
+    ".jpg": "image/jpeg",
+};
+
+const TYPES = {
+    ...COMMON_TYPES,
+    ".html": "text/html; charset=utf-8",
+    ".mjs": "text/javascript",
     ".json": "application/json",
     ".wasm": "application/wasm",
     ".webmanifest": "application/manifest+json",
-    ".png": "image/png",
-    ".jpg": "image/jpeg",
 };
 
 export const dist = process.env.EASEL_DIST ?? fileURLToPath(new URL("../dist", import.meta.url));
@@ -75,10 +81,10 @@ async function manifestOf(own) {
 
 /**
  * Serves the built page with the models under test. `files` replace the page's own, by path. `isolated` says whether to
- * send the headers that allow threads; `policy` replaces the page's content security policy, null for none. Models are
- * sent in pieces, as over a slow connection.
+ * send the headers that allow threads; `policy` replaces the page's content security policy, null for none. `types` are
+ * media types by extension, and `folder` is the path of the page. Models are sent in pieces, as over a slow connection.
  */
-export async function serve({ files = {}, isolated = true, policy } = {}) {
+export async function serve({ files = {}, isolated = true, policy, types = TYPES, folder = "/" } = {}) {
     const build = async (files) => {
         const own = {
             "models/index.json": JSON.stringify(INDEX),
@@ -96,9 +102,18 @@ export async function serve({ files = {}, isolated = true, policy } = {}) {
     const html = await readFile(join(dist, "index.html"), "utf8");
     if (policy === undefined) policy = /http-equiv="Content-Security-Policy" content="([^"]+)"/.exec(html)[1];
     const server = createServer(async (request, response) => {
-        const path = decodeURIComponent(new URL(request.url, "http://host").pathname).slice(1) || "index.html";
+        const { pathname } = new URL(request.url, "http://host");
+        if (!pathname.startsWith(folder)) {
+            response.writeHead(404).end();
+            return;
+        }
+        const path = decodeURIComponent(pathname.slice(folder.length)) || "index.html";
         requests.push(path);
-        const headers = { "content-type": TYPES[extname(path)] ?? "application/octet-stream", "cache-control": "no-store" };
+        const headers = {
+            "content-type": types[extname(path)] ?? "application/octet-stream",
+            "x-content-type-options": "nosniff",
+            "cache-control": "no-store",
+        };
         if (policy) headers["content-security-policy"] = policy;
         if (isolated) {
             headers["cross-origin-opener-policy"] = "same-origin";

@@ -5,7 +5,7 @@ import { readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { test } from "node:test";
 
-import { dist, drawn, dropFile, launch, open, screenshot, serve } from "./harness.mjs";
+import { COMMON_TYPES, dist, drawn, dropFile, launch, open, screenshot, serve } from "./harness.mjs";
 
 /** A short sampling. */
 const SHORT = "?tab=digits&class=1&n=1&steps=3&engine=wasm";
@@ -60,6 +60,26 @@ test("threads and the content security policy without the headers of the server"
         const again = await open(context, `${site.origin}/${SHORT}`);
         assert.equal(await again.page.evaluate(() => performance.getEntriesByType("navigation")[0].type), "navigate");
         assert.ok(await again.page.evaluate(() => crossOriginIsolated));
+    }));
+
+test("any file server will do: few media types, no headers, any folder", () =>
+    visit({ isolated: false, policy: null, types: COMMON_TYPES, folder: "/shared/easel/" }, async (context, site) => {
+        const address = `${site.origin}/shared/easel/${SHORT}`;
+        // Without a service worker, as on a first visit that may not install one.
+        await context.addInitScript(() => localStorage.first ?? delete Navigator.prototype.serviceWorker);
+        const first = await open(context, address);
+        assert.equal(await first.page.locator("#engine-name").textContent(), "WASM");
+        assert.deepEqual(first.errors, []);
+        await first.page.evaluate(() => (localStorage.first = "done"));
+        const second = await open(context, address);
+        await second.page.getByText(READY).waitFor();
+        assert.deepEqual(second.errors, []);
+        await second.page.goto("about:blank");
+        // From the service worker's cache, with its headers.
+        const third = await open(context, address);
+        assert.match(await third.page.locator("#engine-name").textContent(), /^WASM, [0-9]+ threads$/);
+        assert.deepEqual(third.errors, []);
+        assert.ok(!site.requests.some((path) => path.endsWith(".mjs")));
     }));
 
 test("a page that cannot get the headers reloads at most once", () =>

@@ -1,17 +1,36 @@
 //! A small server for static files, with the headers that a page needs to use threads (cross-origin isolation).
 
-use std::fs::{self, File};
+use std::convert::Infallible;
 use std::net::{Ipv4Addr, TcpListener};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::{io, thread};
+use std::time::Duration;
+use std::{fs, io};
 
 use anyhow::{Context, Result, bail};
-use tiny_http::{Header, Method, Request, Response, Server, StatusCode};
+use http_body_util::Either;
+use hyper::body::Incoming;
+use hyper::header::{
+    ALLOW, CACHE_CONTROL, CONTENT_SECURITY_POLICY, CONTENT_TYPE, HeaderName, HeaderValue, LOCATION,
+    X_CONTENT_TYPE_OPTIONS,
+};
+use hyper::server::conn::http1;
+use hyper::service::service_fn;
+use hyper::{Method, Request, Response, StatusCode};
+use hyper_util::rt::{TokioIo, TokioTimer};
+use tokio_io_timeout::TimeoutStream;
+use tower::ServiceExt;
+use tower_http::services::ServeFile;
+use tower_http::services::fs::ServeFileSystemResponseBody;
 
-const THREADS: usize = 4;
 /// How many ports above the requested one are tried.
 const PORTS: u16 = 20;
+
+/// A client is disconnected if it sends no request for so long, or reads nothing of a response.
+const PATIENCE: Duration = Duration::from_secs(30);
+
+/// How long to wait after a connection could not be accepted: the system may be out of file descriptors.
+const RETRY: Duration = Duration::from_millis(50);
 
 /// `cargo xtask serve`: prints the address and serves a folder on this machine until interrupted.
 pub fn run(folder: &Path, port: u16) -> Result<()> {
@@ -21,19 +40,36 @@ pub fn run(folder: &Path, port: u16) -> Result<()> {
     if port != 0 && address.port() != port {
         eprintln!("serve: port {port} is in use");
     }
-    let server = Server::from_listener(listener, None).map_err(|error| anyhow::anyhow!("cannot serve: {error}"))?;
-    let server = Arc::new(server);
     println!("http://{address}/  (Ctrl-C ends)");
-    let workers: Vec<_> = (0..THREADS)
-        .map(|_| {
-            let (server, site) = (server.clone(), site.clone());
-            thread::spawn(move || server.incoming_requests().for_each(|request| answer(&site, request)))
-        })
-        .collect();
-    for worker in workers {
-        worker.join().map_err(|_| anyhow::anyhow!("a server thread panicked"))?;
-    }
-    Ok(())
+    serve(listener, site)
+}
+
+/// Serves each client in a task of its own, so that none waits for another.
+fn serve(listener: TcpListener, site: Site) -> Result<()> {
+    let site = Arc::new(site);
+    listener.set_nonblocking(true)?;
+    tokio::runtime::Runtime::new()?.block_on(async {
+        let listener = tokio::net::TcpListener::from_std(listener)?;
+        loop {
+            let Ok((stream, _)) = listener.accept().await else {
+                tokio::time::sleep(RETRY).await;
+                continue;
+            };
+            let site = site.clone();
+            tokio::spawn(async move {
+                let mut stream = TimeoutStream::new(stream);
+                stream.set_write_timeout(Some(PATIENCE));
+                let stream = Box::pin(stream);
+                let service = service_fn(|request| answer(&site, request));
+                // A connection that is closed early is no error.
+                let _ = http1::Builder::new()
+                    .timer(TokioTimer::new())
+                    .header_read_timeout(PATIENCE)
+                    .serve_connection(TokioIo::new(stream), service)
+                    .await;
+            });
+        }
+    })
 }
 
 /// Listens on the first free port from this one on; on any for 0.
@@ -53,7 +89,7 @@ fn listen(port: u16) -> Result<TcpListener> {
 struct Site {
     root: PathBuf,
     /// The content security policy in the page's meta element. That does not apply to workers, but a header does.
-    policy: Option<String>,
+    policy: Option<HeaderValue>,
 }
 
 /// What a URL's path refers to.
@@ -73,7 +109,7 @@ impl Site {
         }
         let page = fs::read_to_string(root.join("index.html")).unwrap_or_default();
         let policy = page.split_once("http-equiv=\"Content-Security-Policy\" content=\"");
-        let policy = policy.and_then(|(_, rest)| Some(rest.split_once('"')?.0.to_string()));
+        let policy = policy.and_then(|(_, rest)| HeaderValue::from_str(rest.split_once('"')?.0).ok());
         Ok(Self { root, policy })
     }
 
@@ -116,81 +152,59 @@ fn percent_decoded(path: &str) -> Option<String> {
     String::from_utf8(bytes).ok()
 }
 
-/// Answers one request. A closed connection is not an error.
-fn answer(site: &Site, request: Request) {
-    let text = |status: u16, body: &str| {
-        with_headers(Response::from_string(body).with_status_code(StatusCode(status)), "text/plain; charset=utf-8")
-    };
-    let _ = match (request.method(), site.find(request.url())) {
-        (Method::Get | Method::Head, Found::File(path)) => match open(&path) {
-            Ok(file) => {
-                let policy = site.policy.iter().map(|policy| header("Content-Security-Policy", policy));
-                request.respond(policy.fold(file, Response::with_header))
+type Body = Either<ServeFileSystemResponseBody, String>;
+
+async fn answer(site: &Site, request: Request<Incoming>) -> Result<Response<Body>, Infallible> {
+    let mut response = match (request.method(), site.find(request.uri().path())) {
+        (&Method::GET | &Method::HEAD, Found::File(path)) => {
+            let mut response = ServeFile::new(path).oneshot(request).await?.map(Either::Left);
+            if let Some(policy) = &site.policy {
+                response.headers_mut().insert(CONTENT_SECURITY_POLICY, policy.clone());
             }
-            Err(_) => request.respond(text(500, "the file cannot be read\n")),
-        },
-        (Method::Get | Method::Head, Found::Folder) => {
-            let location = format!("{}/", request.url().split(['?', '#']).next().unwrap_or_default());
-            // Two leading slashes would name another host.
-            let location = format!("/{}", location.trim_start_matches('/'));
-            request.respond(text(301, "").with_header(header("Location", &location)))
+            response
         }
-        (Method::Get | Method::Head, Found::Nothing) => request.respond(text(404, "no such file\n")),
-        _ => request.respond(text(405, "only GET and HEAD\n").with_header(header("Allow", "GET, HEAD"))),
+        (&Method::GET | &Method::HEAD, Found::Folder) => {
+            // Two leading slashes would name another host.
+            let location = format!("/{}/", request.uri().path().trim_start_matches('/'));
+            text(StatusCode::MOVED_PERMANENTLY, "", HeaderValue::try_from(location).ok().map(|at| (LOCATION, at)))
+        }
+        (&Method::GET | &Method::HEAD, Found::Nothing) => text(StatusCode::NOT_FOUND, "no such file\n", None),
+        _ => {
+            let allow = (ALLOW, HeaderValue::from_static("GET, HEAD"));
+            text(StatusCode::METHOD_NOT_ALLOWED, "only GET and HEAD\n", Some(allow))
+        }
     };
-}
-
-fn open(path: &Path) -> io::Result<Response<File>> {
-    let length = fs::metadata(path)?.len() as usize;
-    let response = Response::new(StatusCode(200), Vec::new(), File::open(path)?, Some(length), None);
-    // A chunked response has no length, and a page could not show the progress of its download.
-    Ok(with_headers(response.with_chunked_threshold(usize::MAX), media_type(path)))
-}
-
-fn with_headers<R: io::Read>(response: Response<R>, media_type: &str) -> Response<R> {
-    [
-        ("Content-Type", media_type),
-        ("Cross-Origin-Opener-Policy", "same-origin"),
-        ("Cross-Origin-Embedder-Policy", "require-corp"),
-        ("Cross-Origin-Resource-Policy", "same-origin"),
-        ("X-Content-Type-Options", "nosniff"),
+    for (name, value) in [
+        (HeaderName::from_static("cross-origin-opener-policy"), "same-origin"),
+        (HeaderName::from_static("cross-origin-embedder-policy"), "require-corp"),
+        (HeaderName::from_static("cross-origin-resource-policy"), "same-origin"),
+        (X_CONTENT_TYPE_OPTIONS, "nosniff"),
         // The files are under development.
-        ("Cache-Control", "no-cache"),
-    ]
-    .into_iter()
-    .fold(response, |response, (name, value)| response.with_header(header(name, value)))
-}
-
-fn header(name: &str, value: &str) -> Header {
-    // Only a URL's path with characters outside ASCII can fail here.
-    Header::from_bytes(name, value).unwrap_or_else(|()| Header::from_bytes(name, "/").expect("ASCII"))
-}
-
-/// The media type by file extension.
-fn media_type(path: &Path) -> &'static str {
-    match path.extension().and_then(|extension| extension.to_str()).unwrap_or_default() {
-        "html" => "text/html; charset=utf-8",
-        "css" => "text/css; charset=utf-8",
-        "js" | "mjs" => "text/javascript; charset=utf-8",
-        "json" | "map" => "application/json",
-        "webmanifest" => "application/manifest+json",
-        "wasm" => "application/wasm",
-        "svg" => "image/svg+xml",
-        "png" => "image/png",
-        "jpg" | "jpeg" => "image/jpeg",
-        "webp" => "image/webp",
-        "ico" => "image/x-icon",
-        "txt" | "md" => "text/plain; charset=utf-8",
-        _ => "application/octet-stream",
+        (CACHE_CONTROL, "no-cache"),
+    ] {
+        response.headers_mut().insert(name, HeaderValue::from_static(value));
     }
+    Ok(response)
+}
+
+fn text(status: StatusCode, body: &str, header: Option<(HeaderName, HeaderValue)>) -> Response<Body> {
+    let mut response = Response::new(Either::Right(body.to_string()));
+    *response.status_mut() = status;
+    response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static("text/plain; charset=utf-8"));
+    response.headers_mut().extend(header);
+    response
 }
 
 #[cfg(test)]
 mod tests {
     use std::io::{Read, Write};
-    use std::net::TcpStream;
+    use std::net::{SocketAddr, TcpStream};
+    use std::thread;
 
     use super::*;
+
+    /// More than a connection buffers.
+    const SIZE: usize = 20_000_000;
 
     fn site() -> (tempfile::TempDir, Site) {
         let folder = tempfile::tempdir().unwrap();
@@ -199,7 +213,9 @@ mod tests {
         fs::write(folder.path().join("secret"), "secret").unwrap();
         let meta = "<meta http-equiv=\"Content-Security-Policy\" content=\"default-src 'self'\">page";
         fs::write(root.join("index.html"), meta).unwrap();
-        fs::write(root.join("models/a b.onnx"), vec![7; 100_000]).unwrap();
+        fs::write(root.join("models/a b.onnx"), vec![7; SIZE]).unwrap();
+        fs::write(root.join("a.js"), "").unwrap();
+        fs::write(root.join("a.wasm"), "").unwrap();
         #[cfg(unix)]
         std::os::unix::fs::symlink(folder.path().join("secret"), root.join("link")).unwrap();
         let site = Site::new(&root).unwrap();
@@ -220,48 +236,72 @@ mod tests {
         assert_eq!(site.find("/models/a%20b.onnx"), Found::File(site.root.join("models/a b.onnx")));
     }
 
-    /// The head and body of the response to one request.
-    fn response(request: &str) -> (String, Vec<u8>) {
-        let (_folder, site) = site();
+    /// Serves the site until the test ends.
+    fn address() -> (tempfile::TempDir, SocketAddr) {
+        let (folder, site) = site();
         let listener = listen(0).unwrap();
         let address = listener.local_addr().unwrap();
-        let server = Server::from_listener(listener, None).unwrap();
+        thread::spawn(move || serve(listener, site));
+        (folder, address)
+    }
+
+    fn send(address: SocketAddr, request: &str) -> TcpStream {
         let mut stream = TcpStream::connect(address).unwrap();
         write!(stream, "{request} HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n").unwrap();
-        answer(&site, server.recv().unwrap());
+        stream
+    }
+
+    /// The head and body of the response to one request.
+    fn response(address: SocketAddr, request: &str) -> (String, Vec<u8>) {
         let mut bytes = Vec::new();
-        stream.read_to_end(&mut bytes).unwrap();
+        send(address, request).read_to_end(&mut bytes).unwrap();
         let end = bytes.windows(4).position(|window| window == b"\r\n\r\n").unwrap() + 4;
-        (String::from_utf8(bytes[..end].to_vec()).unwrap(), bytes[end..].to_vec())
+        (String::from_utf8(bytes[..end].to_vec()).unwrap().to_ascii_lowercase(), bytes[end..].to_vec())
     }
 
     #[test]
-    fn responses_have_lengths_and_the_headers_for_threads() {
-        let (head, body) = response("GET /models/a%20b.onnx");
-        assert!(head.starts_with("HTTP/1.1 200"), "{head}");
-        assert_eq!(body, vec![7; 100_000]);
+    fn responses_have_lengths_types_and_the_headers_for_threads() {
+        let (_folder, address) = address();
+        let (head, body) = response(address, "GET /models/a%20b.onnx?v=1");
+        assert!(head.starts_with("http/1.1 200"), "{head}");
+        assert_eq!(body, vec![7; SIZE]);
         for line in [
-            "Content-Length: 100000",
-            "Content-Type: application/octet-stream",
-            "Cross-Origin-Opener-Policy: same-origin",
-            "Cross-Origin-Embedder-Policy: require-corp",
-            "Cross-Origin-Resource-Policy: same-origin",
-            "Content-Security-Policy: default-src 'self'",
+            &format!("content-length: {SIZE}"),
+            "content-type: application/octet-stream",
+            "cross-origin-opener-policy: same-origin",
+            "cross-origin-embedder-policy: require-corp",
+            "cross-origin-resource-policy: same-origin",
+            "content-security-policy: default-src 'self'",
         ] {
             assert!(head.lines().any(|found| found == line), "{line} is not in\n{head}");
         }
-        assert!(response("GET /").1.ends_with(b"page"));
+        let (head, body) = response(address, "GET /");
+        assert!(head.contains("content-type: text/html") && body.ends_with(b"page"), "{head}");
+        assert!(response(address, "GET /a.js").0.contains("content-type: text/javascript"));
+        assert!(response(address, "GET /a.wasm").0.contains("content-type: application/wasm"));
     }
 
     #[test]
     fn other_requests_get_the_right_status() {
-        let (head, body) = response("HEAD /models/a%20b.onnx");
-        assert!(head.starts_with("HTTP/1.1 200") && head.contains("Content-Length: 100000"), "{head}");
+        let (_folder, address) = address();
+        let (head, body) = response(address, "HEAD /models/a%20b.onnx");
+        assert!(head.starts_with("http/1.1 200") && head.contains(&format!("content-length: {SIZE}")), "{head}");
         assert!(body.is_empty());
-        assert!(response("GET /nothing").0.starts_with("HTTP/1.1 404"));
-        assert!(response("POST /").0.starts_with("HTTP/1.1 405"));
-        let (head, _) = response("GET /models");
-        assert!(head.starts_with("HTTP/1.1 301") && head.contains("Location: /models/\r\n"), "{head}");
+        assert!(response(address, "GET /nothing").0.starts_with("http/1.1 404"));
+        assert!(response(address, "GET /link").0.starts_with("http/1.1 404"));
+        assert!(response(address, "POST /").0.starts_with("http/1.1 405"));
+        for path in ["/models", "//models?v=1"] {
+            let (head, _) = response(address, &format!("GET {path}"));
+            assert!(head.starts_with("http/1.1 301") && head.contains("location: /models/\r\n"), "{head}");
+        }
+    }
+
+    #[test]
+    fn clients_that_send_or_read_nothing_keep_nobody_waiting() {
+        let (_folder, address) = address();
+        let _silent: Vec<_> = (0..50).map(|_| TcpStream::connect(address).unwrap()).collect();
+        let _deaf: Vec<_> = (0..50).map(|_| send(address, "GET /models/a%20b.onnx")).collect();
+        assert_eq!(response(address, "GET /models/a%20b.onnx").1.len(), SIZE);
     }
 
     #[test]
@@ -271,14 +311,5 @@ mod tests {
         if port < u16::MAX - PORTS {
             assert_ne!(listen(port).unwrap().local_addr().unwrap().port(), port);
         }
-    }
-
-    #[test]
-    fn media_types_are_those_that_browsers_require() {
-        assert_eq!(media_type(Path::new("a/ort.mjs")), "text/javascript; charset=utf-8");
-        assert_eq!(media_type(Path::new("a.wasm")), "application/wasm");
-        assert_eq!(media_type(Path::new("manifest.webmanifest")), "application/manifest+json");
-        assert_eq!(media_type(Path::new("gan.onnx")), "application/octet-stream");
-        assert_eq!(media_type(Path::new("LICENSE")), "application/octet-stream");
     }
 }

@@ -19,15 +19,9 @@ use crate::workspace::{WASM, Workspace};
 use crate::{files, folder, process};
 
 /// The builds of ONNX Runtime that the page chooses from: without WebGPU, with it, and with it for browsers whose
-/// WebAssembly cannot wait for a promise (no JSPI).
-const ORT_FILES: [&str; 6] = [
-    "ort-wasm-simd-threaded.mjs",
-    "ort-wasm-simd-threaded.wasm",
-    "ort-wasm-simd-threaded.jspi.mjs",
-    "ort-wasm-simd-threaded.jspi.wasm",
-    "ort-wasm-simd-threaded.asyncify.mjs",
-    "ort-wasm-simd-threaded.asyncify.wasm",
-];
+/// WebAssembly cannot wait for a promise (no JSPI). Each is a loader, `.mjs`, and a module, `.wasm`.
+const ORT_BUILDS: [&str; 3] =
+    ["ort-wasm-simd-threaded", "ort-wasm-simd-threaded.jspi", "ort-wasm-simd-threaded.asyncify"];
 
 /// An entry of `models/index.json`, the built page's list of models. Each tab starts with the first of its kind.
 #[derive(Debug, Clone, Serialize, Deserialize)]
@@ -238,8 +232,11 @@ fn bundle(web: &Path, dist: &Path) -> Result<()> {
                 .current_dir(web),
         )?;
         folder::copy_into(&web.join("src/wasm/easel_wasm_bg.wasm"), &scripts)?;
-        for file in ORT_FILES {
-            folder::copy_into(&web.join("node_modules/onnxruntime-web/dist").join(file), &ort)?;
+        let builds = web.join("node_modules/onnxruntime-web/dist");
+        for build in ORT_BUILDS {
+            folder::copy_into(&builds.join(format!("{build}.wasm")), &ort)?;
+            // Not every server knows that `.mjs` is JavaScript, and a browser runs no module of another type.
+            fs::copy(builds.join(format!("{build}.mjs")), ort.join(format!("{build}.js")))?;
         }
         let fixed = web.join("static");
         for entry in WalkDir::new(&fixed) {
