@@ -7,6 +7,7 @@ use std::sync::Arc;
 use std::{io, thread};
 
 use anyhow::{Context, Result, bail};
+use easel_console::{print, tell};
 use tiny_http::{Header, Method, Request, Response, Server, StatusCode};
 
 const THREADS: usize = 4;
@@ -19,11 +20,11 @@ pub fn run(folder: &Path, port: u16) -> Result<()> {
     let listener = listen(port)?;
     let address = listener.local_addr()?;
     if port != 0 && address.port() != port {
-        eprintln!("serve: port {port} is in use");
+        tell!("serve: port {port} is in use");
     }
     let server = Server::from_listener(listener, None).map_err(|error| anyhow::anyhow!("cannot serve: {error}"))?;
     let server = Arc::new(server);
-    println!("http://{address}/  (Ctrl-C ends)");
+    print(format_args!("http://{address}/  (Ctrl-C ends)\n"))?;
     let workers: Vec<_> = (0..THREADS)
         .map(|_| {
             let (server, site) = (server.clone(), site.clone());

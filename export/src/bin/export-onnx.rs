@@ -1,11 +1,14 @@
 //! `export-onnx`: trained weights to one verified, self-describing ONNX file.
 
-use std::io::Write;
+// They panic where nobody reads; `easel_console` does not.
+#![warn(clippy::print_stderr, clippy::print_stdout)]
+
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use anyhow::{Context, Result, bail, ensure};
 use clap::{Args, Parser, Subcommand};
+use easel_console::{print, tell};
 use easel_export::export::{self, ExportOptions, ExportedModel, export, export_int8};
 use easel_export::quantise::{CalibrationSet, MIN_PSNR};
 use easel_export::verify::{golden_difference, network_difference, verify_file};
@@ -125,8 +128,8 @@ fn alpha(text: &str) -> Result<f64, String> {
 }
 
 fn main() -> ExitCode {
-    easel_native::cli::outlive_file_limits();
-    let cli = Cli::parse();
+    easel_console::start();
+    let cli: Cli = easel_console::parse();
     let result = match cli.command {
         Some(Command::Inspect { file }) => run_inspect(&file),
         Some(Command::Verify { model, update, library }) => run_verify(&model, update, library.ort_lib.as_deref()),
@@ -134,10 +137,7 @@ fn main() -> ExitCode {
     };
     match result {
         Ok(()) => ExitCode::SUCCESS,
-        Err(error) => {
-            eprintln!("error: {error:#}");
-            ExitCode::FAILURE
-        }
+        Err(error) => easel_console::fail(error),
     }
 }
 
@@ -151,12 +151,12 @@ fn run_export(args: ExportArgs) -> Result<()> {
     let file = if args.best { weights::open_best(&source)? } else { weights::open(&source)? };
     let WeightsFile { path, sha256, title, classes, columns, licence, unreadable, .. } = &file;
     let in_file = || path.display().to_string();
-    unreadable.iter().for_each(|why| eprintln!("warning: {why}"));
+    unreadable.iter().for_each(|why| tell!("warning: {why}"));
     let trained = file.weights()?;
     let reached = trained.architecture.clone();
     let trained = growth::at_stage(trained, args.resolution, args.alpha).with_context(in_file)?;
-    growth::warning(&reached, &trained.architecture).into_iter().for_each(|line| eprintln!("warning: {line}"));
-    eprintln!("weights: {} ({})", path.display(), growth::describe(&trained.architecture));
+    growth::warning(&reached, &trained.architecture).into_iter().for_each(|line| tell!("warning: {line}"));
+    tell!("weights: {} ({})", path.display(), growth::describe(&trained.architecture));
     let network = trained.network().with_context(in_file)?;
     let provenance = Provenance {
         weights_sha256: sha256.clone(),
@@ -192,32 +192,32 @@ fn run_export(args: ExportArgs) -> Result<()> {
             let min_psnr = if args.force { f64::NEG_INFINITY } else { MIN_PSNR };
             let set = CalibrationSet::read(pictures)?;
             let (calibration, evaluation) = (set.calibration.len(), set.evaluation.len());
-            eprintln!("pictures from {pictures}: {calibration} for calibration, {evaluation} for evaluation");
+            tell!("pictures from {pictures}: {calibration} for calibration, {evaluation} for evaluation");
             export_int8(stylizer, folded.architecture, provenance, &set, min_psnr, &options).with_context(in_file)?
         }
         None => export(&*model, folded.architecture, provenance, &options).with_context(in_file)?,
     };
     write_atomically(&output, &exported.bytes)?;
-    report(&output, &exported);
+    print(report(&output, &exported))?;
     Ok(())
 }
 
-/// Prints the result of an export.
-fn report(output: &Path, ExportedModel { bytes, card }: &ExportedModel) {
+/// The result of an export, as a line.
+fn report(output: &Path, ExportedModel { bytes, card }: &ExportedModel) -> String {
     let (output, bytes, check) = (output.display(), bytes.len(), &card.verification);
     match check.int8 {
-        Some(Int8 { evaluated_on, psnr, worst_psnr, .. }) => say(format_args!(
+        Some(Int8 { evaluated_on, psnr, worst_psnr, .. }) => format!(
             "{output}: {bytes} bytes, int8, {psnr:.2} dB PSNR from float32 on {evaluated_on} pictures that were not used for \
-             calibration (worst picture: {worst_psnr:.2}), in {}",
+             calibration (worst picture: {worst_psnr:.2}), in {}\n",
             check.engine
-        )),
-        None => say(format_args!(
-            "{output}: {bytes} bytes{}, at most {:e} from candle in {} on {} shapes",
+        ),
+        None => format!(
+            "{output}: {bytes} bytes{}, at most {:e} from candle in {} on {} shapes\n",
             check.rounding.map_or(String::new(), |by| format!(", half precision ({by:e} from float32)")),
             check.max_difference,
             check.engine,
             check.shapes.len()
-        )),
+        ),
     }
 }
 
@@ -232,13 +232,13 @@ fn run_verify(path: &Path, update: bool, library: Option<&Path>) -> Result<()> {
     if let Some(int8) = ModelCard::from_model(&model).with_context(in_file)?.verification.int8 {
         ensure!(!update, "{}: an int8 model's card cannot be updated; export it again", path.display());
         let difference = golden_difference(&model, library).with_context(in_file)?;
-        say(format_args!(
+        print(format_args!(
             "{}: an int8 model, at most {difference:e} from the golden output in its card; at export {:.2} dB PSNR from \
-             float32 on {} pictures",
+             float32 on {} pictures\n",
             path.display(),
             int8.psnr,
             int8.evaluated_on
-        ));
+        ))?;
         return Ok(());
     }
     let check = if update {
@@ -249,25 +249,19 @@ fn run_verify(path: &Path, update: bool, library: Option<&Path>) -> Result<()> {
     } else {
         verify_file(&model, library).with_context(in_file)?
     };
-    say(format_args!(
-        "{}: at most {:e} from candle in {}, on inputs of shape {:?}",
+    print(format_args!(
+        "{}: at most {:e} from candle in {}, on inputs of shape {:?}\n",
         path.display(),
         check.max_difference,
         check.engine,
         check.shapes
-    ));
+    ))?;
     Ok(())
 }
 
 fn run_inspect(path: &Path) -> Result<()> {
-    let text = inspect::describe(path)?;
-    say(format_args!("{}", text.trim_end()));
+    print(inspect::describe(path)?)?;
     Ok(())
-}
-
-/// Prints a line. A closed stdout is no error.
-fn say(line: std::fmt::Arguments) {
-    let _ = writeln!(std::io::stdout(), "{line}");
 }
 
 fn read(path: &Path) -> Result<Vec<u8>> {

@@ -3,6 +3,7 @@
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 
+use easel_console::tell;
 use easel_pictures::{fit, open};
 use easel_runtime::card::{PictureFormat, PictureSize};
 use easel_runtime::classifier::{ClassProbability, class_count, class_name, classify};
@@ -53,7 +54,7 @@ pub fn run(args: &Args) -> Result<()> {
             let answer = read.map(|_| answers.next().expect("a picture that was read has an answer"));
             if let Err(why) = &answer {
                 unreadable += 1;
-                eprintln!("warning: {}: cannot be read: {why}", path.display());
+                tell!("warning: {}: cannot be read: {why}", path.display());
             }
             let line = if args.json {
                 Some(as_json(path, &answer, &model.card, args.top as usize).to_string())

@@ -3,6 +3,7 @@
 use std::ops::{Range, RangeInclusive};
 use std::path::Path;
 
+use easel_console::tell;
 use easel_pictures::save_picture;
 use easel_runtime::Picture;
 use easel_runtime::denoiser::{Denoiser, SampleRequest};
@@ -83,7 +84,7 @@ pub fn run(plan: &SamplePlan, file: ModelFile) -> Result<()> {
         (false, 1) => "1 picture".into(),
         (false, _) => format!("{count} pictures"),
     };
-    eprintln!("wrote {what} to {}", output.display());
+    tell!("wrote {what} to {}", output.display());
     Ok(())
 }
 

@@ -1,5 +1,6 @@
 //! Draws pictures with a generator, and walks from one to the next.
 
+use easel_console::tell;
 use easel_pictures::save_picture;
 use easel_runtime::card::PictureSize;
 use easel_runtime::grid::GridShape;
@@ -84,7 +85,7 @@ pub fn run(plan: &SamplePlan, file: ModelFile) -> Result<()> {
     drop(progress);
     prepared.keep();
     let what = if count == 1 { one } else { many };
-    eprintln!("wrote {count} {what} to {}", output.display());
+    tell!("wrote {count} {what} to {}", output.display());
     Ok(())
 }
 

@@ -2,8 +2,8 @@
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-/// The exit status of a program that Ctrl-C ended.
-const INTERRUPTED: i32 = 130;
+use easel_console::interrupt::{on_interrupt, quit};
+use easel_console::tell;
 
 /// State that must not outlive the program: unfinished files, empty folders, child processes.
 pub(super) trait Cleanup: Send + 'static {
@@ -19,12 +19,12 @@ impl<T: Cleanup> Interruptible<T> {
     pub fn new(state: T) -> Self {
         let state = Arc::new(Mutex::new(state));
         let shared = Arc::clone(&state);
-        let _ = ctrlc::set_handler(move || {
+        on_interrupt(move || {
             // It stays locked until the process ends, so no thread reports what breaks from here on.
             let mut state = lock(&shared);
             let written = state.clean_up();
-            eprintln!("interrupted; {written}");
-            exit()
+            tell!("interrupted; {written}");
+            quit()
         });
         Self(state)
     }
@@ -44,15 +44,4 @@ impl<T: Cleanup> Drop for Interruptible<T> {
 
 fn lock<T>(state: &Mutex<T>) -> MutexGuard<'_, T> {
     state.lock().unwrap_or_else(PoisonError::into_inner)
-}
-
-/// Ends the process without the libraries' clean-up, which must not run while a model computes.
-fn exit() -> ! {
-    #[cfg(unix)]
-    // SAFETY: it takes any number and does not return.
-    unsafe {
-        libc::_exit(INTERRUPTED)
-    }
-    #[cfg(not(unix))]
-    std::process::exit(INTERRUPTED)
 }

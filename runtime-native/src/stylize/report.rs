@@ -5,6 +5,7 @@ use std::io::{self, Write};
 use std::path::Path;
 use std::time::{Duration, Instant};
 
+use easel_console::tell;
 use serde_json::{Value, json};
 
 use super::jobs::{Job, Jobs};
@@ -191,7 +192,7 @@ impl<'a> Report<'a> {
         }
         let seconds = self.lines.elapsed().as_secs_f64();
         let rate = if written > 1 { format!(", {:.1}/s", written as f64 / seconds) } else { String::new() };
-        eprintln!("{} in {seconds:.1} s{rate}", wrote_pictures(written, skipped, &output));
+        tell!("{} in {seconds:.1} s{rate}", wrote_pictures(written, skipped, &output));
         Ok(())
     }
 }

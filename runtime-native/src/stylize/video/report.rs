@@ -1,5 +1,6 @@
 //! Reports on a video: JSON lines on stdout if they are wanted, and a summary on stderr.
 
+use easel_console::tell;
 use serde_json::json;
 
 use super::super::jobs::Job;
@@ -42,11 +43,11 @@ pub(super) fn done(plan: &StylizePlan, lines: &mut JsonLines, job: &Job, video: 
         "done": 1, "skipped": 0, "failed": 0, "ms": ms, "models": models.titles, "engine": models.engine,
     }}));
     let rate = *frames as f64 / seconds;
-    eprintln!("wrote {frames} frames to {} in {seconds:.1} s, {rate:.1}/s", job.output.display());
+    tell!("wrote {frames} frames to {} in {seconds:.1} s, {rate:.1}/s", job.output.display());
     if let Some((result, video)) = flicker.levels() {
         let percent = 100.0 * flicker.share();
         let hint = if plan.steady { "" } else { "; --steady reduces it" };
-        eprintln!(
+        tell!(
             "flicker: {result:.2} levels of 255 in the {percent:.0} % that hardly change, in the video itself {video:.2}{hint}"
         );
     }
@@ -57,7 +58,7 @@ pub(super) fn skipped(lines: &mut JsonLines, job: &Job) {
     let ms = lines.ms();
     lines.print(&about(job, "skipped"));
     lines.print(&json!({ "summary": { "done": 0, "skipped": 1, "failed": 0, "ms": ms } }));
-    eprintln!("{}: it exists already; skipped", job.output.display());
+    tell!("{}: it exists already; skipped", job.output.display());
 }
 
 /// Reports an error.

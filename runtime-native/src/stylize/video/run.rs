@@ -3,6 +3,7 @@
 use std::io::Write;
 use std::path::Path;
 
+use easel_console::tell;
 use easel_files::{AtomicFile, remove_abandoned};
 
 use super::super::jobs::{self, Job};
@@ -112,7 +113,7 @@ fn stylize_one(plan: &StylizePlan, job: &Job) -> Result<StyledVideo> {
         return Err(Error::Video { path: input.to_owned(), reason: ffmpeg::reason(&messages, input) });
     }
     if frames + frames / 50 + 1 < video.frames() {
-        eprintln!(
+        tell!(
             "warning: {}: only {frames} of about {} frames could be decoded, and the result is shorter",
             input.display(),
             video.frames()
