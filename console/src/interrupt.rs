@@ -91,7 +91,8 @@ pub(crate) fn handle_signals() {
 }
 
 fn first() {
-    match ACTION.lock().unwrap_or_else(PoisonError::into_inner).take() {
+    let action = ACTION.lock().unwrap_or_else(PoisonError::into_inner).take();
+    match action {
         Some(action) => action(),
         None => tell!("interrupted"),
     }

@@ -2,6 +2,7 @@
 
 use std::fmt::Display;
 use std::io::{self, ErrorKind, Stdout, Write, stdout};
+use std::mem;
 
 /// Results on standard output, each written at once.
 ///
@@ -56,9 +57,12 @@ impl<W: Write> Results<W> {
         matches!(self.state, State::Open)
     }
 
-    /// Fails if something could not be written. The error names standard output.
-    pub fn finish(self) -> io::Result<()> {
-        match self.state {
+    /// Fails, once, if something could not be written. The error names standard output.
+    pub fn finish(&mut self) -> io::Result<()> {
+        if self.is_open() {
+            return Ok(());
+        }
+        match mem::replace(&mut self.state, State::Unread) {
             State::Open | State::Unread => Ok(()),
             State::Failed(error) => {
                 Err(io::Error::new(error.kind(), format!("standard output: cannot write: {error}")))

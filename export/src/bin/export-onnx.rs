@@ -19,6 +19,7 @@ use easel_runtime::card::{Evaluation, Int8, Provenance};
 use easel_train::data::Source;
 use easel_train::networks::Network;
 use easel_train::{WeightsFile, weights};
+use serde_json::json;
 
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
@@ -52,6 +53,9 @@ enum Command {
     Inspect {
         /// The file or folder
         file: PathBuf,
+        /// Print one JSON object instead: file, kind, and what else is known; or file, error
+        #[arg(long)]
+        json: bool,
     },
     /// Compare a model file in ONNX Runtime with its network in candle
     Verify {
@@ -131,7 +135,7 @@ fn main() -> ExitCode {
     easel_console::start();
     let cli: Cli = easel_console::parse();
     let result = match cli.command {
-        Some(Command::Inspect { file }) => run_inspect(&file),
+        Some(Command::Inspect { file, json }) => run_inspect(&file, json),
         Some(Command::Verify { model, update, library }) => run_verify(&model, update, library.ort_lib.as_deref()),
         None => run_export(cli.export),
     };
@@ -259,8 +263,14 @@ fn run_verify(path: &Path, update: bool, library: Option<&Path>) -> Result<()> {
     Ok(())
 }
 
-fn run_inspect(path: &Path) -> Result<()> {
-    print(inspect::describe(path)?)?;
+fn run_inspect(path: &Path, json: bool) -> Result<()> {
+    if !json {
+        return Ok(print(inspect::describe(path)?)?);
+    }
+    let described = inspect::describe_json(path);
+    let failed = |error: &easel_export::Error| json!({ "file": path.to_string_lossy(), "error": error.to_string() });
+    print(format_args!("{}\n", described.as_ref().map_or_else(failed, Clone::clone)))?;
+    described?;
     Ok(())
 }
 

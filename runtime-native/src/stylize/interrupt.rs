@@ -1,32 +1,39 @@
-//! Ctrl-C: cleans up, then ends the program.
+//! Ctrl-C: cleans up, reports, then ends the program.
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use easel_console::interrupt::{on_interrupt, quit};
-use easel_console::tell;
+use easel_console::interrupt::{on_interrupt, wait};
+
+/// What an interrupted run says of itself.
+pub(super) const INTERRUPTED: &str = "interrupted";
 
 /// State that must not outlive the program: unfinished files, empty folders, child processes.
 pub(super) trait Cleanup: Send + 'static {
-    /// Cleans up. Returns what was written.
-    fn clean_up(&mut self) -> String;
+    /// Cleans up. Returns whether the work was not done yet.
+    fn clean_up(&mut self) -> bool;
 }
 
 /// State that Ctrl-C cleans up before the program ends. While it is locked, Ctrl-C waits.
 pub(super) struct Interruptible<T: Cleanup>(Arc<Mutex<T>>);
 
 impl<T: Cleanup> Interruptible<T> {
-    /// Handles Ctrl-C from now on. A process can have one handler: with a second one, the first state is cleaned up.
     pub fn new(state: T) -> Self {
-        let state = Arc::new(Mutex::new(state));
-        let shared = Arc::clone(&state);
+        Self(Arc::new(Mutex::new(state)))
+    }
+
+    /// Sets what Ctrl-C does from now on: it cleans up and calls `report`, which ends the process. If the work is done already,
+    /// it does nothing, `report` returns, and the program ends by itself.
+    pub fn on_interrupt(&self, report: impl FnOnce() + Send + 'static) {
+        let shared = Arc::clone(&self.0);
         on_interrupt(move || {
-            // It stays locked until the process ends, so no thread reports what breaks from here on.
             let mut state = lock(&shared);
-            let written = state.clean_up();
-            tell!("interrupted; {written}");
-            quit()
+            if state.clean_up() {
+                // It stays locked until the process ends, so no thread reports what breaks from here on.
+                report();
+            }
+            drop(state);
+            wait();
         });
-        Self(state)
     }
 
     /// Locks the state.

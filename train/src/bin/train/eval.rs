@@ -13,7 +13,7 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 
 use anyhow::{Result, bail};
-use easel_console::{print, tell};
+use easel_console::{print, quoted_path, tell};
 use easel_runtime::Device;
 use easel_train::data::{PictureFormat, Source};
 use easel_train::networks::{Network, lenet, mlp};
@@ -188,10 +188,11 @@ impl Args {
             }
             Network::Vae(network) => generator(Generator::Vae(network)),
             Network::DenoiserFolded { .. } => {
-                let path = path.display();
                 bail!(
-                    "{path}: the model file of a denoiser is evaluated by its pictures; draw them with `sample -m {path} \
-                     -o DIR` and evaluate that folder"
+                    "{}: the model file of a denoiser is evaluated by its pictures; draw them with `sample -m {} -o DIR` and \
+                     evaluate that folder",
+                    path.display(),
+                    quoted_path(&path)
                 );
             }
             Network::Style(_) => bail!(

@@ -16,6 +16,7 @@ use std::process::ExitCode;
 
 use anyhow::{Result, bail};
 use clap::{CommandFactory, FromArgMatches, Parser, Subcommand};
+use easel_console::quoted_path;
 use easel_train::recipes::{
     ddpm::DdpmConfig, gan::GanConfig, lenet::LenetConfig, mlp::MlpConfig, progan::ProganConfig, style::StyleConfig,
     vae::VaeConfig,
@@ -70,8 +71,8 @@ fn check_recipe(recipe: &str, run: &Path) -> Result<()> {
     let name = folder.file_name().and_then(|name| name.to_str()).and_then(|name| name.split('-').nth(1));
     match RECIPES.iter().find(|entry| Some(entry.name) == name && entry.name != recipe) {
         Some(Entry { name, .. }) => {
-            let run = run.display();
-            bail!("{run}: a run of `train {name}`; resume it with: train {name} --resume {run}")
+            let command = format!("train {name} --resume {}", quoted_path(run));
+            bail!("{}: a run of `train {name}`; resume it with: {command}", run.display())
         }
         None => Ok(()),
     }
