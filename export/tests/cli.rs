@@ -91,12 +91,20 @@ fn descriptions_as_json() {
     };
     let (status, found) = inspect(&model);
     assert_eq!((status, &found["kind"], &found["operators"]["Sigmoid"]), (Some(0), &"generator".into(), &1.into()));
-    assert_eq!(found["card"]["title"], serde_json::json!(ModelCard::from_model(&std::fs::read(&model).unwrap()).unwrap().title));
+    assert_eq!(
+        found["card"]["title"],
+        serde_json::json!(ModelCard::from_model(&std::fs::read(&model).unwrap()).unwrap().title)
+    );
     assert_eq!(found["inputs"][0]["dims"], serde_json::json!(["batch", "3"]));
     let (status, found) = inspect(&file);
-    assert_eq!((status, &found["kind"], found["sha256"].as_str().map(str::len)), (Some(0), &"generator".into(), Some(64)));
+    assert_eq!(
+        (status, &found["kind"], found["sha256"].as_str().map(str::len)),
+        (Some(0), &"generator".into(), Some(64))
+    );
     let tensors = found["dictionaries"][0]["tensors"].as_array().unwrap();
-    assert!(tensors.iter().any(|tensor| tensor["name"] == "hidden.weight" && tensor["shape"] == serde_json::json!([4, 3])));
+    assert!(
+        tensors.iter().any(|tensor| tensor["name"] == "hidden.weight" && tensor["shape"] == serde_json::json!([4, 3]))
+    );
     let (status, found) = inspect(&folder.path().join("gone.onnx"));
     assert!(status == Some(1) && found["error"].as_str().unwrap().contains("gone.onnx"), "{found}");
 }

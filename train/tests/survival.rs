@@ -204,7 +204,9 @@ fn a_path_that_cannot_be_printed_is_an_error_after_the_run() {
     let error = failure(&place.begin("runs").stdout(full()).output().unwrap());
     assert!(error.starts_with("error: standard output: cannot write: "), "{error}");
     assert_eq!(checkpoints(&place.at("runs/00000-lenet-data"))[0], 6);
-    for arguments in [&["--help"][..], &["gan", "--help"], &["summary", "lenet"], &["gan", "--data", "synthetic", "--dry-run"]] {
+    for arguments in
+        [&["--help"][..], &["gan", "--help"], &["summary", "lenet"], &["gan", "--data", "synthetic", "--dry-run"]]
+    {
         let error = failure(&Command::new(PROGRAM).args(arguments).stdout(full()).output().unwrap());
         assert!(error.starts_with("error: standard output: cannot write: "), "{arguments:?}: {error}");
     }

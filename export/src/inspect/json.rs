@@ -69,9 +69,9 @@ fn weights_of(file: &WeightsFile) -> Result<Value> {
         None => None,
     };
     let dictionary = |Dictionary { path, tensors }: &Dictionary| {
-        let tensors = tensors.iter().map(|(name, tensor)| {
-            json!({ "name": name, "shape": tensor.dims(), "type": tensor.dtype().as_str() })
-        });
+        let tensors = tensors
+            .iter()
+            .map(|(name, tensor)| json!({ "name": name, "shape": tensor.dims(), "type": tensor.dtype().as_str() }));
         json!({ "key": path, "tensors": tensors.collect::<Vec<_>>() })
     };
     Ok(json!({

@@ -46,8 +46,7 @@ impl Report {
     /// Handles Ctrl-C from now on.
     pub fn new(plan: &SamplePlan) -> Self {
         let lines = plan.json.then(Results::new);
-        let state =
-            State { lines, started: Instant::now(), prepared: None, done: 0, model: None, engine: None };
+        let state = State { lines, started: Instant::now(), prepared: None, done: 0, model: None, engine: None };
         let state = Arc::new(Mutex::new(state));
         let shared = state.clone();
         on_interrupt(move || {

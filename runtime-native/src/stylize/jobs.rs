@@ -73,7 +73,8 @@ pub(super) fn collect(plan: &StylizePlan) -> Result<Jobs> {
     let styles = if plan.is_separate() { (0..plan.styles.len()).map(Some).collect() } else { vec![None] };
     let mut outputs: HashMap<PathBuf, PathBuf> = HashMap::new();
     let mut all = vec![];
-    let wanted = styles.iter().flat_map(|style| pictures.iter().map(move |input| job(input, *style, plan))).collect::<Vec<_>>();
+    let wanted =
+        styles.iter().flat_map(|style| pictures.iter().map(move |input| job(input, *style, plan))).collect::<Vec<_>>();
     let from_others = wanted.iter().filter_map(|job| {
         let is = identity(&job.output).filter(|is| Some(*is) != identity(&job.input))?;
         Some((is, job.input.clone()))

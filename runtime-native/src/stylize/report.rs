@@ -9,8 +9,8 @@ use easel_console::interrupt::quit;
 use easel_console::{Results, tell};
 use serde_json::{Value, json};
 
-use super::jobs::{Job, Jobs};
 use super::interrupt::INTERRUPTED;
+use super::jobs::{Job, Jobs};
 use super::models::{ModelNames, RESIZED};
 use super::outcome::{Event, Failure, Outcome, Success};
 use super::plan::StylizePlan;

@@ -7,9 +7,9 @@ use easel_files::write_atomically;
 
 use super::interrupt::{Cleanup, Interruptible};
 use super::options::is_standard;
+use crate::Result;
 use crate::error::written;
 use crate::output::{Prepared, create_folder, write_standard};
-use crate::Result;
 
 /// Writes results. Ctrl-C waits for a file to be written and reported.
 pub(super) struct ResultWriter(Interruptible<WriterState>);

@@ -57,7 +57,9 @@ fn results_that_cannot_be_printed_are_an_error() {
     // The picture itself was made.
     assert_eq!(names(&folder.path().join("out")), ["a.png"]);
     // A reader of lines that has gone is no error; one that has half of a picture is.
-    for (flags, status) in [("a.png -m m.onnx -o out --overwrite --json", 0), ("--help", 0), ("a.png -m m.onnx -o -", 1)] {
+    for (flags, status) in
+        [("a.png -m m.onnx -o out --overwrite --json", 0), ("--help", 0), ("a.png -m m.onnx -o -", 1)]
+    {
         let (reader, writer) = std::io::pipe().unwrap();
         drop(reader);
         let output = command(&folder, flags).stdout(writer).output().unwrap();
@@ -69,7 +71,8 @@ fn results_that_cannot_be_printed_are_an_error() {
 fn every_summary_has_the_same_keys() {
     let folder = folder();
     let wanted = ["done", "engine", "error", "failed", "idle_ms", "left", "models", "ms", "skipped"];
-    for flags in ["a.png -m m.onnx -o b.png --json", "a.png -m gone -o c.png --json", "a.mp4 -m m.onnx -o b.mp4 --json"] {
+    for flags in ["a.png -m m.onnx -o b.png --json", "a.png -m gone -o c.png --json", "a.mp4 -m m.onnx -o b.mp4 --json"]
+    {
         assert_eq!(keys(stylize(&folder, flags).stdout), wanted, "{flags}");
     }
 }
@@ -120,7 +123,10 @@ fn signals_end_the_run_with_a_summary() {
         let summary = lines.pop().unwrap()["summary"].take();
         assert_eq!(summary["error"], "interrupted");
         let of = |status: &str| lines.iter().filter(|line| line["status"] == status).count();
-        assert_eq!((of("done") as u64, of("left") as u64), (summary["done"].as_u64().unwrap(), summary["left"].as_u64().unwrap()));
+        assert_eq!(
+            (of("done") as u64, of("left") as u64),
+            (summary["done"].as_u64().unwrap(), summary["left"].as_u64().unwrap())
+        );
         assert_eq!(lines.len(), 300);
         // The files are those that were reported, and no others.
         for line in &lines {

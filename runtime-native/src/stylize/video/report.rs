@@ -6,8 +6,8 @@ use easel_console::interrupt::quit;
 use easel_console::tell;
 use serde_json::json;
 
-use super::super::jobs::Job;
 use super::super::interrupt::INTERRUPTED;
+use super::super::jobs::Job;
 use super::super::models::ModelNames;
 use super::super::plan::StylizePlan;
 use super::super::report::{JsonLines, Summary, about};
