@@ -95,7 +95,7 @@ fn descriptions_as_json() {
         found["card"]["title"],
         serde_json::json!(ModelCard::from_model(&std::fs::read(&model).unwrap()).unwrap().title)
     );
-    assert_eq!(found["inputs"][0]["dims"], serde_json::json!(["batch", "3"]));
+    assert_eq!(found["inputs"][0]["dims"], serde_json::json!(["batch", 3]));
     let (status, found) = inspect(&file);
     assert_eq!(
         (status, &found["kind"], found["sha256"].as_str().map(str::len)),

@@ -17,7 +17,7 @@ use crate::models;
 /// What [`describe`](super::describe) says, as one object. Its errors are the same.
 ///
 /// A model file has `file`, `kind` (null without a card), `card` (the card as it is in the file, or null), `inputs` and
-/// `outputs` (`name`, `type`, `dims`; inputs also `optional`), `operators` (counts by name), `constants` (floats), `opset`,
+/// `outputs` (`name`, `type`, `dims`, numbers or names; inputs also `optional`), `operators` (counts by name), `constants` (floats), `opset`,
 /// `ir` and `bytes`. Weights have `file`, `kind` and `architecture` (null for no known network), `sha256`, `run`, `steps`
 /// and `dictionaries`: each with its `key` in the file and its `tensors` (`name`, `shape`, `type`).
 pub fn describe_json(path: &Path) -> Result<Value> {
@@ -38,6 +38,8 @@ fn model(path: &Path, bytes: &[u8]) -> Result<Value> {
     let initial: Vec<_> = graph.initializer.iter().map(|tensor| tensor.name.as_str()).collect();
     let value = |value: &ValueInfoProto| {
         let (name, element, dims) = value_parts(value);
+        let dim = |dim: String| dim.parse::<u64>().map_or_else(|_| json!(dim), |size| json!(size));
+        let dims: Vec<_> = dims.into_iter().map(dim).collect();
         json!({ "name": name, "type": element, "dims": dims })
     };
     let input = |input: &ValueInfoProto| {
