@@ -1,5 +1,7 @@
 //! Readable descriptions of model files and weights.
 
+mod json;
+
 use std::collections::BTreeMap;
 use std::fmt::Write;
 use std::path::Path;
@@ -19,6 +21,8 @@ use prost::Message;
 
 use crate::error::{Error, Result};
 use crate::models;
+
+pub use json::describe_json;
 
 /// Describes a model file, or weights in any form that [`weights::open`] takes. The error names the file.
 ///
@@ -154,8 +158,16 @@ fn describe_evaluation(evaluation: &Evaluation) -> String {
 }
 
 fn describe_value(value: &ValueInfoProto) -> String {
+    match value_parts(value) {
+        (name, Some(element), dims) => format!("{name} {element} [{}]", dims.join(", ")),
+        (name, None, _) => format!("{name} (not a tensor)"),
+    }
+}
+
+/// The name, element type and dimensions of a value; no type if it is not a tensor.
+fn value_parts(value: &ValueInfoProto) -> (&str, Option<String>, Vec<String>) {
     let Some(TypeValue::TensorType(tensor)) = value.r#type.as_ref().and_then(|kind| kind.value.as_ref()) else {
-        return format!("{} (not a tensor)", value.name);
+        return (&value.name, None, vec![]);
     };
     let element = DataType::try_from(tensor.elem_type).map_or("unknown", |element| element.as_str_name());
     let dim = |dim: &Dimension| match &dim.value {
@@ -163,8 +175,8 @@ fn describe_value(value: &ValueInfoProto) -> String {
         Some(DimValue::DimParam(name)) => name.clone(),
         None => "?".into(),
     };
-    let dims: Vec<_> = tensor.shape.iter().flat_map(|shape| &shape.dim).map(dim).collect();
-    format!("{} {} [{}]", value.name, element.to_lowercase(), dims.join(", "))
+    let dims = tensor.shape.iter().flat_map(|shape| &shape.dim).map(dim).collect();
+    (&value.name, Some(element.to_lowercase()), dims)
 }
 
 /// Describes weights. Of an unknown network it lists all dictionaries of tensors in the file.

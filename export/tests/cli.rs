@@ -80,6 +80,50 @@ fn a_run_becomes_a_file_that_can_be_inspected_and_verified() {
 }
 
 #[test]
+fn descriptions_as_json() {
+    let folder = tempfile::tempdir().unwrap();
+    let (file, model) = (folder.path().join("w.safetensors"), folder.path().join("m.onnx"));
+    std::fs::write(&file, weights()).unwrap();
+    assert!(export_onnx(&[&file, path("-o"), &model]).status.success());
+    let inspect = |file: &Path| -> (Option<i32>, serde_json::Value) {
+        let output = export_onnx(&[path("inspect"), path("--json"), file]);
+        (output.status.code(), serde_json::from_slice(&output.stdout).unwrap())
+    };
+    let (status, found) = inspect(&model);
+    assert_eq!((status, &found["kind"], &found["operators"]["Sigmoid"]), (Some(0), &"generator".into(), &1.into()));
+    assert_eq!(
+        found["card"]["title"],
+        serde_json::json!(ModelCard::from_model(&std::fs::read(&model).unwrap()).unwrap().title)
+    );
+    assert_eq!(found["inputs"][0]["dims"], serde_json::json!(["batch", 3]));
+    let (status, found) = inspect(&file);
+    assert_eq!(
+        (status, &found["kind"], found["sha256"].as_str().map(str::len)),
+        (Some(0), &"generator".into(), Some(64))
+    );
+    let tensors = found["dictionaries"][0]["tensors"].as_array().unwrap();
+    assert!(
+        tensors.iter().any(|tensor| tensor["name"] == "hidden.weight" && tensor["shape"] == serde_json::json!([4, 3]))
+    );
+    let (status, found) = inspect(&folder.path().join("gone.onnx"));
+    assert!(status == Some(1) && found["error"].as_str().unwrap().contains("gone.onnx"), "{found}");
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn a_description_that_cannot_be_printed_is_an_error() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("w.safetensors");
+    std::fs::write(&file, weights()).unwrap();
+    for arguments in [&[path("inspect"), &file][..], &[path("inspect"), path("--json"), &file], &[path("--help")]] {
+        let full = std::fs::File::options().write(true).open("/dev/full").unwrap();
+        let mut command = Command::new(env!("CARGO_BIN_EXE_export-onnx"));
+        let line = refused(&command.args(arguments).stdout(full).output().unwrap());
+        assert!(line.starts_with("error: standard output: cannot write: "), "{line}");
+    }
+}
+
+#[test]
 fn failures_leave_no_file() {
     let folder = tempfile::tempdir().unwrap();
     let at = |name: &str| folder.path().join(name);

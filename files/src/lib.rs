@@ -14,9 +14,11 @@
 
 #![forbid(unsafe_code)]
 
+use std::collections::BTreeSet;
 use std::fs::{self, File};
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use tempfile::NamedTempFile;
@@ -26,6 +28,9 @@ const PREFIX: &str = ".easel-";
 
 /// An unlocked temporary file of this age is abandoned.
 const ABANDONED_AFTER: Duration = Duration::from_secs(60);
+
+/// The temporary files of this process.
+static UNFINISHED: Mutex<BTreeSet<PathBuf>> = Mutex::new(BTreeSet::new());
 
 /// Writes the bytes to `path`, replacing a file that is there. On failure nothing is left, and the file that was there
 /// is untouched. The error names the path.
@@ -41,15 +46,31 @@ pub fn write_atomically(path: &Path, bytes: &[u8]) -> io::Result<()> {
 pub struct AtomicFile {
     temporary: NamedTempFile,
     target: PathBuf,
+    /// Dropped after the file.
+    listed: Listed,
+}
+
+/// A temporary file's place in [`UNFINISHED`], until it is dropped.
+#[derive(Debug)]
+struct Listed(PathBuf);
+
+impl Drop for Listed {
+    fn drop(&mut self) {
+        unfinished().remove(&self.0);
+    }
 }
 
 impl AtomicFile {
     /// An empty temporary file in the folder of `target`.
     pub fn new(target: &Path) -> io::Result<Self> {
+        let mut unfinished = unfinished();
         let temporary = temporary_in(folder_of(target)).map_err(|error| cannot_write(target, &error))?;
+        unfinished.insert(temporary.path().to_owned());
+        drop(unfinished);
+        let listed = Listed(temporary.path().to_owned());
         // Not an error on file systems without locks: there, an old file may be taken for an abandoned one.
         let _ = temporary.as_file().lock_shared();
-        Ok(Self { temporary, target: target.to_owned() })
+        Ok(Self { temporary, target: target.to_owned(), listed })
     }
 
     /// The temporary path.
@@ -59,7 +80,7 @@ impl AtomicFile {
 
     /// Syncs the file and renames it to the target, replacing a file that is there.
     pub fn commit(self) -> io::Result<()> {
-        let Self { temporary, target } = self;
+        let Self { temporary, target, listed } = self;
         let commit = || {
             #[cfg(unix)]
             {
@@ -67,7 +88,10 @@ impl AtomicFile {
                 temporary.as_file().set_permissions(fs::Permissions::from_mode(0o644))?;
             }
             temporary.as_file().sync_all()?;
+            let unfinished = unfinished();
             temporary.persist(&target).map_err(|error| error.error)?;
+            drop(unfinished);
+            drop(listed);
             sync_folder(folder_of(&target))
         };
         commit().map_err(|error| cannot_write(&target, &error))
@@ -90,8 +114,21 @@ pub fn remove_abandoned(folder: &Path) {
     }
 }
 
+/// Removes the temporary files that this process is writing, for one that is about to end. Whoever creates or commits a
+/// file from now on waits for ever.
+pub fn remove_unfinished() {
+    let paths = unfinished();
+    paths.iter().for_each(|path| drop(fs::remove_file(path)));
+    std::mem::forget(paths);
+}
+
+fn unfinished() -> MutexGuard<'static, BTreeSet<PathBuf>> {
+    UNFINISHED.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
 /// Fails if no file can be created in a folder. The error has no path.
 pub fn check_writable(folder: &Path) -> io::Result<()> {
+    let _unfinished = unfinished();
     temporary_in(folder).map(drop).map_err(|error| io::Error::new(error.kind(), without_path(&error)))
 }
 

@@ -10,6 +10,7 @@ use std::time::{Duration, Instant};
 
 use clap::error::ErrorKind;
 use clap::{Args, Command};
+use easel_console::{Messages, tell};
 use easel_runtime::{Device, Engine};
 use indicatif::{ProgressBar, ProgressStyle};
 use tracing::level_filters::LevelFilter;
@@ -47,7 +48,7 @@ impl EngineArgs {
     pub fn options(&self) -> EngineOptions {
         if self.verbose {
             let shown = tracing_subscriber::fmt()
-                .with_writer(stderr)
+                .with_writer(|| Messages)
                 .with_ansi(stderr().is_terminal())
                 .without_time()
                 .with_target(false)
@@ -127,7 +128,7 @@ impl Misuse {
 
     /// Prints it with the command's usage and ends the program with status 2.
     pub fn exit(self, mut command: Command) -> ! {
-        command.error(ErrorKind::ValueValidation, self).exit()
+        easel_console::exit(&command.error(ErrorKind::ValueValidation, self))
     }
 }
 
@@ -140,26 +141,14 @@ pub(crate) fn describe(engine: &OrtEngine) -> String {
 /// Prints the engine on stderr, and how many `things` it computes at a time if that is more than one.
 pub(crate) fn announce(engine: &str, count: usize, things: &str) {
     let at_a_time = if count > 1 { format!(", {count} {things} at a time") } else { String::new() };
-    eprintln!("engine: {engine}{at_a_time}");
+    tell!("engine: {engine}{at_a_time}");
 }
 
 /// A program's exit status. Prints an error on stderr, as one line.
 pub fn finish(result: Result<()>) -> ExitCode {
     match result {
         Ok(()) => ExitCode::SUCCESS,
-        Err(error) => {
-            eprintln!("error: {error}");
-            ExitCode::FAILURE
-        }
-    }
-}
-
-/// Makes a write beyond `ulimit -f` an error, like one on a full disk, rather than the end of the process.
-pub fn outlive_file_limits() {
-    #[cfg(unix)]
-    // SAFETY: ignoring a signal installs no handler, so none of this process's code runs in one.
-    unsafe {
-        libc::signal(libc::SIGXFSZ, libc::SIG_IGN);
+        Err(error) => easel_console::fail(error),
     }
 }
 
@@ -192,8 +181,8 @@ impl Progress {
     /// Prints a line on stderr, above the bar.
     pub fn say(&self, line: &str) {
         match &self.bar {
-            Some(bar) => bar.suspend(|| eprintln!("{line}")),
-            None => eprintln!("{line}"),
+            Some(bar) => bar.suspend(|| tell!("{line}")),
+            None => tell!("{line}"),
         }
     }
 
@@ -211,7 +200,7 @@ impl Progress {
             self.printed = Instant::now();
             let rate = self.done as f64 / self.started.elapsed().as_secs_f64();
             let left = (self.total - self.done) as f64 / rate;
-            eprintln!("{}/{} {}, {rate:.1}/s, {left:.0} s left", self.done, self.total, self.what);
+            tell!("{}/{} {}, {rate:.1}/s, {left:.0} s left", self.done, self.total, self.what);
         }
     }
 }

@@ -347,6 +347,11 @@ pub(crate) fn written<T>(path: &Path, result: io::Result<T>) -> Result<T> {
     result.map_err(|source| Error::Write { path: path.to_owned(), source })
 }
 
+/// The error of standard output, whose message names it.
+pub(crate) fn printed(result: io::Result<()>) -> Result<()> {
+    written(Path::new("standard output"), result)
+}
+
 fn prefix(path: Option<&Path>) -> String {
     path.map(|path| format!("{}: ", path.display())).unwrap_or_default()
 }

@@ -4,6 +4,9 @@
 //! ONNX Runtime is loaded with the first model, from a shared library that [`library`] finds. A model file is opened with
 //! [`Model::open`]; the bytes of a model without a card go to [`OrtEngine::load`].
 
+// They panic where nobody reads; `easel_console` does not.
+#![warn(clippy::print_stderr, clippy::print_stdout)]
+
 pub mod classify;
 pub mod cli;
 pub mod device;

@@ -2,6 +2,7 @@
 
 use std::ffi::OsStr;
 use std::fs;
+use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 
 use easel_files::check_writable;
@@ -87,6 +88,13 @@ impl Drop for Prepared {
             self.created.iter().rev().for_each(|folder| drop(fs::remove_dir(folder)));
         }
     }
+}
+
+/// Writes a result to standard output. A reader that has gone is an error too, since it has only a part.
+pub(crate) fn write_standard(bytes: &[u8]) -> Result<()> {
+    let mut stdout = io::stdout();
+    let sent = stdout.write_all(bytes).and_then(|()| stdout.flush());
+    sent.map_err(|error| Error::write(Path::new("standard output"), "cannot write", &error))
 }
 
 /// Makes a folder and those above it that are missing.

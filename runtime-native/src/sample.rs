@@ -11,10 +11,11 @@ mod latents;
 mod layout;
 mod names;
 mod plan;
+mod report;
 mod run;
 mod seeds;
 
 pub use args::{Args, Grid};
-pub use plan::{DenoiserOptions, SamplePlan, Selection, Target};
+pub use plan::{DenoiserOptions, Destination, SamplePlan, Selection, Target};
 pub use run::run;
 pub use seeds::Seeds;

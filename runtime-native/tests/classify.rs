@@ -4,7 +4,7 @@ mod common;
 
 use std::fs;
 use std::path::Path;
-use std::process::{Command, Output};
+use std::process::{Command, Output, Stdio};
 
 use image::{GrayImage, Luma, Rgba, RgbaImage};
 use serde_json::Value;
@@ -101,6 +101,34 @@ fn json_has_everything() {
     assert_eq!(lines[0]["classes"].as_array().unwrap().len(), 3);
     assert!(lines[1]["error"].is_string() && lines[1].get("classes").is_none());
     assert_eq!(lines[2]["classes"][0]["label"].as_u64(), Some(2));
+}
+
+/// With `--json` an error that ends the run is a line, too.
+#[test]
+fn errors_are_lines() {
+    let folder = folder();
+    for flags in ["-m gone.onnx a.png --json", "-m a.png a.png --json"] {
+        let output = classify(&folder, flags);
+        let error = failure(&output);
+        let line: Value = serde_json::from_str(lines(&output).last().unwrap()).unwrap();
+        assert!(line["path"].is_null(), "{line}");
+        assert_eq!(format!("error: {}", line["error"].as_str().unwrap()), error);
+    }
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn only_a_reader_that_has_gone_is_no_error() {
+    let folder = folder();
+    let run = |stdout: Stdio| {
+        let arguments = ["-m", "m.onnx", "a.png", "b.png"];
+        Command::new(PROGRAM).args(arguments).current_dir(folder.path()).stdout(stdout).output().unwrap()
+    };
+    let error = failure(&run(fs::File::options().write(true).open("/dev/full").unwrap().into()));
+    assert!(error.starts_with("error: standard output: cannot write: "), "{error}");
+    let (reader, writer) = std::io::pipe().unwrap();
+    drop(reader);
+    assert!(run(writer.into()).status.success());
 }
 
 #[test]

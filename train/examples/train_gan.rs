@@ -21,6 +21,11 @@ fn main() -> Result<()> {
         _ => {}
     });
     let run = train(config, options)?;
-    println!("{} of {} steps are done: export-onnx {} -o gan.onnx", run.step, run.steps, run.folder.display());
+    println!(
+        "{} of {} steps are done: export-onnx {} -o gan.onnx",
+        run.step,
+        run.steps,
+        easel_console::quoted_path(&run.folder)
+    );
     Ok(())
 }

@@ -184,6 +184,84 @@ fn a_folder_that_cannot_be_written_ends_the_run_and_keeps_the_last_checkpoint() 
 }
 
 #[test]
+fn messages_that_nobody_reads_end_no_run() {
+    let place = Place::new("lenet", 6);
+    let (reader, writer) = std::io::pipe().unwrap();
+    drop(reader);
+    let run = run_folder(&place.begin("runs").stderr(writer).output().unwrap());
+    assert_eq!(checkpoints(&run)[0], 6);
+    // Nor does a reader of stdout that has gone.
+    let (reader, writer) = std::io::pipe().unwrap();
+    drop(reader);
+    assert!(place.begin("other").stdout(writer).output().unwrap().status.success());
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn a_path_that_cannot_be_printed_is_an_error_after_the_run() {
+    let place = Place::new("lenet", 6);
+    let full = || fs::File::options().write(true).open("/dev/full").unwrap();
+    let error = failure(&place.begin("runs").stdout(full()).output().unwrap());
+    assert!(error.starts_with("error: standard output: cannot write: "), "{error}");
+    assert_eq!(checkpoints(&place.at("runs/00000-lenet-data"))[0], 6);
+    for arguments in
+        [&["--help"][..], &["gan", "--help"], &["summary", "lenet"], &["gan", "--data", "synthetic", "--dry-run"]]
+    {
+        let error = failure(&Command::new(PROGRAM).args(arguments).stdout(full()).output().unwrap());
+        assert!(error.starts_with("error: standard output: cannot write: "), "{arguments:?}: {error}");
+    }
+}
+
+/// The first signal ends the run after its step, the second at once; `nohup` leaves SIGHUP ignored. The command that
+/// resumes it can be copied, whatever the folder's name is.
+#[test]
+fn signals_end_a_run_with_a_checkpoint() {
+    let place = Place::new("gan", 1_000_000);
+    let send = |child: &Child, signal: &str| {
+        let sent = Command::new("kill").args([signal, &child.id().to_string()]).status().unwrap();
+        assert!(sent.success());
+    };
+    for (index, signal) in ["-INT", "-TERM", "-HUP"].into_iter().enumerate() {
+        let run = place.at("it's mine").join(format!("{index:05}-gan-data"));
+        let mut command = place.begin("it's mine");
+        let mut child = command.stdout(Stdio::null()).stderr(Stdio::piped()).spawn().unwrap();
+        wait_for(&mut child, &run, 2);
+        send(&child, signal);
+        let output = child.wait_with_output().unwrap();
+        assert_eq!(output.status.code(), Some(130), "{signal}");
+        let reached = checkpoints(&run)[0];
+        let said = common::text(&output.stderr);
+        let command = said.split("resume with: train ").nth(1).unwrap();
+        let script = format!("exec \"$0\" {} --steps {}", command.trim(), reached + 2);
+        run_folder(&Command::new("sh").args(["-c", &script, PROGRAM]).output().unwrap());
+        assert_eq!(checkpoints(&run)[0], reached + 2);
+        let card = fs::read_to_string(run.join("card.md")).unwrap();
+        let copied = card.split("```sh\nexport-onnx ").nth(1).unwrap().split(" -o ").next().unwrap();
+        let read = Command::new("sh").args(["-c", &format!("printf %s {copied}")]).output().unwrap();
+        assert!(Path::new(&common::text(&read.stdout)).is_dir(), "{copied}");
+    }
+    let run = place.at("twice/00000-gan-data");
+    let mut child = place.begin("twice").stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
+    wait_for(&mut child, &run, 2);
+    send(&child, "-INT");
+    let _ = Command::new("kill").args(["-INT", &child.id().to_string()]).status();
+    assert_eq!(child.wait().unwrap().code(), Some(130));
+
+    let mut nohup = Command::new("sh");
+    nohup.args(["-c", "trap '' HUP; exec \"$0\" \"$@\"", PROGRAM]);
+    nohup.args(place.begin("nohup").get_args()).stdout(Stdio::null()).stderr(Stdio::null());
+    let run = place.at("nohup/00000-gan-data");
+    let mut child = nohup.spawn().unwrap();
+    wait_for(&mut child, &run, 2);
+    send(&child, "-HUP");
+    let after = lines(&run) + 20;
+    wait_for(&mut child, &run, after);
+    assert!(child.try_wait().unwrap().is_none(), "SIGHUP ended it");
+    send(&child, "-TERM");
+    assert_eq!(child.wait().unwrap().code(), Some(130));
+}
+
+#[test]
 fn a_new_run_needs_a_place_to_write() {
     let place = Place::new("lenet", 6);
     let out = place.at("file");

@@ -13,6 +13,7 @@ use std::path::PathBuf;
 
 use anyhow::{Context, Result, ensure};
 use clap::Parser;
+use easel_console::{print, tell};
 
 use crate::workspace::Workspace;
 use crate::{process, python};
@@ -69,12 +70,12 @@ pub fn train(workspace: &Workspace, options: &Options) -> Result<()> {
         let mut sides = [Side::start(&mut ours)?, Side::start(&mut theirs)?];
         versions = Some(sides[1].version().to_string());
         let row = measure(case, &mut sides, options.repeats)?;
-        eprintln!("{}", row.line());
+        tell!("{}", row.line());
         rows.push(row);
     }
     let versions = versions.context("no case was measured")?;
     let table = report::table(&rows, options.threads, options.repeats, &versions);
-    println!("{table}");
+    print(format_args!("{table}\n"))?;
     if options.case.is_none() {
         report::save(&workspace.root.join("docs/performance.md"), &table)?;
     }

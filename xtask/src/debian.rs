@@ -4,6 +4,7 @@ use std::env;
 use std::process::Command;
 
 use anyhow::{Result, bail};
+use easel_console::tell;
 
 use crate::process;
 
@@ -18,7 +19,7 @@ pub fn install(package: &str, needs: &str, on_mac: &str) -> Result<()> {
         };
         bail!("{needs}: run '{advice}'");
     };
-    eprintln!("setup: {package}: installing Debian's package");
+    tell!("setup: {package}: installing Debian's package");
     let apt = |arguments: &[&str]| {
         let mut command = Command::new(&apt);
         process::capture(command.env("DEBIAN_FRONTEND", "noninteractive").args(arguments))

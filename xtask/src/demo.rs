@@ -5,6 +5,7 @@ use std::path::{self, Path, PathBuf};
 
 use anyhow::{Result, bail};
 use clap::Args;
+use easel_console::{print, tell};
 
 use crate::programs::{self, SYNTHETIC, Training};
 use crate::setup::Part;
@@ -57,7 +58,7 @@ pub fn run(workspace: &Workspace, options: Options) -> Result<()> {
     let (model, picture) = (out.join("gan.onnx"), out.join("digits.png"));
 
     let steps = if options.no_serve { 7 } else { 8 };
-    let heading = |number: usize, what: &str| eprintln!("\n[{number}/{steps}] {what}");
+    let heading = |number: usize, what: &str| tell!("\n[{number}/{steps}] {what}");
     heading(1, "set-up");
     for part in [Part::OnnxRuntime { gpu: false }, Part::WasmTarget, Part::Node] {
         part.install(workspace)?;
@@ -79,10 +80,10 @@ pub fn run(workspace: &Workspace, options: Options) -> Result<()> {
     let dist = web::build(workspace)?;
     web::add_model(&dist, &model, "gan")?;
 
-    eprintln!();
+    tell!();
     let products = [("run", &run), ("model", &model), ("digits", &picture), ("scene", &scene), ("stylized", &stylized)];
     for (what, path) in products.into_iter().chain([("page", &dist)]) {
-        println!("{what:<8} {}", workspace.shown(path));
+        print(format_args!("{what:<8} {}\n", workspace.shown(path)))?;
     }
     if options.no_serve {
         return Ok(());

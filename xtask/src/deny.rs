@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 
 use anyhow::{Context, Result};
+use easel_console::tell;
 
 use crate::process;
 use crate::report::Counts;
@@ -20,7 +21,7 @@ pub fn check(workspace: &Workspace, counts: &mut Counts) -> Result<()> {
     if let Err(error) = process::capture(workspace.command(&program).args(["fetch", "db"])) {
         let message = error.to_string();
         let reason = message.lines().rev().find(|line| line.starts_with("fatal:")).unwrap_or("it cannot be fetched");
-        eprintln!("skipped: advisories: the RustSec database cannot be reached ({reason})");
+        tell!("skipped: advisories: the RustSec database cannot be reached ({reason})");
         counts.skipped += 1;
         return Ok(());
     }
@@ -40,7 +41,7 @@ fn install(workspace: &Workspace) -> Result<PathBuf> {
     let root = workspace.target.join(format!("tools/cargo-deny-{VERSION}"));
     let program = root.join("bin/cargo-deny");
     if !process::is_program(&program) {
-        eprintln!("setup: cargo-deny: building {VERSION}, once (a minute or two)");
+        tell!("setup: cargo-deny: building {VERSION}, once (a minute or two)");
         let build = workspace.target.join("tools/build");
         let mut cargo = workspace.cargo("install");
         // Its own release profile takes twice as long to build, and the program runs for a second only.

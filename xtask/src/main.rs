@@ -1,5 +1,8 @@
 //! `cargo xtask`: set-up and tasks. Every task calls the programs and tests of the other crates.
 
+// They panic where nobody reads; `easel_console` does not.
+#![warn(clippy::print_stderr, clippy::print_stdout)]
+
 mod bench;
 mod browser;
 mod check;
@@ -33,6 +36,7 @@ use std::process::ExitCode;
 
 use anyhow::Result;
 use clap::{Parser, Subcommand};
+use easel_console::print;
 
 use crate::workspace::Workspace;
 
@@ -91,13 +95,8 @@ enum Bench {
 }
 
 fn main() -> ExitCode {
-    match run(Cli::parse().task) {
-        Ok(status) => status,
-        Err(error) => {
-            eprintln!("error: {error:#}");
-            ExitCode::FAILURE
-        }
-    }
+    easel_console::start();
+    run(easel_console::parse::<Cli>().task).unwrap_or_else(easel_console::fail)
 }
 
 fn run(task: Task) -> Result<ExitCode> {
@@ -118,7 +117,6 @@ fn page(workspace: &Workspace) -> Result<()> {
     setup::Part::Node.install(workspace)?;
     setup::Part::WasmTarget.install(workspace)?;
     let dist = web::build(workspace)?;
-    println!("{}", workspace.shown(&dist));
-    println!("{}", workspace.shown(&npm::pack(workspace)?));
-    Ok(())
+    let package = npm::pack(workspace)?;
+    Ok(print(format_args!("{}\n{}\n", workspace.shown(&dist), workspace.shown(&package)))?)
 }

@@ -4,6 +4,7 @@
 //! standard library that are newer; this check finds dependencies that need a newer version. Neither sees newer syntax.
 
 use anyhow::{Context, Result, bail};
+use easel_console::tell;
 
 use crate::metadata::{self, Package};
 use crate::report::Counts;
@@ -17,7 +18,7 @@ pub fn check(workspace: &Workspace, counts: &mut Counts) -> Result<()> {
     for package in dependencies {
         match &package.rust_version {
             Some(needed) if version(needed)? > oldest => {
-                eprintln!("error: {} {}: it needs Rust {needed}", package.name, package.version);
+                tell!("error: {} {}: it needs Rust {needed}", package.name, package.version);
                 counts.failed += 1;
             }
             _ => counts.passed += 1,

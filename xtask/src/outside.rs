@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 use std::fs;
 
 use anyhow::{Result, ensure};
+use easel_console::tell;
 use easel_runtime::ModelCard;
 
 use crate::report::Counts;
@@ -39,7 +40,7 @@ pub fn check(workspace: &Workspace, counts: &mut Counts) -> Result<()> {
     counts.passed += 1;
     let (used, tested) = (fs::read_to_string(&lock)?, fs::read_to_string(&tested)?);
     if versions(&used).is_subset(&versions(&tested)) {
-        eprintln!(
+        tell!(
             "note: {MANIFEST}: it requires no later release than Cargo.lock has; raise a requirement if there is one"
         );
     }

@@ -5,6 +5,7 @@
 use std::fs;
 
 use anyhow::{Context, Result, bail};
+use easel_console::tell;
 
 use crate::metadata::{self, Package};
 use crate::process;
@@ -33,8 +34,8 @@ pub fn check(workspace: &Workspace, verify: bool, counts: &mut Counts) -> Result
         let file = workspace.target.join(format!("package/{}-{}.crate", package.name, package.version));
         let bytes = fs::metadata(&file).with_context(|| format!("{}: cannot be read", file.display()))?.len();
         let problems = problems(package, &files.lines().collect::<Vec<_>>(), bytes);
-        problems.iter().for_each(|problem| eprintln!("error: {}: {problem}", package.name));
-        eprintln!("{} {}: {} files, {} KiB", package.name, package.version, files.lines().count(), bytes / 1024);
+        problems.iter().for_each(|problem| tell!("error: {}: {problem}", package.name));
+        tell!("{} {}: {} files, {} KiB", package.name, package.version, files.lines().count(), bytes / 1024);
         *(if problems.is_empty() { &mut counts.passed } else { &mut counts.failed }) += 1;
     }
     if counts.failed > 0 {

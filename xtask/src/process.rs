@@ -1,12 +1,12 @@
 //! Child processes: run, captured, or watched line by line.
 
 use std::env;
-use std::ffi::OsStr;
 use std::io::{BufRead, BufReader, Write};
 use std::path::{Path, PathBuf};
 use std::process::{Command, ExitStatus, Stdio};
 
 use anyhow::{Context, Result, bail};
+use easel_console::{quoted, tell};
 
 /// A command as one would type it: the program's file name, and paths relative to the current folder.
 pub fn typed(command: &Command) -> String {
@@ -17,16 +17,12 @@ pub fn typed(command: &Command) -> String {
         Ok(below) if below != Path::new("") => below.as_os_str(),
         _ => word,
     }));
-    let quoted = |word: &OsStr| {
-        let word = word.to_string_lossy().into_owned();
-        if word.is_empty() || word.contains([' ', '*', '"', '$']) { format!("'{word}'") } else { word }
-    };
     words.into_iter().map(quoted).collect::<Vec<_>>().join(" ")
 }
 
 /// Prints the command, runs it, and fails unless its status is 0. All its output goes to stderr: stdout is for results.
 pub fn run(command: &mut Command) -> Result<()> {
-    eprintln!("$ {}", typed(command));
+    tell!("$ {}", typed(command));
     let status = command.stdout(std::io::stderr()).status().with_context(|| missing(command))?;
     succeeded(command, status)
 }
@@ -43,7 +39,7 @@ pub fn capture(command: &mut Command) -> Result<String> {
 
 /// Prints the command and runs it. Each line of its stdout is passed to `line`, which returns whether to show it.
 pub fn watch(command: &mut Command, mut line: impl FnMut(&str) -> bool) -> Result<ExitStatus> {
-    eprintln!("$ {}", typed(command));
+    tell!("$ {}", typed(command));
     let mut child = command.stdout(Stdio::piped()).spawn().with_context(|| missing(command))?;
     let mut lines = BufReader::new(child.stdout.take().context("a child without stdout")?);
     let mut bytes = Vec::new();

@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use std::process::Command;
 
 use anyhow::{Context, Result};
+use easel_console::tell;
 
 use crate::workspace::Workspace;
 use crate::{folder, process};
@@ -54,7 +55,7 @@ impl Environment {
         if let Some(python) = self.installed(workspace) {
             return Ok(python);
         }
-        eprintln!("setup: Python environment: fetching {}", self.about);
+        tell!("setup: Python environment: fetching {}", self.about);
         let target = workspace.tools.join(self.folder);
         folder::remove(&target)?;
         let mut venv = Command::new("python3");

@@ -4,6 +4,7 @@ use std::process::ExitCode;
 use std::time::{Duration, Instant};
 
 use anyhow::{Error, Result};
+use easel_console::{fail, print, tell};
 
 /// How many tests or checks passed, failed and were skipped.
 #[derive(Clone, Copy, Default, PartialEq, Eq, Debug)]
@@ -48,12 +49,12 @@ pub struct Report {
 impl Report {
     /// Runs a step under a heading. A step that returns an error has at least one failure.
     pub fn step(&mut self, name: &'static str, about: &str, work: impl FnOnce(&mut Counts) -> Result<()>) {
-        eprintln!("\n=== {name}: {about}");
+        tell!("\n=== {name}: {about}");
         let start = Instant::now();
         let mut counts = Counts::default();
         let outcome = work(&mut counts);
         if let Err(error) = &outcome {
-            eprintln!("error: {error:#}");
+            tell!("error: {error:#}");
         }
         self.close(name, counts, outcome.err(), start.elapsed());
     }
@@ -72,8 +73,10 @@ impl Report {
 
     /// Prints the table and returns the program's status: 1 if anything failed.
     pub fn finish(&self) -> ExitCode {
-        println!("{}", self.table());
-        ExitCode::from(u8::from(self.total().failed > 0))
+        match print(format_args!("{}\n", self.table())) {
+            Ok(()) => ExitCode::from(u8::from(self.total().failed > 0)),
+            Err(error) => fail(error),
+        }
     }
 
     /// The sum over all steps.

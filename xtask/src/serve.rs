@@ -8,6 +8,7 @@ use std::time::Duration;
 use std::{fs, io};
 
 use anyhow::{Context, Result, bail};
+use easel_console::{print, tell};
 use http_body_util::Either;
 use hyper::body::Incoming;
 use hyper::header::{
@@ -38,9 +39,9 @@ pub fn run(folder: &Path, port: u16) -> Result<()> {
     let listener = listen(port)?;
     let address = listener.local_addr()?;
     if port != 0 && address.port() != port {
-        eprintln!("serve: port {port} is in use");
+        tell!("serve: port {port} is in use");
     }
-    println!("http://{address}/  (Ctrl-C ends)");
+    print(format_args!("http://{address}/  (Ctrl-C ends)\n"))?;
     serve(listener, site)
 }
 

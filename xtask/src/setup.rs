@@ -4,6 +4,7 @@ use std::fs::{self, File};
 use std::path::Path;
 
 use anyhow::{Context, Result, bail};
+use easel_console::tell;
 
 use crate::workspace::{WASM_TARGET, Workspace};
 use crate::{browser, debian, process, python, wheel};
@@ -55,16 +56,16 @@ pub fn run(workspace: &Workspace, gpu: bool) -> Result<()> {
     let mut failed = 0;
     for part in parts {
         if let Err(error) = part.install(workspace) {
-            eprintln!("error: {error:#}");
+            tell!("error: {error:#}");
             failed += 1;
         }
     }
     if failed > 0 {
         bail!("setup: {failed} of {} parts are missing; follow the advice above and run it again", parts.len());
     }
-    eprintln!("setup: ready");
+    tell!("setup: ready");
     if gpu {
-        eprintln!("setup: ONNX Runtime for GPUs needs CUDA 13 and cuDNN 9 on the system's library path");
+        tell!("setup: ONNX Runtime for GPUs needs CUDA 13 and cuDNN 9 on the system's library path");
     }
     Ok(())
 }
@@ -80,7 +81,7 @@ fn wasm_target(workspace: &Workspace) -> Result<()> {
             "Rust's target {WASM_TARGET} is missing: install it the way Rust was installed (with rustup: rustup target add {WASM_TARGET})"
         );
     }
-    eprintln!("setup: Rust's target {WASM_TARGET}: installing it");
+    tell!("setup: Rust's target {WASM_TARGET}: installing it");
     process::capture(workspace.command("rustup").args(["target", "add", WASM_TARGET]))?;
     Ok(())
 }

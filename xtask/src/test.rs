@@ -6,6 +6,7 @@ use std::process::ExitCode;
 
 use anyhow::{Context, Result, bail};
 use clap::Args;
+use easel_console::tell;
 
 use crate::counting::{self, CargoTest};
 use crate::programs::{self, SYNTHETIC, Training};
@@ -121,7 +122,7 @@ fn build(plan: &Plan, _counts: &mut Counts) -> Result<()> {
 fn rust(plan: &Plan, counts: &mut Counts) -> Result<()> {
     Part::OnnxRuntime { gpu: false }.install(plan.workspace)?;
     if let Err(error) = Part::Ffmpeg.install(plan.workspace) {
-        eprintln!("note: {error:#}; the tests of films will be skipped");
+        tell!("note: {error:#}; the tests of films will be skipped");
     }
     cargo_test(plan, counts, &[&NATIVE[..], &["--exclude", "xtask"]].concat())
 }

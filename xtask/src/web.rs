@@ -8,6 +8,7 @@ use std::process::{Command, Stdio};
 use anyhow::{Context, Result, ensure};
 use base64::Engine;
 use base64::prelude::BASE64_STANDARD;
+use easel_console::tell;
 use easel_runtime::ModelCard;
 use easel_runtime::card::{Distribution, Kind};
 use serde::{Deserialize, Serialize};
@@ -138,7 +139,7 @@ fn distribution(distribution: Distribution) -> &'static str {
 fn packages(web: &Path) -> Result<()> {
     let inputs = Inputs::default().file(&web.join("package.json"))?.file(&web.join("package-lock.json"))?;
     inputs.once(&web.join("node_modules/.easel-packages"), || {
-        eprintln!("web: npm packages");
+        tell!("web: npm packages");
         process::run(Command::new("npm").args(["ci", "--ignore-scripts", "--no-audit", "--no-fund"]).current_dir(web))
     })
 }
@@ -168,7 +169,7 @@ fn bindings(web: &Path, module: &Path) -> Result<()> {
     let out = web.join("src/wasm");
     let inputs = Inputs::default().file(module)?.file(&web.join("package-lock.json"))?;
     inputs.once(&out.join(".stamp"), || {
-        eprintln!("web: bindings of {}", module.display());
+        tell!("web: bindings of {}", module.display());
         folder::remove(&out)?;
         wasm_bindgen_cli_support::Bindgen::new()
             .input_path(module)
@@ -202,7 +203,7 @@ fn bundle(web: &Path, dist: &Path) -> Result<()> {
         inputs = inputs.file(&web.join(file))?;
     }
     inputs.once(&dist.join(".stamp"), || {
-        eprintln!("web: types");
+        tell!("web: types");
         for project in ["tsconfig.json", "tsconfig.worker.json", "tsconfig.sw.json"] {
             process::run(
                 Command::new("node")
@@ -210,7 +211,7 @@ fn bundle(web: &Path, dist: &Path) -> Result<()> {
                     .current_dir(web),
             )?;
         }
-        eprintln!("web: {}", dist.display());
+        tell!("web: {}", dist.display());
         let (scripts, ort) = (dist.join("js"), dist.join("ort"));
         folder::remove(&scripts)?;
         folder::remove(&ort)?;

@@ -7,6 +7,7 @@ use std::io::Read;
 use std::path::Path;
 
 use anyhow::{Context, Result, bail};
+use easel_console::tell;
 
 use crate::digest::sha256;
 use crate::onnxruntime::{VERSION, installed};
@@ -75,7 +76,7 @@ pub fn install(workspace: &Workspace, gpu: bool) -> Result<()> {
         );
     };
     let package = format!("{}=={VERSION}", if gpu { "onnxruntime-gpu" } else { "onnxruntime" });
-    eprintln!("setup: ONNX Runtime: fetching {package} from PyPI ({} MB)", wheel.megabytes);
+    tell!("setup: ONNX Runtime: fetching {package} from PyPI ({} MB)", wheel.megabytes);
 
     let temporary = tempfile::Builder::new().prefix("onnxruntime-").tempdir_in(&workspace.tools)?;
     let fetched = temporary.path().join("wheel");

@@ -1,11 +1,14 @@
 //! `export-onnx`: trained weights to one verified, self-describing ONNX file.
 
-use std::io::Write;
+// They panic where nobody reads; `easel_console` does not.
+#![warn(clippy::print_stderr, clippy::print_stdout)]
+
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use anyhow::{Context, Result, bail, ensure};
 use clap::{Args, Parser, Subcommand};
+use easel_console::{print, tell};
 use easel_export::export::{self, ExportOptions, ExportedModel, export, export_int8};
 use easel_export::quantise::{CalibrationSet, MIN_PSNR};
 use easel_export::verify::{golden_difference, network_difference, verify_file};
@@ -16,6 +19,7 @@ use easel_runtime::card::{Evaluation, Int8, Provenance};
 use easel_train::data::Source;
 use easel_train::networks::Network;
 use easel_train::{WeightsFile, weights};
+use serde_json::json;
 
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
@@ -49,6 +53,9 @@ enum Command {
     Inspect {
         /// The file or folder
         file: PathBuf,
+        /// Print one JSON object instead: file, kind, and what else is known; or file, error
+        #[arg(long)]
+        json: bool,
     },
     /// Compare a model file in ONNX Runtime with its network in candle
     Verify {
@@ -125,19 +132,16 @@ fn alpha(text: &str) -> Result<f64, String> {
 }
 
 fn main() -> ExitCode {
-    easel_native::cli::outlive_file_limits();
-    let cli = Cli::parse();
+    easel_console::start();
+    let cli: Cli = easel_console::parse();
     let result = match cli.command {
-        Some(Command::Inspect { file }) => run_inspect(&file),
+        Some(Command::Inspect { file, json }) => run_inspect(&file, json),
         Some(Command::Verify { model, update, library }) => run_verify(&model, update, library.ort_lib.as_deref()),
         None => run_export(cli.export),
     };
     match result {
         Ok(()) => ExitCode::SUCCESS,
-        Err(error) => {
-            eprintln!("error: {error:#}");
-            ExitCode::FAILURE
-        }
+        Err(error) => easel_console::fail(error),
     }
 }
 
@@ -151,12 +155,12 @@ fn run_export(args: ExportArgs) -> Result<()> {
     let file = if args.best { weights::open_best(&source)? } else { weights::open(&source)? };
     let WeightsFile { path, sha256, title, classes, columns, licence, unreadable, .. } = &file;
     let in_file = || path.display().to_string();
-    unreadable.iter().for_each(|why| eprintln!("warning: {why}"));
+    unreadable.iter().for_each(|why| tell!("warning: {why}"));
     let trained = file.weights()?;
     let reached = trained.architecture.clone();
     let trained = growth::at_stage(trained, args.resolution, args.alpha).with_context(in_file)?;
-    growth::warning(&reached, &trained.architecture).into_iter().for_each(|line| eprintln!("warning: {line}"));
-    eprintln!("weights: {} ({})", path.display(), growth::describe(&trained.architecture));
+    growth::warning(&reached, &trained.architecture).into_iter().for_each(|line| tell!("warning: {line}"));
+    tell!("weights: {} ({})", path.display(), growth::describe(&trained.architecture));
     let network = trained.network().with_context(in_file)?;
     let provenance = Provenance {
         weights_sha256: sha256.clone(),
@@ -192,32 +196,32 @@ fn run_export(args: ExportArgs) -> Result<()> {
             let min_psnr = if args.force { f64::NEG_INFINITY } else { MIN_PSNR };
             let set = CalibrationSet::read(pictures)?;
             let (calibration, evaluation) = (set.calibration.len(), set.evaluation.len());
-            eprintln!("pictures from {pictures}: {calibration} for calibration, {evaluation} for evaluation");
+            tell!("pictures from {pictures}: {calibration} for calibration, {evaluation} for evaluation");
             export_int8(stylizer, folded.architecture, provenance, &set, min_psnr, &options).with_context(in_file)?
         }
         None => export(&*model, folded.architecture, provenance, &options).with_context(in_file)?,
     };
     write_atomically(&output, &exported.bytes)?;
-    report(&output, &exported);
+    print(report(&output, &exported))?;
     Ok(())
 }
 
-/// Prints the result of an export.
-fn report(output: &Path, ExportedModel { bytes, card }: &ExportedModel) {
+/// The result of an export, as a line.
+fn report(output: &Path, ExportedModel { bytes, card }: &ExportedModel) -> String {
     let (output, bytes, check) = (output.display(), bytes.len(), &card.verification);
     match check.int8 {
-        Some(Int8 { evaluated_on, psnr, worst_psnr, .. }) => say(format_args!(
+        Some(Int8 { evaluated_on, psnr, worst_psnr, .. }) => format!(
             "{output}: {bytes} bytes, int8, {psnr:.2} dB PSNR from float32 on {evaluated_on} pictures that were not used for \
-             calibration (worst picture: {worst_psnr:.2}), in {}",
+             calibration (worst picture: {worst_psnr:.2}), in {}\n",
             check.engine
-        )),
-        None => say(format_args!(
-            "{output}: {bytes} bytes{}, at most {:e} from candle in {} on {} shapes",
+        ),
+        None => format!(
+            "{output}: {bytes} bytes{}, at most {:e} from candle in {} on {} shapes\n",
             check.rounding.map_or(String::new(), |by| format!(", half precision ({by:e} from float32)")),
             check.max_difference,
             check.engine,
             check.shapes.len()
-        )),
+        ),
     }
 }
 
@@ -232,13 +236,13 @@ fn run_verify(path: &Path, update: bool, library: Option<&Path>) -> Result<()> {
     if let Some(int8) = ModelCard::from_model(&model).with_context(in_file)?.verification.int8 {
         ensure!(!update, "{}: an int8 model's card cannot be updated; export it again", path.display());
         let difference = golden_difference(&model, library).with_context(in_file)?;
-        say(format_args!(
+        print(format_args!(
             "{}: an int8 model, at most {difference:e} from the golden output in its card; at export {:.2} dB PSNR from \
-             float32 on {} pictures",
+             float32 on {} pictures\n",
             path.display(),
             int8.psnr,
             int8.evaluated_on
-        ));
+        ))?;
         return Ok(());
     }
     let check = if update {
@@ -249,25 +253,25 @@ fn run_verify(path: &Path, update: bool, library: Option<&Path>) -> Result<()> {
     } else {
         verify_file(&model, library).with_context(in_file)?
     };
-    say(format_args!(
-        "{}: at most {:e} from candle in {}, on inputs of shape {:?}",
+    print(format_args!(
+        "{}: at most {:e} from candle in {}, on inputs of shape {:?}\n",
         path.display(),
         check.max_difference,
         check.engine,
         check.shapes
-    ));
+    ))?;
     Ok(())
 }
 
-fn run_inspect(path: &Path) -> Result<()> {
-    let text = inspect::describe(path)?;
-    say(format_args!("{}", text.trim_end()));
+fn run_inspect(path: &Path, json: bool) -> Result<()> {
+    if !json {
+        return Ok(print(inspect::describe(path)?)?);
+    }
+    let described = inspect::describe_json(path);
+    let failed = |error: &easel_export::Error| json!({ "file": path.to_string_lossy(), "error": error.to_string() });
+    print(format_args!("{}\n", described.as_ref().map_or_else(failed, Clone::clone)))?;
+    described?;
     Ok(())
-}
-
-/// Prints a line. A closed stdout is no error.
-fn say(line: std::fmt::Arguments) {
-    let _ = writeln!(std::io::stdout(), "{line}");
 }
 
 fn read(path: &Path) -> Result<Vec<u8>> {

@@ -2,7 +2,6 @@
 
 use std::process::ExitCode;
 
-use clap::Parser;
 use easel_native::classify::{self, Args};
 use easel_native::cli;
 
@@ -10,6 +9,6 @@ use easel_native::cli;
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
 fn main() -> ExitCode {
-    cli::outlive_file_limits();
-    cli::finish(classify::run(&Args::parse()))
+    easel_console::start();
+    cli::finish(classify::run(&easel_console::parse::<Args>()))
 }

@@ -2,7 +2,7 @@
 
 use std::process::ExitCode;
 
-use clap::{CommandFactory, Parser};
+use clap::CommandFactory;
 use easel_native::cli;
 use easel_native::sample::{self, Args, SamplePlan};
 
@@ -10,7 +10,8 @@ use easel_native::sample::{self, Args, SamplePlan};
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
 fn main() -> ExitCode {
-    cli::outlive_file_limits();
-    let plan = SamplePlan::from_args(&Args::parse()).unwrap_or_else(|misuse| misuse.exit(Args::command()));
+    easel_console::start();
+    let plan =
+        SamplePlan::from_args(&easel_console::parse::<Args>()).unwrap_or_else(|misuse| misuse.exit(Args::command()));
     cli::finish(sample::run(&plan))
 }

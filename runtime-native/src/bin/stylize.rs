@@ -2,7 +2,7 @@
 
 use std::process::ExitCode;
 
-use clap::{CommandFactory, Parser};
+use clap::CommandFactory;
 use easel_native::cli;
 use easel_native::stylize::{self, Args, StylizePlan};
 
@@ -10,10 +10,10 @@ use easel_native::stylize::{self, Args, StylizePlan};
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
 fn main() -> ExitCode {
-    cli::outlive_file_limits();
-    let args = Args::parse();
+    easel_console::start();
+    let args = easel_console::parse::<Args>();
     if args.doctor {
-        return cli::finish(stylize::doctor(&args.models, &args.engine));
+        return cli::finish(stylize::doctor(&args.models, &args.engine, args.json));
     }
     let plan = StylizePlan::from_args(&args).unwrap_or_else(|misuse| misuse.exit(Args::command()));
     cli::finish(stylize::run(&plan))

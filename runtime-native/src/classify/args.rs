@@ -12,7 +12,8 @@ Examples:
   classify -m lenet-mnist --top 3 scans/ more/*.png      all pictures in a folder, and some files
   classify -m lenet-mnist --json digits/ > digits.jsonl  a JSON object for each picture
 
-Exit status: 0 success, 1 failure (also if a picture could not be read), 2 misuse.";
+Exit status: 0 success, 1 failure (also if a picture could not be read), 2 misuse,
+130 interrupted.";
 
 /// Predicts the classes of pictures with a classifier that export-onnx wrote
 ///
@@ -35,7 +36,8 @@ pub struct Args {
     #[arg(long, value_name = "K", default_value_t = 1, value_parser = clap::value_parser!(u32).range(1..))]
     pub top: u32,
 
-    /// Print one JSON object per line: path, classes (label, name, probability), or path, error
+    /// Print one JSON object per line: path, classes (label, name, probability), or path, error; where an error or Ctrl-C ends
+    /// the run, the last line has it, and its path is null
     #[arg(long)]
     pub json: bool,
 

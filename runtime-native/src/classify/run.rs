@@ -1,8 +1,10 @@
 //! Runs `classify`.
 
-use std::io::{self, Write};
 use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
+use easel_console::interrupt::{on_interrupt, quit};
+use easel_console::{Results, tell};
 use easel_pictures::{fit, open};
 use easel_runtime::card::{PictureFormat, PictureSize};
 use easel_runtime::classifier::{ClassProbability, class_count, class_name, classify};
@@ -13,15 +15,56 @@ use walkdir::WalkDir;
 
 use super::args::Args;
 use crate::cli::{self, Progress};
-use crate::error::{Error, Result};
+use crate::error::{Error, Result, printed};
 use crate::model::{ModelFile, find_model};
 
 /// The deepest level of folders that is searched.
 const DEEPEST: usize = 64;
 
 /// Classifies the pictures in the order in which they were named, those of a folder by name. A picture that cannot be
-/// read is reported, and fails the run at the end.
+/// read is reported, and fails the run at the end. With `--json`, an error that ends the run is the last line.
 pub fn run(args: &Args) -> Result<()> {
+    let output = Arc::new(Mutex::new(Output { results: Results::new(), json: args.json, count: 0 }));
+    let shared = output.clone();
+    on_interrupt(move || {
+        // It stays locked until the process ends, so no line follows.
+        let mut output = lock(&shared);
+        output.error("interrupted");
+        tell!("interrupted; classified {} pictures", output.count);
+        quit()
+    });
+    let classified = classify_all(args, &output);
+    let mut output = lock(&output);
+    match &classified {
+        // Each has its line.
+        Ok(()) | Err(Error::UnreadablePictures { .. }) => {}
+        Err(error) => output.error(&error.to_string()),
+    }
+    classified.and(printed(output.results.finish()))
+}
+
+/// What is printed on stdout.
+struct Output {
+    results: Results,
+    json: bool,
+    /// How many pictures have a line.
+    count: usize,
+}
+
+impl Output {
+    /// Prints an error that ends the run.
+    fn error(&mut self, error: &str) {
+        if self.json {
+            self.results.line(json!({ "path": null, "error": error }));
+        }
+    }
+}
+
+fn lock(output: &Mutex<Output>) -> MutexGuard<'_, Output> {
+    output.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+fn classify_all(args: &Args, output: &Mutex<Output>) -> Result<()> {
     let path = find_model(&args.model)?;
     let file = ModelFile::read(&path)?;
     let in_model = |source| Error::model(&path, source);
@@ -36,7 +79,6 @@ pub fn run(args: &Args) -> Result<()> {
     cli::announce(&cli::describe(&model.engine), 1, "pictures");
 
     let mut unreadable = 0;
-    let mut out = io::BufWriter::new(io::stdout().lock());
     let mut progress = Progress::new(pictures.len() as u64, "pictures");
     for paths in pictures.chunks(args.batch as usize) {
         let read = |path: &PathBuf| open(path).map(|picture| fit(&picture, format)).map_err(|error| error.to_string());
@@ -53,36 +95,30 @@ pub fn run(args: &Args) -> Result<()> {
             let answer = read.map(|_| answers.next().expect("a picture that was read has an answer"));
             if let Err(why) = &answer {
                 unreadable += 1;
-                eprintln!("warning: {}: cannot be read: {why}", path.display());
+                progress.say(&format!("warning: {}: cannot be read: {why}", path.display()));
             }
             let line = if args.json {
                 Some(as_json(path, &answer, &model.card, args.top as usize).to_string())
             } else {
                 answer.ok().map(|answer| as_text(path, &answer, &model.card, args.top as usize))
             };
-            match line.map_or(Ok(()), |line| writeln!(out, "{line}")) {
-                // Nobody reads any more: `classify ... | head`.
-                Err(error) if error.kind() == io::ErrorKind::BrokenPipe => return Ok(()),
-                written => written.map_err(|error| cannot_print(&error))?,
+            if let Some(line) = line {
+                let mut output = lock(output);
+                output.results.line(line);
+                output.count += 1;
+                // Nobody reads any more, as in `classify ... | head`, or it cannot be written.
+                if !output.results.is_open() {
+                    return Ok(());
+                }
             }
         }
         progress.advance(paths.len() as u64);
     }
     drop(progress);
-    match out.flush() {
-        Err(error) if error.kind() != io::ErrorKind::BrokenPipe => {
-            return Err(cannot_print(&error));
-        }
-        _ => {}
-    }
     match unreadable {
         0 => Ok(()),
         failed => Err(Error::UnreadablePictures { failed, total: pictures.len() }),
     }
-}
-
-fn cannot_print(error: &io::Error) -> Error {
-    Error::write(Path::new("stdout"), "cannot write", error)
 }
 
 fn as_text(path: &Path, answers: &[ClassProbability], card: &ModelCard, top: usize) -> String {

@@ -4,12 +4,11 @@ use std::io;
 use std::path::Path;
 use std::time::Duration;
 
-use easel_files::write_atomically;
 use easel_pictures::animation::{AnimationFormat, AnimationSettings, AnimationWriter, Frame};
 use easel_runtime::Picture;
 
 use super::layout::MAX_BYTES;
-use crate::error::{Error, Result, written};
+use crate::error::{Error, Result};
 
 /// The length to which an animation's longer side is enlarged by default: viewers blur what they enlarge themselves.
 const SIDE: u128 = 256;
@@ -19,7 +18,7 @@ pub fn default_scale([width, height]: [u128; 2]) -> usize {
     SIDE.div_ceil(width.max(height)) as usize
 }
 
-/// An animation and its file.
+/// An animation for a file.
 pub struct AnimationFile<'a> {
     output: &'a Path,
     animation: AnimationWriter,
@@ -49,11 +48,9 @@ impl<'a> AnimationFile<'a> {
         Ok(())
     }
 
-    /// Writes the file.
-    pub fn finish(self) -> Result<()> {
-        let output = self.output;
-        let bytes = self.animation.finish().map_err(|error| Error::write(output, "cannot write", &error))?;
-        written(output, write_atomically(output, &bytes))
+    /// The file's bytes.
+    pub fn finish(self) -> Result<Vec<u8>> {
+        self.animation.finish().map_err(|error| Error::write(self.output, "cannot write", &error))
     }
 
     fn cannot_write(&self, error: &io::Error) -> Error {

@@ -1,12 +1,14 @@
 //! The command line of `sample`.
 
 use std::fmt;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::str::FromStr;
 
 use clap::Parser;
+use easel_pictures::picture_format;
 use easel_runtime::denoiser::Sampler;
 use easel_runtime::grid::GridShape;
+use image::ImageFormat;
 
 use super::seeds::Seeds;
 use crate::cli::{Auto, EngineArgs, auto_or};
@@ -32,7 +34,15 @@ With a denoiser, which draws the classes that it is asked for:
   sample -m mnist.onnx --sampler ddim --eta 0.5 --steps 50 -o digits.png
 
 Picture i of a seed (and class) does not depend on the batch, the number of pictures
-or the machine, and is the same in the browser, up to the rounding of the engine.";
+or the machine, and is the same in the browser, up to the rounding of the engine.
+
+--json prints one object per line on stdout for each file that is written:
+  output, status (done), width, height, pictures, and of an animation frames
+The last line is
+  {\"summary\": {done, ms, model, engine, error}}
+where done counts files, and error is null, or what ended the run.
+
+Exit status: 0 success, 1 failure, 2 misuse, 130 interrupted.";
 
 /// Draws pictures with a generator or a denoiser that export-onnx wrote
 #[derive(Debug, Clone, Parser)]
@@ -44,9 +54,14 @@ pub struct Args {
 
     /// The output: a picture (png, jpg, webp, bmp, tiff), which is a grid of all pictures, or a folder for single
     /// pictures, with a folder for each class of a denoiser; of a walk or with --animate an animation (gif, webp), or a
-    /// folder of frames. Existing files are replaced
+    /// folder of frames; - for one picture or animation on standard output. Existing files are replaced
     #[arg(short, long, value_name = "OUT")]
     pub output: PathBuf,
+
+    /// The format on standard output: png, jpg, webp, bmp, tiff, and of animations gif, webp; auto: png, and of animations
+    /// gif
+    #[arg(long, value_name = "auto|FORMAT", default_value = "auto", value_parser = auto_format)]
+    pub format: Auto<ImageFormat>,
 
     /// How many pictures of the seed, with a denoiser for each class; auto: as many as --grid holds, or 64, or 8 for each
     /// class
@@ -73,6 +88,10 @@ pub struct Args {
     /// How many pictures to compute at once; auto: 64, or fewer if they are large or memory is short
     #[arg(long, value_name = "auto|N", default_value_t, value_parser = auto_or(1..=4096))]
     pub batch: Auto<u32>,
+
+    /// Print JSON on stdout, one object per line; see below
+    #[arg(long)]
+    pub json: bool,
 
     /// Options of denoisers
     #[command(flatten)]
@@ -171,6 +190,15 @@ impl FromStr for Grid {
         text.split_once('x')
             .and_then(|(columns, rows)| Some(Self { columns: number(columns)?, rows: number(rows)? }))
             .ok_or_else(|| "expected columns x rows, each at least 1: 8x8".to_string())
+    }
+}
+
+fn auto_format(text: &str) -> Result<Auto<ImageFormat>, String> {
+    match text {
+        "auto" => Ok(Auto::Auto),
+        _ => picture_format(Path::new(&format!("a.{}", text.trim_start_matches('.'))))
+            .map(Auto::Value)
+            .map_err(|_| "expected auto, png, jpg, webp, bmp, tiff or gif".into()),
     }
 }
 

@@ -1,9 +1,7 @@
 //! Draws pictures of classes with a denoiser, and animates how they emerge from noise.
 
 use std::ops::{Range, RangeInclusive};
-use std::path::Path;
 
-use easel_pictures::save_picture;
 use easel_runtime::Picture;
 use easel_runtime::denoiser::{Denoiser, SampleRequest};
 use easel_runtime::predictor::OnHost;
@@ -16,11 +14,11 @@ use super::draws::Draws;
 use super::layout::{Layout, MAX_BYTES, check_size};
 use super::names;
 use super::plan::{SamplePlan, Target};
+use super::report::{Content, Report};
 use crate::cli::{self, Progress};
 use crate::device::OnDevice;
-use crate::error::{Error, Result, written};
+use crate::error::{Error, Result};
 use crate::model::ModelFile;
-use crate::output::{self, Prepared};
 
 /// The most steps that an animation shows, the seconds that it takes by default, the range of its default frames per
 /// second, and how long it holds the last frame.
@@ -29,8 +27,8 @@ const SECONDS: u32 = 3;
 const FPS: RangeInclusive<u32> = 5..=25;
 const SECONDS_HELD: f64 = 1.5;
 
-/// Draws the pictures and writes them. Everything that can be checked beforehand is.
-pub fn run(plan: &SamplePlan, file: ModelFile) -> Result<()> {
+/// Draws the pictures and writes them. Everything that can be checked beforehand is. Returns what was written.
+pub fn run(plan: &SamplePlan, file: ModelFile, report: &Report) -> Result<String> {
     let (path, card) = (file.path.clone(), file.card.clone());
     let in_model = |source| Error::model(&path, source);
     let denoiser = Denoiser::new(&card).map_err(in_model)?;
@@ -44,7 +42,9 @@ pub fn run(plan: &SamplePlan, file: ModelFile) -> Result<()> {
     let scale = scale(plan, &denoiser, &layout, count * (shown.len() + 1))?;
     let prepared = plan.output.prepare()?;
     let mut model = file.load(&plan.engine)?;
-    cli::announce(&cli::describe(&model.engine), 1, "pictures");
+    let engine = cli::describe(&model.engine);
+    cli::announce(&engine, 1, "pictures");
+    report.begin(&card.title, &engine, prepared);
 
     let enlarged = |pictures: Vec<Picture>| pictures.iter().map(|picture| enlarge(picture, scale)).collect::<Vec<_>>();
     let in_folder = plan.target == Target::Folder && !plan.denoiser.animate;
@@ -55,7 +55,7 @@ pub fn run(plan: &SamplePlan, file: ModelFile) -> Result<()> {
     let keep = |pictures: Range<usize>, mut batch: Vec<Vec<Picture>>| {
         if in_folder {
             for (index, picture) in pictures.zip(enlarged(batch.swap_remove(0))) {
-                save(&output.join(draws.path(index)), &picture)?;
+                report.save(&output.join(draws.path(index)), &picture, 1, ImageFormat::Png)?;
             }
         } else {
             frames.iter_mut().zip(batch).for_each(|(frame, pictures)| frame.extend(pictures));
@@ -75,38 +75,44 @@ pub fn run(plan: &SamplePlan, file: ModelFile) -> Result<()> {
 
     let frame_count = frames.len();
     if !in_folder {
-        write(plan, frames.into_iter().map(|frame| layout.compose(enlarged(frame))))?;
+        write(plan, report, count, frames.into_iter().map(|frame| layout.compose(enlarged(frame))))?;
     }
-    prepared.keep();
-    let what = match (plan.denoiser.animate, count) {
+    Ok(match (plan.denoiser.animate, count) {
         (true, _) => format!("{frame_count} frames"),
         (false, 1) => "1 picture".into(),
         (false, _) => format!("{count} pictures"),
-    };
-    eprintln!("wrote {what} to {}", output.display());
-    Ok(())
+    })
 }
 
 /// Writes the pictures in one, or an animation of them.
-fn write(plan: &SamplePlan, mut frames: impl ExactSizeIterator<Item = Result<Picture>>) -> Result<()> {
+fn write(
+    plan: &SamplePlan,
+    report: &Report,
+    pictures: usize,
+    mut frames: impl ExactSizeIterator<Item = Result<Picture>>,
+) -> Result<()> {
     let (output, last) = (plan.output.path(), frames.len() - 1);
     match plan.target {
-        Target::Picture(_) => frames.try_for_each(|frame| written(output, save_picture(output, &frame?))),
+        Target::Picture(format) => frames.try_for_each(|frame| report.save(output, &frame?, pictures, format)),
         Target::Folder => {
             for (index, frame) in frames.enumerate() {
                 let path = output.join(names::of_number(index as u64, last as u64));
-                written(&path, save_picture(&path, &frame?))?;
+                report.save(&path, &frame?, pictures, ImageFormat::Png)?;
             }
             Ok(())
         }
         Target::Animation { format, fps } => {
             let fps = fps.unwrap_or((frames.len() as u32 / SECONDS).clamp(*FPS.start(), *FPS.end()));
             let mut file = AnimationFile::new(output, format, fps);
+            let mut size = [0, 0];
             for (index, frame) in frames.enumerate() {
+                let frame = frame?;
+                size = [frame.width, frame.height];
                 let held = if index == last { (SECONDS_HELD * f64::from(fps)).ceil() as u16 } else { 1 };
-                file.add(&frame?, held)?;
+                file.add(&frame, held)?;
             }
-            file.finish()
+            let content = Content { size, pictures, frames: Some(last + 1) };
+            report.write(output, &file.finish()?, &content)
         }
     }
 }
@@ -152,14 +158,6 @@ fn scale(plan: &SamplePlan, denoiser: &Denoiser, layout: &Layout, kept: usize) -
         return Err(Error::TooLarge { path: output.to_owned(), what, advice: "ask for fewer" });
     }
     Ok(scale)
-}
-
-/// Writes a picture into its class's folder, which is created if it is missing.
-fn save(path: &Path, picture: &Picture) -> Result<()> {
-    let folder = path.parent().map(output::create_folder).transpose()?;
-    written(path, save_picture(path, picture))?;
-    folder.into_iter().for_each(Prepared::keep);
-    Ok(())
 }
 
 #[cfg(test)]

@@ -1,6 +1,5 @@
 //! Draws pictures with a generator, and walks from one to the next.
 
-use easel_pictures::save_picture;
 use easel_runtime::card::PictureSize;
 use easel_runtime::grid::GridShape;
 use easel_runtime::resize::enlarge;
@@ -11,8 +10,9 @@ use super::animation_file::{self, AnimationFile};
 use super::latents::Latents;
 use super::layout::{Layout, check_size};
 use super::plan::{SamplePlan, Selection, Target};
+use super::report::{Content, Report};
 use crate::cli::{self, Progress};
-use crate::error::{Error, Result, written};
+use crate::error::{Error, Result};
 use crate::model::{Model, ModelFile};
 
 /// The largest default batch, in pictures and in pixels: a generator of 16 base channels takes some 400 bytes a pixel.
@@ -22,8 +22,8 @@ const MOST_PIXELS: usize = 1 << 20;
 /// The default frames per second: 4 hundredths of a second each, the unit of GIF.
 const DEFAULT_FPS: u32 = 25;
 
-/// Draws the pictures and writes them. Everything that can be checked beforehand is.
-pub fn run(plan: &SamplePlan, file: ModelFile) -> Result<()> {
+/// Draws the pictures and writes them. Everything that can be checked beforehand is. Returns what was written.
+pub fn run(plan: &SamplePlan, file: ModelFile, report: &Report) -> Result<String> {
     let (path, card) = (file.path.clone(), file.card.clone());
     let in_model = |source| Error::model(&path, source);
     let latents = Latents::new(&card, &plan.selection).map_err(in_model)?;
@@ -35,7 +35,9 @@ pub fn run(plan: &SamplePlan, file: ModelFile) -> Result<()> {
     let layout = Layout::Grid(plan.grid.unwrap_or_else(|| GridShape::square(count)));
     let prepared = plan.output.prepare()?;
     let mut model = file.load(&plan.engine)?;
-    cli::announce(&cli::describe(&model.engine), 1, "pictures");
+    let engine = cli::describe(&model.engine);
+    cli::announce(&engine, 1, "pictures");
+    report.begin(&card.title, &engine, prepared);
 
     let [one, many] = match plan.selection {
         Selection::Walk { .. } => ["frame", "frames"],
@@ -55,37 +57,36 @@ pub fn run(plan: &SamplePlan, file: ModelFile) -> Result<()> {
         Ok::<_, Error>(pictures.into_iter().map(move |picture| enlarge(&picture, scale)))
     });
     match plan.target {
-        Target::Picture(_) => {
+        Target::Picture(format) => {
             let mut pictures = Vec::new();
             for batch in batches {
                 pictures.extend(batch?);
             }
-            written(output, save_picture(output, &layout.compose(pictures)?))?;
+            report.save(output, &layout.compose(pictures)?, count, format)?;
         }
         Target::Folder => {
             let mut names = (0..count).map(|index| latents.file_name(index));
             for batch in batches {
                 for (picture, name) in batch?.zip(&mut names) {
-                    let path = output.join(name);
-                    written(&path, save_picture(&path, &picture))?;
+                    report.save(&output.join(name), &picture, 1, ImageFormat::Png)?;
                 }
             }
         }
         Target::Animation { format, fps } => {
             let mut file = AnimationFile::new(output, format, fps.unwrap_or(DEFAULT_FPS));
+            let mut size = [0, 0];
             for batch in batches {
                 for frame in batch? {
+                    size = [frame.width, frame.height];
                     file.add(&frame, 1)?;
                 }
             }
-            file.finish()?;
+            let content = Content { size, pictures: count, frames: Some(count) };
+            report.write(output, &file.finish()?, &content)?;
         }
     }
     drop(progress);
-    prepared.keep();
-    let what = if count == 1 { one } else { many };
-    eprintln!("wrote {count} {what} to {}", output.display());
-    Ok(())
+    Ok(format!("{count} {}", if count == 1 { one } else { many }))
 }
 
 fn generate(model: &mut Model, z: &Tensor) -> easel_runtime::Result<Vec<Picture>> {

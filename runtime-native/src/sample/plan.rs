@@ -1,7 +1,7 @@
 //! The plan of `sample`: the command line, checked.
 
 use std::collections::HashSet;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use easel_pictures::animation::AnimationFormat;
 use easel_runtime::denoiser::Sampler;
@@ -11,7 +11,8 @@ use image::ImageFormat;
 use super::args::{ALL_CLASSES, Args, DEFAULT_SAMPLER};
 use crate::cli::{Auto, Misuse};
 use crate::engine::EngineOptions;
-use crate::output::Output;
+use crate::error::Result;
+use crate::output::{Output, Prepared};
 
 /// The frames of the longest walk: an hour at 25 per second.
 const MOST_FRAMES: u64 = 90_000;
@@ -30,13 +31,42 @@ pub struct SamplePlan {
     /// The options of a denoiser.
     pub denoiser: DenoiserOptions,
     /// Where the result goes.
-    pub output: Output,
+    pub output: Destination,
+    /// Whether to report on stdout.
+    pub json: bool,
     /// The factor by which every picture is enlarged; by default animations of small pictures are.
     pub scale: Option<usize>,
     /// How many pictures are computed at once; by default as many as memory is sure to hold.
     pub batch: Option<usize>,
     /// How the model is run.
     pub engine: EngineOptions,
+}
+
+/// Where the result goes.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Destination {
+    /// Standard output.
+    Standard,
+    /// A file, or a folder of files.
+    Files(Output),
+}
+
+impl Destination {
+    /// The path, or what standard output is called in messages.
+    pub fn path(&self) -> &Path {
+        match self {
+            Self::Standard => Path::new("standard output"),
+            Self::Files(output) => output.path(),
+        }
+    }
+
+    /// Makes the folder where one is wanted and tries whether a file can be written there.
+    pub fn prepare(&self) -> Result<Prepared> {
+        match self {
+            Self::Standard => Ok(Prepared::default()),
+            Self::Files(output) => output.prepare(),
+        }
+    }
 }
 
 /// Which pictures.
@@ -121,7 +151,15 @@ impl SamplePlan {
             Some(steps) => walk(args, steps)?,
             None => pictures(args)?,
         };
-        let (output, target) = if animated { animation(args)? } else { still(args)? };
+        let (output, target) = match (args.output == Path::new("-"), animated) {
+            (true, _) => standard(args, animated)?,
+            _ if args.format != Auto::Auto => {
+                let reason = "--format is for standard output (-o -); the name of -o says the format of a file";
+                return Err(Misuse::new("--format", reason));
+            }
+            (false, true) => animation(args).map(|(output, target)| (Destination::Files(output), target))?,
+            (false, false) => still(args).map(|(output, target)| (Destination::Files(output), target))?,
+        };
         if let (Selection::Seeds(seeds), Target::Folder, false) = (&selection, &target, animated) {
             let mut seen = HashSet::new();
             if let Some(twice) = seeds.iter().find(|&seed| !seen.insert(seed)) {
@@ -137,6 +175,7 @@ impl SamplePlan {
             target,
             denoiser: denoiser_options(args)?,
             output,
+            json: args.json,
             scale: args.scale.value().map(|scale| scale as usize),
             batch: args.batch.value().map(|batch| batch as usize),
             engine: args.engine.options(),
@@ -172,6 +211,22 @@ fn walk(args: &Args, steps: u32) -> Result<Selection, Misuse> {
         return Err(Misuse::new("--walk", reason));
     }
     Ok(Selection::Walk { seeds, steps: steps as usize, closed: !args.animation.one_way })
+}
+
+/// One picture, or an animation, on standard output.
+fn standard(args: &Args, animated: bool) -> Result<(Destination, Target), Misuse> {
+    if args.json {
+        return Err(Misuse::new("--json", "standard output is taken by the result (-o -); remove --json"));
+    }
+    let (usual, fps) = (if animated { ImageFormat::Gif } else { ImageFormat::Png }, args.animation.fps.value());
+    let target = match (args.format.value().unwrap_or(usual), animated) {
+        (ImageFormat::Gif, true) => Target::Animation { format: AnimationFormat::Gif, fps },
+        (ImageFormat::WebP, true) => Target::Animation { format: AnimationFormat::WebP, fps },
+        (_, true) => return Err(Misuse::new("--format", "an animation is written as gif or webp")),
+        (ImageFormat::Gif, false) => return Err(Misuse::new("--format", "gif is for animations; write png")),
+        (format, false) => Target::Picture(format),
+    };
+    Ok((Destination::Standard, target))
 }
 
 fn still(args: &Args) -> Result<(Output, Target), Misuse> {
@@ -274,6 +329,7 @@ mod tests {
         assert_eq!(walk("-o a.GIF --seeds 1-3 --walk 5"), (vec![1, 2, 3], 5, true, gif));
         let webp = Target::Animation { format: AnimationFormat::WebP, fps: Some(12) };
         assert_eq!(walk("-o a.webp --seeds 4,2 --walk 1 --fps 12 --one-way"), (vec![4, 2], 1, false, webp));
+        assert_eq!(walk("-o - --seeds 1-2 --walk 3").3, Target::Animation { format: AnimationFormat::Gif, fps: None });
         assert_eq!(walk("-o frames --seeds 1,1 --walk 9"), (vec![1, 1], 9, true, Target::Folder));
     }
 
@@ -346,6 +402,10 @@ mod tests {
             ("-o folder --animate --fps 10", "--fps"),
             ("-o a.png --eta 0.5", "--eta"),
             ("-o a.png --sampler dpm-solver --eta 0.5", "--eta"),
+            ("-o - --json", "--json"),
+            ("-o - --format gif", "--format"),
+            ("-o - --format png --animate", "--format"),
+            ("-o a.png --format png", "--format"),
         ] {
             assert_eq!(plan(flags).unwrap_err(), Refusal::Misuse(argument), "{flags}");
         }

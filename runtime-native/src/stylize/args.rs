@@ -61,12 +61,15 @@ A result that is done has width to ms (frames: of an animation; tiles: per frame
 memory: the estimated peak of the whole program in bytes; ms: the model's time), and
 one that failed has error. A video has no memory, its ms is the whole time, and it
 also has fps and flicker ({result, video, share}; share: the part of the video that
-hardly changes). The last line is
-  {\"summary\": {done, skipped, failed, ms, idle_ms, models, engine}}
-where idle_ms is how long no model ran between the first and the last picture; or,
-if an error ends the run before the first picture, {\"summary\": {done, ms, error}}
+hardly changes). The last line, after an
+error and Ctrl-C too, is
+  {\"summary\": {done, skipped, failed, left, ms, idle_ms, models, engine, error}}
+where idle_ms is how long no model ran between the first and the last picture or
+frame, and error is null, or what ended the run early. With --doctor each line has
+  check, status (ok, no, none, other, missing, fails), about
+and the last one is {\"summary\": {error}}.
 
-Exit status: 0 success, 1 failure (of any picture), 2 misuse.";
+Exit status: 0 success, 1 failure (of any picture), 2 misuse, 130 interrupted.";
 
 /// Applies the style of a model to pictures and videos
 #[derive(Debug, Clone, Parser)]

@@ -1,11 +1,14 @@
 //! `stylize --doctor`: checks what works on this machine.
 
-use std::io::{self, Write};
+use std::mem;
 use std::path::{Path, PathBuf};
 use std::time::Instant;
 
+use easel_console::Results;
+use easel_console::interrupt::on_interrupt;
 use easel_runtime::stylizer::Compositing;
 use easel_runtime::{Device, Engine, ModelCard, Picture, Tensor, golden};
+use serde_json::json;
 
 use super::options::IoOptions;
 use super::stylizer::Stylizer;
@@ -13,7 +16,7 @@ use super::tiling::Tiling;
 use super::video::ffmpeg;
 use crate::cli::EngineArgs;
 use crate::engine::{EngineOptions, OrtEngine};
-use crate::error::{Error, GET_FFMPEG, Result};
+use crate::error::{Error, GET_FFMPEG, Result, printed};
 use crate::library;
 use crate::model::{AnyModelFile, find_model, shipped_models};
 
@@ -26,75 +29,110 @@ const IDENTITY: &[u8] = b"\x08\x08\x42\x02\x10\x11\x3a\x37\x0a\x10\x0a\x01x\x12\
     \x62\x0f\x0a\x01y\x12\x0a\x0a\x08\x08\x01\x12\x04\x0a\x02\x08\x01";
 
 /// Prints on stdout which library is used, which devices work, and how fast the stylizers are: the shipped ones, and those
-/// of `models`. Fails at the end if the library, the device asked for or a model does not work.
-pub fn doctor(models: &[PathBuf], engine: &EngineArgs) -> Result<()> {
+/// of `models`; as JSON, an object for each check and one for the end. Fails at the end if the library, the device asked for
+/// or a model does not work.
+pub fn doctor(models: &[PathBuf], engine: &EngineArgs, json: bool) -> Result<()> {
     let options = engine.options();
-    let mut broken = vec![];
-    say(&format!("stylize {}", env!("CARGO_PKG_VERSION")));
-    match library::load(options.library.as_deref()) {
-        Ok(library) => {
-            line("library", "ok", &format!("ONNX Runtime {} at {}", library.version, library.path.display()))
-        }
-        Err(error) => {
-            line("library", "MISSING", &error.to_string());
-            return Err(Error::CheckFailed { failed: vec!["ONNX Runtime's library"] });
-        }
+    let mut checks = Checks { results: Results::new(), json, broken: vec![] };
+    if json {
+        on_interrupt(|| Checks { results: Results::new(), json: true, broken: vec![] }.summary(Some("interrupted")));
     }
-    let mut devices = vec![Device::Cpu, Device::Cuda(0)];
-    if let Device::Cuda(1..) = options.device {
-        devices.push(options.device);
-    }
-    for device in devices {
-        let needed = device == Device::Cpu || device == options.device;
-        match try_device(device, &options) {
-            Ok(what) => line(&device.to_string(), "ok", &what),
+    checks.run(models, &options);
+    checks.broken.dedup();
+    let failed = mem::take(&mut checks.broken);
+    let checked = if failed.is_empty() { Ok(()) } else { Err(Error::CheckFailed { failed }) };
+    checks.summary(checked.as_ref().err().map(ToString::to_string).as_deref());
+    checked?;
+    printed(checks.results.finish())
+}
+
+/// Checks, which are printed as they are done.
+struct Checks {
+    results: Results,
+    json: bool,
+    /// What does not work.
+    broken: Vec<&'static str>,
+}
+
+impl Checks {
+    fn run(&mut self, models: &[PathBuf], options: &EngineOptions) {
+        match self.json {
+            true => self.line("program", "ok", concat!("stylize ", env!("CARGO_PKG_VERSION"))),
+            false => self.results.line(concat!("stylize ", env!("CARGO_PKG_VERSION"))),
+        }
+        match library::load(options.library.as_deref()) {
+            Ok(library) => {
+                self.line("library", "ok", &format!("ONNX Runtime {} at {}", library.version, library.path.display()))
+            }
             Err(error) => {
-                line(&device.to_string(), if needed { "FAILS" } else { "no" }, &reason(error));
-                if needed {
-                    broken.push("a device");
+                self.line("library", "MISSING", &error.to_string());
+                self.broken.push("ONNX Runtime's library");
+                return;
+            }
+        }
+        let mut devices = vec![Device::Cpu, Device::Cuda(0)];
+        if let Device::Cuda(1..) = options.device {
+            devices.push(options.device);
+        }
+        for device in devices {
+            let needed = device == Device::Cpu || device == options.device;
+            match try_device(device, options) {
+                Ok(what) => self.line(&device.to_string(), "ok", &what),
+                Err(error) => {
+                    self.line(&device.to_string(), if needed { "FAILS" } else { "no" }, &reason(error));
+                    if needed {
+                        self.broken.push("a device");
+                    }
+                }
+            }
+        }
+        match ffmpeg::version() {
+            Some(version) => self.line("ffmpeg", "ok", &version),
+            None => self.line("ffmpeg", "none", &format!("videos need it; {GET_FFMPEG}")),
+        }
+        self.models(models, options);
+    }
+
+    fn models(&mut self, models: &[PathBuf], options: &EngineOptions) {
+        let mut named_models = shipped_models();
+        for named in models {
+            match find_model(named) {
+                Ok(path) if named_models.iter().any(|(_, known)| is_same(known, &path)) => {}
+                Ok(path) => named_models.push((named.display().to_string(), path)),
+                Err(error) => {
+                    self.line(&named.display().to_string(), "FAILS", &error.to_string());
+                    self.broken.push("a model");
+                }
+            }
+        }
+        if named_models.is_empty() {
+            let advice = "no folder `models` beside the program or this folder, or above; name a file with -m";
+            self.line("models", "none", advice);
+        }
+        for (name, path) in &named_models {
+            match try_model(path, options) {
+                Ok(ModelCheck::Stylizer(what)) => self.line(name, "ok", &what),
+                Ok(ModelCheck::Other(what)) => self.line(name, "other", &what),
+                Err(error) => {
+                    self.line(name, "FAILS", &error.to_string());
+                    self.broken.push("a model");
                 }
             }
         }
     }
-    match ffmpeg::version() {
-        Some(version) => line("ffmpeg", "ok", &version),
-        None => line("ffmpeg", "none", &format!("videos need it; {GET_FFMPEG}")),
-    }
-    let mut named_models = shipped_models();
-    for named in models {
-        match find_model(named) {
-            Ok(path) if named_models.iter().any(|(_, known)| is_same(known, &path)) => {}
-            Ok(path) => named_models.push((named.display().to_string(), path)),
-            Err(error) => {
-                line(&named.display().to_string(), "FAILS", &error.to_string());
-                broken.push("a model");
-            }
+
+    fn line(&mut self, what: &str, state: &str, more: &str) {
+        match self.json {
+            true => self.results.line(json!({ "check": what, "status": state.to_lowercase(), "about": more })),
+            false => self.results.line(format_args!("{what:<16} {state:<8} {more}")),
         }
     }
-    if named_models.is_empty() {
-        line("models", "none", "no folder `models` beside the program or this folder, or above; name a file with -m");
-    }
-    for (name, path) in &named_models {
-        match try_model(path, &options) {
-            Ok(ModelCheck::Stylizer(what)) => line(name, "ok", &what),
-            Ok(ModelCheck::Other(what)) => line(name, "other", &what),
-            Err(error) => {
-                line(name, "FAILS", &error.to_string());
-                broken.push("a model");
-            }
+
+    fn summary(&mut self, error: Option<&str>) {
+        if self.json {
+            self.results.line(json!({ "summary": { "error": error } }));
         }
     }
-    broken.dedup();
-    if broken.is_empty() { Ok(()) } else { Err(Error::CheckFailed { failed: broken }) }
-}
-
-fn line(what: &str, state: &str, more: &str) {
-    say(&format!("{what:<16} {state:<8} {more}"));
-}
-
-/// Prints a line on stdout. If nobody reads any more, the exit status still counts.
-fn say(line: &str) {
-    let _ = writeln!(io::stdout(), "{line}");
 }
 
 fn is_same(a: &Path, b: &Path) -> bool {

@@ -1,32 +1,39 @@
-//! Ctrl-C: cleans up, then ends the program.
+//! Ctrl-C: cleans up, reports, then ends the program.
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-/// The exit status of a program that Ctrl-C ended.
-const INTERRUPTED: i32 = 130;
+use easel_console::interrupt::{on_interrupt, wait};
+
+/// What an interrupted run says of itself.
+pub(super) const INTERRUPTED: &str = "interrupted";
 
 /// State that must not outlive the program: unfinished files, empty folders, child processes.
 pub(super) trait Cleanup: Send + 'static {
-    /// Cleans up. Returns what was written.
-    fn clean_up(&mut self) -> String;
+    /// Cleans up. Returns whether the work was not done yet.
+    fn clean_up(&mut self) -> bool;
 }
 
 /// State that Ctrl-C cleans up before the program ends. While it is locked, Ctrl-C waits.
 pub(super) struct Interruptible<T: Cleanup>(Arc<Mutex<T>>);
 
 impl<T: Cleanup> Interruptible<T> {
-    /// Handles Ctrl-C from now on. A process can have one handler: with a second one, the first state is cleaned up.
     pub fn new(state: T) -> Self {
-        let state = Arc::new(Mutex::new(state));
-        let shared = Arc::clone(&state);
-        let _ = ctrlc::set_handler(move || {
-            // It stays locked until the process ends, so no thread reports what breaks from here on.
+        Self(Arc::new(Mutex::new(state)))
+    }
+
+    /// Sets what Ctrl-C does from now on: it cleans up and calls `report`, which ends the process. If the work is done already,
+    /// it does nothing, `report` returns, and the program ends by itself.
+    pub fn on_interrupt(&self, report: impl FnOnce() + Send + 'static) {
+        let shared = Arc::clone(&self.0);
+        on_interrupt(move || {
             let mut state = lock(&shared);
-            let written = state.clean_up();
-            eprintln!("interrupted; {written}");
-            exit()
+            if state.clean_up() {
+                // It stays locked until the process ends, so no thread reports what breaks from here on.
+                report();
+            }
+            drop(state);
+            wait();
         });
-        Self(state)
     }
 
     /// Locks the state.
@@ -44,15 +51,4 @@ impl<T: Cleanup> Drop for Interruptible<T> {
 
 fn lock<T>(state: &Mutex<T>) -> MutexGuard<'_, T> {
     state.lock().unwrap_or_else(PoisonError::into_inner)
-}
-
-/// Ends the process without the libraries' clean-up, which must not run while a model computes.
-fn exit() -> ! {
-    #[cfg(unix)]
-    // SAFETY: it takes any number and does not return.
-    unsafe {
-        libc::_exit(INTERRUPTED)
-    }
-    #[cfg(not(unix))]
-    std::process::exit(INTERRUPTED)
 }

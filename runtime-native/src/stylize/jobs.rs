@@ -3,13 +3,15 @@
 use std::collections::{BTreeSet, HashMap};
 use std::path::{Path, PathBuf};
 
-use easel_pictures::picture_format;
+use easel_pictures::{Header, picture_format};
 use image::{ImageFormat, ImageReader};
 
 use super::identity::{Identity, identity};
 use super::inputs::{Input, Inputs};
 use super::options::{ExistingResults, is_standard};
 use super::plan::{Destination, StylizePlan};
+use super::reading::read;
+use super::tiling::Footprint;
 use crate::error::{Error, Result};
 use crate::output::Output;
 
@@ -37,6 +39,8 @@ pub(super) struct Jobs {
     pub failed: Vec<(PathBuf, String)>,
     /// Links to folders that were searched already.
     pub loops: Vec<PathBuf>,
+    /// Inputs that are taken for results of an earlier run, each with the input whose result it is.
+    pub beside: Vec<(PathBuf, PathBuf)>,
 }
 
 impl Jobs {
@@ -69,15 +73,29 @@ pub(super) fn collect(plan: &StylizePlan) -> Result<Jobs> {
     let styles = if plan.is_separate() { (0..plan.styles.len()).map(Some).collect() } else { vec![None] };
     let mut outputs: HashMap<PathBuf, PathBuf> = HashMap::new();
     let mut all = vec![];
-    for (style, input) in styles.iter().flat_map(|style| pictures.iter().map(move |input| (*style, input))) {
-        let job = job(input, style, plan);
-        let skip = plan.existing == ExistingResults::Skip && exists(&job);
-        // A result of an earlier run beside its picture.
-        if skip && identity(&job.output) == identity(&job.input) {
+    let wanted =
+        styles.iter().flat_map(|style| pictures.iter().map(move |input| job(input, *style, plan))).collect::<Vec<_>>();
+    let from_others = wanted.iter().filter_map(|job| {
+        let is = identity(&job.output).filter(|is| Some(*is) != identity(&job.input))?;
+        Some((is, job.input.clone()))
+    });
+    let sources: HashMap<Identity, PathBuf> = from_others.collect();
+    for job in wanted {
+        let is = identity(&job.output).filter(|_| !is_standard(&job.output));
+        // A result that is an input too: the result of an earlier run beside its picture, or a picture of its own.
+        let replaced = is.as_ref().and_then(|is| inputs.get(is));
+        let earlier = is.as_ref().and_then(|is| sources.get(is)).filter(|source| {
+            let skips = plan.existing == ExistingResults::Skip && replaced.is_some();
+            skips && can_be_result(plan, source, &job.output)
+        });
+        if let Some(source) = earlier
+            && identity(&job.input) == is
+        {
+            jobs.beside.push((job.input.clone(), source.clone()));
             all.push(job);
             continue;
         }
-        if let Some(same) = identity(&job.output).filter(|_| !skip).and_then(|identity| inputs.get(&identity)) {
+        if let Some(same) = replaced.filter(|_| earlier.is_none()) {
             if folder.is_none() {
                 return Err(Error::OutputIsInput { output: job.output, input: same.clone() });
             }
@@ -115,6 +133,17 @@ pub(super) fn collect(plan: &StylizePlan) -> Result<Jobs> {
         }
         _ => Ok(jobs),
     }
+}
+
+/// Whether a picture can be the result of another: it has its size, reduced to `--max-size`.
+fn can_be_result(plan: &StylizePlan, source: &Path, result: &Path) -> bool {
+    let size = |path: &Path, max_size: Option<u32>| {
+        let header = Header::read(&read(path).ok()?).ok()?;
+        let footprint = Footprint::new(&header, max_size, ImageFormat::Png, false);
+        Some((footprint.width, footprint.height))
+    };
+    let wanted = size(source, plan.max_size);
+    wanted.is_some() && wanted == size(result, None)
 }
 
 fn exists(job: &Job) -> bool {

@@ -3,6 +3,7 @@
 //! Modules depend on each other in one direction: options, arguments, plan, jobs, tiles and models, pipeline, report, run.
 
 mod args;
+mod clock;
 mod doctor;
 mod identity;
 mod inputs;

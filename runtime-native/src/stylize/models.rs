@@ -1,5 +1,7 @@
 //! Tries all models before the work begins.
 
+use easel_console::tell;
+
 use super::options::{StatisticsSource, TileSize};
 use super::plan::StylizePlan;
 use super::stylizer::Stylizer;
@@ -12,14 +14,21 @@ use crate::error::{Error, Result};
 pub(super) const RESIZED: &str =
     "note: the model takes pictures of one size only: others are resized to it and back, and lose detail";
 
+/// What the models and the engine are called.
+#[derive(Debug, Clone, Default)]
+pub(super) struct ModelNames {
+    /// The models' titles.
+    pub titles: Vec<String>,
+    /// The engine, if it was started.
+    pub engine: Option<String>,
+}
+
 /// What is known of the models after they were opened.
 pub(super) struct ModelSummary {
-    /// Their titles.
-    pub titles: Vec<String>,
+    /// Their names.
+    pub names: ModelNames,
     /// What memory and tiles depend on in each.
     pub traits: Vec<ModelTraits>,
-    /// The engine.
-    pub engine: String,
     /// Whether the engine computes on a device with memory of its own.
     pub on_device: bool,
 }
@@ -28,7 +37,7 @@ pub(super) struct ModelSummary {
 pub(super) fn open_all(plan: &StylizePlan, worker: &mut Worker) -> Result<ModelSummary> {
     let last_first = (0..plan.styles.len()).rev().map(Some);
     let wanted = if plan.is_separate() { last_first.collect() } else { vec![None] };
-    let mut summary = ModelSummary { titles: vec![], traits: vec![], engine: String::new(), on_device: false };
+    let mut summary = ModelSummary { names: ModelNames::default(), traits: vec![], on_device: false };
     for style in wanted {
         worker.open(style)?;
         let (mut titles, mut traits) = (vec![], vec![]);
@@ -39,18 +48,18 @@ pub(super) fn open_all(plan: &StylizePlan, worker: &mut Worker) -> Result<ModelS
                 check_exact_statistics(stylizer)?;
             }
             summary.on_device = stylizer.engine.is_on_device();
-            summary.engine = cli::describe(&stylizer.engine);
+            summary.names.engine = Some(cli::describe(&stylizer.engine));
             if stylizer.guessed_range && stylizer.range_looks_wrong().unwrap_or(false) {
-                eprintln!(
+                tell!(
                     "hint: the output of {} is far outside 0..1, so results may be black and white; try --range 0..255",
                     stylizer.title
                 );
             }
             if let (false, TileSize::Pixels(_)) = (stylizer.fixed_size.is_any(), plan.tiling.tile) {
-                eprintln!("note: --tile does not apply: {} takes pictures of one size only", stylizer.title);
+                tell!("note: --tile does not apply: {} takes pictures of one size only", stylizer.title);
             }
         }
-        summary.titles.splice(0..0, titles);
+        summary.names.titles.splice(0..0, titles);
         summary.traits.splice(0..0, traits);
     }
     Ok(summary)

@@ -36,4 +36,6 @@ pub(super) enum Event {
     Tiles(usize, usize),
     /// The job of this number ended.
     End(usize, Outcome),
+    /// Ctrl-C was pressed. Nothing is written any more.
+    Interrupted,
 }

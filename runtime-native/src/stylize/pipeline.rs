@@ -3,21 +3,23 @@
 use std::io;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::mpsc::{Receiver, Sender, SyncSender, channel, sync_channel};
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::thread;
 use std::time::{Duration, Instant};
 
+use easel_console::interrupt::wait;
 use easel_pictures::{DecodeError, Header, PictureFile};
 use image::ImageFormat;
 
+use super::clock::Clock;
 use super::jobs::Job;
-use super::outcome::{Event, Failure, Outcome, Success};
+use super::outcome::{Event, Failure, Success};
 use super::plan::StylizePlan;
 use super::reading::read;
 use super::semaphore::{Permit, Semaphore};
 use super::tiling::{Footprint, ModelTraits, PROGRAM, Tiling, tiling};
 use super::worker::{TilingSummary, Worker};
-use super::writer::ResultWriter;
+use super::writer::{ResultWriter, Written};
 use crate::error::{Error, Result};
 
 /// The memory that pictures and models may take.
@@ -68,6 +70,16 @@ pub(super) fn run(
         let (unstyled_sender, unstyled) = sync_channel(workers.len());
         let (styled_sender, styled) = sync_channel(workers.len());
         let (event_sender, events) = channel();
+        // Ctrl-C is an event as long as there is a thread that works.
+        let event_sender = Arc::new(event_sender);
+        let at_work = Arc::downgrade(&event_sender);
+        writer.on_interrupt(move || {
+            if let Some(events) = at_work.upgrade()
+                && events.send(Event::Interrupted).is_ok()
+            {
+                wait();
+            }
+        });
         let (unstyled, styled) = (Shared::new(unstyled), Shared::new(styled));
         for _ in 0..io_threads {
             let (sender, events) = (unstyled_sender.clone(), event_sender.clone());
@@ -102,7 +114,7 @@ struct Stages<'a> {
 }
 
 impl<'a> Stages<'a> {
-    fn read(&self, sender: &SyncSender<Unstyled<'a>>, events: &Sender<Event>) {
+    fn read(&self, sender: &SyncSender<Unstyled<'a>>, events: &Arc<Sender<Event>>) {
         while !self.stop.load(Ordering::Relaxed) {
             let index = self.next.fetch_add(1, Ordering::Relaxed);
             let Some(job) = self.jobs.get(index) else { return };
@@ -148,7 +160,7 @@ impl<'a> Stages<'a> {
         clock: &Clock,
         receiver: &Shared<Unstyled<'a>>,
         sender: &SyncSender<Styled<'a>>,
-        events: &Sender<Event>,
+        events: &Arc<Sender<Event>>,
     ) {
         while let Some(Unstyled { index, mut content, tilings, permit }) = receiver.next() {
             if self.stop.load(Ordering::Relaxed) {
@@ -176,7 +188,7 @@ impl<'a> Stages<'a> {
         index: usize,
         content: &mut PictureFile,
         tilings: &[Tiling],
-        events: &Sender<Event>,
+        events: &Arc<Sender<Event>>,
     ) -> Result<TilingSummary> {
         worker.open(self.jobs[index].style)?;
         let _running = clock.start();
@@ -189,7 +201,7 @@ impl<'a> Stages<'a> {
         Ok(summary)
     }
 
-    fn write(&self, receiver: &Shared<Styled<'a>>, events: &Sender<Event>) {
+    fn write(&self, receiver: &Shared<Styled<'a>>, events: &Arc<Sender<Event>>) {
         while let Some(Styled { index, mut content, success, permit }) = receiver.next() {
             if self.stop.load(Ordering::Relaxed) {
                 continue;
@@ -197,15 +209,19 @@ impl<'a> Stages<'a> {
             if self.plan.strip {
                 content.strip();
             }
-            let outcome: Outcome = self.write_one(&self.jobs[index], &content).map(|()| success);
+            let (outcome, written) = match self.write_one(&self.jobs[index], &content) {
+                Ok(written) => (Ok(success), Some(written)),
+                Err(failure) => (Err(failure), None),
+            };
             drop((content, permit));
             if events.send(Event::End(index, outcome)).is_err() {
                 return;
             }
+            drop(written);
         }
     }
 
-    fn write_one(&self, job: &Job, content: &PictureFile) -> Result<(), Failure> {
+    fn write_one(&self, job: &Job, content: &PictureFile) -> Result<Written<'a>, Failure> {
         let bytes = content.encode(format_of(job, content), self.plan.quality);
         let bytes = bytes.map_err(|error| cannot_write(job, &error))?;
         self.writer.write(&job.output, &bytes).map_err(|error| match error.is_full() {
@@ -230,11 +246,11 @@ fn cannot_write(job: &Job, error: &io::Error) -> Failure {
 }
 
 /// A queue that several threads receive from.
-struct Shared<T>(std::sync::Arc<Mutex<Receiver<T>>>);
+struct Shared<T>(Arc<Mutex<Receiver<T>>>);
 
 impl<T> Shared<T> {
     fn new(receiver: Receiver<T>) -> Self {
-        Self(std::sync::Arc::new(Mutex::new(receiver)))
+        Self(Arc::new(Mutex::new(receiver)))
     }
 
     /// The next item; none when there are no more.
@@ -246,48 +262,5 @@ impl<T> Shared<T> {
 impl<T> Clone for Shared<T> {
     fn clone(&self) -> Self {
         Self(self.0.clone())
-    }
-}
-
-/// Adds up how long nothing ran between the first and the last run.
-#[derive(Debug, Default)]
-struct Clock(Mutex<Times>);
-
-#[derive(Debug, Default)]
-struct Times {
-    running: usize,
-    /// When the last run ended, if none is running.
-    stopped: Option<Instant>,
-    idle: Duration,
-}
-
-struct Running<'a>(&'a Clock);
-
-impl Clock {
-    fn start(&self) -> Running<'_> {
-        let mut times = self.times();
-        times.running += 1;
-        if let Some(stopped) = times.stopped.take() {
-            times.idle += stopped.elapsed();
-        }
-        Running(self)
-    }
-
-    fn idle(&self) -> Duration {
-        self.times().idle
-    }
-
-    fn times(&self) -> std::sync::MutexGuard<'_, Times> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-}
-
-impl Drop for Running<'_> {
-    fn drop(&mut self) {
-        let mut times = self.0.times();
-        times.running -= 1;
-        if times.running == 0 {
-            times.stopped = Some(Instant::now());
-        }
     }
 }

@@ -1,28 +1,47 @@
 //! Reports on the work: JSON lines on stdout if they are wanted, errors and progress on stderr.
 
 use std::collections::BTreeMap;
-use std::io::{self, Write};
+use std::mem;
 use std::path::Path;
 use std::time::{Duration, Instant};
 
+use easel_console::interrupt::quit;
+use easel_console::{Results, tell};
 use serde_json::{Value, json};
 
+use super::interrupt::INTERRUPTED;
 use super::jobs::{Job, Jobs};
-use super::models::{ModelSummary, RESIZED};
+use super::models::{ModelNames, RESIZED};
 use super::outcome::{Event, Failure, Outcome, Success};
 use super::plan::StylizePlan;
 use crate::cli::Progress;
-use crate::error::{Error, Incomplete, Result, wrote_pictures};
+use crate::error::{Error, Incomplete, Result, printed, wrote_pictures};
 
-/// JSON lines on stdout, if they are wanted.
+/// JSON lines on stdout, if they are wanted. If they cannot be written, the work goes on.
 pub(super) struct JsonLines {
     started: Instant,
-    wanted: bool,
+    results: Option<Results>,
+}
+
+/// What became of all pictures, or of the video: the last line.
+#[derive(Default)]
+pub(super) struct Summary {
+    pub done: usize,
+    pub skipped: usize,
+    pub failed: usize,
+    /// Not begun, or not finished.
+    pub left: usize,
+    /// How long no model ran between the first and the last picture or frame.
+    pub idle: Duration,
+    /// Empty if an error came before.
+    pub models: ModelNames,
+    /// Why the run ended before its end.
+    pub error: Option<String>,
 }
 
 impl JsonLines {
     pub fn new(plan: &StylizePlan) -> Self {
-        Self { started: Instant::now(), wanted: plan.json }
+        Self { started: Instant::now(), results: plan.json.then(Results::new) }
     }
 
     /// How long the work takes so far.
@@ -35,11 +54,34 @@ impl JsonLines {
         self.elapsed().as_millis() as u64
     }
 
-    /// Prints a line. If nobody reads any more, the work goes on.
+    /// Prints a line.
     pub fn print(&mut self, line: &Value) {
-        if self.wanted && writeln!(io::stdout(), "{line}").is_err() {
-            self.wanted = false;
-        }
+        self.results.iter_mut().for_each(|results| results.line(line));
+    }
+
+    /// Prints the last line.
+    pub fn summary(&mut self, summary: Summary) {
+        let Summary { done, skipped, failed, left, idle, models, error } = summary;
+        let ms = self.ms();
+        self.print(&json!({ "summary": {
+            "done": done, "skipped": skipped, "failed": failed, "left": left, "ms": ms,
+            "idle_ms": idle.as_millis() as u64, "models": models.titles, "engine": models.engine, "error": error,
+        }}));
+    }
+
+    /// Fails if a line could not be written.
+    pub fn finish(&mut self) -> Result<()> {
+        printed(self.results.as_mut().map_or(Ok(()), Results::finish))
+    }
+}
+
+/// Ends the program at a Ctrl-C before the first picture or frame.
+pub(super) fn interrupted_early(plan: &StylizePlan) -> impl FnOnce() + Send + 'static {
+    let mut lines = JsonLines::new(plan);
+    move || {
+        lines.summary(Summary { error: Some(INTERRUPTED.into()), ..Summary::default() });
+        tell!("{INTERRUPTED}; nothing was written");
+        quit();
     }
 }
 
@@ -52,6 +94,7 @@ pub(super) fn about(job: &Job, status: &str) -> Value {
 pub(super) struct Report<'a> {
     plan: &'a StylizePlan,
     lines: JsonLines,
+    models: ModelNames,
     progress: Progress,
     /// Whether there is a single picture, whose progress is that of its tiles.
     single: bool,
@@ -69,6 +112,7 @@ impl<'a> Report<'a> {
         Self {
             plan,
             lines: JsonLines::new(plan),
+            models: ModelNames::default(),
             progress: Progress::new(0, ""),
             single: false,
             noted: false,
@@ -81,15 +125,24 @@ impl<'a> Report<'a> {
 
     /// Reports an error before the first picture.
     pub fn stopped(&mut self, error: &Error) {
-        let ms = self.lines.ms();
-        self.lines.print(&json!({ "summary": { "done": 0, "ms": ms, "error": error.to_string() } }));
+        self.lines.summary(Summary { error: Some(error.to_string()), ..Summary::default() });
     }
 
     /// Reports what is not worked on, and begins to count the rest.
-    pub fn begin(&mut self, jobs: &Jobs) {
+    pub fn begin(&mut self, jobs: &Jobs, models: ModelNames) {
+        self.models = models;
         for link in &jobs.loops {
             let link = link.display();
             self.progress.say(&format!("note: {link}: a link to a folder that was searched already; skipped"));
+        }
+        if let [(result, source), ..] = &jobs.beside[..] {
+            self.progress.say(&format!(
+                "note: {}: taken for the result of {}, of an earlier run ({} of this kind); if it is a picture of its own, give \
+                 another -o",
+                result.display(),
+                source.display(),
+                jobs.beside.len()
+            ));
         }
         for (path, why) in &jobs.failed {
             self.fail(path, None, &Failure::Input(why.clone()));
@@ -103,9 +156,16 @@ impl<'a> Report<'a> {
         }
     }
 
-    /// Takes in what happened.
-    pub fn on_event(&mut self, jobs: &[Job], event: Event) {
+    /// Takes in what happened. Ctrl-C ends the process.
+    pub fn on_event(&mut self, jobs: &Jobs, event: Event) {
         match event {
+            Event::Interrupted => {
+                let Incomplete { written, left, output, .. } = self.end(jobs, Duration::ZERO, Some(INTERRUPTED));
+                let wrote = wrote_pictures(written, 0, &output);
+                let hint = if jobs.len() > 1 { "; --skip-existing resumes" } else { "" };
+                tell!("{INTERRUPTED}; {wrote}, {left} left{hint}");
+                quit();
+            }
             Event::Tiles(done, of) if self.single => {
                 if done <= 1 {
                     self.progress = Progress::new(of as u64, "tiles");
@@ -119,7 +179,7 @@ impl<'a> Report<'a> {
                     self.progress.advance(1);
                 }
                 while let Some(outcome) = self.waiting.remove(&self.next) {
-                    self.report(&jobs[self.next], outcome);
+                    self.report(&jobs.to_do[self.next], outcome);
                     self.next += 1;
                 }
             }
@@ -169,7 +229,20 @@ impl<'a> Report<'a> {
     }
 
     /// Reports the end. `idle` is how long no model ran between the first and the last picture.
-    pub fn finish(mut self, jobs: &Jobs, models: &ModelSummary, idle: Duration) -> Result<()> {
+    pub fn finish(mut self, jobs: &Jobs, idle: Duration) -> Result<()> {
+        let end = self.end(jobs, idle, None);
+        if end.left > 0 || end.failed > 0 {
+            return Err(Error::Incomplete(end));
+        }
+        let Incomplete { written, skipped, output, .. } = end;
+        let seconds = self.lines.elapsed().as_secs_f64();
+        let rate = if written > 1 { format!(", {:.1}/s", written as f64 / seconds) } else { String::new() };
+        tell!("{} in {seconds:.1} s{rate}", wrote_pictures(written, skipped, &output));
+        self.lines.finish()
+    }
+
+    /// Prints the lines of all remaining jobs and the last one, and gives the counts.
+    fn end(&mut self, jobs: &Jobs, idle: Duration, error: Option<&str>) -> Incomplete {
         // If the work ended early, some jobs have no outcome.
         for (index, job) in jobs.to_do.iter().enumerate().skip(self.next) {
             match self.waiting.remove(&index) {
@@ -181,17 +254,8 @@ impl<'a> Report<'a> {
         let (written, skipped, failed) = (self.done, jobs.skipped.len(), self.failed);
         let (total, output) = (jobs.len(), self.plan.destination.describe());
         let left = total - written - skipped - failed;
-        let ms = self.lines.ms();
-        self.lines.print(&json!({ "summary": {
-            "done": written, "skipped": skipped, "failed": failed, "ms": ms, "idle_ms": idle.as_millis() as u64,
-            "models": models.titles, "engine": models.engine,
-        }}));
-        if left > 0 || failed > 0 {
-            return Err(Error::Incomplete(Incomplete { total, written, skipped, failed, left, output }));
-        }
-        let seconds = self.lines.elapsed().as_secs_f64();
-        let rate = if written > 1 { format!(", {:.1}/s", written as f64 / seconds) } else { String::new() };
-        eprintln!("{} in {seconds:.1} s{rate}", wrote_pictures(written, skipped, &output));
-        Ok(())
+        let (models, error) = (mem::take(&mut self.models), error.map(str::to_string));
+        self.lines.summary(Summary { done: written, skipped, failed, left, idle, models, error });
+        Incomplete { total, written, skipped, failed, left, output }
     }
 }

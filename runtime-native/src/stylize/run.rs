@@ -3,13 +3,14 @@
 use std::io::{IsTerminal, stdout};
 use std::path::PathBuf;
 
+use easel_console::interrupt::on_interrupt;
 use easel_files::remove_abandoned;
 
 use super::jobs::{self, Jobs};
 use super::models::open_all;
 use super::pipeline::{self, MemoryBudget};
 use super::plan::{Destination, StylizePlan};
-use super::report::Report;
+use super::report::{Report, interrupted_early};
 use super::semaphore::Semaphore;
 use super::tiling::PROGRAM;
 use super::video;
@@ -26,6 +27,7 @@ pub fn run(plan: &StylizePlan) -> Result<()> {
     if let Destination::Video(_) = &plan.destination {
         return video::run(plan);
     }
+    on_interrupt(interrupted_early(plan));
     let mut report = Report::new(plan);
     match prepare(plan) {
         Ok(prepared) => prepared.run(plan, report),
@@ -54,7 +56,9 @@ fn prepare(plan: &StylizePlan) -> Result<PreparedRun> {
         Destination::Standard | Destination::Video(_) => Prepared::default(),
         Destination::Pictures(output) => output.prepare()?,
     };
-    Ok(PreparedRun { jobs, paths, writer: ResultWriter::new(prepared) })
+    let writer = ResultWriter::new(prepared);
+    writer.on_interrupt(interrupted_early(plan));
+    Ok(PreparedRun { jobs, paths, writer })
 }
 
 impl PreparedRun {
@@ -68,9 +72,9 @@ impl PreparedRun {
         if models.on_device {
             count = 1;
         }
-        cli::announce(&models.engine, count, "pictures");
+        cli::announce(models.names.engine.as_deref().unwrap_or_default(), count, "pictures");
         jobs.folders().into_iter().for_each(remove_abandoned);
-        report.begin(&jobs);
+        report.begin(&jobs, models.names);
         let mut workers = vec![first];
         workers.extend((1..count).map(|_| Worker::new(plan, &paths, threads / count)));
         let (for_pictures, for_models) = match plan.tiling.memory {
@@ -80,10 +84,10 @@ impl PreparedRun {
         let budget = MemoryBudget {
             pictures: Semaphore::new(for_pictures),
             models: Semaphore::new(for_models),
-            traits: models.traits.clone(),
+            traits: models.traits,
         };
-        let on_event = |event| report.on_event(&jobs.to_do, event);
+        let on_event = |event| report.on_event(&jobs, event);
         let idle = pipeline::run(plan, &jobs.to_do, workers, threads.div_ceil(2), &budget, &writer, on_event);
-        report.finish(&jobs, &models, idle)
+        report.finish(&jobs, idle)
     }
 }

@@ -1,50 +1,58 @@
 //! Writes results: whole, or not at all.
 
-use std::io::{self, Write};
 use std::path::Path;
+use std::sync::MutexGuard;
 
 use easel_files::write_atomically;
 
 use super::interrupt::{Cleanup, Interruptible};
 use super::options::is_standard;
+use crate::Result;
 use crate::error::written;
-use crate::output::{Prepared, create_folder};
-use crate::{Error, Result};
+use crate::output::{Prepared, create_folder, write_standard};
 
-/// Writes results. Ctrl-C waits for a write to end.
+/// Writes results. Ctrl-C waits for a file to be written and reported.
 pub(super) struct ResultWriter(Interruptible<WriterState>);
 
 struct WriterState {
     /// The output's folders, which are removed again if they stay empty.
     prepared: Option<Prepared>,
-    written: usize,
 }
 
 impl Cleanup for WriterState {
-    fn clean_up(&mut self) -> String {
+    fn clean_up(&mut self) -> bool {
         self.prepared.take();
-        let plural = if self.written == 1 { "" } else { "s" };
-        format!("{} picture{plural} written", self.written)
+        true
     }
+}
+
+/// A result that was written. Until this is dropped, Ctrl-C waits.
+#[must_use = "a result is reported before Ctrl-C ends the program"]
+pub(super) struct Written<'a> {
+    _state: Option<MutexGuard<'a, WriterState>>,
 }
 
 impl ResultWriter {
     pub fn new(prepared: Prepared) -> Self {
-        Self(Interruptible::new(WriterState { prepared: Some(prepared), written: 0 }))
+        Self(Interruptible::new(WriterState { prepared: Some(prepared) }))
+    }
+
+    /// Sets what Ctrl-C does from now on: it removes the output's folders if they are empty, and calls `report`.
+    pub fn on_interrupt(&self, report: impl FnOnce() + Send + 'static) {
+        self.0.on_interrupt(report);
     }
 
     /// Writes a result to its file, whose folder is created, or to standard output.
-    pub fn write(&self, path: &Path, bytes: &[u8]) -> Result<()> {
-        let mut state = self.0.lock();
+    pub fn write(&self, path: &Path, bytes: &[u8]) -> Result<Written<'_>> {
         if is_standard(path) {
-            let mut stdout = io::stdout();
-            let sent = stdout.write_all(bytes).and_then(|()| stdout.flush());
-            return sent.map_err(|error| Error::write(Path::new("standard output"), "cannot write", &error));
+            // Whoever reads it may take any time, for which Ctrl-C does not wait.
+            write_standard(bytes)?;
+            return Ok(Written { _state: None });
         }
+        let state = self.0.lock();
         let folders = path.parent().map(create_folder).transpose()?;
         written(path, write_atomically(path, bytes))?;
         folders.into_iter().for_each(Prepared::keep);
-        state.written += 1;
-        Ok(())
+        Ok(Written { _state: Some(state) })
     }
 }

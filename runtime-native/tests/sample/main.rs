@@ -103,6 +103,46 @@ fn a_grid_is_the_single_pictures_side_by_side() {
 }
 
 #[test]
+fn standard_output_takes_one_result() {
+    let folder = folder();
+    for (flags, format) in [("", image::ImageFormat::Png), ("--format bmp", image::ImageFormat::Bmp)] {
+        let output = sample(&folder, &format!("-m m.onnx -n 1 --seed 9 -o - {flags}"));
+        assert!(output.status.success(), "{}", stderr(&output));
+        assert_eq!(image::guess_format(&output.stdout).unwrap(), format);
+        assert_eq!(image::load_from_memory(&output.stdout).unwrap().to_luma8().into_raw(), expected(9, 0));
+        assert!(stderr(&output).contains("1 picture to standard output"), "{}", stderr(&output));
+    }
+    let output = sample(&folder, "-m m.onnx --seeds 1-2 --walk 3 -o -");
+    assert_eq!(image::guess_format(&output.stdout).unwrap(), image::ImageFormat::Gif);
+    assert_eq!(names(folder.path()), ["m.onnx"]);
+    #[cfg(target_os = "linux")]
+    for flags in ["-m m.onnx -o -", "-m m.onnx -o a.png --json"] {
+        let full = fs::File::options().write(true).open("/dev/full").unwrap();
+        let error = failure(&command(PROGRAM, &folder, flags).stdout(full).output().unwrap());
+        assert!(error.starts_with("error: standard output: cannot write: "), "{error}");
+    }
+}
+
+#[test]
+fn json_lists_the_files() {
+    let folder = folder();
+    let lines = |flags: &str| -> Vec<serde_json::Value> {
+        let output = sample(&folder, flags);
+        let text = String::from_utf8(output.stdout).unwrap();
+        text.lines().map(|line| serde_json::from_str(line).unwrap()).collect()
+    };
+    let printed = lines("-m m.onnx -n 3 -o drawn --json");
+    assert_eq!((printed.len(), &printed[3]["summary"]["done"]), (4, &3.into()));
+    assert_eq!((&printed[2]["width"], &printed[2]["pictures"]), (&2.into(), &1.into()));
+    assert!(printed[..3].iter().all(|line| folder.path().join(line["output"].as_str().unwrap()).is_file()));
+    assert!(printed[3]["summary"]["error"].is_null());
+    let printed = lines("-m m.onnx --seeds 1,2 --walk 3 -o walk.gif --json");
+    assert_eq!((&printed[0]["frames"], &printed[1]["summary"]["done"]), (&6.into(), &1.into()));
+    let printed = lines("-m gone.onnx -o a.png --json");
+    assert!(printed[0]["summary"]["error"].as_str().unwrap().contains("gone.onnx"), "{printed:?}");
+}
+
+#[test]
 fn a_seed_names_a_picture() {
     let folder = folder();
     succeeds(&folder, "-m m.onnx --seeds 3,7-9,123456 -o drawn");

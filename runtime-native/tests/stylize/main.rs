@@ -3,6 +3,7 @@
 #[path = "../common/mod.rs"]
 mod common;
 mod many;
+mod talk;
 mod video;
 
 use std::fs;

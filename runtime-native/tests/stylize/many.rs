@@ -15,12 +15,12 @@ use serde_json::Value;
 use super::{PROGRAM, common, failure, folder, names, negative, open, photo, stderr, stylize, succeeds};
 
 /// The lines of `--json`.
-fn lines(stdout: Vec<u8>) -> Vec<Value> {
+pub fn lines(stdout: Vec<u8>) -> Vec<Value> {
     String::from_utf8(stdout).unwrap().lines().map(|line| serde_json::from_str(line).unwrap()).collect()
 }
 
 /// Pictures of different sizes in folders below `in`.
-fn pictures(folder: &Path, count: u32) {
+pub fn pictures(folder: &Path, count: u32) {
     for at in 0..count {
         let path = folder.join(format!("in/{}/{at:03}.png", at % 7));
         fs::create_dir_all(path.parent().unwrap()).unwrap();

@@ -270,8 +270,9 @@ fn an_interrupted_video_leaves_nothing() {
     assert!(errors.len() == 1 && errors[0].starts_with("error: out.mp4: cannot write: "), "{errors:?}");
     assert_eq!(names(folder.path()), before);
 
-    let mut child =
-        Command::new(super::PROGRAM).args(arguments).current_dir(folder.path()).stderr(Stdio::piped()).spawn().unwrap();
+    let mut command = Command::new(super::PROGRAM);
+    command.args(arguments).arg("--json").current_dir(folder.path()).stdout(Stdio::piped()).stderr(Stdio::piped());
+    let mut child = command.spawn().unwrap();
     let listed = format!("/proc/{0}/task/{0}/children", child.id());
     let programs = || -> Vec<u32> {
         let children = fs::read_to_string(&listed).unwrap();
@@ -289,6 +290,9 @@ fn an_interrupted_video_leaves_nothing() {
     let output = child.wait_with_output().unwrap();
     assert_eq!(output.status.code(), Some(130), "{}", stderr(&output));
     assert!(stderr(&output).contains("interrupted"), "{}", stderr(&output));
+    let lines = super::many::lines(output.stdout);
+    assert_eq!((lines.len(), &lines[0]["status"], &lines[1]["summary"]["left"]), (2, &"left".into(), &1.into()));
+    assert_eq!(lines[1]["summary"]["error"], "interrupted");
     assert_eq!(names(folder.path()), before);
     assert!(running.iter().all(|id| !Path::new(&format!("/proc/{id}")).exists()));
 }

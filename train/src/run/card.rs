@@ -2,6 +2,8 @@
 
 use std::path::Path;
 
+use easel_console::quoted_path;
+
 use super::Checkpoint;
 use super::counts::Counts;
 use super::estimate::duration;
@@ -43,6 +45,6 @@ pub(super) fn card(
     format!(
         "# {title}\n\n| | |\n|---|---|\n{rows}\n`config.toml` holds every setting, `stats.jsonl` every number. As a model:\n\n\
          ```sh\nexport-onnx {} -o model.onnx\n```\n",
-        run.display()
+        quoted_path(run)
     )
 }

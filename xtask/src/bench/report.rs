@@ -5,6 +5,7 @@ use std::fs;
 use std::path::Path;
 
 use anyhow::{Context, Result};
+use easel_console::tell;
 use easel_files::write_atomically;
 
 use super::case::Case;
@@ -103,7 +104,7 @@ pub fn save(page: &Path, table: &str) -> Result<()> {
     let new =
         replaced(&text, table).with_context(|| format!("{shown}: the lines `{BEGIN}` and `{END}` are missing"))?;
     write_atomically(page, new.as_bytes()).with_context(|| shown.to_string())?;
-    eprintln!("bench: saved in {shown}");
+    tell!("bench: saved in {shown}");
     Ok(())
 }
 

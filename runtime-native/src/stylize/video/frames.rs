@@ -6,6 +6,7 @@ use std::thread;
 
 use easel_runtime::Picture;
 
+use super::super::clock::Clock;
 use super::super::semaphore::Semaphore;
 use super::super::tiling::Tiling;
 use super::super::worker::{TilingSummary, Worker};
@@ -30,6 +31,7 @@ pub(super) fn run(
     tilings: &[Tiling],
     semaphore: &Semaphore,
     average: Option<&StatisticsAverage>,
+    clock: &Clock,
     mut on_frame: impl FnMut(StyledFrame) -> Result<()>,
 ) -> Result<u64> {
     thread::scope(|scope| {
@@ -37,7 +39,7 @@ pub(super) fn run(
         for worker in workers {
             let (feed, frames) = sync_channel(1);
             let (sender, result) = sync_channel(1);
-            scope.spawn(move || work(worker, &frames, &sender, tilings, semaphore, average));
+            scope.spawn(move || work(worker, &frames, &sender, tilings, semaphore, average, clock));
             feeds.push(feed);
             results.push(result);
         }
@@ -70,6 +72,7 @@ fn work(
     tilings: &[Tiling],
     semaphore: &Semaphore,
     average: Option<&StatisticsAverage>,
+    clock: &Clock,
 ) {
     let mut stylize = |index, video: Picture| {
         worker.open(None)?;
@@ -77,6 +80,7 @@ fn work(
             let own = worker.statistics(&StatisticsAverage::thumbnail(&video))?;
             worker.hold_statistics(average.update(index, &video, own).ok_or(Error::Cancelled)?);
         }
+        let _running = clock.start();
         let (stylized, tiling) = worker.stylize(&video, tilings, semaphore, |_, _| {})?;
         Ok(StyledFrame { video, stylized, tiling })
     };

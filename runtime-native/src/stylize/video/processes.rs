@@ -24,17 +24,19 @@ pub(super) struct Processes(Interruptible<State>);
 struct State {
     children: Vec<Child>,
     file: Option<AtomicFile>,
+    /// Whether the file has its name.
+    finished: bool,
 }
 
 impl Cleanup for State {
-    fn clean_up(&mut self) -> String {
+    fn clean_up(&mut self) -> bool {
         for child in &mut self.children {
             let _ = child.kill();
             let _ = child.wait();
         }
         self.children.clear();
         self.file = None;
-        "nothing written".into()
+        !self.finished
     }
 }
 
@@ -48,7 +50,12 @@ pub(super) struct Process {
 
 impl Processes {
     pub fn new(file: AtomicFile) -> Self {
-        Self(Interruptible::new(State { children: vec![], file: Some(file) }))
+        Self(Interruptible::new(State { children: vec![], file: Some(file), finished: false }))
+    }
+
+    /// Sets what Ctrl-C calls from now on, after it has ended the processes and removed the file.
+    pub fn on_interrupt(&self, report: impl FnOnce() + Send + 'static) {
+        self.0.on_interrupt(report);
     }
 
     /// Starts a process.
@@ -85,7 +92,10 @@ impl Processes {
 
     /// Gives the file its name.
     pub fn finish(&self, output: &Path) -> Result<()> {
-        let file = self.0.lock().file.take().ok_or(Error::Cancelled)?;
-        written(output, file.commit())
+        let mut state = self.0.lock();
+        let file = state.file.take().ok_or(Error::Cancelled)?;
+        written(output, file.commit())?;
+        state.finished = true;
+        Ok(())
     }
 }

@@ -1,11 +1,16 @@
 //! Reports on a video: JSON lines on stdout if they are wanted, and a summary on stderr.
 
+use std::time::Duration;
+
+use easel_console::interrupt::quit;
+use easel_console::tell;
 use serde_json::json;
 
+use super::super::interrupt::INTERRUPTED;
 use super::super::jobs::Job;
-use super::super::models::ModelSummary;
+use super::super::models::ModelNames;
 use super::super::plan::StylizePlan;
-use super::super::report::{JsonLines, about};
+use super::super::report::{JsonLines, Summary, about};
 use super::flicker::Flicker;
 use crate::error::Error;
 
@@ -18,12 +23,14 @@ pub(super) struct StyledVideo {
     pub tiles: usize,
     pub frames_per_second: f64,
     pub flicker: Flicker,
-    pub models: ModelSummary,
+    /// How long no model ran between the first and the last frame.
+    pub idle: Duration,
+    pub models: ModelNames,
 }
 
 /// Reports a result that was written.
 pub(super) fn done(plan: &StylizePlan, lines: &mut JsonLines, job: &Job, video: &StyledVideo) {
-    let StyledVideo { width, height, frames, tiles, frames_per_second, flicker, models } = video;
+    let StyledVideo { width, height, frames, tiles, frames_per_second, flicker, idle, models } = video;
     let (seconds, ms) = (lines.elapsed().as_secs_f64(), lines.ms());
     let mut line = about(job, "done");
     for (key, value) in [
@@ -38,15 +45,13 @@ pub(super) fn done(plan: &StylizePlan, lines: &mut JsonLines, job: &Job, video: 
         line[key] = value;
     }
     lines.print(&line);
-    lines.print(&json!({ "summary": {
-        "done": 1, "skipped": 0, "failed": 0, "ms": ms, "models": models.titles, "engine": models.engine,
-    }}));
+    lines.summary(Summary { done: 1, idle: *idle, models: models.clone(), ..Summary::default() });
     let rate = *frames as f64 / seconds;
-    eprintln!("wrote {frames} frames to {} in {seconds:.1} s, {rate:.1}/s", job.output.display());
+    tell!("wrote {frames} frames to {} in {seconds:.1} s, {rate:.1}/s", job.output.display());
     if let Some((result, video)) = flicker.levels() {
         let percent = 100.0 * flicker.share();
         let hint = if plan.steady { "" } else { "; --steady reduces it" };
-        eprintln!(
+        tell!(
             "flicker: {result:.2} levels of 255 in the {percent:.0} % that hardly change, in the video itself {video:.2}{hint}"
         );
     }
@@ -54,16 +59,26 @@ pub(super) fn done(plan: &StylizePlan, lines: &mut JsonLines, job: &Job, video: 
 
 /// Reports a result that exists already.
 pub(super) fn skipped(lines: &mut JsonLines, job: &Job) {
-    let ms = lines.ms();
     lines.print(&about(job, "skipped"));
-    lines.print(&json!({ "summary": { "done": 0, "skipped": 1, "failed": 0, "ms": ms } }));
-    eprintln!("{}: it exists already; skipped", job.output.display());
+    lines.summary(Summary { skipped: 1, ..Summary::default() });
+    tell!("{}: it exists already; skipped", job.output.display());
 }
 
 /// Reports an error.
 pub(super) fn failed(plan: &StylizePlan, lines: &mut JsonLines, error: &Error) {
-    let (error, ms) = (error.to_string(), lines.ms());
+    let error = error.to_string();
     let (input, output) = (plan.inputs[0].to_string_lossy(), plan.destination.describe());
     lines.print(&json!({ "input": input, "output": output, "status": "failed", "error": error }));
-    lines.print(&json!({ "summary": { "done": 0, "failed": 1, "ms": ms, "error": error } }));
+    lines.summary(Summary { failed: 1, error: Some(error), ..Summary::default() });
+}
+
+/// Ends the program at a Ctrl-C.
+pub(super) fn interrupted(plan: &StylizePlan, job: &Job, models: ModelNames) -> impl FnOnce() + Send + 'static {
+    let (mut lines, left) = (JsonLines::new(plan), about(job, "left"));
+    move || {
+        lines.print(&left);
+        lines.summary(Summary { left: 1, models, error: Some(INTERRUPTED.into()), ..Summary::default() });
+        tell!("{INTERRUPTED}; nothing was written");
+        quit();
+    }
 }

@@ -3,13 +3,16 @@
 use std::io::Write;
 use std::path::Path;
 
+use easel_console::interrupt::on_interrupt;
+use easel_console::tell;
 use easel_files::{AtomicFile, remove_abandoned};
 
+use super::super::clock::Clock;
 use super::super::jobs::{self, Job};
 use super::super::models::{RESIZED, open_all};
 use super::super::options::{StatisticsSource, TilingOptions};
 use super::super::plan::StylizePlan;
-use super::super::report::JsonLines;
+use super::super::report::{JsonLines, interrupted_early};
 use super::super::semaphore::Semaphore;
 use super::super::tiling::{Footprint, ModelTraits, PROGRAM, Tiling, tiling};
 use super::super::worker::Worker;
@@ -33,8 +36,10 @@ const FRAMES_ELSEWHERE: usize = 16;
 
 /// Stylizes the plan's only input, a video.
 pub(in crate::stylize) fn run(plan: &StylizePlan) -> Result<()> {
+    on_interrupt(interrupted_early(plan));
     let mut lines = JsonLines::new(plan);
-    stylize(plan, &mut lines).inspect_err(|error| report::failed(plan, &mut lines, error))
+    stylize(plan, &mut lines).inspect_err(|error| report::failed(plan, &mut lines, error))?;
+    lines.finish()
 }
 
 fn stylize(plan: &StylizePlan, lines: &mut JsonLines) -> Result<()> {
@@ -60,7 +65,7 @@ fn stylize_one(plan: &StylizePlan, job: &Job) -> Result<StyledVideo> {
     let mut first = Worker::new(plan, &paths, 1);
     let models = open_all(plan, &mut first)?;
     let count = if models.on_device { 1 } else { plan.engine.thread_count() };
-    cli::announce(&models.engine, count, "frames");
+    cli::announce(models.names.engine.as_deref().unwrap_or_default(), count, "frames");
     let mut workers = vec![first];
     workers.extend((1..count).map(|_| Worker::new(plan, &paths, 1)));
 
@@ -71,6 +76,7 @@ fn stylize_one(plan: &StylizePlan, job: &Job) -> Result<StyledVideo> {
     output.parent().into_iter().for_each(remove_abandoned);
     let temporary = file.temporary_path().to_owned();
     let processes = Processes::new(file);
+    processes.on_interrupt(report::interrupted(plan, job, models.names.clone()));
     let mut decoder = processes.start(input, &mut codec::decoder(input, &video, size))?;
     let target = ffmpeg::file(&temporary);
     let encoder = codec::encoder(input, &video, size, &target, container, plan.quality.jpeg, !plan.strip);
@@ -81,6 +87,7 @@ fn stylize_one(plan: &StylizePlan, job: &Job) -> Result<StyledVideo> {
     let average = plan.steady.then(|| StatisticsAverage::new(video.rate.per_second()));
     let mut filter = FlickerFilter::new(plan.steady);
     let mut progress = Progress::new(video.frames(), "frames");
+    let clock = Clock::default();
     let mut tiles = 0;
     let mut broken = false;
     let on_frame = |frame: StyledFrame| {
@@ -99,7 +106,7 @@ fn stylize_one(plan: &StylizePlan, job: &Job) -> Result<StyledVideo> {
         let sent = sink.write_all(&result.pixels).inspect_err(|_| broken = true);
         sent.map_err(|error| Error::write(output, "cannot write", &error))
     };
-    let ran = frames::run(source, size, workers, &tilings, &semaphore, average.as_ref(), on_frame);
+    let ran = frames::run(source, size, workers, &tilings, &semaphore, average.as_ref(), &clock, on_frame);
     drop(progress);
     drop(sink);
     let frames = match ran {
@@ -112,7 +119,7 @@ fn stylize_one(plan: &StylizePlan, job: &Job) -> Result<StyledVideo> {
         return Err(Error::Video { path: input.to_owned(), reason: ffmpeg::reason(&messages, input) });
     }
     if frames + frames / 50 + 1 < video.frames() {
-        eprintln!(
+        tell!(
             "warning: {}: only {frames} of about {} frames could be decoded, and the result is shorter",
             input.display(),
             video.frames()
@@ -124,7 +131,8 @@ fn stylize_one(plan: &StylizePlan, job: &Job) -> Result<StyledVideo> {
     }
     processes.finish(output)?;
     let ((width, height), frames_per_second) = (size, video.rate.per_second());
-    Ok(StyledVideo { width, height, frames, tiles, frames_per_second, flicker: filter.flicker, models })
+    let (idle, models) = (clock.idle(), models.names);
+    Ok(StyledVideo { width, height, frames, tiles, frames_per_second, flicker: filter.flicker, idle, models })
 }
 
 fn not_encoded(output: &Path, temporary: &Path, messages: &str) -> Error {

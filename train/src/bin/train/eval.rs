@@ -13,6 +13,7 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 
 use anyhow::{Result, bail};
+use easel_console::{print, quoted_path, tell};
 use easel_runtime::Device;
 use easel_train::data::{PictureFormat, Source};
 use easel_train::networks::{Network, lenet, mlp};
@@ -128,13 +129,13 @@ pub fn eval(args: Args) -> Result<ExitCode> {
         let path = args.run.display();
         bail!("{path}: not found; give a run, a checkpoint, a model file or a folder of pictures");
     };
-    print!("{text}");
+    print(text)?;
     Ok(ExitCode::SUCCESS)
 }
 
 impl Args {
     fn model(&self, file: WeightsFile, source: &Source) -> Result<String> {
-        file.unreadable.iter().for_each(|why| eprintln!("warning: {why}"));
+        file.unreadable.iter().for_each(|why| tell!("warning: {why}"));
         let weights = file.weights()?;
         let WeightsFile { path, classes, columns, .. } = file;
         let is_small = [lenet::ARCHITECTURE, mlp::ARCHITECTURE].contains(&weights.architecture.name.as_str());
@@ -187,10 +188,11 @@ impl Args {
             }
             Network::Vae(network) => generator(Generator::Vae(network)),
             Network::DenoiserFolded { .. } => {
-                let path = path.display();
                 bail!(
-                    "{path}: the model file of a denoiser is evaluated by its pictures; draw them with `sample -m {path} \
-                     -o DIR` and evaluate that folder"
+                    "{}: the model file of a denoiser is evaluated by its pictures; draw them with `sample -m {} -o DIR` and \
+                     evaluate that folder",
+                    path.display(),
+                    quoted_path(&path)
                 );
             }
             Network::Style(_) => bail!(

@@ -1,7 +1,9 @@
 //! `train`: trains a network and leaves a run folder whose checkpoints `export-onnx` turns into a model file.
 
+// They panic where nobody reads; `easel_console` does not.
+#![warn(clippy::print_stderr, clippy::print_stdout)]
+
 mod eval;
-mod interrupt;
 mod memory;
 mod progress;
 mod recipe;
@@ -14,6 +16,7 @@ use std::process::ExitCode;
 
 use anyhow::{Result, bail};
 use clap::{CommandFactory, FromArgMatches, Parser, Subcommand};
+use easel_console::quoted_path;
 use easel_train::recipes::{
     ddpm::DdpmConfig, gan::GanConfig, lenet::LenetConfig, mlp::MlpConfig, progan::ProganConfig, style::StyleConfig,
     vae::VaeConfig,
@@ -68,18 +71,19 @@ fn check_recipe(recipe: &str, run: &Path) -> Result<()> {
     let name = folder.file_name().and_then(|name| name.to_str()).and_then(|name| name.split('-').nth(1));
     match RECIPES.iter().find(|entry| Some(entry.name) == name && entry.name != recipe) {
         Some(Entry { name, .. }) => {
-            let run = run.display();
-            bail!("{run}: a run of `train {name}`; resume it with: train {name} --resume {run}")
+            let command = format!("train {name} --resume {}", quoted_path(run));
+            bail!("{}: a run of `train {name}`; resume it with: {command}", run.display())
         }
         None => Ok(()),
     }
 }
 
 fn main() -> ExitCode {
-    interrupt::outlive_file_limits();
+    easel_console::start();
     let arguments = arguments();
     let recipes = RECIPES.iter().map(|entry| (entry.command)(&arguments));
-    let matches = recipes.fold(Cli::command(), clap::Command::subcommand).get_matches_from(&arguments);
+    let command = recipes.fold(Cli::command(), clap::Command::subcommand);
+    let matches = command.try_get_matches_from(&arguments).unwrap_or_else(|error| easel_console::exit(&error));
     memory::keep_freed_memory();
     let (name, recipe) = matches.subcommand().expect("a subcommand is required");
     let done = match RECIPES.iter().find(|entry| entry.name == name) {
@@ -87,17 +91,11 @@ fn main() -> ExitCode {
             let run = recipe.get_one::<PathBuf>("resume");
             run.map_or(Ok(()), |run| check_recipe(name, run)).and_then(|()| (entry.run)(&arguments, recipe))
         }
-        None => match Cli::from_arg_matches(&matches).unwrap_or_else(|error| error.exit()).command {
+        None => match Cli::from_arg_matches(&matches).unwrap_or_else(|error| easel_console::exit(&error)).command {
             Command::Eval(args) => eval::eval(args),
             Command::Scenes(args) => scenes::draw(args),
             Command::Summary(args) => summary::summarise(args),
         },
     };
-    match done {
-        Ok(code) => code,
-        Err(error) => {
-            eprintln!("error: {}", format!("{error:#}").replace('\n', " "));
-            ExitCode::FAILURE
-        }
-    }
+    done.unwrap_or_else(easel_console::fail)
 }

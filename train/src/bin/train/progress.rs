@@ -3,6 +3,7 @@
 use std::io::IsTerminal;
 use std::time::{Duration, Instant};
 
+use easel_console::tell;
 use indicatif::{ProgressBar, ProgressStyle};
 
 use easel_train::run::Phase;
@@ -62,15 +63,15 @@ impl Progress {
                 bar.set_message(text);
                 bar.set_position(step);
             }
-            None => eprintln!("step {step} of {}  {text}", self.total),
+            None => tell!("step {step} of {}  {text}", self.total),
         }
     }
 
     /// Prints a line above the bar.
     pub fn say(&self, line: &str) {
         match &self.bar {
-            Some(bar) => bar.suspend(|| eprintln!("{line}")),
-            None => eprintln!("{line}"),
+            Some(bar) => bar.suspend(|| tell!("{line}")),
+            None => tell!("{line}"),
         }
     }
 

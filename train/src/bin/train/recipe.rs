@@ -9,6 +9,7 @@ use anyhow::Result;
 use clap::builder::PossibleValue;
 use clap::parser::ValueSource;
 use clap::{Arg, ArgAction, ArgGroup, ArgMatches, Args, Command, value_parser};
+use easel_console::{interrupt, print, quoted_path, tell};
 use easel_train::recipes::Recipe;
 use easel_train::run::estimate::{Estimate, PhaseEstimate, duration};
 use easel_train::run::{Event, Outcome, Plan};
@@ -16,8 +17,10 @@ use easel_train::settings::{Layers, defaults, to_text};
 use easel_train::training::{dry_run, layers_of};
 use easel_train::{TrainOptions, train};
 
-use crate::interrupt;
 use crate::progress::Progress;
+
+/// What the first Ctrl-C tells.
+const STOPPING: &str = "interrupted: finishing this step and writing a checkpoint; press again to quit at once";
 
 /// A recipe as a subcommand.
 pub struct Entry {
@@ -127,7 +130,7 @@ fn start<R: Recipe>(config: R, options: TrainOptions) -> Result<ExitCode> {
     let callback = move |event: &Event<'_>| match event {
         Event::Started { folder, step, steps, phases } => {
             let from = if *step > 0 { format!(" from step {step}") } else { String::new() };
-            eprintln!("{}{from}", folder.display());
+            tell!("{}{from}", folder.display());
             progress = Some(Progress::new(*steps, *step).with_phases(phases.to_vec()));
         }
         Event::Step { step, stage, losses } => {
@@ -136,15 +139,20 @@ fn start<R: Recipe>(config: R, options: TrainOptions) -> Result<ExitCode> {
         Event::Evaluated { line, .. } => progress.iter().for_each(|progress| progress.say(line)),
         other => print_event(other),
     };
-    let run = train(config, options.on_event(callback).interrupted_by(interrupt::flag()?))?;
+    let run = train(config, options.on_event(callback).interrupted_by(interrupt::flag(STOPPING)))?;
     let (name, path) = (R::NAME, run.folder.display());
     match run.outcome {
-        Outcome::Finished => println!("{path}"),
+        Outcome::Finished => print(format_args!("{path}\n"))?,
         Outcome::AlreadyFinished => {
             print_finished(run.step, run.steps);
         }
         Outcome::Interrupted => {
-            eprintln!("stopped after step {} of {}; resume with: train {name} --resume {path}", run.step, run.steps);
+            tell!(
+                "stopped after step {} of {}; resume with: train {name} --resume {}",
+                run.step,
+                run.steps,
+                quoted_path(&run.folder)
+            );
             return Ok(ExitCode::from(interrupt::STATUS));
         }
     }
@@ -153,25 +161,25 @@ fn start<R: Recipe>(config: R, options: TrainOptions) -> Result<ExitCode> {
 
 fn print_event(event: &Event<'_>) {
     match event {
-        Event::Warning(line) => eprintln!("warning: {line}"),
-        Event::Ready(line) => eprintln!("{line}"),
+        Event::Warning(line) => tell!("warning: {line}"),
+        Event::Ready(line) => tell!("{line}"),
         _ => {}
     }
 }
 
 fn report_dry_run<R: Recipe>(config: R, options: TrainOptions) -> Result<ExitCode> {
     let (config, plan, done, estimate) = dry_run(config, options.on_event(print_event))?;
-    print!("{}", to_text(&config)?);
+    print(to_text(&config)?)?;
     match done >= plan.steps {
         true => print_finished(done, plan.steps),
-        false => eprintln!("{}", describe(&estimate, &plan, done)),
+        false => tell!("{}", describe(&estimate, &plan, done)),
     }
-    eprintln!("dry run: nothing was written");
+    tell!("dry run: nothing was written");
     Ok(ExitCode::SUCCESS)
 }
 
 fn print_finished(done: u64, steps: u64) {
-    eprintln!("the run has done {done} steps, and {steps} are asked for; to train longer, set --steps N");
+    tell!("the run has done {done} steps, and {steps} are asked for; to train longer, set --steps N");
 }
 
 fn describe(estimate: &Estimate, plan: &Plan, done: u64) -> String {

@@ -4,6 +4,7 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 
 use anyhow::{Context, Result, ensure};
+use easel_console::tell;
 use easel_pictures::{picture_format, save_picture};
 use easel_scenes::{Motif, scene};
 
@@ -64,6 +65,6 @@ pub fn draw(args: Args) -> Result<ExitCode> {
         progress.update(index + 1 - args.first, &[], &[]);
     }
     progress.finish();
-    eprintln!("wrote {count} scenes to {}", args.output.display());
+    tell!("wrote {count} scenes to {}", args.output.display());
     Ok(ExitCode::SUCCESS)
 }

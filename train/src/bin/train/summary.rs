@@ -1,12 +1,12 @@
 //! `train summary`.
 
-use std::io::Write;
 use std::process::ExitCode;
 use std::str::FromStr;
 
 use anyhow::{Context, Result, bail, ensure};
 use candle_core::{DType, Device};
 use clap::ValueEnum;
+use easel_console::print;
 use easel_runtime::Random;
 use easel_runtime::card::TabularTask;
 use easel_train::Params;
@@ -81,11 +81,8 @@ impl FromStr for Size {
 pub fn summarise(args: Args) -> Result<ExitCode> {
     let summary = trace(&args)?;
     let text = if args.dot { summary.dot() } else { summary.table() };
-    match std::io::stdout().write_all(text.as_bytes()) {
-        // The reader has closed the pipe.
-        Err(error) if error.kind() == std::io::ErrorKind::BrokenPipe => Ok(ExitCode::SUCCESS),
-        other => other.context("standard output").map(|()| ExitCode::SUCCESS),
-    }
+    print(text)?;
+    Ok(ExitCode::SUCCESS)
 }
 
 fn trace(args: &Args) -> Result<Summary> {

@@ -3,6 +3,7 @@
 use std::path::Path;
 
 use anyhow::Result;
+use easel_console::tell;
 use easel_train::data::Source;
 use easel_train::metrics::classification::{self, Classification};
 use easel_train::metrics::classifier_input;
@@ -23,7 +24,7 @@ pub fn eval(
     let pictures = load_test(source, classifier_input::format(network), classes)?;
     report::warn(pictures.warning());
     let evaluation = classification::evaluate(network, &pictures, device)?;
-    eprintln!("{} on {} pictures from {}", path.display(), pictures.len(), pictures.name);
+    tell!("{} on {} pictures from {}", path.display(), pictures.len(), pictures.name);
     Ok(text(&evaluation, classes, as_json))
 }
 

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::path::Path;
 
 use anyhow::Result;
+use easel_console::tell;
 use easel_pictures::{picture_format, save_picture};
 use easel_runtime::Picture;
 use easel_runtime::grid::{BACKGROUND, GAP, labelled_rows};
@@ -53,7 +54,7 @@ pub fn write(
     let mut rows = show("sample", ROWS, generated, &sets.generated_indices, &sets.generated, &neighbours.generated);
     rows.extend(show("real", 1, real, &sets.baseline_indices, &sets.baseline, &neighbours.baseline));
     save_picture(path, &labelled_rows(&rows, GAP, BACKGROUND)?)?;
-    eprintln!(
+    tell!(
         "{}: the pictures of each class that are closest to a training picture, each above that one; the last two rows \
          show real pictures that the model never saw",
         path.display()

@@ -4,6 +4,7 @@ use std::path::Path;
 
 use anyhow::{Result, bail};
 use candle_core::Device;
+use easel_console::tell;
 use easel_train::data::{self, PictureFormat, Pictures, Source};
 use easel_train::metrics::{Classification, Features, Measurement, SampleSets, classification};
 use easel_train::networks::Network;
@@ -137,13 +138,13 @@ impl<'a> Evaluator<'a> {
         }
         let compared = sets.count();
         if compared < pictures.len() {
-            eprintln!(
+            tell!(
                 "note: the distances are of {compared} of {} pictures, since they take twice as many real ones",
                 pictures.len()
             );
         }
         if compared <= WIDTH {
-            eprintln!(
+            tell!(
                 "warning: {compared} pictures have no full covariance of {WIDTH} features, so the Fréchet distance is \
                  unreliable; compare thousands"
             );
@@ -155,7 +156,7 @@ impl<'a> Evaluator<'a> {
     pub fn report(&self, generated: GeneratedSet, comparison: &Comparison, as_json: bool) -> Result<String> {
         let (about, facts, count) = (generated.about.clone(), generated.facts.clone(), generated.pictures.len());
         let real = &comparison.real;
-        eprintln!("{about}: {count} pictures against {} real ones from {}", real.len(), real.name);
+        tell!("{about}: {count} pictures against {} real ones from {}", real.len(), real.name);
         let evaluation = self.evaluate(generated, comparison)?;
         if as_json {
             let metrics = report::measurements_json(&evaluation.measurements);

@@ -5,6 +5,7 @@ use std::path::Path;
 use crate::progress::Progress;
 use anyhow::{Result, bail};
 use candle_core::{Device, Tensor};
+use easel_console::tell;
 use easel_train::data::{PictureFormat, Pictures, Source, Store};
 use easel_train::metrics::{Measurement, MetricTracker, bytes};
 use easel_train::networks::{gan, progan, vae};
@@ -66,7 +67,7 @@ pub fn eval(path: &Path, generator: &Generator, options: &Options, device: &Devi
     report::warn(store.warning());
     let (count, name) = (tracker.count(), store.name());
     if count < options.count {
-        eprintln!(
+        tell!(
             "note: {count} pictures are compared, not {}: {name} has {}, and memory is limited",
             options.count,
             store.len()
@@ -74,7 +75,7 @@ pub fn eval(path: &Path, generator: &Generator, options: &Options, device: &Devi
     }
     let pixels = pictures(generator, count, options.seed, device)?;
     let measurements = tracker.measure_beside_noise(&pixels, options.seed)?;
-    eprintln!("{}: {count} pictures of {width}x{height} against real ones from {name}", path.display());
+    tell!("{}: {count} pictures of {width}x{height} against real ones from {name}", path.display());
     let generated = Pictures {
         format,
         pixels,
@@ -111,7 +112,7 @@ impl Options<'_> {
         if self.training.is_some() {
             bail!("{data}: {why}, so near copies cannot be found; {advice}");
         }
-        eprintln!("note: {data}: {why}, so there is no Fréchet distance, precision, recall or balance; {advice}");
+        tell!("note: {data}: {why}, so there is no Fréchet distance, precision, recall or balance; {advice}");
         Ok(None)
     }
 
@@ -120,7 +121,7 @@ impl Options<'_> {
         let format = pictures.format;
         let real = load_unseen(self.source, limited(format))?.of_classes(self.classes)?;
         if (pictures.len() < 2 || real.len() < 4) && self.training.is_none() {
-            eprintln!("note: too few pictures for the classifier; it takes 2, and 4 real ones");
+            tell!("note: too few pictures for the classifier; it takes 2, and 4 real ones");
             return Ok(None);
         }
         let training = self.training.map(|source| evaluator.training_pictures(source, format)).transpose()?;

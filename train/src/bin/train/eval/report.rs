@@ -2,6 +2,7 @@
 
 use std::fmt::Write;
 
+use easel_console::tell;
 use easel_train::metrics::{ConfusionMatrix, Measurement};
 use serde_json::{Map, Value, json};
 
@@ -13,7 +14,7 @@ const MOST_MISTAKES: usize = 20;
 
 /// Prints a warning, if there is one.
 pub fn warn(warning: Option<String>) {
-    warning.into_iter().for_each(|line| eprintln!("warning: {line}"));
+    warning.into_iter().for_each(|line| tell!("warning: {line}"));
 }
 
 /// A row for each metric, with its meaning.

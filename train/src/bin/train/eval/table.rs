@@ -3,6 +3,7 @@
 use std::path::Path;
 
 use anyhow::Result;
+use easel_console::tell;
 use easel_runtime::card::{Columns, TabularTask};
 use easel_train::data::{Source, table};
 use easel_train::metrics::{Regression, TableEvaluation, evaluate_table};
@@ -27,7 +28,7 @@ pub fn eval(
     };
     let table = load(source, None, Some(task))?.like(columns, classes)?;
     let evaluation = evaluate_table(network, &table, device)?;
-    eprintln!("{} on {} rows from {}", path.display(), table.rows(), table.name);
+    tell!("{} on {} rows from {}", path.display(), table.rows(), table.name);
     Ok(match evaluation {
         TableEvaluation::Classification(found) => classifier::text(&found, classes, as_json),
         TableEvaluation::Regression(Regression { count, rmse, mae, r2 }) if as_json => {

@@ -1,0 +1,88 @@
+//! Descriptions as JSON.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+
+use candle_core::Device;
+use candle_onnx::onnx::ValueInfoProto;
+use easel_runtime::ModelCard;
+use easel_train::tensors::{Dictionary, Format};
+use easel_train::{WeightsFile, weights};
+use serde_json::{Value, json};
+
+use super::{decode, is_float, value_parts};
+use crate::error::Result;
+use crate::models;
+
+/// What [`describe`](super::describe) says, as one object. Its errors are the same.
+///
+/// A model file has `file`, `kind` (null without a card), `card` (the card as it is in the file, or null), `inputs` and
+/// `outputs` (`name`, `type`, `dims`, numbers or names; inputs also `optional`), `operators` (counts by name), `constants` (floats), `opset`,
+/// `ir` and `bytes`. Weights have `file`, `kind` and `architecture` (null for no known network), `sha256`, `run`, `steps`
+/// and `dictionaries`: each with its `key` in the file and its `tensors` (`name`, `shape`, `type`).
+pub fn describe_json(path: &Path) -> Result<Value> {
+    if path.is_file() {
+        let unreadable = |reason| easel_train::Error::Unreadable { path: path.into(), reason };
+        let bytes = std::fs::read(path).map_err(|error| unreadable(format!("cannot read: {error}")))?;
+        if Format::of(&bytes).is_none() {
+            return Ok(model(path, &bytes).map_err(|error| unreadable(error.to_string()))?);
+        }
+        return weights_of(&WeightsFile::from_bytes(&bytes, path)?);
+    }
+    weights_of(&weights::open(path)?)
+}
+
+fn model(path: &Path, bytes: &[u8]) -> Result<Value> {
+    let (model, graph) = decode(bytes)?;
+    let card = ModelCard::from_model(bytes).ok();
+    let initial: Vec<_> = graph.initializer.iter().map(|tensor| tensor.name.as_str()).collect();
+    let value = |value: &ValueInfoProto| {
+        let (name, element, dims) = value_parts(value);
+        let dim = |dim: String| dim.parse::<u64>().map_or_else(|_| json!(dim), |size| json!(size));
+        let dims: Vec<_> = dims.into_iter().map(dim).collect();
+        json!({ "name": name, "type": element, "dims": dims })
+    };
+    let input = |input: &ValueInfoProto| {
+        let mut object = value(input);
+        object["optional"] = json!(initial.contains(&input.name.as_str()));
+        object
+    };
+    let mut operators = BTreeMap::<&str, usize>::new();
+    graph.node.iter().for_each(|node| *operators.entry(&node.op_type).or_default() += 1);
+    let floats = graph.initializer.iter().filter(is_float);
+    let constants: i64 = floats.map(|tensor| tensor.dims.iter().product::<i64>()).sum();
+    Ok(json!({
+        "file": path.to_string_lossy(),
+        "kind": card.as_ref().map(|card| card.kind.name()),
+        "card": card,
+        "inputs": graph.input.iter().map(input).collect::<Vec<_>>(),
+        "outputs": graph.output.iter().map(value).collect::<Vec<_>>(),
+        "operators": operators,
+        "constants": constants,
+        "opset": model.opset_import.first().map_or(0, |opset| opset.version),
+        "ir": model.ir_version,
+        "bytes": bytes.len(),
+    }))
+}
+
+fn weights_of(file: &WeightsFile) -> Result<Value> {
+    let kind = match &file.architecture {
+        Some(_) => Some(models::of_network(&file.network(&Device::Cpu)?)?.kind().name()),
+        None => None,
+    };
+    let dictionary = |Dictionary { path, tensors }: &Dictionary| {
+        let tensors = tensors
+            .iter()
+            .map(|(name, tensor)| json!({ "name": name, "shape": tensor.dims(), "type": tensor.dtype().as_str() }));
+        json!({ "key": path, "tensors": tensors.collect::<Vec<_>>() })
+    };
+    Ok(json!({
+        "file": file.path.to_string_lossy(),
+        "kind": kind,
+        "architecture": file.architecture,
+        "sha256": file.sha256,
+        "run": file.provenance.run,
+        "steps": file.provenance.steps,
+        "dictionaries": file.dictionaries.iter().map(dictionary).collect::<Vec<_>>(),
+    }))
+}
