@@ -4,6 +4,7 @@
 mod common;
 mod many;
 mod video;
+mod video_kinds;
 
 use std::fs;
 use std::path::Path;

@@ -19,11 +19,13 @@ pub(super) struct StyledVideo {
     pub frames_per_second: f64,
     pub flicker: Flicker,
     pub models: ModelSummary,
+    /// What the result lacks or has been converted.
+    pub notes: Vec<String>,
 }
 
 /// Reports a result that was written.
 pub(super) fn done(plan: &StylizePlan, lines: &mut JsonLines, job: &Job, video: &StyledVideo) {
-    let StyledVideo { width, height, frames, tiles, frames_per_second, flicker, models } = video;
+    let StyledVideo { width, height, frames, tiles, frames_per_second, flicker, models, notes } = video;
     let (seconds, ms) = (lines.elapsed().as_secs_f64(), lines.ms());
     let mut line = about(job, "done");
     for (key, value) in [
@@ -34,6 +36,7 @@ pub(super) fn done(plan: &StylizePlan, lines: &mut JsonLines, job: &Job, video: 
         ("tiles", json!(tiles)),
         ("ms", json!(ms)),
         ("flicker", flicker.to_json()),
+        ("notes", json!(notes)),
     ] {
         line[key] = value;
     }
