@@ -13,6 +13,7 @@ use crate::error::Result;
 
 /// How a picture was computed, and what to report of it.
 #[derive(Debug, Default)]
+#[derive(Clone)]
 pub(super) struct TilingSummary {
     /// How many tiles there were.
     pub tiles: usize,

@@ -5,6 +5,7 @@ mod common;
 mod many;
 mod talk;
 mod video;
+mod video_kinds;
 
 use std::fs;
 use std::path::Path;

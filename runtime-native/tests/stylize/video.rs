@@ -15,7 +15,7 @@ const HEIGHT: usize = 64;
 const FRAMES: usize = 12;
 
 /// Whether ffmpeg and ffprobe are installed.
-fn is_installed() -> bool {
+pub fn is_installed() -> bool {
     let there = ["ffmpeg", "ffprobe"].iter().all(|program| Command::new(program).arg("-version").output().is_ok());
     if !there {
         println!("skipped: videos: ffmpeg is not installed");
@@ -32,7 +32,7 @@ fn frame(number: usize) -> Vec<u8> {
     (0..WIDTH * HEIGHT).flat_map(pixel).collect()
 }
 
-fn ffmpeg(folder: &Path, arguments: &str, input: &[u8]) -> Vec<u8> {
+pub fn ffmpeg(folder: &Path, arguments: &str, input: &[u8]) -> Vec<u8> {
     let mut child = Command::new("ffmpeg")
         .args(["-v", "error", "-y"])
         .args(arguments.split_whitespace())
@@ -62,11 +62,11 @@ fn video_folder() -> TempDir {
 }
 
 /// The frames of a video in its own size.
-fn frames(folder: &TempDir, name: &str) -> Vec<u8> {
+pub fn frames(folder: &TempDir, name: &str) -> Vec<u8> {
     ffmpeg(folder.path(), &format!("-i {name} -f rawvideo -pix_fmt rgb24 pipe:1"), &[])
 }
 
-fn probe(folder: &TempDir, name: &str) -> Value {
+pub fn probe(folder: &TempDir, name: &str) -> Value {
     let arguments = ["-v", "error", "-of", "json", "-show_format", "-show_streams", name];
     let output = Command::new("ffprobe").args(arguments).current_dir(folder.path()).output().unwrap();
     serde_json::from_slice(&output.stdout).unwrap()

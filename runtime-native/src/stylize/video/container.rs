@@ -46,6 +46,14 @@ impl Container {
         }
     }
 
+    /// The usual extension.
+    pub fn extension(self) -> &'static str {
+        match self {
+            Self::Matroska => "mkv",
+            named => named.muxer(),
+        }
+    }
+
     /// ffmpeg's options to encode frames in a quality from 1 to 100: 8 less is a CRF of 3 more, which is about a third
     /// fewer bytes.
     pub fn video(self, quality: u8) -> Vec<String> {
@@ -86,6 +94,21 @@ impl Container {
             Self::WebM => text.then_some("webvtt"),
             Self::Avi => None,
         }
+    }
+
+    /// Whether it can hold files, such as fonts.
+    pub fn keeps_attachments(self) -> bool {
+        self == Self::Matroska
+    }
+
+    /// Whether ffmpeg can write a cover picture into it.
+    pub fn keeps_covers(self) -> bool {
+        self == Self::Mp4
+    }
+
+    /// Whether it can hold the timecode of the first frame.
+    pub fn keeps_timecode(self) -> bool {
+        matches!(self, Self::Mp4 | Self::Mov | Self::Matroska)
     }
 }
 

@@ -2,6 +2,7 @@
 
 mod codec;
 pub(super) mod container;
+mod extras;
 pub(super) mod ffmpeg;
 mod flicker;
 mod frames;

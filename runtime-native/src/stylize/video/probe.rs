@@ -4,6 +4,7 @@ use std::path::Path;
 
 use serde_json::Value;
 
+use super::extras::{Extras, is_cover};
 use super::ffmpeg;
 use crate::error::{Error, Result};
 
@@ -13,6 +14,24 @@ const MISSING_SECONDS: f64 = 0.1;
 
 /// Frame rates that differ by no more than this part are the same rate, rounded differently.
 const SAME_RATE: f64 = 0.01;
+
+/// The usual frame rates, and the highest that a variable rate is converted to.
+const RATES: [Rate; 11] = [
+    Rate(10, 1),
+    Rate(12, 1),
+    Rate(15, 1),
+    Rate(20, 1),
+    Rate(24, 1),
+    Rate(25, 1),
+    Rate(30, 1),
+    Rate(48, 1),
+    Rate(50, 1),
+    Rate(60, 1),
+    Rate(120, 1),
+];
+
+/// The part of a variable rate's frames that may fall together with another.
+const LOST_FRAMES: f64 = 0.02;
 
 /// The smallest sizes of high definition, whose default colour matrix is BT.709.
 const HIGH_WIDTH: usize = 1280;
@@ -58,10 +77,15 @@ pub(super) struct VideoInfo {
     pub matrix: Option<String>,
     pub primaries: Option<String>,
     pub transfer: Option<String>,
+    /// Whether a frame is two fields of half the lines.
+    pub interlaced: bool,
+    /// Whether the frames have transparency.
+    pub alpha: bool,
+    /// ffmpeg's name of the decoder, if it is not the usual one.
+    pub decoder: Option<&'static str>,
     /// The codecs of the audio streams.
     pub sound: Vec<String>,
-    /// The codecs of the subtitle streams.
-    pub subtitles: Vec<String>,
+    pub extras: Extras,
 }
 
 /// Reads through a video file. Fails if it is not a video or truncated.
@@ -70,11 +94,14 @@ pub(super) fn probe(path: &Path) -> Result<VideoInfo> {
     let (found, _) = ask(path, &["-show_streams", "-of", "json"])?;
     let found = serde_json::from_slice(&found).map_err(|_| unfit("ffprobe's answer cannot be read"))?;
     let mut video = read(&found).map_err(|what| unfit(&what))?;
+    let nominal = video.rate;
     let stream = video.stream.to_string();
     let times =
         ["-select_streams", &stream, "-show_entries", "packet=pts_time,dts_time,duration_time", "-of", "csv=p=0"];
     let (packets, printed) = ask(path, &times)?;
-    if let Some(seconds) = seconds(&String::from_utf8_lossy(&packets), 1.0 / video.rate.per_second()) {
+    let packets = packets_of(&String::from_utf8_lossy(&packets), 1.0 / nominal.per_second());
+    video.rate = constant_rate(&packets, rates(&found, video.stream)).unwrap_or(nominal);
+    if let Some(seconds) = seconds(&packets) {
         let promised = video.seconds.unwrap_or(0.0);
         // Without a complaint of ffprobe, it is the last frame that is shown for long.
         if !printed.trim().is_empty() && seconds < promised * (1.0 - MISSING_PART) - MISSING_SECONDS {
@@ -100,14 +127,20 @@ fn ask(path: &Path, what: &[&str]) -> Result<(Vec<u8>, String)> {
     Ok((output.stdout, printed))
 }
 
-/// The duration of packets, one per line: `presented,decoded,duration` in seconds, or `N/A`.
-fn seconds(packets: &str, usual: f64) -> Option<f64> {
-    let shown = packets.lines().filter_map(|line| {
+/// When packets are shown, and for how long, in seconds. They are read from lines `presented,decoded,duration`, with
+/// numbers or `N/A`.
+fn packets_of(lines: &str, usual: f64) -> Vec<(f64, f64)> {
+    let shown = lines.lines().filter_map(|line| {
         let mut numbers = line.split(',').map(|number| number.parse::<f64>().ok());
         let (presented, decoded) = (numbers.next()?, numbers.next()?);
         Some((presented.or(decoded)?, numbers.next()?.unwrap_or(usual)))
     });
-    let ends = shown.map(|(at, lasts)| (at, at + lasts));
+    shown.collect()
+}
+
+/// The duration from the first packet's start to the last one's end.
+fn seconds(packets: &[(f64, f64)]) -> Option<f64> {
+    let ends = packets.iter().map(|(at, lasts)| (*at, at + lasts));
     ends.reduce(|(first, last), (from, to)| (first.min(from), last.max(to))).map(|(first, last)| last - first)
 }
 
@@ -118,13 +151,14 @@ fn read(found: &Value) -> Result<VideoInfo, String> {
         let of_kind = streams.iter().filter(|stream| stream["codec_type"] == kind);
         of_kind.map(|stream| text(&stream["codec_name"]).unwrap_or_default()).collect()
     };
-    let is_video = |stream: &&Value| stream["codec_type"] == "video" && stream["disposition"]["attached_pic"] != 1;
+    let is_video = |stream: &&Value| stream["codec_type"] == "video" && !is_cover(stream);
     let stream = streams.iter().find(is_video).ok_or("it has no video stream")?;
     let side = |name: &str| stream[name].as_u64().filter(|&side| side > 1).map(|side| side as usize);
     let (Some(mut width), Some(mut height)) = (side("width"), side("height")) else {
         return Err("its frames must have at least two pixels a side".into());
     };
-    let rate = rate(stream).ok_or("it has no frame rate")?;
+    let index = stream["index"].as_u64().unwrap_or(0);
+    let rate = rate(rates(found, index)).ok_or("it has no frame rate")?;
     // Matroska has the time of the end.
     let start = number(&stream["start_time"]).unwrap_or(0.0);
     let end = || Some(clock(stream["tags"]["DURATION"].as_str()?)? - start);
@@ -134,8 +168,15 @@ fn read(found: &Value) -> Result<VideoInfo, String> {
         aspect = aspect.and_then(|ratio| ratio.split_once(':').map(|(wide, high)| format!("{high}:{wide}")));
     }
     let colour = |name: &str| text(&stream[name]).filter(|name| !matches!(name.as_str(), "unknown" | "reserved"));
+    // The usual decoders of VP8 and VP9 ignore transparency, which is a stream within the stream.
+    let decoder = match (stream["codec_name"].as_str(), stream["tags"]["alpha_mode"].as_str()) {
+        (Some("vp8"), Some("1")) => Some("libvpx"),
+        (Some("vp9"), Some("1")) => Some("libvpx-vp9"),
+        _ => None,
+    };
+    let alpha = decoder.is_some() || has_alpha(stream["pix_fmt"].as_str().unwrap_or_default());
     Ok(VideoInfo {
-        stream: stream["index"].as_u64().unwrap_or(0),
+        stream: index,
         width,
         height,
         aspect,
@@ -144,12 +185,29 @@ fn read(found: &Value) -> Result<VideoInfo, String> {
         matrix: colour("color_space"),
         primaries: colour("color_primaries"),
         transfer: colour("color_transfer"),
+        interlaced: matches!(stream["field_order"].as_str(), Some("tt" | "bb" | "tb" | "bt")),
+        alpha,
+        decoder,
         sound: codecs("audio"),
-        subtitles: codecs("subtitle"),
+        extras: Extras::read(streams, index),
     })
 }
 
 impl VideoInfo {
+    /// The name of the transfer function if it is that of high dynamic range.
+    pub fn hdr(&self) -> Option<&'static str> {
+        match self.transfer.as_deref()? {
+            "smpte2084" => Some("HDR (PQ)"),
+            "arib-std-b67" => Some("HDR (HLG)"),
+            _ => None,
+        }
+    }
+
+    /// Whether the colours are those of BT.2020.
+    pub fn is_wide(&self) -> bool {
+        self.primaries.as_deref() == Some("bt2020") || self.hdr().is_some()
+    }
+
     /// About how many frames there are, or 0 if the duration is unknown.
     pub fn frames(&self) -> u64 {
         self.seconds.map_or(0, |seconds| (seconds * self.rate.per_second()).round() as u64)
@@ -161,16 +219,50 @@ pub(super) fn default_matrix(width: usize, height: usize) -> &'static str {
     if width >= HIGH_WIDTH || height >= HIGH_HEIGHT { "bt709" } else { "smpte170m" }
 }
 
+/// The nominal and the mean frame rate of a stream. The nominal rate of an interlaced one may be that of its fields.
+fn rates(found: &Value, stream: u64) -> (Option<Rate>, Option<Rate>) {
+    let streams = found["streams"].as_array().into_iter().flatten();
+    let of = |name: &str| Rate::read(streams.clone().find(|other| other["index"] == stream)?[name].as_str()?);
+    (of("r_frame_rate"), of("avg_frame_rate"))
+}
+
 /// The constant rate that a video is converted to: its nominal one, or the mean if they are far apart.
-fn rate(stream: &Value) -> Option<Rate> {
-    let of = |name: &str| Rate::read(stream[name].as_str()?);
-    match (of("r_frame_rate"), of("avg_frame_rate")) {
-        (Some(nominal), Some(mean)) => {
-            let ratio = nominal.per_second() / mean.per_second();
-            Some(if (ratio - 1.0).abs() <= SAME_RATE { nominal } else { mean })
-        }
+fn rate(rates: (Option<Rate>, Option<Rate>)) -> Option<Rate> {
+    match rates {
+        (Some(nominal), Some(mean)) => Some(if is_same(nominal, mean) { nominal } else { mean }),
         (nominal, mean) => mean.or(nominal),
     }
+}
+
+/// The constant rate for a video whose nominal and mean rates are far apart: the lowest one that loses no frame.
+fn constant_rate(packets: &[(f64, f64)], rates: (Option<Rate>, Option<Rate>)) -> Option<Rate> {
+    let (Some(nominal), Some(mean)) = rates else { return None };
+    if is_same(nominal, mean) || packets.len() < 2 {
+        return None;
+    }
+    let start = packets.iter().map(|packet| packet.0).fold(f64::INFINITY, f64::min);
+    let keeps = |rate: &Rate| {
+        let mut slots: Vec<i64> =
+            packets.iter().map(|(at, _)| ((at - start) * rate.per_second()).round() as i64).collect();
+        slots.sort_unstable();
+        slots.dedup();
+        slots.len() as f64 >= (1.0 - LOST_FRAMES) * packets.len() as f64
+    };
+    let usual = RATES.into_iter().filter(|usual| !is_same(*usual, nominal) && !is_same(*usual, mean));
+    let highest = RATES[RATES.len() - 1].per_second();
+    let mut rates: Vec<Rate> =
+        usual.chain([mean, nominal].into_iter().filter(|rate| rate.per_second() <= highest)).collect();
+    rates.sort_by(|a, b| a.per_second().total_cmp(&b.per_second()));
+    rates.into_iter().filter(|rate| rate.per_second() >= mean.per_second()).find(keeps)
+}
+
+fn is_same(a: Rate, b: Rate) -> bool {
+    (a.per_second() / b.per_second() - 1.0).abs() <= SAME_RATE
+}
+
+/// Whether ffmpeg's name of a pixel format is one with transparency.
+fn has_alpha(format: &str) -> bool {
+    ["rgba", "bgra", "argb", "abgr", "yuva", "gbrap", "ya8", "ya16", "pal8"].iter().any(|name| format.starts_with(name))
 }
 
 /// Whether it is shown rotated by 90 degrees, like a video from a phone held upright.
@@ -231,14 +323,45 @@ mod tests {
         // A variable frame rate: the mean.
         let video = read(&listing(json!({ "r_frame_rate": "90000/1", "avg_frame_rate": "25/1", "duration": "12" })));
         assert_eq!(video.unwrap().rate, Rate(25, 1));
+        for (more, alpha, decoder) in [
+            (json!({ "pix_fmt": "yuva444p10le" }), true, None),
+            (json!({ "pix_fmt": "argb" }), true, None),
+            (
+                json!({ "pix_fmt": "yuv420p", "codec_name": "vp9", "tags": { "alpha_mode": "1" } }),
+                true,
+                Some("libvpx-vp9"),
+            ),
+            (json!({ "pix_fmt": "yuv420p", "field_order": "progressive" }), false, None),
+        ] {
+            let video = read(&listing(more)).unwrap();
+            assert_eq!((video.alpha, video.decoder, video.interlaced), (alpha, decoder, false));
+        }
+        assert!(read(&listing(json!({ "field_order": "tt" }))).unwrap().interlaced);
+    }
+
+    #[test]
+    fn a_variable_rate_loses_no_frame() {
+        let at = |times: &[f64]| times.iter().map(|&at| (at, 0.0)).collect::<Vec<_>>();
+        let rate = |nominal, mean, times: &[f64]| constant_rate(&at(times), (Some(nominal), Some(mean)));
+        // A second in motion between two that stand still, in whole milliseconds.
+        for (fps, nominal) in [(30.0, Rate(30, 1)), (25.0, Rate(1000, 1)), (60.0, Rate(90_000, 1))] {
+            let moving = (0..fps as u32).map(|frame| 1.0 + (1000.0 * f64::from(frame) / fps).round() / 1000.0);
+            let times: Vec<f64> = [0.0].into_iter().chain(moving).chain([3.0]).collect();
+            let found = rate(nominal, Rate(10, 1), &times).unwrap();
+            assert_eq!(found.per_second(), fps);
+        }
+        // Fields are not frames, and times that agree with the nominal rate need no search.
+        let frames: Vec<f64> = (0..50).map(|frame| f64::from(frame) / 25.0).collect();
+        assert_eq!(rate(Rate(50, 1), Rate(25, 1), &frames), Some(Rate(25, 1)));
+        assert_eq!(rate(Rate(30_000, 1001), Rate(2997, 100), &frames), None);
     }
 
     #[test]
     fn lengths_are_added_up() {
         let video = read(&listing(json!({ "duration": null, "tags": { "DURATION": "00:01:00.5" } }))).unwrap();
         assert_eq!(video.seconds, Some(60.0));
-        assert_eq!(seconds("0.5,0.4,0.1\n0.9,N/A,0.2\nN/A,0.7,N/A\n\n", 0.05), Some(1.1 - 0.5));
-        assert_eq!(seconds("N/A,N/A,N/A\n", 0.1), None);
+        assert_eq!(seconds(&packets_of("0.5,0.4,0.1\n0.9,N/A,0.2\nN/A,0.7,N/A\n\n", 0.05)), Some(1.1 - 0.5));
+        assert_eq!(seconds(&packets_of("N/A,N/A,N/A\n", 0.1)), None);
     }
 
     #[test]

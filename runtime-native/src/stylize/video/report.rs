@@ -26,11 +26,13 @@ pub(super) struct StyledVideo {
     /// How long no model ran between the first and the last frame.
     pub idle: Duration,
     pub models: ModelNames,
+    /// What the result lacks or has been converted.
+    pub notes: Vec<String>,
 }
 
 /// Reports a result that was written.
 pub(super) fn done(plan: &StylizePlan, lines: &mut JsonLines, job: &Job, video: &StyledVideo) {
-    let StyledVideo { width, height, frames, tiles, frames_per_second, flicker, idle, models } = video;
+    let StyledVideo { width, height, frames, tiles, frames_per_second, flicker, idle, models, notes } = video;
     let (seconds, ms) = (lines.elapsed().as_secs_f64(), lines.ms());
     let mut line = about(job, "done");
     for (key, value) in [
@@ -41,6 +43,7 @@ pub(super) fn done(plan: &StylizePlan, lines: &mut JsonLines, job: &Job, video: 
         ("tiles", json!(tiles)),
         ("ms", json!(ms)),
         ("flicker", flicker.to_json()),
+        ("notes", json!(notes)),
     ] {
         line[key] = value;
     }

@@ -17,7 +17,7 @@ use super::super::semaphore::Semaphore;
 use super::super::tiling::{Footprint, ModelTraits, PROGRAM, Tiling, tiling};
 use super::super::worker::Worker;
 use super::container::Container;
-use super::frames::StyledFrame;
+use super::frames::{FrameFormat, StyledFrame};
 use super::probe::{VideoInfo, probe};
 use super::processes::Processes;
 use super::report::StyledVideo;
@@ -32,7 +32,7 @@ use crate::model::find_model;
 /// The frames that a worker holds at most, results included, and those held elsewhere, of which the frame before has four
 /// bytes per channel.
 const FRAMES_PER_WORKER: usize = 6;
-const FRAMES_ELSEWHERE: usize = 16;
+const FRAMES_ELSEWHERE: usize = 20;
 
 /// Stylizes the plan's only input, a video.
 pub(in crate::stylize) fn run(plan: &StylizePlan) -> Result<()> {
@@ -72,6 +72,8 @@ fn stylize_one(plan: &StylizePlan, job: &Job) -> Result<StyledVideo> {
     let (tilings, room) = tilings(plan, &models.traits, size, count).map_err(about_input)?;
     let semaphore = Semaphore::new(room);
     let container = Container::of(output).expect("the plan's output is a video");
+    let notes = video.notes(container, !plan.strip);
+    notes.iter().for_each(|note| tell!("note: {}: {note}", input.display()));
     let file = written(output, AtomicFile::new(output))?;
     output.parent().into_iter().for_each(remove_abandoned);
     let temporary = file.temporary_path().to_owned();
@@ -106,7 +108,8 @@ fn stylize_one(plan: &StylizePlan, job: &Job) -> Result<StyledVideo> {
         let sent = sink.write_all(&result.pixels).inspect_err(|_| broken = true);
         sent.map_err(|error| Error::write(output, "cannot write", &error))
     };
-    let ran = frames::run(source, size, workers, &tilings, &semaphore, average.as_ref(), &clock, on_frame);
+    let format = FrameFormat { width: size.0, height: size.1, alpha: video.alpha };
+    let ran = frames::run(source, format, workers, &tilings, &semaphore, average.as_ref(), &clock, on_frame);
     drop(progress);
     drop(sink);
     let frames = match ran {
@@ -131,8 +134,8 @@ fn stylize_one(plan: &StylizePlan, job: &Job) -> Result<StyledVideo> {
     }
     processes.finish(output)?;
     let ((width, height), frames_per_second) = (size, video.rate.per_second());
-    let (idle, models) = (clock.idle(), models.names);
-    Ok(StyledVideo { width, height, frames, tiles, frames_per_second, flicker: filter.flicker, idle, models })
+    let (idle, models, flicker) = (clock.idle(), models.names, filter.flicker);
+    Ok(StyledVideo { width, height, frames, tiles, frames_per_second, flicker, idle, models, notes })
 }
 
 fn not_encoded(output: &Path, temporary: &Path, messages: &str) -> Error {
