@@ -21,7 +21,7 @@ const MATCHING: glob::MatchOptions =
 
 /// A picture.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Input {
+pub(crate) struct Input {
     /// Its file, or `-` for standard input.
     pub path: PathBuf,
     /// Its path relative to the folder that was named, or its file name.
@@ -30,7 +30,7 @@ pub(super) struct Input {
 
 /// The pictures that the inputs name.
 #[derive(Debug, Default)]
-pub(super) struct Inputs {
+pub(crate) struct Inputs {
     /// In the order in which they were named, those of a folder or pattern by name.
     pub pictures: Vec<Input>,
     /// Inputs that are not pictures, and why.

@@ -5,7 +5,7 @@
 mod args;
 mod doctor;
 mod identity;
-mod inputs;
+pub(crate) mod inputs;
 mod interrupt;
 mod jobs;
 mod models;
@@ -13,7 +13,7 @@ mod options;
 mod outcome;
 mod pipeline;
 mod plan;
-mod reading;
+pub(crate) mod reading;
 mod report;
 mod run;
 mod semaphore;
