@@ -15,6 +15,7 @@ use candle_onnx::onnx::{GraphProto, ModelProto, TensorProto, ValueInfoProto};
 use easel_runtime::ModelCard;
 use easel_runtime::card::{Evaluation, Int8, MetricValue, Verification};
 use easel_runtime::onnx::metadata;
+use easel_runtime::polarity::Border;
 use easel_train::tensors::{Dictionary, Format};
 use easel_train::{WeightsFile, weights};
 use prost::Message;
@@ -100,6 +101,12 @@ fn describe_card(card: &ModelCard) -> String {
         ("run", from.run.clone().unwrap_or_default()),
         ("style", from.style.clone().unwrap_or_default()),
         ("data", from.data.clone().unwrap_or_default()),
+        (
+            "border",
+            from.border.map_or(String::new(), |Border { mean, std }| {
+                format!("mean {mean} of the training pictures, std {std}")
+            }),
+        ),
         ("steps", from.steps.map(|steps| steps.to_string()).unwrap_or_default()),
         ("seed", from.seed.map(|seed| seed.to_string()).unwrap_or_default()),
         ("weights", format!("sha256 {}", from.weights_sha256)),

@@ -79,6 +79,31 @@ fn a_run_becomes_a_file_that_can_be_inspected_and_verified() {
     }
 }
 
+/// `train eval --json` has one shape for every network, with more than the card keeps.
+#[test]
+fn evaluations_of_every_network_go_into_the_card() {
+    let folder = tempfile::tempdir().unwrap();
+    let at = |name: &str| folder.path().join(name);
+    std::fs::write(at("w.safetensors"), weights()).unwrap();
+    let classified = r#"{"about": "classification", "data": "digits", "count": 40, "classes": ["0", "1"],
+        "metrics": {"accuracy": {"value": 0.75}, "loss": {"value": 0.5}}, "confusion": [[20, 0], [10, 10]]}"#;
+    let table = r#"{"about": "regression", "data": "plane", "count": 80, "metrics": {"rmse": {"value": 2.5}}}"#;
+    let drawn = r#"{"about": "seed 0", "data": "digits", "count": 9, "made": {"height": 2, "width": 2, "seed": 0},
+        "metrics": {"swd": {"value": 9.0, "floor": 1.0, "ceiling": 30.0}}, "answers": {"made": [9], "real": [9]}}"#;
+    let mut args = vec![at("w.safetensors"), "-o".into(), at("m.onnx")];
+    for (name, text) in [("c.json", classified), ("t.json", table), ("d.json", drawn)] {
+        std::fs::write(at(name), text).unwrap();
+        args.extend(["--evaluation".into(), at(name)]);
+    }
+    let output = export_onnx(&args.iter().map(|arg| arg.as_path()).collect::<Vec<_>>());
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    let evaluations = ModelCard::from_model(&std::fs::read(at("m.onnx")).unwrap()).unwrap().evaluations;
+    let found: Vec<_> = evaluations.iter().map(|found| (found.count, found.metrics.len())).collect();
+    assert_eq!(found, [(40, 2), (80, 1), (9, 1)]);
+    let text = String::from_utf8(export_onnx(&[path("inspect"), &at("m.onnx")]).stdout).unwrap();
+    assert!(text.contains("classification: accuracy 0.7500, loss 0.5000 of 40 against digits"), "{text}");
+}
+
 #[test]
 fn descriptions_as_json() {
     let folder = tempfile::tempdir().unwrap();

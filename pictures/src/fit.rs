@@ -2,14 +2,14 @@
 
 use easel_runtime::Picture;
 use image::imageops::FilterType;
-use image::{DynamicImage, GrayImage, RgbImage};
+use image::{DynamicImage, GrayImage, RgbImage, RgbaImage};
 
 /// Converts a picture with at least one pixel to 1 (grey) or 3 (RGB) channels and a size. Returns bytes `[channel, row,
 /// column]`.
 ///
 /// The largest centred part with the target's aspect ratio is cropped and resized (Catmull-Rom to enlarge, area-weighted
 /// triangle to shrink): nothing is distorted, and there is no padding that a generator would learn. Transparent pixels are blended
-/// with white. Grey is Rec. 709 luma.
+/// with white, or with black in a picture that would hardly show on white. Grey is Rec. 709 luma.
 pub fn fit(picture: &DynamicImage, [channels, height, width]: [usize; 3]) -> Vec<u8> {
     let (wide, high) = (u64::from(picture.width()), u64::from(picture.height()));
     let (width, height) = (width as u64, height as u64);
@@ -22,7 +22,7 @@ pub fn fit(picture: &DynamicImage, [channels, height, width]: [usize; 3]) -> Vec
         part_wide as u32,
         part_high as u32,
     );
-    let part = if part.color().has_alpha() { on_white(&part) } else { part };
+    let part = if part.color().has_alpha() { on_contrast(&part) } else { part };
     let filter = if part_wide < width { FilterType::CatmullRom } else { FilterType::Triangle };
     if channels == 1 {
         let grey = part.to_luma8();
@@ -56,21 +56,43 @@ pub fn fit_picture(picture: Picture, format: [usize; 3]) -> Vec<u8> {
 
 /// Blends transparent pixels with white.
 pub fn on_white(picture: &DynamicImage) -> DynamicImage {
-    let mut pixels = picture.to_rgba8();
+    on_background(picture.to_rgba8(), 255)
+}
+
+/// Blends transparent pixels with white, or with black if the picture has less than a third of its contrast on white, as
+/// light ink has.
+fn on_contrast(picture: &DynamicImage) -> DynamicImage {
+    let pixels = picture.to_rgba8();
+    let contrast = |background: u8| {
+        let range = |channel: usize| {
+            let values = pixels.pixels().map(|pixel| blended(pixel[channel], pixel[3], background));
+            let (low, high) = values.fold((255, 0), |(low, high), value| (value.min(low), value.max(high)));
+            u32::from(high - low)
+        };
+        (0..3).map(range).max().unwrap_or(0)
+    };
+    let background = if 3 * contrast(255) < contrast(0) { 0 } else { 255 };
+    on_background(pixels, background)
+}
+
+fn on_background(mut pixels: RgbaImage, background: u8) -> DynamicImage {
     for pixel in pixels.pixels_mut() {
-        let alpha = u32::from(pixel[3]);
-        for channel in &mut pixel.0[..3] {
-            *channel = ((u32::from(*channel) * alpha + 255 * (255 - alpha) + 127) / 255) as u8;
-        }
+        let alpha = pixel[3];
+        pixel.0[..3].iter_mut().for_each(|value| *value = blended(*value, alpha, background));
         pixel[3] = 255;
     }
     DynamicImage::ImageRgba8(pixels)
 }
 
+fn blended(value: u8, alpha: u8, background: u8) -> u8 {
+    let [value, alpha, background] = [value, alpha, background].map(u32::from);
+    ((value * alpha + background * (255 - alpha) + 127) / 255) as u8
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
-    use image::{GrayImage, Luma, Rgb, RgbImage, Rgba, RgbaImage};
+    use image::{Luma, Rgb, Rgba};
 
     #[test]
     fn a_picture_of_the_right_size_is_unchanged() {
@@ -100,6 +122,16 @@ mod tests {
     fn transparent_is_white() {
         let picture = RgbaImage::from_pixel(1, 1, Rgba([0, 0, 0, 0]));
         assert_eq!(fit(&picture.into(), [1, 2, 2]), [255; 4]);
+    }
+
+    #[test]
+    fn ink_shows_on_its_background() {
+        // A stroke whose colour is hidden elsewhere, black, white and grey; its middle shows the ink.
+        for (ink, corner) in [(0, 255), (255, 0), (210, 0), (120, 255)] {
+            let stroke = |x: u32, y: u32| Rgba([ink, ink, ink, if (3..5).contains(&x) && y > 1 { 255 } else { 0 }]);
+            let found = fit(&RgbaImage::from_fn(8, 8, stroke).into(), [1, 8, 8]);
+            assert_eq!((found[0], found[36]), (corner, ink), "{ink}");
+        }
     }
 
     #[test]

@@ -184,12 +184,6 @@ pub enum Error {
         /// What to do.
         advice: &'static str,
     },
-    /// A folder without pictures.
-    #[error("{}: no pictures in this folder (png, jpg, webp, bmp, gif, tiff)", path.display())]
-    NoPictures {
-        /// The folder.
-        path: PathBuf,
-    },
     /// Some pictures could not be read; each was reported.
     #[error("{failed} of {total} pictures could not be read; see the warnings")]
     UnreadablePictures {

@@ -6,6 +6,7 @@ use std::fs;
 use std::path::Path;
 use std::process::{Command, Output, Stdio};
 
+use easel_runtime::polarity::Border;
 use image::{GrayImage, Luma, Rgba, RgbaImage};
 use serde_json::Value;
 use tempfile::TempDir;
@@ -83,6 +84,78 @@ fn folders_are_searched_in_order() {
         );
         assert!(printed[1].contains("bottom right") && printed[3].contains("top right"), "{printed:?}");
     }
+    assert_eq!(succeeds(&folder, "-m m.onnx in/d*/*.png"), ["in/deep/d.png  bottom right 47.5 %"]);
+}
+
+/// As `stylize` walks them.
+#[cfg(unix)]
+#[test]
+fn hidden_folders_and_dangling_links_do_not_stop_the_rest() {
+    use std::os::unix::fs::symlink;
+    let folder = folder();
+    picture(&folder.path().join("in/.trash/e.png"), 0);
+    symlink("gone.png", folder.path().join("in/link.png")).unwrap();
+    symlink(".", folder.path().join("in/back")).unwrap();
+    let output = classify(&folder, "-m m.onnx --json in");
+    assert!(failure(&output).contains("1 of 3 "), "{}", stderr(&output));
+    assert!(stderr(&output).contains("note: in/back: "), "{}", stderr(&output));
+    let lines: Vec<Value> = lines(&output).iter().map(|line| serde_json::from_str(line).unwrap()).collect();
+    let paths: Vec<_> = lines.iter().map(|line| line["path"].as_str().unwrap()).collect();
+    assert_eq!(paths, ["in/link.png", "in/c.bmp", "in/deep/d.png"]);
+    assert!(lines[0]["error"].is_string(), "{lines:?}");
+}
+
+#[test]
+fn standard_input_is_a_picture() {
+    let folder = folder();
+    let picture = fs::File::open(folder.path().join("b.png")).unwrap();
+    let mut command = Command::new(PROGRAM);
+    let output = command.args(["-m", "m.onnx", "-"]).current_dir(folder.path()).stdin(picture).output().unwrap();
+    assert_eq!(lines(&output), ["-  bottom left 47.5 %"], "{}", stderr(&output));
+}
+
+/// Twins of one picture: light on dark, dark on light, and both inks on nothing.
+#[test]
+fn the_other_polarity_is_inverted() {
+    let folder = folder();
+    let dark = Some(Border { mean: 0.02, std: 0.05 });
+    fs::write(folder.path().join("m.onnx"), common::classifier_of(&CORNERS, dark)).unwrap();
+    fs::write(folder.path().join("unknown.onnx"), common::classifier(&CORNERS)).unwrap();
+    let marked = |x: u32, y: u32| (x, y) == (1, 0);
+    let save = |name: &str, paper: [u8; 4], ink: [u8; 4]| {
+        let pixel = |x, y| Rgba(if marked(x, y) { ink } else { paper });
+        RgbaImage::from_fn(2, 2, pixel).save(folder.path().join(name)).unwrap();
+    };
+    let ([black, white], clear) = ([0, 255].map(|value| [value, value, value, 255]), [0; 4]);
+    save("1.png", black, white);
+    save("2.png", white, black);
+    save("3.png", clear, black);
+    save("4.png", clear, white);
+    let classified = |flags: &str| {
+        let output = classify(&folder, &format!("--json {flags} 1.png 2.png 3.png 4.png"));
+        assert!(output.status.success(), "{}", stderr(&output));
+        let found = lines(&output).into_iter().map(|line| {
+            let line: Value = serde_json::from_str(&line).unwrap();
+            (line["classes"][0]["label"].as_u64().unwrap(), line["inverted"].as_bool())
+        });
+        (found.collect::<Vec<_>>(), stderr(&output).matches("note: ").count(), stderr(&output))
+    };
+    let (found, notes, said) = classified("-m m.onnx");
+    assert_eq!(found, [(1, None), (1, Some(true)), (1, Some(true)), (1, None)]);
+    assert!(
+        notes == 1 && said.contains("2 of 4 pictures are dark on light") && said.contains("--invert off"),
+        "{said}"
+    );
+    // The first of three equal corners.
+    let (kept, turned) = ([(1, None), (0, None), (0, None), (1, None)], Some(true));
+    for (flags, wanted) in [
+        ("-m m.onnx --invert off", kept),
+        ("-m unknown.onnx", kept),
+        ("-m unknown.onnx --invert on", [(0, turned), (1, turned), (1, turned), (0, turned)]),
+    ] {
+        let (found, notes, said) = classified(flags);
+        assert_eq!((found, notes), (wanted.to_vec(), 0), "{flags}: {said}");
+    }
 }
 
 #[test]
@@ -149,12 +222,12 @@ fn what_cannot_be_read_is_named_and_the_rest_is_done() {
     assert!(error.contains("1 of 2 ") && stderr(&output).contains("warning: text.png: "), "{error}");
     assert_eq!(lines(&output), ["a.png  top right 47.5 %"]);
     fs::create_dir(folder.path().join("empty")).unwrap();
-    for (flags, wanted) in [
-        ("-m m.onnx nowhere.png", "nowhere.png"),
-        ("-m m.onnx empty", "empty"),
-        ("-m gone.onnx a.png", "gone.onnx"),
-        ("-m a.png a.png", "a.png"),
-    ] {
+    for named in ["nowhere.png", "empty", "*.webp"] {
+        let output = classify(&folder, &format!("-m m.onnx {named} a.png"));
+        assert!(failure(&output).contains("1 of 2 ") && lines(&output).len() == 1, "{}", stderr(&output));
+        assert!(stderr(&output).contains(&format!("warning: {named}: ")), "{}", stderr(&output));
+    }
+    for (flags, wanted) in [("-m gone.onnx a.png", "gone.onnx"), ("-m a.png a.png", "a.png")] {
         let output = classify(&folder, flags);
         let error = failure(&output);
         assert!(error.starts_with(&format!("error: {wanted}: ")) && output.stdout.is_empty(), "{error}");

@@ -50,6 +50,8 @@ export interface ModelCard {
     provenance: {
         run?: string;
         data?: string;
+        /** Classifiers only: the borders of the training pictures, from 0 (black) to 1 (white). */
+        border?: { mean: number; std: number };
         steps?: number;
         seed?: number;
         weights_sha256: string;

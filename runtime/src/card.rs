@@ -16,6 +16,7 @@ pub use self::diffusion::{BetaSchedule, Prediction};
 pub use self::evaluation::{Evaluation, MetricValue};
 pub use self::picture::{PictureFormat, PictureSize};
 pub use self::table::{Columns, TabularTask};
+use crate::polarity::Border;
 use crate::{Error, Result, onnx};
 
 /// The key of the card in `metadata_props`.
@@ -178,6 +179,9 @@ pub struct Provenance {
     /// The data set's name.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub data: Option<String>,
+    /// The borders of a classifier's training pictures, which show whether those were light on dark or dark on light.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub border: Option<Border>,
     /// A stylizer's style picture: its file name.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub style: Option<String>,

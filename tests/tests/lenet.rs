@@ -1,8 +1,9 @@
 //! The shipped classifier, in ONNX Runtime, on data that it was not trained on.
 
 use easel_native::{EngineOptions, Model};
-use easel_runtime::Tensor;
 use easel_runtime::classifier::{class_name, classify};
+use easel_runtime::polarity::Invert;
+use easel_runtime::{ModelCard, PolarityMatcher, Tensor};
 use easel_tests::data::{real, root};
 use easel_train::data::{PictureFormat, Pictures, idx, synthetic};
 
@@ -28,6 +29,20 @@ fn accuracy(pictures: &Pictures) -> f64 {
     right as f64 / pictures.len() as f64
 }
 
+/// Whether the shipped classifier's pictures would be inverted, of each picture as it is and in negative.
+fn inverted(pictures: &Pictures) -> [usize; 2] {
+    let model = std::fs::read(root().join("models/lenet-mnist.onnx")).unwrap();
+    let border = ModelCard::from_model(&model).unwrap().provenance.border;
+    [0, 255].map(|mask| {
+        let mut polarity = PolarityMatcher::new(Invert::Auto, border, FORMAT.channels);
+        for index in 0..pictures.len() {
+            let mut pixels: Vec<u8> = pictures.pixels_of(index).iter().map(|value| value ^ mask).collect();
+            polarity.apply(&mut pixels, [FORMAT.height, FORMAT.width]);
+        }
+        polarity.inverted()
+    })
+}
+
 #[test]
 fn mnists_test_pictures() {
     let Some(folder) = real("mnist") else { return };
@@ -36,11 +51,14 @@ fn mnists_test_pictures() {
     assert_eq!(pictures.len(), 10_000);
     let accuracy = accuracy(&pictures);
     assert!(accuracy >= 0.99, "{accuracy}");
+    assert_eq!(inverted(&pictures), [0, 10_000]);
 }
 
 /// Digits that nobody wrote by hand are further away, but still digits.
 #[test]
 fn drawn_digits() {
-    let accuracy = accuracy(&synthetic::digits(1_000, 3, FORMAT));
+    let pictures = synthetic::digits(1_000, 3, FORMAT);
+    let accuracy = accuracy(&pictures);
     assert!(accuracy > 0.8, "{accuracy}");
+    assert_eq!(inverted(&pictures), [0, 1_000]);
 }

@@ -176,6 +176,7 @@ impl<R: Recipe> Prepared<R> {
         let shared = config.as_ref();
         let provenance = Provenance {
             data: Some(data.name.clone()),
+            border: data.border,
             style: data.style.clone(),
             seed: Some(shared.seed),
             program: format!("easel {}", env!("CARGO_PKG_VERSION")),

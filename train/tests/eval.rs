@@ -61,7 +61,7 @@ fn an_untrained_generator_is_far_from_the_data() {
     let found = json(&eval(&run, &data, &["-n", "20", "--json", "--threads", "1"]));
     assert_eq!(found, json(&eval(&run, &data, &["-n", "20", "--json", "--threads", "3"])));
     assert_ne!(found, json(&eval(&run, &data, &["-n", "20", "--json", "--seed", "1"])));
-    assert_eq!((found["count"].as_u64(), found["width"].as_u64()), (Some(20), Some(28)));
+    assert_eq!((found["count"].as_u64(), found["made"]["width"].as_u64()), (Some(20), Some(28)));
     for name in ["swd", "frechet"] {
         let number = |of: &str| found["metrics"][name][of].as_f64().unwrap();
         assert!(number("value") > 3.0 * number("floor") && number("ceiling") > 3.0 * number("floor"), "{found}");
@@ -102,11 +102,36 @@ fn model_files_are_evaluated_as_they_draw() {
     let frechet = |of: &str| found["metrics"]["frechet"][of].as_f64().unwrap();
     assert!(2.0 * frechet("value") < frechet("ceiling"), "{found}");
     let scenes = train(&["eval", utf8(&models.join("progan-scenes.onnx")), "--data", "scenes:20", "--json"]);
-    assert_eq!(json(&scenes)["width"], 32);
+    assert_eq!(json(&scenes)["made"]["width"], 32);
     let error = failure(&eval(&models.join("ddpm-mnist.onnx"), &data, &[]));
     assert!(error.contains("ddpm-mnist.onnx") && error.contains("`sample -m "), "{error}");
     let (_, table) = success(&eval(&models.join("lenet-mnist.onnx"), &data, &[]));
     assert!(table.starts_with("accuracy "), "{table}");
+}
+
+/// Sets are inverted as a whole, so that both are compared in the classifier's polarity.
+#[test]
+fn a_folder_of_the_other_polarity_is_inverted() {
+    let folder = tempfile::tempdir().unwrap();
+    let data = folder.path().join("digits");
+    digits(&data, 60, 40);
+    let format = easel_train::data::PictureFormat { channels: 1, height: 28, width: 28 };
+    let drawn = easel_train::data::synthetic::digits(20, 5, format);
+    let evaluated = |mask: u8, flags: &[&str]| {
+        let at = folder.path().join(format!("drawn-{mask}"));
+        for index in 0..drawn.len() {
+            let class = at.join(drawn.labels[index].to_string());
+            fs::create_dir_all(&class).unwrap();
+            let pixels = drawn.pixels_of(index).iter().map(|value| value ^ mask).collect();
+            image::GrayImage::from_raw(28, 28, pixels).unwrap().save(class.join(format!("{index}.png"))).unwrap();
+        }
+        let output = eval(&at, &data, &[flags, &["--json"]].concat());
+        (success(&output).0.matches("pictures are dark on light").count(), json(&output)["metrics"].clone())
+    };
+    let ((none, light), (one, dark), (off, kept)) =
+        (evaluated(0, &[]), evaluated(255, &[]), evaluated(255, &["--invert", "off"]));
+    assert_eq!(([none, one, off], &dark), ([0, 1, 0], &light));
+    assert_ne!(kept, light);
 }
 
 #[test]

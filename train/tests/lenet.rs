@@ -6,6 +6,8 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Output;
 
+use easel_runtime::card::Evaluation;
+
 use common::{
     bits, checkpoints, digits, failure, latest, names, run_folder, stats, stats_steps, success, text, train, utf8,
 };
@@ -118,13 +120,16 @@ fn eval_counts_every_picture() {
     assert!(table.contains("\nclass ") && table.contains("\nconfusion matrix: "), "{table}");
 
     let (_, json) = success(&eval(&run, utf8(&data), &["--json"]));
+    let evaluation: Evaluation = serde_json::from_str(&json).unwrap();
+    let of = |name: &str| evaluation.metrics[name].value;
+    assert_eq!((of("accuracy"), evaluation.count, evaluation.data.as_str()), (validated, 40, "digits"));
+    assert_eq!(Some(of("loss")), lines.last().unwrap()["validation_loss"].as_f64());
     let json: serde_json::Value = serde_json::from_str(&json).unwrap();
-    assert_eq!(json["accuracy"].as_f64(), Some(validated));
     let rows = json["confusion"].as_array().unwrap();
     let row = |row: &serde_json::Value| row.as_array().unwrap().iter().map(|n| n.as_u64().unwrap()).sum::<u64>();
     assert_eq!(rows.iter().map(row).collect::<Vec<_>>(), [4; 10]);
     let right: u64 = (0..10).map(|class| rows[class][class].as_u64().unwrap()).sum();
-    assert_eq!(json["right"].as_u64(), Some(right));
+    assert_eq!(right as f64, 40.0 * validated);
     assert!(validated > 0.5, "it has learnt next to nothing: {validated}");
 
     // A folder of class folders, with classes in another order and not all of them.
@@ -147,6 +152,37 @@ fn eval_counts_every_picture() {
     fs::rename(folder.join("3"), folder.join("three")).unwrap();
     let error = failure(&eval(&run, utf8(&folder), &[]));
     assert!(error.contains("`three` is not one of the classifier's"), "{error}");
+}
+
+/// Dark digits on white paper are those of the same pictures in negative.
+#[test]
+fn the_other_polarity_is_inverted() {
+    let place = Place::new();
+    let run = place.run(&["--epochs", "12", "--lr", "5e-3"]);
+    let border = latest(&run).record.provenance.border.unwrap();
+    assert!(border.mean < 0.01 && border.std < 0.01, "{border:?}");
+    let format = easel_train::data::PictureFormat { channels: 1, height: 32, width: 32 };
+    let drawn = easel_train::data::synthetic::digits(40, 9, format);
+    for (name, mask) in [("light", 0), ("dark", 255)] {
+        for index in 0..drawn.len() {
+            let at = place.at(name).join(drawn.labels[index].to_string());
+            fs::create_dir_all(&at).unwrap();
+            let pixels = drawn.pixels_of(index).iter().map(|value| value ^ mask).collect();
+            image::GrayImage::from_raw(32, 32, pixels).unwrap().save(at.join(format!("{index}.png"))).unwrap();
+        }
+    }
+    let measured = |name: &str, flags: &[&str]| {
+        let (said, json) = success(&eval(&run, utf8(&place.at(name)), &[flags, &["--json"]].concat()));
+        (said.matches("note: ").count(), serde_json::from_str::<serde_json::Value>(&json).unwrap())
+    };
+    let (notes, light) = measured("light", &[]);
+    assert_eq!((notes, light["about"].as_str()), (0, Some("classification")));
+    let (notes, dark) = measured("dark", &[]);
+    assert_eq!((notes, dark["about"].as_str()), (1, Some("classification, 40 inverted")));
+    assert_eq!((&dark["metrics"], &dark["confusion"]), (&light["metrics"], &light["confusion"]));
+    let (notes, kept) = measured("dark", &["--invert", "off"]);
+    assert_eq!((notes, measured("light", &["--invert", "on"]).1["metrics"] == kept["metrics"]), (0, true));
+    assert_ne!(kept["metrics"], light["metrics"]);
 }
 
 #[test]

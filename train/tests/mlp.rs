@@ -10,7 +10,7 @@ use std::process::Output;
 
 use common::{bits, checkpoints, failure, latest, run_folder, stats, success, text, train, utf8};
 use easel_runtime::Random;
-use easel_runtime::card::Columns;
+use easel_runtime::card::{Columns, Evaluation};
 use flate2::Compression;
 use flate2::write::GzEncoder;
 
@@ -100,7 +100,9 @@ fn a_table_of_numbers_without_a_header_is_learnt() {
     assert_eq!(latest(&run).record.columns.unwrap().features, ["x1", "x2"]);
     let (_, json) = success(&train(&["eval", utf8(&run), "--data", utf8(&table), "--json"]));
     let json: serde_json::Value = serde_json::from_str(&json).unwrap();
-    let number = |name: &str| json[name].as_f64().unwrap();
+    let number = |name: &str| json["metrics"][name]["value"].as_f64().unwrap();
+    assert_eq!((&json["about"], &json["data"]), (&"regression".into(), &"plane".into()));
+    serde_json::from_value::<Evaluation>(json.clone()).unwrap();
     // The target's standard deviation is about 360.
     assert!(number("r2") > 0.99 && number("rmse") < 36.0 && number("mae") <= number("rmse"), "{json}");
     assert_eq!(json["count"], 80);

@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 
 use clap::Parser;
+use easel_runtime::polarity::Invert;
 
 use crate::cli::EngineArgs;
 
@@ -19,7 +20,8 @@ Exit status: 0 success, 1 failure (also if a picture could not be read), 2 misus
 ///
 /// Prints a line on stdout for each picture: its path, and the most probable classes with their probabilities. A picture
 /// is preprocessed as in training: cropped to the model's aspect ratio around its centre, and resized; transparent pixels
-/// become white.
+/// become white, or black in a picture that would hardly show on white. Pictures that are dark on light where the training
+/// pictures were light on dark, or the reverse, are inverted.
 #[derive(Debug, Clone, Parser)]
 #[command(name = "classify", version, after_help = EXAMPLES)]
 pub struct Args {
@@ -27,8 +29,8 @@ pub struct Args {
     #[arg(short, long, value_name = "MODEL")]
     pub model: PathBuf,
 
-    /// Pictures (png, jpg, webp, bmp, gif, tiff; detected by content), and folders, whose files with these extensions are
-    /// taken at any depth
+    /// Pictures (png, jpg, webp, bmp, gif, tiff; detected by content), - (a picture from standard input), folders, whose
+    /// files with these extensions are taken at any depth, and patterns ('*.jpg')
     #[arg(required = true, value_name = "PICTURE|FOLDER")]
     pub pictures: Vec<PathBuf>,
 
@@ -36,10 +38,15 @@ pub struct Args {
     #[arg(long, value_name = "K", default_value_t = 1, value_parser = clap::value_parser!(u32).range(1..))]
     pub top: u32,
 
-    /// Print one JSON object per line: path, classes (label, name, probability), or path, error; where an error or Ctrl-C ends
-    /// the run, the last line has it, and its path is null
+    /// Print one JSON object per line: path, classes (label, name, probability), and inverted (true) where the picture was;
+    /// or path, error; where an error or Ctrl-C ends the run, the last line has it, and its path is null
     #[arg(long)]
     pub json: bool,
+
+    /// Whether to invert pictures: auto (one that is certainly dark on light where the training pictures were light on dark,
+    /// or the reverse), on (all), off (none)
+    #[arg(long, value_name = "auto|on|off", default_value_t)]
+    pub invert: Invert,
 
     /// How many pictures to compute at once
     #[arg(long, value_name = "N", default_value_t = 64, value_parser = clap::value_parser!(u32).range(1..=4096))]
@@ -69,6 +76,7 @@ mod tests {
             ("a.png", ErrorKind::MissingRequiredArgument, "--model"),
             ("-m m.onnx a.png --top 0", ErrorKind::ValueValidation, "--top"),
             ("-m m.onnx a.png --batch 0", ErrorKind::ValueValidation, "--batch"),
+            ("-m m.onnx a.png --invert yes", ErrorKind::ValueValidation, "--invert"),
             ("-m m.onnx a.png --threads 0", ErrorKind::ValueValidation, "--threads"),
             ("-m m.onnx a.png --device gpu", ErrorKind::ValueValidation, "--device"),
         ] {

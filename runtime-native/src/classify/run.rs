@@ -5,24 +5,21 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use easel_console::interrupt::{on_interrupt, quit};
 use easel_console::{Results, tell};
-use easel_pictures::{fit, open};
+use easel_pictures::{decode, fit};
 use easel_runtime::card::{PictureFormat, PictureSize};
 use easel_runtime::classifier::{ClassProbability, class_count, class_name, classify};
-use easel_runtime::{ModelCard, Tensor};
-use image::ImageFormat;
+use easel_runtime::{ModelCard, PolarityMatcher, Tensor};
 use serde_json::json;
-use walkdir::WalkDir;
 
 use super::args::Args;
 use crate::cli::{self, Progress};
 use crate::error::{Error, Result, printed};
 use crate::model::{ModelFile, find_model};
+use crate::stylize::inputs::Inputs;
+use crate::stylize::reading;
 
-/// The deepest level of folders that is searched.
-const DEEPEST: usize = 64;
-
-/// Classifies the pictures in the order in which they were named, those of a folder by name. A picture that cannot be
-/// read is reported, and fails the run at the end. With `--json`, an error that ends the run is the last line.
+/// Classifies the pictures in the order in which they were named, those of a folder by name. What cannot be read is
+/// reported, and fails the run at the end. With `--json`, an error that ends the run is the last line.
 pub fn run(args: &Args) -> Result<()> {
     let output = Arc::new(Mutex::new(Output { results: Results::new(), json: args.json, count: 0 }));
     let shared = output.clone();
@@ -74,16 +71,30 @@ fn classify_all(args: &Args, output: &Mutex<Output>) -> Result<()> {
         return Err(in_model(easel_runtime::Error::BadCard("a classifier takes pictures of one size".into())));
     };
     let format = [channels, height, width];
-    let pictures = pictures(&args.pictures)?;
+    let mut polarity = PolarityMatcher::new(args.invert, file.card.provenance.border, channels);
+    let found = Inputs::find(&args.pictures, None);
+    let failed = found.failed.into_iter().map(|(path, why)| (path, Err(why)));
+    let pictures: Vec<_> = failed.chain(found.pictures.into_iter().map(|input| (input.path, Ok(())))).collect();
     let mut model = file.load(&args.engine.options())?;
     cli::announce(&cli::describe(&model.engine), 1, "pictures");
+    for link in &found.loops {
+        tell!("note: {}: a link to a folder that was searched already; skipped", link.display());
+    }
 
     let mut unreadable = 0;
     let mut progress = Progress::new(pictures.len() as u64, "pictures");
-    for paths in pictures.chunks(args.batch as usize) {
-        let read = |path: &PathBuf| open(path).map(|picture| fit(&picture, format)).map_err(|error| error.to_string());
-        let read: Vec<_> = paths.iter().map(read).collect();
-        let values: Vec<f32> = read.iter().flatten().flatten().map(|&byte| f32::from(byte) / 255.0).collect();
+    for chunk in pictures.chunks(args.batch as usize) {
+        // The picture, and whether it was inverted.
+        let mut read = |(path, found): &(PathBuf, Result<(), String>)| {
+            found.clone()?;
+            let decoded = decode(&reading::read(path)?).map_err(|error| format!("cannot be read: {error}"))?;
+            let mut pixels = fit(&decoded.picture, format);
+            let inverted = polarity.apply(&mut pixels, [height, width]);
+            Ok::<_, String>((pixels, inverted))
+        };
+        let read: Vec<_> = chunk.iter().map(&mut read).collect();
+        let pixels = read.iter().flatten().flat_map(|(pixels, _)| pixels);
+        let values: Vec<f32> = pixels.map(|&byte| f32::from(byte) / 255.0).collect();
         let count = values.len() / format.iter().product::<usize>();
         let mut answers = vec![];
         if count > 0 {
@@ -91,14 +102,19 @@ fn classify_all(args: &Args, output: &Mutex<Output>) -> Result<()> {
             answers = pollster::block_on(classify(&mut model.engine, &model.card, &batch)).map_err(in_model)?;
         }
         let mut answers = answers.into_iter();
-        for (path, read) in paths.iter().zip(read) {
+        for ((path, _), read) in chunk.iter().zip(read) {
+            let inverted = read.as_ref().is_ok_and(|(_, inverted)| *inverted);
             let answer = read.map(|_| answers.next().expect("a picture that was read has an answer"));
             if let Err(why) = &answer {
                 unreadable += 1;
-                progress.say(&format!("warning: {}: cannot be read: {why}", path.display()));
+                progress.say(&format!("warning: {}: {why}", path.display()));
             }
             let line = if args.json {
-                Some(as_json(path, &answer, &model.card, args.top as usize).to_string())
+                let mut line = as_json(path, &answer, &model.card, args.top as usize);
+                if inverted {
+                    line["inverted"] = json!(true);
+                }
+                Some(line.to_string())
             } else {
                 answer.ok().map(|answer| as_text(path, &answer, &model.card, args.top as usize))
             };
@@ -112,9 +128,10 @@ fn classify_all(args: &Args, output: &Mutex<Output>) -> Result<()> {
                 }
             }
         }
-        progress.advance(paths.len() as u64);
+        progress.advance(chunk.len() as u64);
     }
     drop(progress);
+    polarity.notes().iter().for_each(|note| tell!("note: {note}"));
     match unreadable {
         0 => Ok(()),
         failed => Err(Error::UnreadablePictures { failed, total: pictures.len() }),
@@ -140,36 +157,4 @@ fn as_json(
         Ok(answers) => json!({ "path": path, "classes": answers.iter().take(top).map(class).collect::<Vec<_>>() }),
         Err(why) => json!({ "path": path, "error": why }),
     }
-}
-
-/// The pictures that were named, and those in the folders that were named. Fails if a path does not exist or a folder has
-/// no pictures.
-fn pictures(named: &[PathBuf]) -> Result<Vec<PathBuf>> {
-    let mut pictures = vec![];
-    for path in named {
-        let found = path.metadata().map_err(|error| Error::read(path, error))?;
-        if !found.is_dir() {
-            pictures.push(path.clone());
-            continue;
-        }
-        let before = pictures.len();
-        for entry in WalkDir::new(path).follow_links(true).max_depth(DEEPEST).sort_by_file_name() {
-            let entry = entry.map_err(|error| {
-                let place = error.path().unwrap_or(path).to_owned();
-                Error::read(&place, error.into())
-            })?;
-            if entry.file_type().is_file() && is_picture(entry.path()) {
-                pictures.push(entry.into_path());
-            }
-        }
-        if pictures.len() == before {
-            return Err(Error::NoPictures { path: path.clone() });
-        }
-    }
-    Ok(pictures)
-}
-
-fn is_picture(path: &Path) -> bool {
-    let hidden = path.file_name().is_some_and(|name| name.to_string_lossy().starts_with('.'));
-    !hidden && ImageFormat::from_path(path).is_ok_and(|format| format.reading_enabled())
 }

@@ -21,7 +21,7 @@ const MATCHING: glob::MatchOptions =
 
 /// A picture.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Input {
+pub(crate) struct Input {
     /// Its file, or `-` for standard input.
     pub path: PathBuf,
     /// Its path relative to the folder that was named, or its file name.
@@ -30,7 +30,7 @@ pub(super) struct Input {
 
 /// The pictures that the inputs name.
 #[derive(Debug, Default)]
-pub(super) struct Inputs {
+pub(crate) struct Inputs {
     /// In the order in which they were named, those of a folder or pattern by name.
     pub pictures: Vec<Input>,
     /// Inputs that are not pictures, and why.
@@ -99,9 +99,16 @@ impl Inputs {
         let parts = pattern.components().count() - fixed.components().count();
         let deepest = if text.contains("**") { DEEPEST } else { parts };
         let before = self.pictures.len() + self.failed.len();
-        for entry in self.walk(root, results, deepest) {
+        let first = self.failed.len();
+        let entries = self.walk(root, results, deepest);
+        let is_named = |below: &Path| matching.matches_path_with(&fixed.join(below), MATCHING);
+        // Not a dangling link of another name.
+        let failed = self.failed.split_off(first).into_iter();
+        self.failed
+            .extend(failed.filter(|(path, _)| path.is_dir() || is_named(path.strip_prefix(root).unwrap_or(path))));
+        for entry in entries {
             let below = entry.path().strip_prefix(root).unwrap_or(entry.path()).to_owned();
-            if !matching.matches_path_with(&fixed.join(&below), MATCHING) {
+            if !is_named(&below) {
                 continue;
             }
             let path = fixed.join(&below);
@@ -226,6 +233,18 @@ mod tests {
         // A folder is listed under its own path, whichever comes first.
         std::os::unix::fs::symlink("in", root.path().join("also")).unwrap();
         assert_eq!(found(root.path(), None).0, ["b.png", "in/a.png"]);
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn dangling_links_count_where_they_are_named() {
+        let root = tempfile::tempdir().unwrap();
+        fs::write(root.path().join("a.png"), "").unwrap();
+        std::os::unix::fs::symlink("gone", root.path().join("b.jpg")).unwrap();
+        let at = |pattern: &str| found(&root.path().join(pattern), None);
+        assert_eq!(at(""), (vec!["a.png".to_string()], 1));
+        assert_eq!(at("*.png"), (vec!["a.png".to_string()], 0));
+        assert_eq!(at("*.[jp][pn]g"), (vec!["a.png".to_string()], 1));
     }
 
     #[cfg(target_os = "linux")]

@@ -49,11 +49,10 @@ pub(super) fn open_all(plan: &StylizePlan, worker: &mut Worker) -> Result<ModelS
             }
             summary.on_device = stylizer.engine.is_on_device();
             summary.names.engine = Some(cli::describe(&stylizer.engine));
-            if stylizer.guessed_range && stylizer.range_looks_wrong().unwrap_or(false) {
-                tell!(
-                    "hint: the output of {} is far outside 0..1, so results may be black and white; try --range 0..255",
-                    stylizer.title
-                );
+            if stylizer.guessed_range
+                && let Ok(Some(hint)) = stylizer.range_hint()
+            {
+                tell!("hint: {}: {hint}", stylizer.title);
             }
             if let (false, TileSize::Pixels(_)) = (stylizer.fixed_size.is_any(), plan.tiling.tile) {
                 tell!("note: --tile does not apply: {} takes pictures of one size only", stylizer.title);

@@ -13,7 +13,7 @@ const MOST_BYTES: u64 = 1 << 31;
 /// The bytes of a file, or of standard input.
 ///
 /// Fails on anything but a regular file, and if another program wrote to it meanwhile. The error does not include the path.
-pub(super) fn read(path: &Path) -> Result<Vec<u8>, String> {
+pub(crate) fn read(path: &Path) -> Result<Vec<u8>, String> {
     if is_standard(path) { read_all(io::stdin().lock(), 0) } else { read_file(path) }
 }
 

@@ -4,7 +4,9 @@ use std::path::Path;
 
 use easel_pictures::resize;
 use easel_runtime::stylizer::statistics::{STATISTICS, USE_STATISTICS, thumbnail};
-use easel_runtime::stylizer::{Compositing, IoSpec, Range, Rectangle, exact_statistics, statistics_of, stylize};
+use easel_runtime::stylizer::{
+    Compositing, IoSpec, Range, Rectangle, SeenRange, exact_statistics, statistics_of, stylize,
+};
 use easel_runtime::{Picture, Tensor, onnx};
 
 use super::options::IoOptions;
@@ -237,17 +239,36 @@ impl Stylizer {
         Ok(result)
     }
 
-    /// Whether the model's output for a grey ramp is so far outside [0, 1] that its range is probably another one.
-    pub fn range_looks_wrong(&mut self) -> Result<bool> {
+    /// What to try if the model's output for a grey ramp is in another range than was assumed.
+    pub fn range_hint(&mut self) -> Result<Option<String>> {
+        let (assumed, seen) = (self.io_spec.output_range, self.ramp_values(self.io_spec.range)?);
+        let found = seen.range();
+        if found == Some(assumed) {
+            return Ok(None);
+        }
+        let advice = match found {
+            // The user gave the output's range alone.
+            Some(range) if assumed != self.io_spec.range => format!("try --output-range {range}"),
+            Some(range) if self.ramp_values(range).ok().and_then(SeenRange::range) == Some(range) => {
+                format!("try --range {range}, or --output-range {range} if its input is {}", self.io_spec.range)
+            }
+            Some(range) => format!("try --output-range {range}"),
+            None => "--output-range has no range for them, so results may be black and white".into(),
+        };
+        let SeenRange { low, high } = seen;
+        Ok(Some(format!("its output has values from {low:.3} to {high:.3}, not {assumed}; {advice}")))
+    }
+
+    /// The values of the model's output for a grey ramp, as they are.
+    fn ramp_values(&mut self, range: Range) -> Result<SeenRange> {
         let FixedSize { width, height } = self.fixed_size;
         let (width, height) = (width.unwrap_or(64), height.unwrap_or(64));
         let ramp: Vec<u8> = (0..width * height).flat_map(|at| [(at % width * 255 / width) as u8; 3]).collect();
         let ramp = Picture { width, height, channels: 3, pixels: ramp };
         let all = Rectangle { left: 0, top: 0, width, height };
-        let (output, _) = pollster::block_on(self.io_spec.run(&mut self.engine, &ramp, all, None))?;
-        let values = output.as_f32()?;
-        let outside = values.iter().filter(|value| !(-0.5..=1.5).contains(*value)).count();
-        Ok(4 * outside > values.len())
+        let io_spec = IoSpec { range, output_range: Range::Unit, ..self.io_spec.clone() };
+        let (output, _) = pollster::block_on(io_spec.run(&mut self.engine, &ramp, all, None))?;
+        Ok(SeenRange::of(output.as_f32()?))
     }
 }
 

@@ -12,8 +12,7 @@ use crate::engine::EngineOptions;
 use crate::error::Result;
 
 /// How a picture was computed, and what to report of it.
-#[derive(Debug, Default)]
-#[derive(Clone)]
+#[derive(Debug, Default, Clone)]
 pub(super) struct TilingSummary {
     /// How many tiles there were.
     pub tiles: usize,

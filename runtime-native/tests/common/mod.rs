@@ -3,8 +3,10 @@
 #![allow(dead_code)]
 
 use easel_runtime::card::{
-    Architecture, BetaSchedule, Distribution, Kind, Latent, PictureFormat, PictureSize, Prediction, SCHEMA, TabularTask,
+    Architecture, BetaSchedule, Distribution, Kind, Latent, PictureFormat, PictureSize, Prediction, Provenance, SCHEMA,
+    TabularTask,
 };
+use easel_runtime::polarity::Border;
 use easel_runtime::{ModelCard, card};
 
 pub const FLOAT: u64 = 1;
@@ -194,6 +196,11 @@ pub fn switch() -> Vec<u8> {
 
 /// `image [batch, 1, 2, 2]` whose pixels are the `logits [batch, 4]`.
 pub fn classifier(classes: &[&str]) -> Vec<u8> {
+    classifier_of(classes, None)
+}
+
+/// The same whose training pictures have a border.
+pub fn classifier_of(classes: &[&str], border: Option<Border>) -> Vec<u8> {
     let graph = Graph {
         nodes: vec![node("Reshape", &["image", "shape"], "logits")],
         initializers: vec![initializer("shape", INT64, &[2], &little_endian(&[0, 4]))],
@@ -204,6 +211,7 @@ pub fn classifier(classes: &[&str]) -> Vec<u8> {
         title: "Corners".into(),
         kind: Kind::Classifier { class_count: 4 },
         classes: classes.iter().map(|name| name.to_string()).collect(),
+        provenance: Provenance { border, ..Provenance::default() },
         ..generator_card()
     };
     model(&graph, Some(&card.to_json()))

@@ -3,6 +3,7 @@
 #[path = "../common/mod.rs"]
 mod common;
 mod many;
+mod range;
 mod talk;
 mod video;
 mod video_kinds;

@@ -8,12 +8,14 @@
 pub mod compositing;
 pub mod exact;
 pub mod io_spec;
+pub mod seen_range;
 pub mod statistics;
 pub mod tiles;
 
 pub use compositing::Compositing;
 pub use exact::exact_statistics;
 pub use io_spec::{IoSpec, Range};
+pub use seen_range::SeenRange;
 pub use tiles::{Rectangle, Tile};
 
 use crate::{Engine, Error, Picture, Result, Tensor};

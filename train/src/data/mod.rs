@@ -26,6 +26,7 @@ use std::path::{Path, PathBuf};
 use std::str::FromStr;
 
 use easel_runtime::Picture;
+use easel_runtime::polarity::Border;
 use rayon::prelude::*;
 
 pub use collate::{PictureBatch, RowBatch, stack, stack_rows};
@@ -109,6 +110,12 @@ impl Pictures {
     /// The bytes of one picture, `[channel, row, column]`.
     pub fn pixels_of(&self, index: usize) -> &[u8] {
         &self.pixels[index * self.format.len()..][..self.format.len()]
+    }
+
+    /// The borders of all pictures; `None` if there are none.
+    pub fn border(&self) -> Option<Border> {
+        let PictureFormat { height, width, .. } = self.format;
+        Border::of((0..self.len()).map(|index| self.pixels_of(index)), [height, width])
     }
 
     /// One picture.

@@ -1,6 +1,7 @@
 //! The plan of a run: what is due at which step.
 
 use easel_runtime::card::{Columns, Provenance};
+use easel_runtime::polarity::Border;
 
 /// The plan of a run: what is due at which step.
 #[derive(Debug, Clone)]
@@ -34,6 +35,8 @@ pub struct DataFacts {
     pub classes: Vec<String>,
     /// The names of a table's columns.
     pub columns: Option<Columns>,
+    /// The borders of a classifier's training pictures.
+    pub border: Option<Border>,
     /// The file name of a style picture.
     pub style: Option<String>,
     /// The model's title, if it is not the default of its kind.

@@ -14,7 +14,8 @@ use std::process::ExitCode;
 
 use anyhow::{Result, bail};
 use easel_console::{print, quoted_path, tell};
-use easel_runtime::Device;
+use easel_runtime::polarity::Invert;
+use easel_runtime::{Device, PolarityMatcher};
 use easel_train::data::{PictureFormat, Source};
 use easel_train::networks::{Network, lenet, mlp};
 use easel_train::run::device;
@@ -91,6 +92,10 @@ pub struct Args {
     /// one, of MNIST's digits]
     #[arg(long, value_name = "RUN|CHECKPOINT|F.onnx|F.safetensors")]
     classifier: Option<PathBuf>,
+    /// Whether to invert pictures for the classifier: auto (those that are dark on light where its training pictures were light
+    /// on dark, or the reverse: each picture for a classifier, whole sets for generated pictures), on, off
+    #[arg(long, value_name = "auto|on|off", default_value_t)]
+    invert: Invert,
     /// Pictures: what the model was trained on, as --data, to find near copies of it
     #[arg(long, value_name = "DIR|FILE|synthetic|scenes")]
     training: Option<Source>,
@@ -105,14 +110,11 @@ pub struct Args {
     threads: Option<u16>,
     /// Print one JSON object instead
     ///
-    /// Classes of pictures or of a table: `accuracy`, `right` (the correct predictions), `count`, `loss`, `classes` (names)
-    /// and `confusion` (a row for each class, a column for each predicted class). Numbers of a table: `count`, `rmse`,
-    /// `mae` and `r2` (null where the target is constant).
-    ///
-    /// Generators, denoisers and folders: `about`, `data`, `count`, `metrics`, `compared` (how many pictures the distances
-    /// are of, where not all), `classes`, `made` or `height` and `width` (how they were drawn), and `confusion` or `answers`
-    /// (how many pictures are predicted as each class). Each of `metrics` has `value`, `floor` (its baseline), and where
-    /// known `ceiling` (its noise baseline) and `spread` (its standard deviation). `export-onnx --evaluation` reads this.
+    /// The same shape for every network: `about`, `data`, `count` (of pictures or rows), `metrics`, `compared` (how many
+    /// pictures the distances are of, where not all), `made` (how pictures were drawn), `classes` (names), and `confusion`
+    /// (a row for each class, a column for each predicted class) or `answers` (how many pictures are predicted as each
+    /// class). Each of `metrics` has `value`, and where known `floor` (its baseline), `ceiling` (its noise baseline) and
+    /// `spread` (its standard deviation). `export-onnx --evaluation` reads this; docs/evaluation.md describes it.
     #[arg(long)]
     json: bool,
 }
@@ -138,12 +140,13 @@ impl Args {
         file.unreadable.iter().for_each(|why| tell!("warning: {why}"));
         let weights = file.weights()?;
         let WeightsFile { path, classes, columns, .. } = file;
+        let border = weights.provenance.border;
         let is_small = [lenet::ARCHITECTURE, mlp::ARCHITECTURE].contains(&weights.architecture.name.as_str());
         let all = if is_small { 1 } else { std::thread::available_parallelism().map_or(1, usize::from) };
         let device = self.start(all)?;
         let seed = self.seed.unwrap_or_default();
         let generator = |generator| {
-            let flags = ["-n", "--seed", "--class", "--classifier", "--training", "--contact-sheet"];
+            let flags = ["-n", "--seed", "--class", "--classifier", "--invert", "--training", "--contact-sheet"];
             self.allow("a generator", &flags)?;
             let options = generator::Options {
                 source,
@@ -151,6 +154,7 @@ impl Args {
                 count: self.count.unwrap_or(COUNT) as usize,
                 seed,
                 classifier: self.classifier.as_deref(),
+                invert: self.invert,
                 training: self.training.as_ref(),
                 contact_sheet: self.contact_sheet.as_deref(),
             };
@@ -158,9 +162,10 @@ impl Args {
         };
         match Network::on(&weights.architecture, &weights.tensors, &device)? {
             Network::Lenet(network) => {
-                self.allow("a classifier", &[])?;
+                self.allow("a classifier", &["--invert"])?;
                 let classes = class_names(&classes, network.sizes().classes);
-                classifier::eval(&path, &network, &classes, source, &device, self.json)
+                let polarity = PolarityMatcher::new(self.invert, border, network.sizes().channels);
+                classifier::eval(&path, &network, &classes, source, polarity, &device, self.json)
             }
             Network::Mlp(network) => {
                 self.allow("a network for tables", &[])?;
@@ -171,7 +176,7 @@ impl Args {
             Network::ProganFolded(network) => generator(Generator::Folded(network)),
             Network::Denoiser { network, task } => {
                 let sampling = ["-n", "--seed", "--sampler", "--steps", "--eta", "--guidance"];
-                let pictures = ["--classifier", "--training", "--contact-sheet"];
+                let pictures = ["--classifier", "--invert", "--training", "--contact-sheet"];
                 self.allow("a denoiser", &[&sampling[..], &pictures].concat())?;
                 let options = denoiser::Options {
                     network: &network,
@@ -182,7 +187,7 @@ impl Args {
                     count: self.count.unwrap_or(DENOISER_COUNT) as usize,
                     seed,
                 };
-                let evaluator = Evaluator::open(self.classifier.as_deref(), &device)?;
+                let evaluator = Evaluator::open(self.classifier.as_deref(), self.invert, &device)?;
                 let comparison = self.comparison(&evaluator, source, options.format())?;
                 evaluator.report(options.draw(&path, &evaluator)?, &comparison, self.json)
             }
@@ -204,9 +209,9 @@ impl Args {
     }
 
     fn pictures(&self, source: &Source) -> Result<String> {
-        self.allow("a folder of pictures", &["--seed", "--classifier", "--training", "--contact-sheet"])?;
+        self.allow("a folder of pictures", &["--seed", "--classifier", "--invert", "--training", "--contact-sheet"])?;
         let device = self.start(1)?;
-        let evaluator = Evaluator::open(self.classifier.as_deref(), &device)?;
+        let evaluator = Evaluator::open(self.classifier.as_deref(), self.invert, &device)?;
         let generated = pictures::read(&self.run, &evaluator)?;
         let comparison = self.comparison(&evaluator, source, generated.pictures.format)?;
         evaluator.report(generated, &comparison, self.json)
@@ -241,6 +246,7 @@ impl Args {
             ("--eta", eta.is_some()),
             ("--guidance", guidance.is_some()),
             ("--classifier", self.classifier.is_some()),
+            ("--invert", self.invert != Invert::Auto),
             ("--training", self.training.is_some()),
             ("--contact-sheet", self.contact_sheet.is_some()),
         ];

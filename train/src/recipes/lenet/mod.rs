@@ -52,6 +52,7 @@ impl Recipe for LenetConfig {
         let sets = Sets::load(source, self)?;
         let (name, mut classes) = (sets.training.name.clone(), sets.training.classes.clone());
         let warnings = sets.training.warning().into_iter().collect();
+        let border = sets.training.border();
         let (count, held_out) = (sets.training.len(), sets.validation.len());
         let epoch = self.epochs.epoch_steps(count, 1);
         let steps = self.epochs.resolve(&mut self.shared, epoch);
@@ -62,7 +63,7 @@ impl Recipe for LenetConfig {
             "{count} pictures of {} classes from {name}, {held_out} more for validation; {steps} steps, {epoch} an epoch",
             classes.len()
         );
-        let data = DataFacts { name, classes, ..DataFacts::default() };
+        let data = DataFacts { name, classes, border, ..DataFacts::default() };
         Ok(Training { epochs: Epochs::every(epoch), warnings, ..Training::new(trainer, steps, data, summary) })
     }
 }

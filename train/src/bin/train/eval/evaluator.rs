@@ -5,6 +5,8 @@ use std::path::Path;
 use anyhow::{Result, bail};
 use candle_core::Device;
 use easel_console::tell;
+use easel_runtime::PolarityMatcher;
+use easel_runtime::polarity::{Border, Invert};
 use easel_train::data::{self, PictureFormat, Pictures, Source};
 use easel_train::metrics::{Classification, Features, Measurement, SampleSets, classification};
 use easel_train::networks::Network;
@@ -26,6 +28,8 @@ const LARGEST: usize = 128;
 pub struct Evaluator<'a> {
     network: Lenet,
     classes: Vec<String>,
+    invert: Invert,
+    border: Option<Border>,
     device: &'a Device,
 }
 
@@ -74,7 +78,7 @@ pub enum Predictions {
 
 impl<'a> Evaluator<'a> {
     /// With the built-in classifier, or that of a run, a checkpoint, a model file or a weights file.
-    pub fn open(from: Option<&Path>, device: &'a Device) -> Result<Self> {
+    pub fn open(from: Option<&Path>, invert: Invert, device: &'a Device) -> Result<Self> {
         let file = match from {
             None => WeightsFile::from_bytes(BUILT_IN, Path::new(""))?,
             Some(path) => weights::open(path)?,
@@ -83,7 +87,8 @@ impl<'a> Evaluator<'a> {
             let found = &file.weights()?.architecture.name;
             bail!("{}: a {found} is not a classifier; give a run of `train lenet`", file.path.display());
         };
-        Ok(Self { classes: class_names(&file.classes, network.sizes().classes), network, device })
+        let classes = class_names(&file.classes, network.sizes().classes);
+        Ok(Self { classes, invert, border: file.provenance.border, network, device })
     }
 
     /// The names of the classes.
@@ -101,21 +106,31 @@ impl<'a> Evaluator<'a> {
     pub fn real_pictures(&self, source: &Source, format: PictureFormat) -> Result<Pictures> {
         let real = relabelled(load_unseen(source, limited(format))?, &source.to_string(), &self.classes)?;
         report::warn(real.warning());
-        Ok(real)
+        Ok(self.matched(real))
+    }
+
+    /// Pictures with the polarity of the classifier's training pictures. A set is inverted as a whole, so that single
+    /// pictures of the wrong polarity count against a generator.
+    pub fn matched(&self, mut pictures: Pictures) -> Pictures {
+        let mut polarity = PolarityMatcher::new(self.invert, self.border, self.channels());
+        let (count, PictureFormat { height, width, .. }) = (pictures.len(), pictures.format);
+        polarity.apply_to_set(&mut pictures.pixels, count, [height, width]);
+        polarity.notes().iter().for_each(|note| eprintln!("note: {}: {note}", pictures.name));
+        pictures
     }
 
     /// The model's training pictures, to compare with those of a format.
     pub fn training_pictures(&self, source: &Source, format: PictureFormat) -> Result<Pictures> {
         let training = data::load(source, limited(format))?;
         report::warn(training.warning());
-        Ok(training)
+        Ok(self.matched(training))
     }
 
     /// Evaluates pictures, and writes the contact sheet.
     pub fn evaluate(&self, generated: GeneratedSet, comparison: &Comparison) -> Result<Evaluation> {
         let GeneratedSet { pictures, labelled, .. } = generated;
         let (format, real) = (limited(pictures.format), &comparison.real);
-        let pictures = pictures.fitted(format);
+        let pictures = self.matched(pictures.fitted(format));
         let sets = SampleSets::draw(&pictures, real, &self.network, self.device, comparison.seed)?;
         let mut measurements = vec![];
         let predictions = if labelled {
@@ -159,9 +174,8 @@ impl<'a> Evaluator<'a> {
         tell!("{about}: {count} pictures against {} real ones from {}", real.len(), real.name);
         let evaluation = self.evaluate(generated, comparison)?;
         if as_json {
-            let metrics = report::measurements_json(&evaluation.measurements);
-            let mut object =
-                json!({ "about": about, "data": real.name, "count": count, "metrics": metrics, "made": facts });
+            let mut object = report::evaluation_json(&about, &real.name, count, &evaluation.measurements);
+            object["made"] = facts;
             evaluation.add_to(&mut object, count);
             return Ok(format!("{object}\n"));
         }

@@ -6,6 +6,7 @@ use crate::progress::Progress;
 use anyhow::{Result, bail};
 use candle_core::{Device, Tensor};
 use easel_console::tell;
+use easel_runtime::polarity::Invert;
 use easel_train::data::{PictureFormat, Pictures, Source, Store};
 use easel_train::metrics::{Measurement, MetricTracker, bytes};
 use easel_train::networks::{gan, progan, vae};
@@ -45,6 +46,8 @@ pub struct Options<'a> {
     pub seed: u64,
     /// The classifier, where it is not the built-in one.
     pub classifier: Option<&'a Path>,
+    /// Whether sets are inverted for the classifier.
+    pub invert: Invert,
     /// The training pictures, to find near copies of them.
     pub training: Option<&'a Source>,
     /// Where the contact sheet of the closest pictures is written.
@@ -81,7 +84,7 @@ pub fn eval(path: &Path, generator: &Generator, options: &Options, device: &Devi
         pixels,
         labels: vec![0; count],
         classes: vec![],
-        name: name.to_string(),
+        name: path.display().to_string(),
         skipped: 0,
         reasons: vec![],
     };
@@ -91,10 +94,8 @@ pub fn eval(path: &Path, generator: &Generator, options: &Options, device: &Devi
     }
     let of_classifier = evaluation.iter().flat_map(|evaluation| &evaluation.measurements);
     let all: Vec<_> = measurements.iter().chain(of_classifier).cloned().collect();
-    let (about, metrics) = (format!("seed {}", options.seed), report::measurements_json(&all));
-    let mut object = json!({
-        "about": about, "data": name, "count": count, "height": height, "width": width, "metrics": metrics,
-    });
+    let mut object = report::evaluation_json(&format!("seed {}", options.seed), name, count, &all);
+    object["made"] = json!({ "height": height, "width": width, "seed": options.seed });
     evaluation.iter().for_each(|evaluation| evaluation.add_to(&mut object, count));
     Ok(format!("{object}\n"))
 }
@@ -102,7 +103,7 @@ pub fn eval(path: &Path, generator: &Generator, options: &Options, device: &Devi
 impl Options<'_> {
     /// With the given classifier, or the built-in one where it knows all of the data's classes.
     fn evaluator<'a>(&self, classes: &[String], device: &'a Device) -> Result<Option<Evaluator<'a>>> {
-        let evaluator = Evaluator::open(self.classifier, device)?;
+        let evaluator = Evaluator::open(self.classifier, self.invert, device)?;
         if self.classifier.is_some() || classes.iter().all(|class| evaluator.classes().contains(class)) {
             return Ok(Some(evaluator));
         }
@@ -119,7 +120,7 @@ impl Options<'_> {
     /// The classifier's evaluation, if there are enough pictures.
     fn evaluate(&self, evaluator: &Evaluator, pictures: Pictures) -> Result<Option<Evaluation>> {
         let format = pictures.format;
-        let real = load_unseen(self.source, limited(format))?.of_classes(self.classes)?;
+        let real = evaluator.matched(load_unseen(self.source, limited(format))?.of_classes(self.classes)?);
         if (pictures.len() < 2 || real.len() < 4) && self.training.is_none() {
             tell!("note: too few pictures for the classifier; it takes 2, and 4 real ones");
             return Ok(None);

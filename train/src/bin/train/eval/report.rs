@@ -3,8 +3,9 @@
 use std::fmt::Write;
 
 use easel_console::tell;
+use easel_runtime::card::{Evaluation, MetricValue};
 use easel_train::metrics::{ConfusionMatrix, Measurement};
-use serde_json::{Map, Value, json};
+use serde_json::{Value, json};
 
 /// The most classes of a confusion matrix; with more it would be too wide to read.
 const MOST_CLASSES: usize = 16;
@@ -29,18 +30,15 @@ pub fn measurements(measurements: &[Measurement], meaning: impl Fn(&str) -> Stri
     text
 }
 
-/// The same as JSON, by name.
-pub fn measurements_json(measurements: &[Measurement]) -> Value {
-    let entry = |Measurement { name, value, baseline, noise_baseline, std }: &Measurement| {
-        let mut numbers = json!({ "value": value, "floor": baseline });
-        for (key, number) in [("ceiling", noise_baseline), ("spread", std)] {
-            if let Some(number) = number {
-                numbers[key] = json!(number);
-            }
-        }
-        (name.clone(), numbers)
+/// What every evaluation has as JSON; `export-onnx --evaluation` reads it as [`easel_runtime::card::Evaluation`]. A value
+/// that is NaN or infinity is left out.
+pub fn evaluation_json(about: &str, data: &str, count: usize, measurements: &[Measurement]) -> Value {
+    let entry = |&Measurement { ref name, value, baseline, noise_baseline, std }: &Measurement| {
+        (name.clone(), MetricValue { value, baseline, noise_baseline, std })
     };
-    Value::Object(measurements.iter().map(entry).collect::<Map<_, _>>())
+    let metrics = measurements.iter().filter(|measurement| measurement.value.is_finite()).map(entry).collect();
+    let (about, data) = (about.to_string(), data.to_string());
+    json!(Evaluation { about, data, count: count as u64, compared: None, metrics })
 }
 
 /// A number with four digits after the point, a large one with two.

@@ -6,7 +6,7 @@ use anyhow::Result;
 use easel_console::tell;
 use easel_runtime::card::{Columns, TabularTask};
 use easel_train::data::{Source, table};
-use easel_train::metrics::{Regression, TableEvaluation, evaluate_table};
+use easel_train::metrics::{Measurement, Regression, TableEvaluation, evaluate_table};
 use easel_train::networks::mlp::Mlp;
 use easel_train::recipes::mlp::load;
 
@@ -30,10 +30,14 @@ pub fn eval(
     let evaluation = evaluate_table(network, &table, device)?;
     tell!("{} on {} rows from {}", path.display(), table.rows(), table.name);
     Ok(match evaluation {
-        TableEvaluation::Classification(found) => classifier::text(&found, classes, as_json),
+        TableEvaluation::Classification(found) => {
+            classifier::text("classification", &table.name, &found, classes, as_json)
+        }
         TableEvaluation::Regression(Regression { count, rmse, mae, r2 }) if as_json => {
-            let object = serde_json::json!({ "count": count, "rmse": rmse, "mae": mae, "r2": r2 });
-            format!("{object}\n")
+            let metrics = [("rmse", Some(rmse)), ("mae", Some(mae)), ("r2", r2)].into_iter();
+            let metrics: Vec<_> =
+                metrics.filter_map(|(name, value)| Some(Measurement::new(name, value?, None))).collect();
+            format!("{}\n", report::evaluation_json("regression", &table.name, count, &metrics))
         }
         TableEvaluation::Regression(Regression { count, rmse, mae, r2 }) => {
             let [rmse, mae] = [rmse, mae].map(report::figure);
