@@ -9,9 +9,13 @@ use image::codecs::jpeg::JpegEncoder;
 use image::{ExtendedColorType, ImageFormat};
 
 use crate::format::picture_format;
+use crate::tiff::TiffPicture;
 
 /// A picture's bytes in a file format.
 pub fn encode_picture(picture: &Picture, format: ImageFormat) -> io::Result<Vec<u8>> {
+    if format == ImageFormat::Tiff {
+        return TiffPicture::from(picture).encode(None);
+    }
     let (pixels, colour) = match (format, picture.channels) {
         (ImageFormat::Gif, _) => (&picture.to_rgba(), ExtendedColorType::Rgba8),
         _ => (&picture.pixels, colour_type(picture)),

@@ -21,19 +21,23 @@
 pub mod animation;
 mod colour;
 mod decode;
+mod density;
 mod encode;
 mod error;
 mod exif;
 mod fit;
 mod format;
+mod ifd;
 mod limits;
 mod picture_file;
 mod quality;
 mod resize;
+mod tiff;
 
 pub use image::{DynamicImage, ImageFormat};
 
 pub use decode::{DecodedPicture, Header, decode, decode_file, open};
+pub use density::{Density, DensityUnit};
 pub use encode::{encode_jpeg, encode_picture, save_picture};
 pub use error::{DecodeError, Result};
 pub use exif::Exif;

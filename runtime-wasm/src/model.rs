@@ -5,6 +5,8 @@ use std::cell::RefCell;
 use easel_runtime::card::Kind;
 use easel_runtime::denoiser::{Denoiser, Draw};
 use easel_runtime::generator::{generate, latents};
+use easel_runtime::stylizer::Source;
+use easel_runtime::transparency::{fill_unseen, split_alpha};
 use easel_runtime::{Engine, Error, ModelCard, Picture, Result, Tensor, golden};
 use js_sys::{BigInt, Uint8Array};
 use wasm_bindgen::Clamped;
@@ -103,8 +105,8 @@ impl Model {
         Ok(Pictures::new(pictures))
     }
 
-    /// Stylizes a picture of RGBA bytes, rows from the top; transparent pixels are blended with white. The result has the
-    /// same size and the same pixels as the program `stylize` gives.
+    /// Stylizes a picture of RGBA bytes, rows from the top; the result has the same size, transparency and
+    /// pixels as the program `stylize` gives. Colours that cannot be seen have no influence.
     pub async fn stylize(
         &self,
         rgba: Clamped<Vec<u8>>,
@@ -118,9 +120,12 @@ impl Model {
         }
         let side = |what, side| whole(what, side, MAX_SIDE).map(|side| side as usize).map_err(to_js);
         let (width, height) = (side("the width", width)?, side("the height", height)?);
-        let picture = Picture::from_rgba(&rgba.0, width, height).map_err(to_js)?;
-        let stylized = stylize(self.session().map_err(to_js)?, self.channels, &picture, options.as_ref()).await?;
-        Ok(Rgba::from(&stylized))
+        let (mut original, alpha) = split_alpha(&rgba.0, width, height).map_err(to_js)?;
+        drop(rgba);
+        let seen = fill_unseen(&mut original, &alpha);
+        let source = Source { seen: &seen, original: &original };
+        let stylized = stylize(self.session().map_err(to_js)?, self.channels, source, options.as_ref()).await?;
+        Ok(Rgba::with_alpha(&stylized, &alpha))
     }
 
     /// The latent vector at `t` in [0, 1] on the walk from the first picture of one seed to that of another, bit for bit

@@ -2,6 +2,7 @@
 
 use easel_runtime::Picture;
 use easel_runtime::grid::{BACKGROUND, GAP, GridShape, grid};
+use easel_runtime::transparency::merge_alpha;
 use wasm_bindgen::Clamped;
 use wasm_bindgen::prelude::*;
 
@@ -70,10 +71,17 @@ pub struct Rgba {
 
 #[wasm_bindgen]
 impl Rgba {
-    /// A copy of the pixels as opaque RGBA bytes, rows from the top.
+    /// A copy of the pixels as RGBA bytes, rows from the top.
     #[wasm_bindgen(getter, unchecked_return_type = "Uint8ClampedArray<ArrayBuffer>")]
     pub fn data(&self) -> Clamped<Vec<u8>> {
         Clamped(self.data.clone())
+    }
+}
+
+impl Rgba {
+    /// A picture with each pixel's opacity.
+    pub fn with_alpha(picture: &Picture, alpha: &[u8]) -> Self {
+        Self { width: picture.width, height: picture.height, data: merge_alpha(picture, alpha) }
     }
 }
 

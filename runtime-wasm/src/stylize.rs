@@ -3,7 +3,7 @@
 use easel_runtime::onnx::plain_statistics;
 use easel_runtime::stylizer::statistics::{STATISTICS, USE_STATISTICS, thumbnail, thumbnail_pixels};
 use easel_runtime::stylizer::tiles::{self, HALO};
-use easel_runtime::stylizer::{Compositing, IoSpec, statistics_of, stylize as stylize_tiles};
+use easel_runtime::stylizer::{Compositing, IoSpec, Source, statistics_of, stylize as stylize_tiles};
 use easel_runtime::{Engine, Error, Picture, Result, Tensor};
 use js_sys::Function;
 use wasm_bindgen::prelude::*;
@@ -81,7 +81,7 @@ pub fn with_statistics_inputs(model: &[u8]) -> Result<(Vec<u8>, usize)> {
 pub async fn stylize(
     session: Session,
     channels: usize,
-    picture: &Picture,
+    Source { seen: picture, original }: Source<'_>,
     options: Option<&StylizeOptions>,
 ) -> JsResult<Picture> {
     let max_pixels = options.and_then(|options| options.max_pixels().or_else(|| options.most_pixels()));
@@ -111,7 +111,16 @@ pub async fn stylize(
         } else {
             None
         };
-        stylize_tiles(&mut engine, &io_spec, picture, &plan, statistics.as_ref(), compositing, report).await
+        stylize_tiles(
+            &mut engine,
+            &io_spec,
+            Source { seen: picture, original },
+            &plan,
+            statistics.as_ref(),
+            compositing,
+            report,
+        )
+        .await
     };
     reporter.finish(stylized.await).await
 }

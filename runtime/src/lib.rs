@@ -26,6 +26,7 @@ pub mod samplers;
 pub mod schedule;
 pub mod stylizer;
 pub mod tensor;
+pub mod transparency;
 pub mod walk;
 
 pub use blend::Blend;

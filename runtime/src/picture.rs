@@ -1,5 +1,6 @@
 //! 8-bit pictures, and their conversion to and from tensors.
 
+use crate::transparency::split_alpha;
 use crate::{Error, Result, Tensor};
 
 /// An 8-bit picture, rows from the top, channels interleaved.
@@ -52,18 +53,14 @@ impl Picture {
     /// An RGB picture from RGBA bytes, as a canvas returns them. Transparent pixels are blended with white. Fails if there
     /// are not four bytes per pixel, or no pixels.
     pub fn from_rgba(rgba: &[u8], width: usize, height: usize) -> Result<Self> {
-        let wanted = width.checked_mul(height).and_then(|pixels| pixels.checked_mul(4));
-        if wanted != Some(rgba.len()) || rgba.is_empty() {
-            return Err(Error::Shape(format!(
-                "{} bytes do not fill an RGBA picture of {width}x{height} pixels",
-                rgba.len()
-            )));
-        }
+        let (mut picture, alpha) = split_alpha(rgba, width, height)?;
         let on_white = |value: u8, alpha: u8| {
             ((u32::from(value) * u32::from(alpha) + 255 * (255 - u32::from(alpha)) + 127) / 255) as u8
         };
-        let pixels = rgba.chunks_exact(4).flat_map(|pixel| [0, 1, 2].map(|channel| on_white(pixel[channel], pixel[3])));
-        Ok(Self { width, height, channels: 3, pixels: pixels.collect() })
+        for (pixel, alpha) in picture.pixels.as_chunks_mut::<3>().0.iter_mut().zip(alpha) {
+            *pixel = pixel.map(|value| on_white(value, alpha));
+        }
+        Ok(picture)
     }
 
     /// Opaque RGBA bytes, as a canvas takes them.

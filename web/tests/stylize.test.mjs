@@ -265,7 +265,7 @@ test("a picture is dropped, pasted or chosen, and the result saved", async () =>
         document.body.dispatchEvent(new ClipboardEvent("paste", paste));
     }, png(40, 40, () => [10, 20, 30, 0]).toString("base64"));
     await stylized(page, "image.png");
-    assert.deepEqual([...(await original(page)).data.subarray(0, 4)], [255, 255, 255, 255], "transparent pixels lie on white");
+    assert.deepEqual([...(await original(page)).data.subarray(0, 4)], [0, 0, 0, 0], "transparent pixels stay transparent");
 
     const [chooser] = await Promise.all([
         page.waitForEvent("filechooser"),

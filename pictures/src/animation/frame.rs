@@ -1,6 +1,7 @@
 //! A frame of an animation.
 
 use easel_runtime::Picture;
+use easel_runtime::transparency::merge_alpha;
 
 /// A frame of an animation.
 #[derive(Debug, Clone, Copy)]
@@ -19,9 +20,6 @@ impl<'a> Frame<'a> {
 
     /// Four bytes a pixel.
     pub fn rgba(&self) -> Vec<u8> {
-        let mut rgba = self.picture.to_rgba();
-        let alpha = self.alpha.into_iter().flatten();
-        rgba.as_chunks_mut::<4>().0.iter_mut().zip(alpha).for_each(|(pixel, &alpha)| pixel[3] = alpha);
-        rgba
+        merge_alpha(self.picture, self.alpha.unwrap_or_default())
     }
 }

@@ -2,6 +2,7 @@
 
 mod header;
 mod jpeg;
+mod premultiplied;
 mod source;
 #[cfg(test)]
 mod tests;
@@ -14,10 +15,12 @@ use image::metadata::Orientation;
 use image::{DynamicImage, ImageDecoder, ImageFormat, RgbImage};
 
 use crate::colour::{cmyk_to_srgb, grey_to_srgb, is_rgb};
+use crate::density::Density;
 use crate::error::{DecodeError, Result};
 use crate::exif::Exif;
 
 pub use header::Header;
+use premultiplied::divide_by_alpha;
 pub(crate) use source::check_size;
 use source::open_source;
 
@@ -32,6 +35,16 @@ pub struct DecodedPicture {
     pub icc_profile: Option<Vec<u8>>,
     /// The EXIF fields that are kept.
     pub exif: Option<Exif>,
+    /// The print resolution of the upright picture.
+    pub density: Option<Density>,
+}
+
+/// The print resolution that a file declares, for the upright picture.
+pub(crate) fn density(bytes: &[u8]) -> Result<Option<Density>> {
+    let (mut decoder, format) = open_source(bytes)?;
+    let orientation = decoder.orientation().unwrap_or(Orientation::NoTransforms);
+    let exif = decoder.exif_metadata().ok().flatten();
+    Ok(Density::read(bytes, format, exif.as_deref()).map(|density| density.turned(orientation)))
 }
 
 /// Decodes a picture file's bytes, with the format detected by content. The EXIF orientation is applied; of an animation,
@@ -49,6 +62,7 @@ pub fn decode(bytes: &[u8]) -> Result<DecodedPicture> {
             (decoder.icc_profile().ok().flatten(), exif.and_then(|exif| Exif::from_bytes(&exif)))
         }
     };
+    let density = density(bytes)?;
     let inks = match format {
         ImageFormat::Jpeg => jpeg::cmyk(bytes)?,
         ImageFormat::Tiff => tiff::cmyk(bytes)?,
@@ -67,8 +81,11 @@ pub fn decode(bytes: &[u8]) -> Result<DecodedPicture> {
     if let Some(profile) = profile.as_ref().filter(|_| !picture.color().has_color()) {
         picture = grey_to_srgb(picture, profile);
     }
+    if format == ImageFormat::Tiff && tiff::is_premultiplied(bytes) {
+        divide_by_alpha(&mut picture);
+    }
     picture.apply_orientation(orientation);
-    Ok(DecodedPicture { picture, format, icc_profile: profile.filter(|profile| is_rgb(profile)), exif })
+    Ok(DecodedPicture { picture, format, icc_profile: profile.filter(|profile| is_rgb(profile)), exif, density })
 }
 
 /// Reads and decodes a picture file as [`decode`] does.

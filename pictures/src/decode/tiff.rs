@@ -14,6 +14,13 @@ pub fn icc_profile(bytes: &[u8]) -> Option<Vec<u8>> {
     decoder(bytes).ok()?.get_tag_u8_vec(Tag::IccProfile).ok()
 }
 
+/// Whether colours are multiplied with their opacity: the first extra sample is associated alpha (TIFF 6.0, section 18).
+/// `image` takes them as they are.
+pub fn is_premultiplied(bytes: &[u8]) -> bool {
+    let extra = decoder(bytes).and_then(|mut decoder| decoder.find_tag_unsigned_vec::<u16>(Tag::ExtraSamples));
+    extra.is_ok_and(|extra| extra.is_some_and(|extra| extra.first() == Some(&1)))
+}
+
 /// The CMYK values of a CMYK file, four bytes a pixel, 255 for full ink. `None` for other files.
 pub fn cmyk(bytes: &[u8]) -> Result<Option<Vec<u8>>> {
     let read = || -> TiffResult<_> {

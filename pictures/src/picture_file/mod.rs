@@ -5,11 +5,13 @@ mod encode;
 use std::time::Duration;
 
 use easel_runtime::Picture;
+use easel_runtime::transparency::split_alpha;
 use image::{ImageFormat, RgbaImage};
 
 use crate::animation::read::{self, AnimationInfo};
 use crate::colour::is_rgb;
-use crate::decode::{DecodedPicture, decode};
+use crate::decode::{DecodedPicture, decode, density};
+use crate::density::Density;
 use crate::error::{DecodeError, Result};
 use crate::exif::Exif;
 use crate::format::detect_format;
@@ -34,6 +36,8 @@ pub struct PictureFile {
     icc_profile: Option<Vec<u8>>,
     /// The EXIF fields that are kept.
     exif: Option<Exif>,
+    /// The print resolution.
+    density: Option<Density>,
 }
 
 impl PictureFile {
@@ -55,7 +59,8 @@ impl PictureFile {
         let (mut bytes, mut now) = (0, Duration::ZERO);
         let mut sink = |frame: RgbaImage, delay: Duration| {
             let rgba = into_picture(frame.width(), frame.height(), 4, frame.into_raw());
-            let (rgb, alpha) = split_alpha(&shrink(rgba, max_size)?);
+            let Picture { width, height, pixels, .. } = shrink(rgba, max_size)?;
+            let (rgb, alpha) = split_alpha(&pixels, width, height)?;
             bytes += ((rgb.pixels.len() + alpha.len()) as u64).max(MIN_FRAME_BYTES);
             if bytes > limit {
                 return Err(DecodeError::TooManyFrames { width: rgb.width, height: rgb.height, limit });
@@ -70,18 +75,21 @@ impl PictureFile {
             // Frames are read with an alpha channel, whether they use it or not.
             let alphas = alphas.iter().flatten().any(|&alpha| alpha < 255).then_some(alphas);
             let icc_profile = icc_profile.filter(|profile| is_rgb(profile));
-            return Ok(Self { format, pictures, alphas, until, plays, icc_profile, exif });
+            let density = density(file)?;
+            return Ok(Self { format, pictures, alphas, until, plays, icc_profile, exif, density });
         }
-        let DecodedPicture { picture, icc_profile, exif, .. } = decode(file)?;
+        let DecodedPicture { picture, icc_profile, exif, density, .. } = decode(file)?;
         let (width, height) = (picture.width(), picture.height());
         let (picture, alphas) = if picture.color().has_alpha() {
             let rgba = into_picture(width, height, 4, picture.into_rgba8().into_raw());
-            let (rgb, alpha) = split_alpha(&shrink(rgba, max_size)?);
+            let Picture { width, height, pixels, .. } = shrink(rgba, max_size)?;
+            let (rgb, alpha) = split_alpha(&pixels, width, height)?;
             (rgb, Some(vec![alpha]))
         } else {
             (shrink(into_picture(width, height, 3, picture.into_rgb8().into_raw()), max_size)?, None)
         };
-        Ok(Self { format, pictures: vec![picture], alphas, until: vec![Duration::ZERO], plays: 0, icc_profile, exif })
+        let until = vec![Duration::ZERO];
+        Ok(Self { format, pictures: vec![picture], alphas, until, plays: 0, icc_profile, exif, density })
     }
 
     /// The RGB pictures, all of one size: one, or the frames of an animation in order.
@@ -89,9 +97,12 @@ impl PictureFile {
         &self.pictures
     }
 
-    /// The pictures, to be replaced by others of one size. Transparency stays as it is.
-    pub fn pictures_mut(&mut self) -> &mut [Picture] {
-        &mut self.pictures
+    /// The pictures, to be replaced by others of one size, each with the opacity of its pixels unless all are opaque.
+    /// Transparency stays as it is.
+    pub fn frames_mut(&mut self) -> impl Iterator<Item = (&mut Picture, Option<&[u8]>)> {
+        let alphas = self.alphas.as_deref();
+        let alpha = move |at: usize| alphas.map(|alphas| alphas[at].as_slice());
+        self.pictures.iter_mut().enumerate().map(move |(at, picture)| (picture, alpha(at)))
     }
 
     /// Width and height of each picture.
@@ -109,7 +120,7 @@ impl PictureFile {
         self.format
     }
 
-    /// Removes the EXIF fields. Pixels, transparency, delays and the colour profile stay.
+    /// Removes the EXIF fields. Pixels, transparency, delays, print resolution and the colour profile stay.
     pub fn strip(&mut self) {
         self.exif = None;
     }
@@ -117,13 +128,6 @@ impl PictureFile {
 
 fn into_picture(width: u32, height: u32, channels: usize, pixels: Vec<u8>) -> Picture {
     Picture { width: width as usize, height: height as usize, channels, pixels }
-}
-
-fn split_alpha(rgba: &Picture) -> (Picture, Vec<u8>) {
-    let pixels = rgba.pixels.as_chunks::<4>().0;
-    let rgb = pixels.iter().flat_map(|&[r, g, b, _]| [r, g, b]).collect();
-    let alpha = pixels.iter().map(|pixel| pixel[3]).collect();
-    (Picture { channels: 3, pixels: rgb, ..*rgba }, alpha)
 }
 
 #[cfg(test)]

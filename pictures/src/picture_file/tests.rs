@@ -2,6 +2,8 @@
 
 use super::*;
 use crate::animation::{AnimationFormat, AnimationSettings, AnimationWriter, Frame, Palette};
+use crate::density::DensityUnit;
+use crate::encode::encode_picture;
 use crate::quality::{Compression, Quality};
 use image::codecs::jpeg::JpegEncoder;
 use image::codecs::png::PngEncoder;
@@ -124,6 +126,7 @@ fn camera_metadata_is_kept_and_stays_true() {
         let again = PictureFile::decode(&bytes, None).unwrap();
         assert_eq!((again.pictures[0].width, again.pictures[0].height), (12, 24), "{format:?}");
         assert_eq!((&again.exif, &again.icc_profile), (&file.exif, &file.icc_profile), "{format:?}");
+        assert_eq!(again.density, Some(Density::default()), "{format:?}");
         assert_eq!(again.icc_profile, Some(profile.encode().unwrap()));
         let mut decoder = ImageReader::with_format(Cursor::new(&bytes), format).into_decoder().unwrap();
         assert_eq!(decoder.orientation().unwrap(), image::metadata::Orientation::NoTransforms);
@@ -133,8 +136,7 @@ fn camera_metadata_is_kept_and_stays_true() {
         let bytes = file.encode(format, QUALITY).unwrap();
         let again = PictureFile::decode(&bytes, None).unwrap();
         assert!(again.icc_profile.is_some());
-        // A TIFF always has a resolution.
-        assert!(again.exif.is_none() || format == ImageFormat::Tiff, "{format:?}");
+        assert!(again.exif.is_none(), "{format:?}");
         assert!(!bytes.windows(4).any(|part| part == b"Cam\0"));
     }
 }
@@ -175,4 +177,71 @@ fn sixteen_bits_become_the_nearest_eight() {
         let found: Vec<_> = file.pictures[0].pixels.chunks(3).map(|pixel| pixel[0]).collect();
         assert_eq!(found, [0, 0, 1, 1, 2, 128, 254, 255, 255], "{format:?}");
     }
+}
+
+/// The print resolution of every format, in every format that has one.
+#[test]
+fn print_resolution_is_kept() {
+    let picture = Picture::filled(12, 8, 3, 99);
+    let plain = PictureFile::decode(&encode_picture(&picture, ImageFormat::Png).unwrap(), None).unwrap();
+    assert_eq!(plain.density, None);
+    let formats = [ImageFormat::Jpeg, ImageFormat::Png, ImageFormat::WebP, ImageFormat::Tiff, ImageFormat::Bmp];
+    for density in [
+        Density { x: 300.0, y: 150.0, unit: DensityUnit::Inch },
+        Density { x: 96.0, y: 96.0, unit: DensityUnit::Inch },
+        Density { x: 30.0, y: 30.0, unit: DensityUnit::Centimetre },
+        Density { x: 2.0, y: 1.0, unit: DensityUnit::Ratio },
+    ] {
+        for from in formats {
+            let file = PictureFile {
+                density: Some(density),
+                pictures: vec![picture.clone()],
+                alphas: None,
+                ..PictureFile::decode(&encode_picture(&picture, from).unwrap(), None).unwrap()
+            };
+            let bytes = file.encode(from, QUALITY).unwrap();
+            let file = PictureFile::decode(&bytes, Some(6)).unwrap();
+            // A BMP has only lengths.
+            let wanted = Some(density).filter(|density| from != ImageFormat::Bmp || density.unit != DensityUnit::Ratio);
+            assert_eq!((file.density, file.size()), (wanted, (6, 4)), "{from:?}");
+        }
+    }
+    let unknown = PictureFile { density: None, ..plain };
+    for format in formats {
+        let again = PictureFile::decode(&unknown.encode(format, QUALITY).unwrap(), None).unwrap();
+        assert_eq!(again.density, None, "{format:?}");
+    }
+}
+
+/// A turned picture has its columns where it had its rows.
+#[test]
+fn print_resolution_is_turned_with_the_picture() {
+    let mut file = PictureFile::decode(&photo(&ColorProfile::new_adobe_rgb()), None).unwrap();
+    file.density = Some(Density { x: 300.0, y: 150.0, unit: DensityUnit::Inch });
+    let bytes = file.encode(ImageFormat::Tiff, QUALITY).unwrap();
+    let at = bytes.windows(4).position(|part| part == [0x12, 0x01, 3, 0]).unwrap();
+    let mut aside = bytes.clone();
+    aside[at + 8] = 6;
+    let found = PictureFile::decode(&aside, None).unwrap();
+    assert_eq!(
+        (found.density, found.size()),
+        (Some(Density { x: 150.0, y: 300.0, unit: DensityUnit::Inch }), (32, 16))
+    );
+}
+
+/// The first extra sample says whether a TIFF's colours are multiplied with their opacity.
+#[test]
+fn premultiplied_colours_are_divided() {
+    let file = PictureFile {
+        pictures: vec![Picture { width: 2, height: 1, channels: 3, pixels: vec![128, 64, 0, 7, 7, 7] }],
+        alphas: Some(vec![vec![128, 0]]),
+        ..PictureFile::decode(&encode_picture(&Picture::filled(2, 1, 3, 0), ImageFormat::Tiff).unwrap(), None).unwrap()
+    };
+    let mut bytes = file.encode(ImageFormat::Tiff, QUALITY).unwrap();
+    let straight = PictureFile::decode(&bytes, None).unwrap();
+    assert_eq!((&straight.pictures, &straight.alphas), (&file.pictures, &file.alphas));
+    let at = bytes.windows(4).position(|part| part == [0x52, 0x01, 3, 0]).unwrap();
+    bytes[at + 8] = 1;
+    let divided = PictureFile::decode(&bytes, None).unwrap();
+    assert_eq!((&divided.pictures[0].pixels[..3], &divided.alphas), (&[255, 128, 0][..], &file.alphas));
 }

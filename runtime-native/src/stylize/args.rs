@@ -122,7 +122,7 @@ pub struct Args {
     #[arg(long, value_name = "LEVEL", default_value = "fast", value_enum)]
     pub compression: Compression,
 
-    /// Drop the metadata (EXIF: camera, time, place) except the colour profile
+    /// Drop the metadata (EXIF: camera, time, place) except the colour profile and the print resolution
     #[arg(long)]
     pub strip: bool,
 

@@ -9,6 +9,8 @@ use std::time::{Duration, Instant};
 
 use easel_console::interrupt::wait;
 use easel_pictures::{DecodeError, Header, PictureFile};
+use easel_runtime::stylizer::Source;
+use easel_runtime::transparency::fill_unseen;
 use image::ImageFormat;
 
 use super::clock::Clock;
@@ -194,9 +196,11 @@ impl<'a> Stages<'a> {
         let _running = clock.start();
         let frames = content.pictures().len();
         let mut summary = TilingSummary::default();
-        for (frame, picture) in content.pictures_mut().iter_mut().enumerate() {
+        for (frame, (picture, alpha)) in content.frames_mut().enumerate() {
             let progress = |done, of| drop(events.send(Event::Tiles(frame * of + done, frames * of)));
-            (*picture, summary) = worker.stylize(picture, tilings, &self.budget.models, progress)?;
+            let seen = alpha.map(|alpha| fill_unseen(picture, alpha));
+            let source = Source { seen: seen.as_ref().unwrap_or(picture), original: picture };
+            (*picture, summary) = worker.stylize(source, tilings, &self.budget.models, progress)?;
         }
         Ok(summary)
     }
@@ -231,12 +235,12 @@ impl<'a> Stages<'a> {
     }
 }
 
-/// The format of a result.
 fn unreadable(error: &DecodeError) -> Failure {
     let hint = if let DecodeError::TooManyFrames { .. } = error { "; --max-size makes them smaller" } else { "" };
     Failure::Input(format!("{error}{hint}"))
 }
 
+/// The format of a result.
 fn format_of(job: &Job, content: &PictureFile) -> ImageFormat {
     job.format.unwrap_or(content.format())
 }

@@ -5,7 +5,7 @@ use std::path::Path;
 use easel_pictures::resize;
 use easel_runtime::stylizer::statistics::{STATISTICS, USE_STATISTICS, thumbnail};
 use easel_runtime::stylizer::{
-    Compositing, IoSpec, Range, Rectangle, SeenRange, exact_statistics, statistics_of, stylize,
+    Compositing, IoSpec, Range, Rectangle, SeenRange, Source, exact_statistics, statistics_of, stylize,
 };
 use easel_runtime::{Picture, Tensor, onnx};
 
@@ -126,20 +126,21 @@ impl Stylizer {
 
     /// Stylizes an RGB picture in the tiles planned for it. For a model of a fixed size the picture is resized, and the
     /// result is resized back. Calls `progress` with how many of the [`Self::steps`] are done.
-    pub fn run(
+    pub fn run<'a>(
         &mut self,
-        picture: &Picture,
+        picture: impl Into<Source<'a>>,
         tiling: &Tiling,
         compositing: Compositing,
         mut progress: impl FnMut(usize),
     ) -> Result<Picture> {
+        let picture = picture.into();
         if tiling.statistics == TileStatistics::Exact {
             // The cut models take memory of their own.
             self.release()?;
         }
         self.holds_memory = true;
         let stylized = if self.fixed_size.is_any() {
-            let statistics = self.statistics(picture, tiling, &mut progress)?;
+            let statistics = self.statistics(picture.seen, tiling, &mut progress)?;
             let before = self.steps(tiling) - tiling.tiles.len();
             let Self { engine, io_spec, .. } = &mut *self;
             let progress = |done| progress(before + done);
@@ -223,7 +224,8 @@ impl Stylizer {
         Ok(Some(pollster::block_on(statistics_of(&mut self.engine, &self.io_spec, picture))?))
     }
 
-    fn run_at_fixed_size(&mut self, picture: &Picture, compositing: Compositing) -> Result<Picture> {
+    fn run_at_fixed_size(&mut self, picture: Source<'_>, compositing: Compositing) -> Result<Picture> {
+        let Source { seen: picture, original } = picture;
         let FixedSize { width, height } = self.fixed_size;
         let (width, height) = (width.unwrap_or(picture.width), height.unwrap_or(picture.height));
         let resized = resize(picture, width, height)?;
@@ -232,7 +234,7 @@ impl Stylizer {
         let (stylized, _) = pollster::block_on(unpadded.run(&mut self.engine, &resized, all, None))?;
         let stylized = Picture::from_batch(&stylized)?.remove(0);
         let mut result = resize(&stylized, picture.width, picture.height)?;
-        for (pixel, original) in result.pixels.chunks_exact_mut(3).zip(picture.pixels.chunks_exact(3)) {
+        for (pixel, original) in result.pixels.chunks_exact_mut(3).zip(original.pixels.chunks_exact(3)) {
             let stylized = [0, 1, 2].map(|channel| f32::from(pixel[channel]) / 255.0);
             pixel.copy_from_slice(&compositing.pixel([original[0], original[1], original[2]], stylized));
         }

@@ -68,6 +68,8 @@ pub struct Footprint {
     pub height: usize,
     /// While it is decoded.
     pub decoding: usize,
+    /// While colours for unseen pixels are found, of one frame: they, and the levels of less resolution.
+    pub filling: usize,
     /// While the engine works.
     pub computing: usize,
     /// While the result is encoded.
@@ -92,6 +94,7 @@ impl Footprint {
             width,
             height,
             decoding: header.decoding.max(converted).max(resized),
+            filling: 9 * alpha * computed,
             computing: (3 + 3 + alpha + if blended { 3 + 3 * size_of::<f32>() } else { 0 }) * computed,
             encoding: (3 + alpha) * computed + merged + encoded,
         }
@@ -105,7 +108,7 @@ impl Footprint {
 
     /// The peak.
     pub fn peak(&self) -> usize {
-        self.decoding.max(self.computing).max(self.encoding)
+        self.decoding.max(self.computing + self.filling).max(self.encoding)
     }
 }
 
@@ -158,7 +161,7 @@ pub fn tiling(model: &ModelTraits, footprint: &Footprint, options: &TilingOption
     let pixel = BYTES_PER_PIXEL + BYTES_PER_PIXEL_AND_CHANNEL * model.width.unwrap_or(CLASSIC_WIDTH);
     let usual = if model.shares_statistics { USUAL_MEMORY } else { USUAL_MEMORY.max(free_bytes() / 2) };
     let limit = options.memory.unwrap_or(usual);
-    let room = limit.saturating_sub(PROGRAM + footprint.computing);
+    let room = limit.saturating_sub(PROGRAM + footprint.computing + footprint.filling);
     let most = (room / pixel).max(SMALLEST.min(width * height));
     let tiles = match options.tile {
         _ if !model.fixed_size.is_any() => tiles::whole(width, height),
@@ -179,7 +182,7 @@ pub fn tiling(model: &ModelTraits, footprint: &Footprint, options: &TilingOption
     let bytes = pixel * once;
     // After several tiles the engine releases its memory.
     let encoding = footprint.encoding + if tiles.len() == 1 { bytes } else { 0 };
-    let peak = PROGRAM + footprint.decoding.max(footprint.computing + bytes).max(encoding);
+    let peak = PROGRAM + footprint.decoding.max(footprint.computing + footprint.filling + bytes).max(encoding);
     if let Some(limit) = options.memory.filter(|&limit| limit < peak) {
         return Err(too_much(peak, limit, options.tile));
     }
@@ -188,7 +191,7 @@ pub fn tiling(model: &ModelTraits, footprint: &Footprint, options: &TilingOption
             "the model takes no statistics, so its {} tiles may differ in tone; --max-size makes the picture small \
              enough for one, --tile off computes it whole and needs about {:.1} GB",
             tiles.len(),
-            (width * height * pixel + PROGRAM + footprint.computing) as f64 / 1e9
+            (width * height * pixel + PROGRAM + footprint.computing + footprint.filling) as f64 / 1e9
         )
     });
     Ok(Tiling { tiles, statistics, bytes, peak, warning })

@@ -2,6 +2,7 @@
 
 use std::path::PathBuf;
 
+use easel_runtime::stylizer::Source;
 use easel_runtime::{Blend, Picture, Tensor};
 
 use super::plan::StylizePlan;
@@ -72,14 +73,15 @@ impl<'a> Worker<'a> {
 
     /// Stylizes an RGB picture with the open models, in the tiles planned for each, once the semaphore permits it. Calls
     /// `progress` with how many tiles are done, and of how many.
-    pub fn stylize(
+    pub fn stylize<'b>(
         &mut self,
-        picture: &Picture,
+        picture: impl Into<Source<'b>>,
         tilings: &[Tiling],
         semaphore: &Semaphore,
         progress: impl Fn(usize, usize),
     ) -> Result<(Picture, TilingSummary)> {
-        let (width, height) = (picture.width, picture.height);
+        let picture = picture.into();
+        let (width, height) = (picture.seen.width, picture.seen.height);
         let mut summary = TilingSummary::default();
         let mut steps = 0;
         for ((_, stylizer), tiling) in self.open.iter().zip(tilings) {

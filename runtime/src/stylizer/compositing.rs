@@ -1,5 +1,22 @@
 //! Compositing a stylized picture with the original: strength and colour preservation.
 
+use crate::Picture;
+
+/// A picture to stylize. An opaque one is both.
+#[derive(Debug, Clone, Copy)]
+pub struct Source<'a> {
+    /// What the model sees.
+    pub seen: &'a Picture,
+    /// What the stylized picture is composited with, of the same size.
+    pub original: &'a Picture,
+}
+
+impl<'a> From<&'a Picture> for Source<'a> {
+    fn from(picture: &'a Picture) -> Self {
+        Self { seen: picture, original: picture }
+    }
+}
+
 /// The luma weights of Rec. 709, on sRGB values.
 const LUMA: [f32; 3] = [0.2126, 0.7152, 0.0722];
 

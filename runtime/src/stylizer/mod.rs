@@ -12,7 +12,7 @@ pub mod seen_range;
 pub mod statistics;
 pub mod tiles;
 
-pub use compositing::Compositing;
+pub use compositing::{Compositing, Source};
 pub use exact::exact_statistics;
 pub use io_spec::{IoSpec, Range};
 pub use seen_range::SeenRange;
@@ -21,20 +21,21 @@ pub use tiles::{Rectangle, Tile};
 use crate::{Engine, Error, Picture, Result, Tensor};
 
 /// Stylizes an RGB picture tile by tile; a plan of one tile is the whole picture at once. The result has the picture's
-/// size.
+/// size. For one with transparency, [`crate::transparency::fill_unseen`] makes what the model sees.
 ///
 /// Without `statistics`, every tile computes its own. Calls `progress` after each tile with the number of tiles done.
 ///
 /// Fails if the picture is not RGB, the model changes the size, or its output has NaN or infinity.
-pub async fn stylize<E: Engine>(
+pub async fn stylize<'a, E: Engine>(
     engine: &mut E,
     io_spec: &IoSpec,
-    picture: &Picture,
+    picture: impl Into<Source<'a>>,
     plan: &[Tile],
     statistics: Option<&Tensor>,
     compositing: Compositing,
     mut progress: impl FnMut(usize),
 ) -> Result<Picture> {
+    let Source { seen: picture, original } = picture.into();
     let mut stylized = Picture::filled(picture.width, picture.height, 3, 0);
     for (index, tile) in plan.iter().enumerate() {
         let part = io_spec.run(engine, picture, tile.seen, statistics).await?.0;
@@ -45,7 +46,7 @@ pub async fn stylize<E: Engine>(
                 tile.seen.width, tile.seen.height
             )));
         }
-        write_core(&mut stylized, picture, &part, tile, compositing)?;
+        write_core(&mut stylized, original, &part, tile, compositing)?;
         progress(index + 1);
     }
     Ok(stylized)

@@ -89,7 +89,7 @@ export function pixelsOf(image: CanvasImageSource, { width, height }: Extent, mi
     return { width, height, rgba: data as Pixels["rgba"] };
 }
 
-/** Draws an image on a new canvas, on white where it is transparent. */
+/** Draws an image on a new canvas. */
 export function drawing(
     image: CanvasImageSource,
     { width, height }: Extent,
@@ -99,8 +99,6 @@ export function drawing(
     [canvas.width, canvas.height] = [width, height];
     const context = canvas.getContext("2d", { willReadFrequently: true });
     if (!context) throw new Error("this browser cannot draw on a canvas");
-    context.fillStyle = "#fff";
-    context.fillRect(0, 0, width, height);
     if (mirrored) context.setTransform(-1, 0, 0, 1, width, 0);
     context.drawImage(image, 0, 0, width, height);
     return context;

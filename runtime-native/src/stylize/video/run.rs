@@ -160,7 +160,7 @@ fn tilings(
             (all, limit.saturating_sub(PROGRAM + all))
         }
     };
-    let footprint = Footprint { width, height, decoding: 0, computing, encoding: 0 };
+    let footprint = Footprint { width, height, decoding: 0, filling: 0, computing, encoding: 0 };
     // The moving average takes the place of each frame's own statistics.
     let statistics = if plan.steady { StatisticsSource::Thumbnail } else { plan.tiling.statistics };
     let options = TilingOptions { statistics, ..plan.tiling };
