@@ -101,14 +101,15 @@ impl<D: Dataset, B: Send + 'static> Learner<D, B> {
     }
 }
 
-/// Batches of all items, in a new random order each epoch; the last one may be smaller.
+/// Batches of all items, in a new random order each epoch; the last one may be smaller, but has `least` items.
 pub fn shuffled<D: Dataset, B: Send + 'static>(
     dataset: Arc<D>,
     batch: usize,
+    least: usize,
     &Shared { seed, workers, .. }: &Shared,
     collate: impl Fn(Vec<D::Item>) -> Result<B> + Send + Sync + 'static,
 ) -> DataLoader<D, B> {
-    let batches = Batches::new(Shuffle { len: dataset.len(), seed }, batch);
+    let batches = Batches::new(Shuffle { len: dataset.len(), seed }, batch).at_least(least);
     DataLoader::new(dataset, batches, collate, LoaderOptions { seed, workers, ..LoaderOptions::default() })
 }
 

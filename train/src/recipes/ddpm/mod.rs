@@ -14,6 +14,7 @@ use easel_runtime::denoiser::{Draw, SampleRequest, Sampler};
 use easel_runtime::grid::{BACKGROUND, GAP, labelled_rows};
 use easel_runtime::{Picture, Random};
 
+use config::LEAST_BATCH;
 pub use config::{BetaSchedule, DdpmConfig};
 pub use diffusion::Diffusion;
 pub use engine::DenoiserEngine;
@@ -124,7 +125,7 @@ impl DdpmTrainer {
         let network = Denoiser::new(params.root(), config.sizes(classes))?;
         let pictures = Arc::new(pictures);
         let collate = stack(device, Some(Normalise::symmetric(config.channels)));
-        let loader = shuffled(pictures.clone(), config.epochs.batch, &config.shared, collate);
+        let loader = shuffled(pictures.clone(), config.epochs.batch, LEAST_BATCH, &config.shared, collate);
         let lr_schedule = config.shared.schedule(steps);
         let min_snr = (config.min_snr_gamma > 0.0).then_some(config.min_snr_gamma);
         let diffusion = Diffusion { schedule, prediction: config.prediction, min_snr };
@@ -316,6 +317,22 @@ mod tests {
 
         let other = DdpmConfig { condition_dropout: 0.0, ..config };
         assert!(trainer(&other, 12).restore(&saved).unwrap_err().to_string().contains("other sizes"));
+    }
+
+    #[test]
+    fn a_last_batch_of_one_picture_has_company() {
+        // At this size the innermost layers have one pixel, so that batch norm needs two pictures.
+        let mut trainer = trainer(&config(4), 9);
+        (0..2).for_each(|_| drop(trainer.step().unwrap()));
+        let saved = checkpoint(&trainer, 2);
+        // The place in the data is the one that it was when this batch ended the run, so such a run is resumed.
+        assert_eq!(saved.record.trainer, serde_json::json!({ "epoch": 0, "batch": 2, "batches": 3, "items": 9 }));
+        let mut again = self::trainer(&config(4), 9);
+        again.restore(&saved).unwrap();
+        for _ in 0..4 {
+            assert_eq!(trainer.step().unwrap(), again.step().unwrap());
+        }
+        self::trainer(&config(4), 1).step().unwrap();
     }
 
     #[test]

@@ -90,7 +90,7 @@ impl LenetTrainer {
         let params = Params::new(DType::F32, device, Random::new(seed, streams::WEIGHTS));
         let network = Lenet::new(params.root(), Sizes { channels: config.channels, classes })?;
         let dataset = Arc::new(Transformed { dataset: training, transform: RandomShift(config.shift) });
-        let loader = shuffled(dataset, config.epochs.batch, &config.shared, stack(device, None));
+        let loader = shuffled(dataset, config.epochs.batch, 1, &config.shared, stack(device, None));
         let adam = AdamConfig::decoupled(lr, config.weight_decay);
         let learner = Learner::new(params, adam, ema_decay, config.shared.schedule(steps), loader)?;
         Ok(Self { device: device.clone(), network, learner, validation })

@@ -97,7 +97,7 @@ impl MlpTrainer {
         let network = Mlp::new(params.root(), sizes)?;
         network.standardise(&sets.features(), sets.target())?;
         let Sets { training, validation } = sets;
-        let loader = shuffled(Arc::new(training), config.epochs.batch, &config.shared, stack_rows(device));
+        let loader = shuffled(Arc::new(training), config.epochs.batch, 1, &config.shared, stack_rows(device));
         let adam = AdamConfig::decoupled(lr, config.weight_decay);
         let learner = Learner::new(params, adam, ema_decay, config.shared.schedule(steps), loader)?;
         Ok(Self { device: device.clone(), target: network.target()?, network, learner, validation })

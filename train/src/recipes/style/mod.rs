@@ -126,7 +126,7 @@ impl StyleTrainer {
             vec![Box::new(CentreSquare), Box::new(exactly)]
         };
         let dataset = Arc::new(Transformed { dataset: content.clone(), transform });
-        let loader = shuffled(dataset, config.epochs.batch, &config.shared, stack(device, Some(normalise)));
+        let loader = shuffled(dataset, config.epochs.batch, 1, &config.shared, stack(device, Some(normalise)));
         Ok(Self {
             device: device.clone(),
             network,

@@ -85,7 +85,7 @@ impl VaeTrainer {
         let shown: Vec<u32> = (0..SAMPLES).map(|at| (at * count / SAMPLES) as u32).collect();
         let (shown, [channels, height, width]) = (pictures.batch(&shown), config.sizes().picture());
         let noise = Random::new(seed, streams::SAMPLES).normals(SAMPLES * config.z_dim);
-        let loader = shuffled(Arc::new(pictures), config.epochs.batch, &config.shared, stack(device, None));
+        let loader = shuffled(Arc::new(pictures), config.epochs.batch, 1, &config.shared, stack(device, None));
         let schedule = config.shared.schedule(steps);
         Ok(Self {
             config: config.clone(),
