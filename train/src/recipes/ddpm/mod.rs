@@ -19,8 +19,8 @@ pub use config::{BetaSchedule, DdpmConfig};
 pub use diffusion::Diffusion;
 pub use engine::DenoiserEngine;
 
-use super::learner::{Learner, number, shuffled};
-use super::{Preset, Recipe, Training, facts};
+use super::learner::{Learner, number, shuffled_at_least};
+use super::{Known, Preset, Recipe, Training};
 use crate::data::transform::Normalise;
 use crate::data::{self, PictureBatch, Pictures, Source, stack};
 use crate::networks::denoiser::{Denoiser, DenoisingTask};
@@ -80,7 +80,7 @@ impl Recipe for DdpmConfig {
 
     fn build(&mut self, source: &Source, device: &Device) -> Result<Training> {
         let pictures = data::load(source, self.format())?;
-        let (data, count, warnings) = (facts(&pictures), pictures.len(), pictures.warning().into_iter().collect());
+        let Known { facts: data, count, notes, warnings } = Known::of(&pictures);
         let epoch = self.epochs.epoch_steps(count, 1);
         let steps = self.epochs.resolve(&mut self.shared, epoch);
         let every = self.sampling.every(epoch);
@@ -88,7 +88,7 @@ impl Recipe for DdpmConfig {
         let (classes, name) = (data.classes.len(), &data.name);
         let summary = format!("{count} pictures of {classes} classes from {name}; {steps} steps, {epoch} an epoch");
         let trainer = DdpmTrainer::new(self, pictures, steps, device)?;
-        Ok(Training { sample_every: every, warnings, ..Training::new(trainer, steps, data, summary) })
+        Ok(Training { sample_every: every, notes, warnings, ..Training::new(trainer, steps, data, summary) })
     }
 }
 
@@ -125,7 +125,7 @@ impl DdpmTrainer {
         let network = Denoiser::new(params.root(), config.sizes(classes))?;
         let pictures = Arc::new(pictures);
         let collate = stack(device, Some(Normalise::symmetric(config.channels)));
-        let loader = shuffled(pictures.clone(), config.epochs.batch, LEAST_BATCH, &config.shared, collate);
+        let loader = shuffled_at_least(LEAST_BATCH, pictures.clone(), config.epochs.batch, &config.shared, collate);
         let lr_schedule = config.shared.schedule(steps);
         let min_snr = (config.min_snr_gamma > 0.0).then_some(config.min_snr_gamma);
         let diffusion = Diffusion { schedule, prediction: config.prediction, min_snr };

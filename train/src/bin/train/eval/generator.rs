@@ -83,6 +83,7 @@ pub fn eval(path: &Path, generator: &Generator, options: &Options, device: &Devi
         name: name.to_string(),
         skipped: 0,
         reasons: vec![],
+        about: Default::default(),
     };
     let evaluation = evaluator.map(|evaluator| options.evaluate(&evaluator, generated)).transpose()?.flatten();
     if !as_json {
