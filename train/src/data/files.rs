@@ -56,7 +56,7 @@ impl PictureFiles {
         let Listing { files, classes, .. } = listing;
         if files.is_empty() {
             return Err(Error::Data(format!(
-                "{}: no class folders of pictures, and no pictures; {}",
+                "{}: no training pictures: neither class folders of them nor pictures were found; {}",
                 path.display(),
                 kinds::advice(path)
             )));
