@@ -98,7 +98,7 @@ fn a_runs_columns_are_in_the_card() {
     let Weights { architecture, provenance, tensors } = network(TabularTask::Classification { class_count: 2 }, None).1;
     let ExportOptions { columns, classes, .. } = options(&["long", "wide", "deep"], &["low", "high"]);
     let (title, trainer, session) = (None, serde_json::Value::Null, serde_json::Value::Null);
-    let record = Record { step: 4, provenance, title, classes, columns, trainer, session };
+    let record = Record { step: 4, provenance, title, classes, columns, trainer, session, fingerprint: None };
     let checkpoint = Checkpoint { architecture, weights: tensors, state: Default::default(), record };
     checkpoint.save(&run.join("checkpoints"), 1, &[]).unwrap();
 

@@ -60,6 +60,15 @@ pub enum Error {
         /// The data's.
         now: Vec<String>,
     },
+    /// A run is resumed on as many pictures of the same classes, which are others.
+    #[error(
+        "the run was trained on as many pictures of the same classes ({}), but of other names or sizes; resume with the same data",
+        classes.join(", ")
+    )]
+    OtherPictures {
+        /// The classes with their numbers of pictures.
+        classes: Vec<String>,
+    },
     /// A loss or a tensor became NaN or infinite.
     #[error("step {step}: {what}; lower the learning rate{}", kept_checkpoint(*kept))]
     Diverged {

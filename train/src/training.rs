@@ -9,7 +9,7 @@ use easel_runtime::card::Provenance;
 use crate::data::Source;
 use crate::recipes::{Recipe, Training};
 use crate::run::estimate::{Estimate, estimate};
-use crate::run::{Checkpoint, Event, Hooks, Outcome, Plan, RunFolder, Trainer, device, session};
+use crate::run::{Checkpoint, Event, Hooks, Outcome, Plan, RunFolder, Trainer, checkpoint, device, session};
 use crate::settings::{self, Layers, to_text};
 use crate::{Error, Result, threads};
 
@@ -99,6 +99,8 @@ pub fn train<R: Recipe>(config: R, options: TrainOptions) -> Result<Run> {
             (None, RunPlace::New(runs)) => RunFolder::create(runs, &format!("{}-{}", R::NAME, prepared.run_name))?,
             (folder, _) => folder.expect("a resumed run has a folder"),
         };
+        // What can still fail comes before the settings: a refused run keeps those that it has.
+        checkpoint::prepare(&folder.checkpoints(), done)?;
         folder.remove_leftovers();
         folder.write_config(&to_text(&prepared.config)?)?;
         let trainer = prepared.trainer.as_mut();
@@ -162,17 +164,33 @@ impl<R: Recipe> Prepared<R> {
         };
         let data = config.as_ref().data.clone();
         let data = data.ok_or_else(|| Error::Config("no data; set it with --data or in the settings file".into()))?;
-        let source: Source = data.parse()?;
+        let mut source: Source = data.parse()?;
         if let Source::Path(_) = source {
             config.as_mut().data.iter_mut().for_each(make_absolute);
         }
         config.files().into_iter().for_each(make_absolute);
 
         let device = device::open(config.as_ref().device)?;
+        let checkpoint = folder.as_ref().map(|folder| newest(folder, hooks)).transpose()?;
+        if let (Source::Path(path), Some(checkpoint)) = (&source, &checkpoint) {
+            if !path.exists() {
+                let what = "the run's data is not there; if it was moved or renamed, give its new place with --data";
+                return Err(Error::unreadable(path, what));
+            }
+            if checkpoint.record.fingerprint.is_none() {
+                source = Source::Former(path.clone());
+            }
+        }
         let training = config.build(&source, &device)?;
-        let Training { mut trainer, steps, epochs, checkpoint_epochs, sample_every, data, run_name, .. } = training;
+        let Training { mut trainer, steps, epochs, checkpoint_epochs, sample_every, mut data, run_name, .. } = training;
         training.warnings.iter().for_each(|warning| hooks.emit(&Event::Warning(warning)));
+        training.notes.iter().for_each(|note| hooks.emit(&Event::Ready(note)));
         hooks.emit(&Event::Ready(&format!("{}, on the {}", training.summary, device::describe(&device))));
+        if let Some(checkpoint) = &checkpoint {
+            session::resume(trainer.as_mut(), checkpoint, &data)?;
+            // A class that was named after the data's folder keeps its name.
+            data.classes.clone_from(&checkpoint.record.classes);
+        }
         let shared = config.as_ref();
         let provenance = Provenance {
             data: Some(data.name.clone()),
@@ -193,18 +211,16 @@ impl<R: Recipe> Prepared<R> {
             provenance,
             data,
         };
-        let checkpoint = match &folder {
-            Some(folder) => {
-                let (checkpoint, unreadable) = Checkpoint::latest(&folder.checkpoints())?;
-                let warning = |why: &String| format!("{why}; an older checkpoint is taken");
-                unreadable.iter().for_each(|why| hooks.emit(&Event::Warning(&warning(why))));
-                session::resume(trainer.as_mut(), &checkpoint, &plan.data)?;
-                Some(checkpoint)
-            }
-            None => None,
-        };
         Ok(Self { config, trainer, plan, run_name, folder, checkpoint })
     }
+}
+
+/// The newest readable checkpoint of a run.
+fn newest(folder: &RunFolder, hooks: &mut Hooks) -> Result<Checkpoint> {
+    let (checkpoint, unreadable) = Checkpoint::latest(&folder.checkpoints())?;
+    let warning = |why: &String| format!("{why}; an older checkpoint is taken");
+    unreadable.iter().for_each(|why| hooks.emit(&Event::Warning(&warning(why))));
+    Ok(checkpoint)
 }
 
 /// Fails where a setting that a resumed run must keep has changed.

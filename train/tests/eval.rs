@@ -27,6 +27,7 @@ fn checkpoint<T>(at: &Path, architecture: Architecture, make: impl FnOnce(Scope)
         provenance: Default::default(),
         title: None,
         classes: vec![],
+        fingerprint: None,
         columns: None,
         trainer: serde_json::Value::Null,
         session: serde_json::Value::Null,

@@ -173,7 +173,7 @@ fn a_folder_that_cannot_be_written_ends_the_run_and_keeps_the_last_checkpoint() 
         failure(&command.output().unwrap())
     };
     let error = go_on();
-    assert!(error.contains("config.toml: cannot write: Permission denied"), "{error}");
+    assert!(error.contains("Permission denied"), "{error}");
 
     mode(&run, 0o777);
     names(&run).iter().for_each(|name| mode(&run.join(name), if name == "checkpoints" { 0o555 } else { 0o666 }));

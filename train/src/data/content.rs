@@ -1,12 +1,13 @@
 //! Pictures without classes, to train style transfer on.
 
-use std::fs::File;
-use std::io::Read;
 use std::path::Path;
 
 use easel_runtime::Random;
 
-use super::{Dataset, PictureFiles, PictureFormat, Pictures, Sample, Source, folder, name_of, scenes};
+use super::fingerprint::Fingerprint;
+use super::folder::{self, Labels, Listing};
+use super::levels::Levels;
+use super::{About, Dataset, PictureFiles, PictureFormat, Pictures, Sample, Source, kinds, name_of, scenes};
 use crate::{Error, Result};
 
 /// How many scenes `synthetic` draws.
@@ -14,12 +15,6 @@ const SCENES: usize = 240;
 
 /// The seed of `synthetic`. It does not depend on the run's, so that runs of different seeds have the same pictures.
 const SEED: u64 = 0;
-
-/// How many bytes at the beginning of a file are checked for a picture's signature.
-const START: u64 = 64;
-
-/// How many files that are not pictures are named.
-const NAMED: usize = 3;
 
 /// RGB pictures of any size.
 #[derive(Debug)]
@@ -30,8 +25,10 @@ pub enum Content {
         files: PictureFiles,
         /// The folder's name.
         name: String,
-        /// The other files: the first few by name, and the number of them.
-        others: (Vec<String>, usize),
+        /// The number of other files, and the first few of them with the reasons.
+        others: (usize, Vec<String>),
+        /// What reading the folder found out.
+        about: About,
     },
     /// Drawn by the program.
     Drawn(Pictures),
@@ -47,11 +44,12 @@ impl Content {
                 let count = if let Source::Scenes(Some(count)) = source { *count } else { SCENES };
                 Ok(Self::Drawn(scenes::scenes(count, SEED, format)))
             }
-            Source::Path(path) => Self::folder(path),
+            Source::Path(path) => Self::folder(path, Labels::Unused),
+            Source::Former(path) => Self::folder(path, Labels::Former),
         }
     }
 
-    fn folder(path: &Path) -> Result<Self> {
+    fn folder(path: &Path, labels: Labels) -> Result<Self> {
         let bad =
             |what: String| Error::Data(format!("{}: {what}; give a folder of pictures or `synthetic`", path.display()));
         match std::fs::metadata(path) {
@@ -59,25 +57,31 @@ impl Content {
             Ok(kind) if !kind.is_dir() => return Err(bad("not a folder".into())),
             Ok(_) => {}
         }
-        let (mut files, mut others) = (Vec::new(), (Vec::new(), 0));
-        for entry in folder::walk(path) {
-            if begins_as_picture(entry.path()) {
-                files.push((entry.into_path(), 0));
-                continue;
+        let Listing { mut files, root, skipped, reasons, mut about, .. } = folder::list(path, labels)?;
+        match labels {
+            // Version 0.1 took every picture in the order of the paths.
+            Labels::Former => {
+                let paths = folder::walk(path).map(|file| file.into_path());
+                files = paths.filter(|path| kinds::begins_as_picture(path)).map(|path| (path, 0)).collect();
             }
-            others.1 += 1;
-            if others.0.len() < NAMED {
-                others.0.push(entry.path().display().to_string());
+            _ => {
+                files.iter_mut().for_each(|(_, label)| *label = 0);
+                about.fingerprint = Some(Fingerprint::of_files(&root, &files, &[String::new()], true));
             }
         }
         if files.is_empty() {
-            return Err(bad(match others.1 {
+            return Err(bad(match skipped {
                 0 => "no pictures: it holds no files".into(),
-                count => format!("no pictures: none of {count} files is one ({})", others.0[0]),
+                count => format!("no pictures: none of {count} files is one ({})", reasons[0]),
             }));
         }
         let name = name_of(path);
-        Ok(Self::Files { files: PictureFiles::new(files, vec![name.clone()], 3), name, others })
+        Ok(Self::Files {
+            files: PictureFiles::new(files, vec![name.clone()], 3),
+            name,
+            others: (skipped, reasons),
+            about,
+        })
     }
 
     /// The set's name: its folder's, or `synthetic`.
@@ -88,11 +92,22 @@ impl Content {
         }
     }
 
-    /// A warning about files that are not pictures, if there are any; known when the set is opened.
-    pub fn others(&self) -> Option<String> {
-        let Self::Files { others: (named, count), .. } = self else { return None };
+    /// What reading the folder found out; `None` for drawn pictures.
+    pub fn about(&self) -> Option<&About> {
+        match self {
+            Self::Files { about, .. } => Some(about),
+            Self::Drawn(_) => None,
+        }
+    }
+
+    /// Warnings that are known when the set is opened: what is left out, files that are not pictures, and values that look
+    /// wrong in a few of the pictures.
+    pub fn warnings(&self) -> Vec<String> {
+        let Self::Files { others: (count, named), about, files, .. } = self else { return vec![] };
         let more = if *count > named.len() { "; ..." } else { "" };
-        (*count > 0).then(|| format!("skipped {count} files that are not pictures: {}{more}", named.join("; ")))
+        let others =
+            (*count > 0).then(|| format!("skipped {count} files that are not pictures: {}{more}", named.join("; ")));
+        about.warnings.iter().cloned().chain(others).chain(Levels::warnings_of(&files.files)).collect()
     }
 
     /// A warning about pictures that could not be decoded so far, if there are any.
@@ -129,12 +144,6 @@ impl Dataset for Content {
     }
 }
 
-fn begins_as_picture(path: &Path) -> bool {
-    let mut start = Vec::new();
-    let read = File::open(path).and_then(|file| file.take(START).read_to_end(&mut start));
-    read.is_ok() && easel_pictures::detect_format(&start).is_ok()
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -150,20 +159,21 @@ mod tests {
         for (at, name) in ["1.png", "a/2.jpg", "a/b/3.png", "c/4.bmp"].iter().enumerate() {
             let path = folder.path().join(name);
             std::fs::create_dir_all(path.parent().unwrap()).unwrap();
-            image::RgbImage::from_pixel(8 + at as u32, 8, image::Rgb([9, 9, 9])).save(path).unwrap();
+            image::RgbImage::from_pixel(8 + at as u32, 8, image::Rgb([99, 9, 9])).save(path).unwrap();
         }
         let content = open().unwrap();
         let widths: Vec<_> = (0..content.len())
             .map(|index| content.item(index, &mut Random::new(0, 0)).unwrap().picture.width)
             .collect();
-        assert_eq!(widths, [8, 9, 10, 11]);
-        assert!(content.others().unwrap().contains("skipped 1 files") && content.warning().is_none());
+        // Those of folders first.
+        assert_eq!(widths, [9, 10, 11, 8]);
+        assert!(content.warnings()[0].contains("skipped 1 files") && content.warning().is_none());
 
         let path = folder.path().join("1.png");
         let bytes = std::fs::read(&path).unwrap();
         std::fs::write(&path, &bytes[..bytes.len() / 2]).unwrap();
         let content = open().unwrap();
-        assert_eq!(content.item(0, &mut Random::new(0, 0)).unwrap().picture.width, 9);
+        assert_eq!(content.item(3, &mut Random::new(0, 0)).unwrap().picture.width, 9);
         assert!(content.warning().unwrap().contains("1.png"));
         assert!(Content::open(&Source::Path(path), 32).unwrap_err().to_string().contains("not a folder"));
     }

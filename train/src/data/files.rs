@@ -10,7 +10,8 @@ use std::sync::Mutex;
 use easel_pictures::on_white;
 use easel_runtime::{Picture, Random};
 
-use super::{Dataset, Sample, fit, folder, list};
+use super::folder::{self, Labels, Listing};
+use super::{Dataset, Sample, fit, kinds, list};
 use crate::{Error, Result};
 
 /// How many broken files in a row are replaced. More are a sign of another problem, such as an unmounted disk.
@@ -51,7 +52,15 @@ impl PictureFiles {
         let kind = std::fs::metadata(path).map_err(|error| {
             Error::Data(format!("{}: cannot open: {error}; give a folder or a list file", path.display()))
         })?;
-        let (files, classes) = if kind.is_file() { list::files(path)? } else { folder::files(path)? };
+        let listing = if kind.is_file() { list::files(path)? } else { folder::list(path, Labels::Needed)? };
+        let Listing { files, classes, .. } = listing;
+        if files.is_empty() {
+            return Err(Error::Data(format!(
+                "{}: no training pictures: neither class folders of them nor pictures were found; {}",
+                path.display(),
+                kinds::advice(path)
+            )));
+        }
         Ok(Self::new(files, classes, channels))
     }
 

@@ -6,17 +6,19 @@ use easel_pictures::DynamicImage;
 use easel_runtime::Picture;
 
 use super::PictureFormat;
+use super::levels::Levels;
 
 /// Decodes a picture file. The error does not include the path.
 pub(crate) fn open(path: &Path) -> Result<DynamicImage, String> {
     easel_pictures::open(path).map_err(|error| error.to_string())
 }
 
-/// Decodes a picture file and fits it to the format: `[channel, row, column]`.
+/// Decodes a picture file and fits it to the format: `[channel, row, column]`, and the range of its values.
 ///
 /// The error does not include the path.
-pub fn read(path: &Path, format: PictureFormat) -> Result<Vec<u8>, String> {
-    Ok(fit(&open(path)?, format))
+pub fn read(path: &Path, format: PictureFormat) -> Result<(Vec<u8>, Levels), String> {
+    let picture = open(path)?;
+    Ok((fit(&picture, format), Levels::of(&picture)))
 }
 
 /// Fits a picture with at least one pixel to the format: `[channel, row, column]`.

@@ -8,23 +8,26 @@ use std::collections::BTreeSet;
 use std::io::Read;
 use std::path::Path;
 
-use super::{PictureFormat, Pictures, folder, idx, name_of};
+use super::folder::{Listing, Origin};
+use super::{PictureFormat, Pictures, folder, idx, kinds};
 use crate::{Error, Result};
 
 /// The largest list that is read.
 const MOST_BYTES: u64 = 1 << 30;
+
+/// How many characters of a wrong line are shown.
+const LONGEST: usize = 80;
 
 /// The highest label.
 const MOST_CLASSES: u32 = 100_000;
 
 /// Loads the pictures of a list. Those that cannot be read are skipped and counted; fails where none is left.
 pub fn load(list: &Path, format: PictureFormat) -> Result<Pictures> {
-    let (files, classes) = files(list)?;
-    folder::read_all(list, files, classes, name_of(list), format)
+    folder::read_all(list, files(list)?, format)
 }
 
 /// The files of a list, without checking that they exist; fails where there are none.
-pub(super) fn files(list: &Path) -> Result<folder::Labelled> {
+pub(super) fn files(list: &Path) -> Result<Listing> {
     let bad = |what: String| Error::Data(format!("{}: {what}", list.display()));
     let mut bytes = Vec::new();
     std::fs::File::open(list)
@@ -38,7 +41,7 @@ pub(super) fn files(list: &Path) -> Result<folder::Labelled> {
     }
     let text = match String::from_utf8(bytes) {
         Ok(text) if !text.contains('\0') => text,
-        _ => return Err(bad("not a text file of `path label` lines; give such a file or a folder".into())),
+        _ => return Err(bad(format!("not a text file of `path label` lines; {}", kinds::advice_on_file(list)))),
     };
 
     let mut entries = Vec::new();
@@ -47,9 +50,10 @@ pub(super) fn files(list: &Path) -> Result<folder::Labelled> {
         if line.is_empty() || line.starts_with('#') {
             continue;
         }
-        let (path, label) = line
-            .rsplit_once(char::is_whitespace)
-            .ok_or_else(|| bad(format!("line {number} has no label: {line:?}; write `path label`")))?;
+        let (path, label) = line.rsplit_once(char::is_whitespace).ok_or_else(|| {
+            let line: String = line.chars().take(LONGEST).collect();
+            bad(format!("line {number} has no label: {line:?}; {}", kinds::advice_on_file(list)))
+        })?;
         entries.push((number, path.trim_end(), label));
     }
     if entries.is_empty() {
@@ -75,7 +79,8 @@ pub(super) fn files(list: &Path) -> Result<folder::Labelled> {
         }
     };
     let base = list.parent().unwrap_or(Path::new(""));
-    Ok((entries.iter().map(|(_, path, _)| base.join(path)).zip(labels).collect(), classes))
+    let files = entries.iter().map(|(_, path, _)| base.join(path)).zip(labels).collect();
+    Ok(Listing::labelled(Origin::List, files, classes, base))
 }
 
 #[cfg(test)]

@@ -4,17 +4,22 @@
 //! [`Pictures`]. [`PictureFiles`] leaves them on disk. Both are a [`Dataset`], from which a [`DataLoader`] prepares batches
 //! of float32 in `[0, 1]` in its own threads.
 
+pub mod about;
 pub mod collate;
 pub mod content;
 pub mod dataset;
 pub mod files;
+pub mod fingerprint;
 pub mod fit;
 pub mod folder;
 pub mod idx;
+mod kinds;
+pub mod levels;
 pub mod list;
 pub mod loader;
 pub mod sampler;
 pub mod scenes;
+pub mod splits;
 pub mod staging;
 pub mod store;
 pub mod synthetic;
@@ -29,12 +34,16 @@ use easel_runtime::Picture;
 use easel_runtime::polarity::Border;
 use rayon::prelude::*;
 
+pub use about::About;
 pub use collate::{PictureBatch, RowBatch, stack, stack_rows};
 pub use content::Content;
 pub use dataset::{Dataset, Sample, Transformed};
 pub use files::{Broken, PictureFiles};
+pub use fingerprint::Fingerprint;
+pub use folder::Labels;
 pub use loader::{DataLoader, LoaderOptions, Loading, Place};
 pub use sampler::{BatchSampler, Batches, Continuous, Sampler, Sequential, Shuffle, Subset, Weighted};
+pub use splits::Part;
 pub use store::Store;
 pub use table::Table;
 pub use transform::Transform;
@@ -94,6 +103,8 @@ pub struct Pictures {
     pub skipped: usize,
     /// The reasons for the first few of those: `PATH: WHAT`.
     pub reasons: Vec<String>,
+    /// What reading the set found out.
+    pub about: About,
 }
 
 impl Pictures {
@@ -136,6 +147,7 @@ impl Pictures {
             name: self.name.clone(),
             skipped: 0,
             reasons: vec![],
+            about: About::default(),
         }
     }
 
@@ -185,6 +197,26 @@ pub enum Source {
     Scenes(Option<usize>),
     /// A folder or a file.
     Path(PathBuf),
+    /// The folder or file of a run of version 0.1, whose pictures are taken as that version took them.
+    Former(PathBuf),
+}
+
+impl Source {
+    /// The folder or file.
+    pub fn path(&self) -> Option<&Path> {
+        match self {
+            Self::Path(path) | Self::Former(path) => Some(path),
+            Self::Synthetic | Self::Scenes(_) => None,
+        }
+    }
+
+    /// How the pictures of a recipe are taken that needs these labels.
+    fn labels(&self, needed: Labels) -> Labels {
+        match self {
+            Self::Former(_) => Labels::Former,
+            _ => needed,
+        }
+    }
 }
 
 impl FromStr for Source {
@@ -213,21 +245,48 @@ impl fmt::Display for Source {
             Self::Synthetic => f.write_str("synthetic"),
             Self::Scenes(None) => f.write_str("scenes"),
             Self::Scenes(Some(count)) => write!(f, "scenes:{count}"),
-            Self::Path(path) => path.display().fmt(f),
+            Self::Path(path) | Self::Former(path) => path.display().fmt(f),
         }
     }
 }
 
 /// Loads the training pictures of a source, whose kind is detected:
-/// - a folder with MNIST's IDX files ([`idx`]),
-/// - a folder of class folders of pictures, or of pictures ([`folder`]),
+/// - a folder with MNIST's IDX files, or one of these ([`idx`]),
+/// - a folder of class folders of pictures, or of pictures, with or without split folders ([`folder`], [`splits`]),
 /// - a text file of `path label` lines ([`list`]),
 /// - `synthetic` ([`synthetic`]),
 /// - `scenes`, 4,000 by default ([`scenes`]).
 ///
 /// Pictures are read on all of the machine's cores; the number of training threads has no effect on it.
 pub fn load(source: &Source, format: PictureFormat) -> Result<Pictures> {
-    on_all_cores(|| load_here(source, format))
+    load_for(source, Labels::Needed, format)
+}
+
+/// The same for a recipe that needs labels, or does not.
+pub fn load_for(source: &Source, labels: Labels, format: PictureFormat) -> Result<Pictures> {
+    on_all_cores(|| load_here(source, source.labels(labels), format))
+}
+
+/// The pictures of another part of a source, which are not trained on: the test set (`t10k`) of MNIST's files, or those of
+/// a split folder. `None` where the source has no such part.
+pub fn load_part(source: &Source, part: Part, format: PictureFormat) -> Result<Option<Pictures>> {
+    let Source::Path(path) = source else {
+        // Version 0.1 knew no split folders.
+        return source.path().map_or(Ok(None), |path| idx_part(path, part, format));
+    };
+    if idx::find(path)?.is_some() {
+        return idx_part(path, part, format);
+    }
+    let listing = if path.is_dir() { folder::list_part(path, part)? } else { None };
+    listing.map(|listing| on_all_cores(|| folder::read_all(path, listing, format))).transpose()
+}
+
+/// The files `t10k` if there are also `train` ones; otherwise they are the training pictures.
+fn idx_part(path: &Path, part: Part, format: PictureFormat) -> Result<Option<Pictures>> {
+    match (part, idx::find_set(path, "train")?, idx::find_set(path, "t10k")?) {
+        (Part::Test, Some(_), Some(files)) => Ok(Some(idx::load(&files, name_of(path), format)?)),
+        _ => Ok(None),
+    }
 }
 
 /// Runs a function with all of the machine's cores.
@@ -239,7 +298,7 @@ fn on_all_cores<T: Send>(work: impl FnOnce() -> T + Send) -> T {
     }
 }
 
-fn load_here(source: &Source, format: PictureFormat) -> Result<Pictures> {
+fn load_here(source: &Source, labels: Labels, format: PictureFormat) -> Result<Pictures> {
     let path = match source {
         Source::Scenes(count) => {
             let count = count.unwrap_or(SCENES);
@@ -250,17 +309,15 @@ fn load_here(source: &Source, format: PictureFormat) -> Result<Pictures> {
             check_total(Path::new(&source.to_string()), synthetic::COUNT, format)?;
             return Ok(synthetic::digits(synthetic::COUNT, synthetic::SEED, format));
         }
-        Source::Path(path) => path,
+        Source::Path(path) | Source::Former(path) => path,
     };
     let kind = std::fs::metadata(path).map_err(|error| {
         Error::Data(format!("{}: cannot open: {error}; give a folder, a list file or `synthetic`", path.display()))
     })?;
-    if kind.is_file() {
-        return list::load(path, format);
-    }
     match idx::find(path)? {
         Some(files) => idx::load(&files, name_of(path), format),
-        None => folder::load(path, format),
+        None if kind.is_file() => list::load(path, format),
+        None => folder::read_all(path, folder::list(path, labels)?, format),
     }
 }
 
@@ -302,6 +359,7 @@ mod tests {
             name: "test".into(),
             skipped: 0,
             reasons: vec![],
+            about: About::default(),
         };
         let batch = pictures.batch(&[1, 0, 1]);
         for (value, wanted) in batch.iter().zip([0.2, 0.4, 0.0, 1.0, 0.2, 0.4]) {

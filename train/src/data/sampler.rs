@@ -172,7 +172,8 @@ impl<S: Sampler> BatchSampler for Continuous<S> {
 enum Last {
     Keep,
     Drop,
-    Fill,
+    /// Filled up to this many items.
+    Fill(usize),
 }
 
 impl<S: Sampler> Batches<S> {
@@ -192,7 +193,13 @@ impl<S: Sampler> Batches<S> {
 
     /// Fills up a smaller last batch with items from the beginning of the epoch, repeated where there are too few.
     pub fn fill_last(self) -> Self {
-        Self { last: Last::Fill, ..self }
+        Self { last: Last::Fill(self.size), ..self }
+    }
+
+    /// Fills up a last batch of fewer than `least` items in the same way, and keeps any other smaller last batch. For networks
+    /// that cannot train on a single item, as with batch norm.
+    pub fn at_least(self, least: usize) -> Self {
+        Self { last: Last::Fill(least), ..self }
     }
 }
 
@@ -202,7 +209,7 @@ impl<S: Sampler> BatchSampler for Batches<S> {
         let mut batches: Vec<Vec<u32>> = order.chunks(self.size).map(<[u32]>::to_vec).collect();
         match (self.last, batches.last_mut()) {
             (Last::Drop, Some(last)) if last.len() < self.size => drop(batches.pop()),
-            (Last::Fill, Some(last)) => last.extend(order.iter().cycle().take(self.size - last.len())),
+            (Last::Fill(least), Some(last)) => last.extend(order.iter().cycle().take(least.saturating_sub(last.len()))),
             _ => {}
         }
         batches
@@ -242,6 +249,9 @@ mod tests {
         assert!(Batches::new(Sequential(2), 3).drop_last().batches(0).is_empty());
         assert_eq!(Batches::new(Sequential(4), 3).fill_last().batches(0), [[0, 1, 2], [3, 0, 1]]);
         assert_eq!(Batches::new(Sequential(1), 3).fill_last().batches(0), [[0, 0, 0]]);
+        let at_least = |len| Batches::new(Sequential(len), 3).at_least(2).batches(0);
+        assert_eq!((at_least(4), at_least(1)), (vec![vec![0, 1, 2], vec![3, 0]], vec![vec![0, 0]]));
+        assert_eq!(at_least(5), [vec![0, 1, 2], vec![3, 4]]);
     }
 
     #[test]

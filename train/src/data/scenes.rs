@@ -3,7 +3,7 @@
 use easel_scenes::{Motif, scene};
 use rayon::prelude::*;
 
-use super::{PictureFormat, Pictures};
+use super::{About, PictureFormat, Pictures};
 
 /// Draws `count` scenes. A picture depends on the seed and its index alone.
 pub fn scenes(count: usize, seed: u64, format: PictureFormat) -> Pictures {
@@ -30,6 +30,7 @@ pub fn scenes(count: usize, seed: u64, format: PictureFormat) -> Pictures {
         name: "synthetic scenes".into(),
         skipped: 0,
         reasons: vec![],
+        about: About::default(),
     }
 }
 

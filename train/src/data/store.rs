@@ -8,8 +8,9 @@ use std::sync::Arc;
 
 use rayon::prelude::*;
 
+use super::folder::{Labels, Listing};
 use super::transform::{CentreSquare, Resize};
-use super::{Dataset, PictureFiles, PictureFormat, Pictures, Sample, Source, Transformed, folder, idx, name_of};
+use super::{About, Dataset, PictureFiles, PictureFormat, Pictures, Sample, Source, Transformed, folder, idx, list};
 use crate::{Error, Result};
 
 /// The most bytes of pictures that are kept in memory.
@@ -27,13 +28,12 @@ impl Store {
     /// up to `side` pixels, a power of two; of the classes `only`, or of all if it is empty. Fails where there are none, on
     /// a class that the source does not have, and on more scenes than fit in memory.
     pub fn open(source: &Source, channels: usize, side: usize, only: &[String]) -> Result<Self> {
-        let idx = match source {
-            Source::Path(path) if path.is_dir() => idx::find(path)?,
-            _ => None,
-        };
+        let idx = source.path().map_or(Ok(None), idx::find)?;
         let count = match (source, &idx) {
-            (Source::Path(path), None) => return Self::of_files(path, channels, side, only, MOST_HELD),
-            (Source::Path(_), Some(files)) => idx::count(files)?,
+            (Source::Path(_) | Source::Former(_), Some(files)) => idx::count(files)?,
+            (Source::Path(path) | Source::Former(path), None) => {
+                return Self::of_files(path, source.labels(Labels::Unused), channels, side, only, MOST_HELD);
+            }
             (Source::Scenes(count), _) => count.unwrap_or(super::SCENES),
             (Source::Synthetic, _) => super::synthetic::COUNT,
         };
@@ -51,18 +51,28 @@ impl Store {
         Ok(Self { held: Arc::new(pictures), files: None })
     }
 
-    fn of_files(path: &Path, channels: usize, side: usize, only: &[String], most: usize) -> Result<Self> {
-        let PictureFiles { mut files, mut classes, .. } = PictureFiles::open(path, channels)?;
-        let name = name_of(path);
+    fn of_files(
+        path: &Path,
+        labels: Labels,
+        channels: usize,
+        side: usize,
+        only: &[String],
+        most: usize,
+    ) -> Result<Self> {
+        let kind = std::fs::metadata(path).map_err(|error| {
+            Error::Data(format!("{}: cannot open: {error}; give a folder or a list file", path.display()))
+        })?;
+        let mut listing = if kind.is_file() { list::files(path)? } else { folder::list(path, labels)? };
+        let Listing { files, classes, .. } = &mut listing;
         if !only.is_empty() {
-            let labels = chosen(&name, &classes, only)?;
+            let labels = chosen(&path.display().to_string(), classes, only)?;
             let new = |(file, label): (PathBuf, u32)| Some((file, labels[label as usize]?));
-            files = files.into_iter().filter_map(new).collect();
+            *files = std::mem::take(files).into_iter().filter_map(new).collect();
             classes.retain(|class| only.contains(class));
         }
         let held = largest(files.len(), channels, side, most);
         let rest = (held < side).then(|| Arc::new(PictureFiles::new(files.clone(), classes.clone(), channels)));
-        let read = || folder::read_all(path, files, classes, name, square(channels, held));
+        let read = || folder::read_all(path, listing, square(channels, held));
         Ok(Self { held: Arc::new(super::on_all_cores(read)?), files: rest })
     }
 
@@ -89,6 +99,11 @@ impl Store {
     /// A warning about files that could not be read, if there are any.
     pub fn warning(&self) -> Option<String> {
         self.held.warning()
+    }
+
+    /// The pictures in memory, perhaps at a lower resolution.
+    pub fn held(&self) -> &Pictures {
+        &self.held
     }
 
     /// The pictures `side` pixels high and wide, a power of two.
@@ -162,6 +177,7 @@ fn shrunk(pictures: &Pictures, side: usize) -> Pictures {
         name: pictures.name.clone(),
         skipped: 0,
         reasons: vec![],
+        about: About::default(),
     }
 }
 
@@ -193,6 +209,7 @@ mod tests {
             name: "x".into(),
             skipped: 0,
             reasons: vec![],
+            about: About::default(),
         };
         // 0, 1, 4, 5 and so on: means of 2.5 are rounded up.
         assert_eq!(shrunk(&pictures, 2).pixels, [3, 5, 11, 13, 19, 21, 27, 29]);
@@ -240,7 +257,7 @@ mod tests {
     fn what_does_not_fit_in_memory_is_read_anew_or_enlarged() {
         let folder = tempfile::tempdir().unwrap();
         ["1.png", "2.png"].iter().for_each(|name| save(&folder.path().join(name), 40, 30, 77));
-        let store = Store::of_files(folder.path(), 3, 64, &[], 2 * 3 * 16 * 16).unwrap();
+        let store = Store::of_files(folder.path(), Labels::Unused, 3, 64, &[], 2 * 3 * 16 * 16).unwrap();
         assert_eq!((store.held.format.width, store.files.is_some()), (16, true));
         for side in [8, 16, 64] {
             let picture = first(&store, side).picture;

@@ -3,7 +3,7 @@
 use easel_scenes::digit;
 use rayon::prelude::*;
 
-use super::{PictureFormat, Pictures};
+use super::{About, PictureFormat, Pictures};
 
 /// The number of pictures of `--data synthetic`.
 pub const COUNT: usize = 20_000;
@@ -26,6 +26,7 @@ pub fn digits(count: usize, seed: u64, format: PictureFormat) -> Pictures {
         name: "synthetic".into(),
         skipped: 0,
         reasons: vec![],
+        about: About::default(),
     }
 }
 

@@ -105,10 +105,21 @@ impl<D: Dataset, B: Send + 'static> Learner<D, B> {
 pub fn shuffled<D: Dataset, B: Send + 'static>(
     dataset: Arc<D>,
     batch: usize,
+    shared: &Shared,
+    collate: impl Fn(Vec<D::Item>) -> Result<B> + Send + Sync + 'static,
+) -> DataLoader<D, B> {
+    shuffled_at_least(1, dataset, batch, shared, collate)
+}
+
+/// The same; a last batch of fewer than `least` items is filled up with some from the beginning of the epoch.
+pub fn shuffled_at_least<D: Dataset, B: Send + 'static>(
+    least: usize,
+    dataset: Arc<D>,
+    batch: usize,
     &Shared { seed, workers, .. }: &Shared,
     collate: impl Fn(Vec<D::Item>) -> Result<B> + Send + Sync + 'static,
 ) -> DataLoader<D, B> {
-    let batches = Batches::new(Shuffle { len: dataset.len(), seed }, batch);
+    let batches = Batches::new(Shuffle { len: dataset.len(), seed }, batch).at_least(least);
     DataLoader::new(dataset, batches, collate, LoaderOptions { seed, workers, ..LoaderOptions::default() })
 }
 

@@ -104,6 +104,8 @@ pub struct Training {
     pub run_name: String,
     /// A line of text: the data, and what is trained.
     pub summary: String,
+    /// Lines of text about the data, to show before it starts.
+    pub notes: Vec<String>,
     /// Warnings to show before it starts.
     pub warnings: Vec<String>,
 }
@@ -120,12 +122,33 @@ impl Training {
             run_name: data.name.clone(),
             data,
             summary,
+            notes: vec![],
             warnings: vec![],
         }
     }
 }
 
-/// What is said of labelled pictures.
-fn facts(pictures: &Pictures) -> DataFacts {
-    DataFacts { name: pictures.name.clone(), classes: pictures.classes.clone(), ..DataFacts::default() }
+/// What is known of pictures before they are trained on.
+struct Known {
+    /// For checkpoints and cards.
+    facts: DataFacts,
+    /// Their number.
+    count: usize,
+    /// Lines to show before the training.
+    notes: Vec<String>,
+    /// Warnings to show before the training.
+    warnings: Vec<String>,
+}
+
+impl Known {
+    fn of(pictures: &Pictures) -> Self {
+        let facts = DataFacts {
+            name: pictures.name.clone(),
+            classes: pictures.classes.clone(),
+            unclassified: pictures.about.unclassified,
+            fingerprint: pictures.about.fingerprint.clone(),
+            ..DataFacts::default()
+        };
+        Self { facts, count: pictures.len(), notes: pictures.notes(), warnings: pictures.warnings() }
+    }
 }

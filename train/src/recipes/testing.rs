@@ -35,6 +35,7 @@ pub fn checkpoint(trainer: &impl Trainer, step: u64) -> Checkpoint {
         provenance: Default::default(),
         title: None,
         classes: vec![],
+        fingerprint: None,
         columns: None,
         trainer,
         session: serde_json::Value::Null,

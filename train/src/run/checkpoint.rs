@@ -16,6 +16,7 @@ use easel_runtime::card::{Architecture, Columns, Provenance};
 use safetensors::SafeTensors;
 use serde::{Deserialize, Serialize};
 
+use crate::data::Fingerprint;
 use crate::{Error, Result, Weights};
 
 /// The file with the weights to export.
@@ -57,6 +58,9 @@ pub struct Record {
     pub title: Option<String>,
     /// The names of the data's classes by label.
     pub classes: Vec<String>,
+    /// What the data is recognised by. Drawn data has none, nor has that of a run of version 0.1.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub fingerprint: Option<Fingerprint>,
     /// The names of the data's columns, if it is a table.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub columns: Option<Columns>,
@@ -256,6 +260,7 @@ mod tests {
                 provenance: Provenance { data: Some("digits".into()), ..Provenance::default() },
                 title: Some("Digits".into()),
                 classes: vec!["x".into()],
+                fingerprint: None,
                 columns: None,
                 trainer: serde_json::json!({"words": u64::MAX}),
                 session: serde_json::Value::Null,

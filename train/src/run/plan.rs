@@ -3,6 +3,8 @@
 use easel_runtime::card::{Columns, Provenance};
 use easel_runtime::polarity::Border;
 
+use crate::data::Fingerprint;
+
 /// The plan of a run: what is due at which step.
 #[derive(Debug, Clone)]
 pub struct Plan {
@@ -33,6 +35,10 @@ pub struct DataFacts {
     pub name: String,
     /// The names of the classes by label.
     pub classes: Vec<String>,
+    /// Whether the only class is named after the data's folder.
+    pub unclassified: bool,
+    /// What the data is recognised by when a run is resumed, wherever it lies.
+    pub fingerprint: Option<Fingerprint>,
     /// The names of a table's columns.
     pub columns: Option<Columns>,
     /// The borders of a classifier's training pictures.

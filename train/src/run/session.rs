@@ -45,11 +45,7 @@ pub fn run(
     hooks: &mut Hooks,
 ) -> Result<(Outcome, u64)> {
     let step = from.map_or(0, |checkpoint| checkpoint.record.step);
-    let counts = match from {
-        Some(checkpoint) => serde_json::from_value(checkpoint.record.session.clone())
-            .map_err(|error| Error::Checkpoint(format!("the checkpoint's record cannot be read: {error}")))?,
-        None => Counts::default(),
-    };
+    let counts = from.map(counts_of).transpose()?.unwrap_or_default();
     prepare(&folder.checkpoints(), step)?;
     write_best(folder, trainer, counts.best)?;
     let records = Records::open(folder, trainer, step)?;
@@ -59,21 +55,33 @@ pub fn run(
 
 /// Restores a trainer from a checkpoint. Fails where it is of another network or of other data; nothing is written.
 pub fn resume(trainer: &mut dyn Trainer, checkpoint: &Checkpoint, data: &DataFacts) -> Result<()> {
+    counts_of(checkpoint)?;
     same_data(&checkpoint.record, data)?;
     trainer.restore(checkpoint)
 }
 
+fn counts_of(checkpoint: &Checkpoint) -> Result<Counts> {
+    serde_json::from_value(checkpoint.record.session.clone())
+        .map_err(|error| Error::Checkpoint(format!("the checkpoint's record cannot be read: {error}")))
+}
+
 /// Fails where the data has other classes or columns, or the same in another order, which would change the meaning of
-/// labels and weights.
+/// labels and weights, and where its pictures are others. The name of its folder does not matter, nor where that lies.
 fn same_data(record: &Record, data: &DataFacts) -> Result<()> {
     let columns = |columns: &Option<Columns>| -> Vec<String> {
         columns.iter().flat_map(|Columns { features, target }| features.iter().chain([target])).cloned().collect()
     };
-    let pairs = [
-        ("classes", record.classes.clone(), data.classes.clone()),
-        ("columns", columns(&record.columns), columns(&data.columns)),
-    ];
-    match pairs.into_iter().find(|(_, before, now)| before != now) {
+    let classes = match (&record.fingerprint, &data.fingerprint) {
+        (Some(before), Some(now)) if before == now => None,
+        (Some(before), Some(now)) if before.classes == now.classes => {
+            return Err(Error::OtherPictures { classes: now.listed() });
+        }
+        (Some(before), Some(now)) => Some(("classes", before.listed(), now.listed())),
+        _ if data.unclassified && record.classes.len() == 1 => None,
+        _ => Some(("classes", record.classes.clone(), data.classes.clone())),
+    };
+    let pairs = [("columns", columns(&record.columns), columns(&data.columns))];
+    match classes.into_iter().chain(pairs).find(|(_, before, now)| before != now) {
         Some((what, before, now)) => Err(Error::DataMismatch { what, before, now }),
         None => Ok(()),
     }
@@ -254,8 +262,8 @@ fn checkpoint(
     let Snapshot { architecture, weights, state, trainer } = trainer.snapshot()?;
     let provenance = Provenance { run: Some(folder.name()), steps: Some(step), ..plan.provenance.clone() };
     let session = serde_json::to_value(counts).expect("counts are plain numbers");
-    let DataFacts { title, classes, columns, .. } = plan.data.clone();
-    let record = Record { step, provenance, title, classes, columns, trainer, session };
+    let DataFacts { title, classes, fingerprint, columns, .. } = plan.data.clone();
+    let record = Record { step, provenance, title, classes, fingerprint, columns, trainer, session };
     Ok(Checkpoint { architecture, weights, state, record })
 }
 

@@ -62,6 +62,7 @@ pub fn checkpoint(run: &Path, step: u64, architecture: &Architecture, tensors: &
         provenance: Provenance { data: Some("digits".into()), ..Provenance::default() },
         title: Some(TITLE.into()),
         classes: CLASSES.map(String::from).to_vec(),
+        fingerprint: None,
         columns: None,
         trainer: serde_json::Value::Null,
         session: serde_json::Value::Null,

@@ -15,6 +15,9 @@ const LINEAR_TIMESTEPS: usize = 1000;
 /// The offset of the cosine schedule (Nichol and Dhariwal 2021, section 3.2).
 const COSINE: f64 = 0.008;
 
+/// The fewest pictures of a batch: batch norm has no variance of one.
+pub(super) const LEAST_BATCH: usize = 2;
+
 /// The beta schedule's formula.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
@@ -124,8 +127,7 @@ impl DdpmConfig {
 
     pub(super) fn check(&self) -> Result<()> {
         self.epochs.check(self.shared.steps)?;
-        // Batch norm needs at least two items.
-        within("batch", self.epochs.batch, 2..=1 << 20)?;
+        within("batch", self.epochs.batch, LEAST_BATCH..=1 << 20)?;
         within("base_channels", self.base_channels, 1..=WIDEST)?;
         within("embedding_size", self.embedding_size, 1..=MOST)?;
         within("timesteps", self.timesteps, 1..=100_000)?;

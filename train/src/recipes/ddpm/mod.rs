@@ -14,12 +14,13 @@ use easel_runtime::denoiser::{Draw, SampleRequest, Sampler};
 use easel_runtime::grid::{BACKGROUND, GAP, labelled_rows};
 use easel_runtime::{Picture, Random};
 
+use config::LEAST_BATCH;
 pub use config::{BetaSchedule, DdpmConfig};
 pub use diffusion::Diffusion;
 pub use engine::DenoiserEngine;
 
-use super::learner::{Learner, number, shuffled};
-use super::{Preset, Recipe, Training, facts};
+use super::learner::{Learner, number, shuffled_at_least};
+use super::{Known, Preset, Recipe, Training};
 use crate::data::transform::Normalise;
 use crate::data::{self, PictureBatch, Pictures, Source, stack};
 use crate::networks::denoiser::{Denoiser, DenoisingTask};
@@ -79,7 +80,7 @@ impl Recipe for DdpmConfig {
 
     fn build(&mut self, source: &Source, device: &Device) -> Result<Training> {
         let pictures = data::load(source, self.format())?;
-        let (data, count, warnings) = (facts(&pictures), pictures.len(), pictures.warning().into_iter().collect());
+        let Known { facts: data, count, notes, warnings } = Known::of(&pictures);
         let epoch = self.epochs.epoch_steps(count, 1);
         let steps = self.epochs.resolve(&mut self.shared, epoch);
         let every = self.sampling.every(epoch);
@@ -87,7 +88,7 @@ impl Recipe for DdpmConfig {
         let (classes, name) = (data.classes.len(), &data.name);
         let summary = format!("{count} pictures of {classes} classes from {name}; {steps} steps, {epoch} an epoch");
         let trainer = DdpmTrainer::new(self, pictures, steps, device)?;
-        Ok(Training { sample_every: every, warnings, ..Training::new(trainer, steps, data, summary) })
+        Ok(Training { sample_every: every, notes, warnings, ..Training::new(trainer, steps, data, summary) })
     }
 }
 
@@ -124,7 +125,7 @@ impl DdpmTrainer {
         let network = Denoiser::new(params.root(), config.sizes(classes))?;
         let pictures = Arc::new(pictures);
         let collate = stack(device, Some(Normalise::symmetric(config.channels)));
-        let loader = shuffled(pictures.clone(), config.epochs.batch, &config.shared, collate);
+        let loader = shuffled_at_least(LEAST_BATCH, pictures.clone(), config.epochs.batch, &config.shared, collate);
         let lr_schedule = config.shared.schedule(steps);
         let min_snr = (config.min_snr_gamma > 0.0).then_some(config.min_snr_gamma);
         let diffusion = Diffusion { schedule, prediction: config.prediction, min_snr };
@@ -316,6 +317,22 @@ mod tests {
 
         let other = DdpmConfig { condition_dropout: 0.0, ..config };
         assert!(trainer(&other, 12).restore(&saved).unwrap_err().to_string().contains("other sizes"));
+    }
+
+    #[test]
+    fn a_last_batch_of_one_picture_has_company() {
+        // At this size the innermost layers have one pixel, so that batch norm needs two pictures.
+        let mut trainer = trainer(&config(4), 9);
+        (0..2).for_each(|_| drop(trainer.step().unwrap()));
+        let saved = checkpoint(&trainer, 2);
+        // The place in the data is the one that it was when this batch ended the run, so such a run is resumed.
+        assert_eq!(saved.record.trainer, serde_json::json!({ "epoch": 0, "batch": 2, "batches": 3, "items": 9 }));
+        let mut again = self::trainer(&config(4), 9);
+        again.restore(&saved).unwrap();
+        for _ in 0..4 {
+            assert_eq!(trainer.step().unwrap(), again.step().unwrap());
+        }
+        self::trainer(&config(4), 1).step().unwrap();
     }
 
     #[test]

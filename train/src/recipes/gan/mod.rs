@@ -17,10 +17,11 @@ pub use config::GanConfig;
 
 use super::learner::{Feed, number, progress, same_network};
 use super::players::Players;
-use super::{Preset, Recipe, Training, facts, samples};
+use super::{Known, Preset, Recipe, Training, samples};
 use crate::Result;
 use crate::data::{
-    self, Continuous, DataLoader, LoaderOptions, PictureBatch, PictureFormat, Pictures, Place, Shuffle, Source, stack,
+    self, Continuous, DataLoader, Labels, LoaderOptions, PictureBatch, PictureFormat, Pictures, Place, Shuffle, Source,
+    stack,
 };
 use crate::losses::gan::discriminator_loss;
 use crate::networks::gan::{Discriminator, Generator, Sizes};
@@ -57,14 +58,14 @@ impl Recipe for GanConfig {
     }
 
     fn build(&mut self, source: &Source, device: &Device) -> Result<Training> {
-        let pictures = data::load(source, FORMAT)?;
+        let pictures = data::load_for(source, Labels::Unused, FORMAT)?;
         let epoch = self.epochs.epoch_steps(pictures.len(), self.critic_steps);
         let steps = self.epochs.resolve(&mut self.shared, epoch);
-        let (data, count, warnings) = (facts(&pictures), pictures.len(), pictures.warning().into_iter().collect());
+        let Known { facts: data, count, notes, warnings } = Known::of(&pictures);
         let summary = format!("{count} pictures of {} classes from {}; {steps} steps", data.classes.len(), data.name);
         let trainer = GanTrainer::new(self.clone(), pictures, steps, device)?;
         let sample_every = self.sampling.every(epoch);
-        Ok(Training { sample_every, warnings, ..Training::new(trainer, steps, data, summary) })
+        Ok(Training { sample_every, notes, warnings, ..Training::new(trainer, steps, data, summary) })
     }
 }
 

@@ -15,13 +15,13 @@ pub use sets::{Sets, load_test, load_unseen, relabelled};
 pub use shift::RandomShift;
 
 use super::learner::{Learner, number, shuffled};
-use super::{Preset, Recipe, Training};
+use super::{Known, Preset, Recipe, Training};
 use crate::data::{self, PictureBatch, Pictures, Source, Transformed, stack};
 use crate::losses::cross_entropy;
 use crate::metrics::classification::{self, Classification};
 use crate::networks::lenet::{Lenet, Sizes};
 use crate::optim::AdamConfig;
-use crate::run::{Better, Checkpoint, DataFacts, Epochs, Metric, Snapshot, Trainer, streams};
+use crate::run::{Better, Checkpoint, Epochs, Metric, Snapshot, Trainer, streams};
 use crate::settings::Shared;
 use crate::{Error, Params, Result};
 
@@ -29,8 +29,8 @@ impl Recipe for LenetConfig {
     const NAME: &'static str = "lenet";
     const ABOUT: &'static str = "Train a LeNet to classify pictures, resized to 32x32";
     const DETAILS: &'static str = "Loss and accuracy on the training and the validation pictures are printed after each \
-        epoch. The validation pictures are MNIST's test set (t10k), other drawn digits for `synthetic`, and otherwise a part \
-        that is held out. The checkpoint of the best epoch is kept; best.json names it.";
+        epoch. The validation pictures are those of a folder `val`, else `test`, beside `train`, MNIST's test set (t10k), \
+        other drawn digits for `synthetic`, and otherwise a part that is held out. The checkpoint of the best epoch is kept; best.json names it.";
     const DATA: &'static str = data::PICTURES;
     const EXAMPLES: &'static [(&'static str, &'static str)] = &[
         ("--data mnist/", "MNIST's four files, gzipped or not, as they are published"),
@@ -50,21 +50,19 @@ impl Recipe for LenetConfig {
 
     fn build(&mut self, source: &Source, device: &Device) -> Result<Training> {
         let sets = Sets::load(source, self)?;
-        let (name, mut classes) = (sets.training.name.clone(), sets.training.classes.clone());
-        let warnings = sets.training.warning().into_iter().collect();
-        let border = sets.training.border();
-        let (count, held_out) = (sets.training.len(), sets.validation.len());
+        let Known { mut facts, count, notes, warnings } = sets.known();
+        let (name, held_out) = (facts.name.clone(), sets.validation.len());
         let epoch = self.epochs.epoch_steps(count, 1);
         let steps = self.epochs.resolve(&mut self.shared, epoch);
         let trainer = LenetTrainer::new(self, sets, steps, device)?;
         // Classes beyond those of the data are named by their numbers.
+        let classes = &mut facts.classes;
         classes.extend((classes.len()..trainer.network.sizes().classes).map(|label| label.to_string()));
         let summary = format!(
             "{count} pictures of {} classes from {name}, {held_out} more for validation; {steps} steps, {epoch} an epoch",
             classes.len()
         );
-        let data = DataFacts { name, classes, border, ..DataFacts::default() };
-        Ok(Training { epochs: Epochs::every(epoch), warnings, ..Training::new(trainer, steps, data, summary) })
+        Ok(Training { epochs: Epochs::every(epoch), notes, warnings, ..Training::new(trainer, steps, facts, summary) })
     }
 }
 

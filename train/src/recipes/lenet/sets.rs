@@ -1,11 +1,9 @@
 //! The pictures to train on and those to validate with.
 
-use std::path::Path;
-
 use easel_runtime::Random;
 
-use super::LenetConfig;
-use crate::data::{self, PictureFormat, Pictures, Source, idx, synthetic};
+use super::{Known, LenetConfig};
+use crate::data::{self, Part, PictureFormat, Pictures, Source, synthetic};
 use crate::run::streams;
 use crate::{Error, Result};
 
@@ -22,25 +20,45 @@ pub struct Sets {
 }
 
 impl Sets {
-    /// Loads a source's pictures. The validation set is the test set (`t10k`) of a folder of MNIST's files, other digits for
-    /// `synthetic`, and otherwise a part of the pictures that is held out, the same for the same seed.
+    /// Loads a source's pictures. The validation set is a folder of its own beside the training set (`val`, else `test`), the
+    /// test set (`t10k`) of a folder of MNIST's files, other digits for `synthetic`, and otherwise a part of the pictures that
+    /// is held out, the same for the same seed.
     pub fn load(source: &Source, config: &LenetConfig) -> Result<Self> {
-        let training = data::load(source, config.format())?;
-        match test_set(source, config.format())? {
-            Some(mut validation) => {
-                let mut training = training;
-                let longer = if training.classes.len() < validation.classes.len() { &validation } else { &training };
-                let classes = longer.classes.clone();
-                training.classes.clone_from(&classes);
-                validation.classes = classes;
-                Ok(Self { training, validation })
-            }
-            None => Self::split(&training, config.validation_split, config.shared.seed),
+        let mut training = data::load(source, config.format())?;
+        let found = match part(source, Part::Validation, config.format())? {
+            Some(validation) => Some(validation),
+            None => part(source, Part::Test, config.format())?,
+        };
+        let Some(mut validation) = found else {
+            return Self::split(training, config.validation_split, config.shared.seed);
+        };
+        if numbered(&training.classes) && numbered(&validation.classes) {
+            let longer = if training.classes.len() < validation.classes.len() { &validation } else { &training };
+            let classes = longer.classes.clone();
+            training.classes.clone_from(&classes);
+            validation.classes = classes;
+        } else {
+            validation = relabelled(validation, &source.to_string(), &training.classes)?;
         }
+        Ok(Self { training, validation })
+    }
+
+    /// What is known of the pictures before the training.
+    pub(super) fn known(&self) -> Known {
+        let mut known = Known::of(&self.training);
+        known.facts.border = self.training.border();
+        let (about, warnings) = (&self.validation.about, self.validation.warnings());
+        known.warnings.extend(warnings.into_iter().map(|warning| format!("validation: {warning}")));
+        let fingerprint = known.facts.fingerprint.take();
+        known.facts.fingerprint = fingerprint.map(|fingerprint| match &about.fingerprint {
+            Some(validation) => fingerprint.with(validation),
+            None => fingerprint,
+        });
+        known
     }
 
     /// Holds out a part of the pictures, at least one.
-    fn split(pictures: &Pictures, part: f64, seed: u64) -> Result<Self> {
+    fn split(pictures: Pictures, part: f64, seed: u64) -> Result<Self> {
         let mut order: Vec<u32> = (0..pictures.len() as u32).collect();
         Random::new(seed, streams::HELD_OUT).shuffle(&mut order);
         let count = ((pictures.len() as f64 * part).round() as usize).max(1);
@@ -56,13 +74,20 @@ impl Sets {
             indices.sort_unstable();
             pictures.subset(indices)
         };
-        Ok(Self { validation: chosen(held_out), training: chosen(rest) })
+        let (validation, training) = (chosen(held_out), chosen(rest));
+        let Pictures { skipped, reasons, about, .. } = pictures;
+        Ok(Self { training: Pictures { skipped, reasons, about, ..training }, validation })
     }
 }
 
-/// The pictures for evaluation: a source's test set if it has one, otherwise all pictures.
+/// The pictures for evaluation: a source's test set if it has one, else its validation set, otherwise all pictures.
 pub fn load_unseen(source: &Source, format: PictureFormat) -> Result<Pictures> {
-    test_set(source, format)?.map_or_else(|| data::load(source, format), Ok)
+    for unseen in [Part::Test, Part::Validation] {
+        if let Some(pictures) = part(source, unseen, format)? {
+            return Ok(pictures);
+        }
+    }
+    data::load(source, format)
 }
 
 /// [`load_unseen`], labelled by [`relabelled`].
@@ -94,20 +119,17 @@ pub fn relabelled(mut pictures: Pictures, from: &str, classes: &[String]) -> Res
     Ok(pictures)
 }
 
-fn test_set(source: &Source, format: PictureFormat) -> Result<Option<Pictures>> {
-    match source {
-        Source::Synthetic => Ok(Some(synthetic::digits(SYNTHETIC_TEST, synthetic::SEED + 1, format))),
-        Source::Path(path) if path.is_dir() => idx_test_set(path, format),
-        Source::Path(_) | Source::Scenes(_) => Ok(None),
+/// The validation or the test set that a source has beside the training set.
+fn part(source: &Source, part: Part, format: PictureFormat) -> Result<Option<Pictures>> {
+    match (source, part) {
+        (Source::Synthetic, Part::Test) => Ok(Some(synthetic::digits(SYNTHETIC_TEST, synthetic::SEED + 1, format))),
+        _ => data::load_part(source, part, format),
     }
 }
 
-/// The files `t10k` if there are also `train` ones; otherwise they are the training pictures.
-fn idx_test_set(folder: &Path, format: PictureFormat) -> Result<Option<Pictures>> {
-    match (idx::find_set(folder, "train")?, idx::find_set(folder, "t10k")?) {
-        (Some(_), Some(files)) => Ok(Some(idx::load(&files, data::name_of(folder), format)?)),
-        _ => Ok(None),
-    }
+/// Whether classes are named by their labels.
+fn numbered(classes: &[String]) -> bool {
+    classes.iter().zip(0..).all(|(class, label): (_, u32)| *class == label.to_string())
 }
 
 #[cfg(test)]
@@ -123,13 +145,14 @@ mod tests {
             name: "letters".into(),
             skipped: 0,
             reasons: vec![],
+            about: Default::default(),
         }
     }
 
     #[test]
     fn a_part_is_held_out_for_good() {
         let all = pictures(50);
-        let sets = Sets::split(&all, 0.1, 3).unwrap();
+        let sets = Sets::split(all.clone(), 0.1, 3).unwrap();
         assert_eq!((sets.training.len(), sets.validation.len()), (45, 5));
         let mut pixels = [&sets.training.pixels[..], &sets.validation.pixels].concat();
         for (pixel, label) in sets.validation.pixels.iter().zip(&sets.validation.labels) {
@@ -137,9 +160,9 @@ mod tests {
         }
         pixels.sort_unstable();
         assert_eq!(pixels, all.pixels);
-        assert_eq!(Sets::split(&all, 0.1, 3).unwrap(), sets);
-        assert_ne!(Sets::split(&all, 0.1, 4).unwrap(), sets);
-        assert!(Sets::split(&pictures(1), 0.1, 3).unwrap_err().to_string().contains("too few"));
+        assert_eq!(Sets::split(all.clone(), 0.1, 3).unwrap(), sets);
+        assert_ne!(Sets::split(all.clone(), 0.1, 4).unwrap(), sets);
+        assert!(Sets::split(pictures(1), 0.1, 3).unwrap_err().to_string().contains("too few"));
     }
 
     #[test]

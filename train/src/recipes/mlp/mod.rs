@@ -15,6 +15,7 @@ pub use sets::{Sets, load};
 
 use super::learner::{Learner, number, shuffled};
 use super::{Preset, Recipe, Training};
+use crate::data::about::class_counts;
 use crate::data::table::Targets;
 use crate::data::{RowBatch, Source, Table, stack_rows};
 use crate::losses::{Reduction, cross_entropy, mse};
@@ -68,10 +69,14 @@ impl Recipe for MlpConfig {
             sets.validation.rows(),
             if classes.is_empty() { "a number".into() } else { format!("one of {} classes", classes.len()) },
         );
+        let notes = match targets {
+            Targets::Numbers(_) => vec![],
+            Targets::Classes { names, labels } => vec![format!("classes: {}", class_counts(names, labels))],
+        };
         let columns = Some(Columns { features: columns.clone(), target: target.clone() });
         let data = DataFacts { name, classes, columns, ..DataFacts::default() };
         let trainer = MlpTrainer::new(self, sets, steps, device)?;
-        Ok(Training { epochs: Epochs::every(epoch), warnings, ..Training::new(trainer, steps, data, summary) })
+        Ok(Training { epochs: Epochs::every(epoch), notes, warnings, ..Training::new(trainer, steps, data, summary) })
     }
 }
 

@@ -129,7 +129,7 @@ pub fn load(source: &Source, header: Option<bool>, task: Option<TableTask>) -> R
     match source {
         Source::Synthetic if task == Some(TableTask::Regression) => Ok(synthetic::friedman(SYNTHETIC, 0)),
         Source::Synthetic => Ok(synthetic::spirals(SYNTHETIC, 0)),
-        Source::Path(path) => Table::read(path, header, task),
+        Source::Path(path) | Source::Former(path) => Table::read(path, header, task),
         Source::Scenes(_) => {
             Err(Error::Config(format!("{source}: these are pictures; give a CSV file or `synthetic`")))
         }

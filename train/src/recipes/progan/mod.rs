@@ -20,13 +20,13 @@ pub use growth::{Growth, GrowthPoint};
 
 use super::learner::{number, progress, same_network};
 use super::players::Players;
-use super::{Preset, Recipe, Training, samples};
+use super::{Known, Preset, Recipe, Training, samples};
 use crate::data::{self, Source, Store, idx};
 use crate::losses::wgan_gp::{critic_loss, generator_loss, gradient_penalty};
 use crate::metrics::{self, MetricTracker};
 use crate::networks::progan::{Critic, Generator, Sizes, Stage};
 use crate::ops::check_second_order;
-use crate::run::{Checkpoint, DataFacts, Phase, Snapshot, Trainer, streams};
+use crate::run::{Checkpoint, Phase, Snapshot, Trainer, streams};
 use crate::{Error, Result};
 
 use feed::PictureFeed;
@@ -95,13 +95,12 @@ impl Recipe for ProganConfig {
         let grey = match source {
             Source::Synthetic => true,
             Source::Scenes(_) => false,
-            Source::Path(path) => path.is_dir() && idx::find(path)?.is_some(),
+            Source::Path(path) | Source::Former(path) => idx::find(path)?.is_some(),
         };
         let channels = *self.channels.get_or_insert(if grey { 1 } else { 3 });
         let pictures = Store::open(source, channels, self.resolution, &self.classes)?;
-        let warnings = pictures.warning().into_iter().collect();
-        let (name, count) = (pictures.name().to_string(), pictures.len());
-        let data = DataFacts { name: name.clone(), classes: pictures.classes().to_vec(), ..DataFacts::default() };
+        let Known { facts: data, count, notes, warnings } = Known::of(pictures.held());
+        let name = data.name.clone();
         let trainer = ProganTrainer::new(self, pictures, device)?;
         let growth = trainer.growth.clone();
         let (steps, colour) = (growth.steps(), if channels == 1 { "grey" } else { "RGB" });
@@ -111,6 +110,7 @@ impl Recipe for ProganConfig {
             epochs: growth.epochs(),
             checkpoint_epochs: true,
             sample_every: self.sampling.every(steps),
+            notes,
             warnings,
             ..Training::new(trainer, steps, data, summary)
         })

@@ -8,6 +8,7 @@ use easel_runtime::{Picture, Random};
 
 use super::StyleConfig;
 use crate::data::fit::open;
+use crate::data::levels::Levels;
 use crate::data::transform::{Resize, Transform};
 use crate::data::{Content, Source};
 use crate::losses::perceptual::PerceptualConfig;
@@ -29,6 +30,8 @@ pub struct Inputs {
     pub loss: PerceptualConfig,
     /// Pictures to stylize as samples; if there are none, content pictures are taken.
     pub previews: Vec<Picture>,
+    /// Warnings about the style picture.
+    style_warnings: Vec<String>,
 }
 
 impl Inputs {
@@ -41,17 +44,31 @@ impl Inputs {
         let Some(features) = &config.features else {
             return Err(Error::Config(format!("no features; {}", advice(Path::new("")))));
         };
-        let style = style_picture(style.as_ref(), config.style_size)?;
+        let file: &Path = style.as_ref();
+        let (style, levels) = style_picture(file, config.style_size)?;
+        let dark = usize::from(Levels::is_dark(&style.pixels));
+        let style_warnings =
+            levels.warnings(dark, 1).into_iter().map(|warning| format!("{}: {warning}", file.display())).collect();
         let previews = config.preview.iter().map(|path| preview(path.as_ref())).collect::<Result<_>>()?;
         let features = Features::load(features.as_ref(), device)?;
         let loss = config.complete(features.kind())?;
         let content = Content::open(source, config.size)?;
-        Ok(Self { content, style, features, loss, previews })
+        Ok(Self { content, style, features, loss, previews, style_warnings })
+    }
+
+    /// Lines about the content, to show before the training.
+    pub fn notes(&self) -> Vec<String> {
+        self.content.about().map_or_else(Vec::new, |about| about.notes.clone())
+    }
+
+    /// Warnings about the content and the style picture, to show before the training.
+    pub fn warnings(&self) -> Vec<String> {
+        self.content.warnings().into_iter().chain(self.style_warnings.clone()).collect()
     }
 }
 
-/// The largest centred square of a style picture, resized. Fails on a picture that is too small to show a style.
-fn style_picture(path: &Path, size: usize) -> Result<Picture> {
+/// The largest centred square of a style picture, resized, and the range of the file's values. Fails on a picture that is too small to show a style.
+fn style_picture(path: &Path, size: usize) -> Result<(Picture, Levels)> {
     const AT_LEAST: u32 = 16;
     let bad = |what: String| Error::Data(format!("{}: {what}; give another style picture", path.display()));
     let picture = open(path).map_err(|why| bad(format!("not readable as a picture: {why}")))?;
@@ -61,7 +78,7 @@ fn style_picture(path: &Path, size: usize) -> Result<Picture> {
     }
     let planes = fit(&picture, [3, size, size]);
     let pixels = (0..planes.len()).map(|at| planes[at % 3 * size * size + at / 3]).collect();
-    Ok(Picture { width: size, height: size, channels: 3, pixels })
+    Ok((Picture { width: size, height: size, channels: 3, pixels }, Levels::of(&picture)))
 }
 
 fn preview(path: &Path) -> Result<Picture> {

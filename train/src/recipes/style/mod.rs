@@ -81,12 +81,13 @@ impl Recipe for StyleConfig {
         let steps = self.epochs.resolve(&mut self.shared, epoch);
         let features = inputs.features.kind().name();
         let summary = format!("{title}: {count} pictures from {name}, loss by {features}; {steps} steps");
-        let warnings = inputs.content.others().into_iter().collect();
+        let (notes, warnings) = (inputs.notes(), inputs.warnings());
+        let fingerprint = inputs.content.about().and_then(|about| about.fingerprint.clone());
         let style = style.file_name().map(|name| name.to_string_lossy().into_owned());
-        let data = DataFacts { name, style, title: Some(title), ..DataFacts::default() };
+        let data = DataFacts { name, fingerprint, style, title: Some(title), ..DataFacts::default() };
         let trainer = StyleTrainer::new(self, inputs, steps, device)?;
         let sample_every = self.sampling.every(epoch);
-        Ok(Training { sample_every, run_name: stem, warnings, ..Training::new(trainer, steps, data, summary) })
+        Ok(Training { sample_every, run_name: stem, notes, warnings, ..Training::new(trainer, steps, data, summary) })
     }
 }
 
@@ -107,7 +108,7 @@ struct StyleTrainer {
 impl StyleTrainer {
     /// A stylizer with its initial weights.
     fn new(config: &StyleConfig, inputs: Inputs, steps: u64, device: &Device) -> Result<Self> {
-        let Inputs { content, style, features, loss, previews } = inputs;
+        let Inputs { content, style, features, loss, previews, .. } = inputs;
         let Shared { seed, lr, ema_decay, .. } = config.shared;
         let params = Params::new(DType::F32, device, Random::new(seed, streams::WEIGHTS));
         let network = Stylizer::new(params.root(), Sizes { width: config.width })?;

@@ -15,8 +15,8 @@ use easel_runtime::{Picture, Random};
 pub use config::VaeConfig;
 
 use super::learner::{Learner, number, shuffled};
-use super::{Preset, Recipe, Training, facts, samples};
-use crate::data::{self, PictureBatch, Pictures, Source, stack};
+use super::{Known, Preset, Recipe, Training, samples};
+use crate::data::{self, Labels, PictureBatch, Pictures, Source, stack};
 use crate::losses::vae::VaeLoss;
 use crate::networks::vae::{Vae, decoder_weights, reparameterise};
 use crate::optim::AdamConfig;
@@ -53,14 +53,14 @@ impl Recipe for VaeConfig {
     }
 
     fn build(&mut self, source: &Source, device: &Device) -> Result<Training> {
-        let pictures = data::load(source, self.format())?;
-        let (data, count, warnings) = (facts(&pictures), pictures.len(), pictures.warning().into_iter().collect());
+        let pictures = data::load_for(source, Labels::Unused, self.format())?;
+        let Known { facts: data, count, notes, warnings } = Known::of(&pictures);
         let epoch = self.epochs.epoch_steps(count, 1);
         let steps = self.epochs.resolve(&mut self.shared, epoch);
         let summary = format!("{count} pictures from {}; {steps} steps, {epoch} an epoch", data.name);
         let trainer = VaeTrainer::new(self, pictures, steps, device)?;
         let sample_every = self.sampling.every(epoch);
-        Ok(Training { sample_every, warnings, ..Training::new(trainer, steps, data, summary) })
+        Ok(Training { sample_every, notes, warnings, ..Training::new(trainer, steps, data, summary) })
     }
 }
 

@@ -96,6 +96,7 @@ impl Options<'_> {
             name: name.clone(),
             skipped: 0,
             reasons: vec![],
+            about: Default::default(),
         };
         // Before the work, so that it is not wasted on classes that the evaluator does not know.
         let mut pictures = relabelled(blank, &name, evaluator.classes())?;

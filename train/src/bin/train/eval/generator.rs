@@ -87,6 +87,7 @@ pub fn eval(path: &Path, generator: &Generator, options: &Options, device: &Devi
         name: path.display().to_string(),
         skipped: 0,
         reasons: vec![],
+        about: Default::default(),
     };
     let evaluation = evaluator.map(|evaluator| options.evaluate(&evaluator, generated)).transpose()?.flatten();
     if !as_json {

@@ -1,0 +1,127 @@
+//! Which files of a folder are pictures.
+
+use std::ffi::OsStr;
+use std::fs::File;
+use std::io::{self, Read};
+use std::path::Path;
+
+use super::folder;
+
+/// How many bytes at the beginning of a file are checked for a picture's signature.
+const START: u64 = 64;
+
+/// Files and folders that systems leave behind, in lower case.
+const IGNORED: [&str; 9] = [
+    "__macosx",
+    "@eadir",
+    "$recycle.bin",
+    "system volume information",
+    "lost+found",
+    "thumbs.db",
+    "ehthumbs.db",
+    "desktop.ini",
+    "icon\r",
+];
+
+/// The extensions of raw camera files. Many begin as a TIFF file, of which only a small preview would be read.
+const RAW: [&str; 25] = [
+    "3fr", "arw", "cr2", "cr3", "crw", "dcr", "dng", "erf", "fff", "gpr", "iiq", "kdc", "mef", "mos", "mrw", "nef",
+    "nrw", "orf", "pef", "raf", "rw2", "rwl", "sr2", "srw", "x3f",
+];
+
+/// Extensions of archives.
+const ARCHIVES: [&str; 8] = ["zip", "tar", "tgz", "7z", "rar", "xz", "bz2", "zst"];
+
+/// Extensions of files that hold whole data sets.
+const SETS: [&str; 11] = ["npz", "npy", "pkl", "pickle", "parquet", "arrow", "csv", "pt", "pth", "mat", "h5"];
+
+/// Whether a file or folder is passed over without a word: hidden ones, and those of systems.
+pub fn is_ignored(name: &OsStr) -> bool {
+    let name = name.to_string_lossy();
+    name.starts_with('.') || IGNORED.contains(&name.to_lowercase().as_str())
+}
+
+/// Whether a file begins as a picture that is read and no camera's raw file. The error says why not.
+pub fn check(path: &Path) -> Result<(), String> {
+    let start = start(path).map_err(|error| error.to_string())?;
+    if RAW.contains(&extension(path).as_str()) || is_raw(&start) {
+        return Err("a raw camera file; export it as JPEG, PNG or TIFF".into());
+    }
+    easel_pictures::detect_format(&start).map(|_| ()).map_err(|error| error.to_string())
+}
+
+/// Whether a file begins as a picture that is read, perhaps as a camera's raw file.
+pub fn begins_as_picture(path: &Path) -> bool {
+    start(path).is_ok_and(|start| easel_pictures::detect_format(&start).is_ok())
+}
+
+fn start(path: &Path) -> io::Result<Vec<u8>> {
+    let mut start = Vec::new();
+    File::open(path)?.take(START).read_to_end(&mut start)?;
+    Ok(start)
+}
+
+/// Raw files that their first bytes tell: of Canon, Fujifilm, Olympus and Panasonic.
+fn is_raw(start: &[u8]) -> bool {
+    let is_canon = start.starts_with(b"II*\0") && start.get(8..10) == Some(b"CR");
+    let others: [&[u8]; 5] = [b"FUJIFILMCCD-RAW", b"IIRO", b"IIRS", b"MMOR", b"IIU\0"];
+    is_canon || start.get(4..12) == Some(b"ftypcrx ") || others.iter().any(|magic| start.starts_with(magic))
+}
+
+/// What to do about a folder without pictures, which may hold an archive or pictures in another form.
+pub fn advice(folder: &Path) -> String {
+    let found = folder::walk_to(folder, 2).find_map(|file| other_form(file.path()));
+    found.unwrap_or_else(|| "PNG, JPEG, WebP, BMP, GIF and TIFF are read".into())
+}
+
+/// What to do about a file that is no list of pictures.
+pub fn advice_on_file(file: &Path) -> String {
+    other_form(file).unwrap_or_else(|| "give a folder, or a text file with one `path label` a line".into())
+}
+
+/// What to do about a file that holds a whole set.
+fn other_form(file: &Path) -> Option<String> {
+    let (extension, name) = (extension(file), file.file_name().unwrap_or_default().to_string_lossy());
+    if ARCHIVES.contains(&&*extension) {
+        return Some(format!("unpack {name} and give its folder"));
+    }
+    SETS.contains(&&*extension).then(|| {
+        format!("{name} is not read: give MNIST's IDX files, or save its pictures as PNG files in class folders")
+    })
+}
+
+fn extension(path: &Path) -> String {
+    path.extension().unwrap_or_default().to_string_lossy().to_lowercase()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn raw_files_are_told_by_name_or_content() {
+        let folder = tempfile::tempdir().unwrap();
+        let tiff = b"II*\0\x10\0\0\0CR\x02\0";
+        for (name, bytes) in [
+            ("a.NEF", &b"MM\0*\0\0\0\x08"[..]),
+            ("b.dng", b"II*\0\x08\0\0\0"),
+            ("c.tif", tiff),
+            ("d.jpg", b"FUJIFILMCCD-RAW 0201"),
+            ("e.cr3", b"\0\0\0\x18ftypcrx \0\0\0\x01"),
+        ] {
+            let path = folder.path().join(name);
+            std::fs::write(&path, bytes).unwrap();
+            assert!(check(&path).unwrap_err().contains("raw camera"), "{name}");
+        }
+        let path = folder.path().join("a.tif");
+        image::GrayImage::new(2, 2).save(&path).unwrap();
+        assert_eq!(check(&path), Ok(()));
+    }
+
+    #[test]
+    fn what_systems_leave_behind_is_ignored() {
+        let ignored = |name: &str| is_ignored(OsStr::new(name));
+        assert!(["__MACOSX", ".git", "._1.jpg", "Thumbs.db", "@eaDir"].into_iter().all(ignored));
+        assert!(!["macosx", "cats", "1.jpg"].into_iter().any(ignored));
+    }
+}
