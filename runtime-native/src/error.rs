@@ -185,7 +185,7 @@ pub enum Error {
         advice: &'static str,
     },
     /// A folder without pictures.
-    #[error("{}: no pictures in this folder (png, jpg, webp, bmp, gif, tiff)", path.display())]
+    #[error("{}: no pictures in this folder (png, jpg, webp, bmp, gif, tiff, heic, avif, jxl)", path.display())]
     NoPictures {
         /// The folder.
         path: PathBuf,

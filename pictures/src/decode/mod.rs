@@ -1,7 +1,12 @@
 //! Decoding picture files.
 
+mod avif;
 mod header;
+mod heic;
+mod heif;
 mod jpeg;
+mod jxl;
+pub(crate) mod png;
 mod source;
 #[cfg(test)]
 mod tests;
@@ -10,12 +15,12 @@ mod tiff;
 use std::fs;
 use std::path::Path;
 
-use image::metadata::Orientation;
-use image::{DynamicImage, ImageDecoder, ImageFormat, RgbImage};
+use image::{DynamicImage, ImageFormat, RgbImage};
 
 use crate::colour::{cmyk_to_srgb, grey_to_srgb, is_rgb};
 use crate::error::{DecodeError, Result};
 use crate::exif::Exif;
+use crate::format::FileFormat;
 
 pub use header::Header;
 pub(crate) use source::check_size;
@@ -24,9 +29,10 @@ use source::open_source;
 /// A decoded picture file.
 #[derive(Debug, Clone)]
 pub struct DecodedPicture {
-    /// The pixels, at least one, upright. Those of a CMYK file, and of a grey one with a grey profile, are sRGB.
+    /// The pixels, at least one, upright. Those of a CMYK file, of a grey one with a grey profile, and of one whose colour
+    /// space is told by code points or by a gamma and chromaticities, are sRGB.
     pub picture: DynamicImage,
-    /// The file's format.
+    /// The file's format if it is one that is written, or PNG.
     pub format: ImageFormat,
     /// The ICC profile of the pixels, if the file has one for RGB.
     pub icc_profile: Option<Vec<u8>>,
@@ -39,26 +45,19 @@ pub struct DecodedPicture {
 ///
 /// Fails on pictures beyond [`MAX_SIDE`](crate::MAX_SIDE) before anything is decoded, and on truncated files.
 pub fn decode(bytes: &[u8]) -> Result<DecodedPicture> {
-    let (mut decoder, format) = open_source(bytes)?;
-    let (width, height) = decoder.dimensions();
-    let orientation = decoder.orientation().unwrap_or(Orientation::NoTransforms);
-    let (profile, exif) = match format {
-        ImageFormat::Tiff => (tiff::icc_profile(bytes), Exif::from_bytes(bytes)),
-        _ => {
-            let exif = decoder.exif_metadata().ok().flatten();
-            (decoder.icc_profile().ok().flatten(), exif.and_then(|exif| Exif::from_bytes(&exif)))
-        }
-    };
-    let inks = match format {
-        ImageFormat::Jpeg => jpeg::cmyk(bytes)?,
-        ImageFormat::Tiff => tiff::cmyk(bytes)?,
+    let source = open_source(bytes)?;
+    let (width, height) = source.size;
+    let (format, profile) = (source.format.written(), source.icc_profile);
+    let inks = match source.format {
+        FileFormat::Written(ImageFormat::Jpeg) => jpeg::cmyk(bytes)?,
+        FileFormat::Written(ImageFormat::Tiff) => tiff::cmyk(bytes)?,
         _ => None,
     };
     let mut picture = match inks {
         Some(inks) => RgbImage::from_raw(width, height, cmyk_to_srgb(&inks, profile.as_deref()))
             .map(DynamicImage::from)
             .ok_or(DecodeError::Damaged)?,
-        None => DynamicImage::from_decoder(decoder)?,
+        None => (source.pixels)()?,
     };
     // The decoder silently fills missing pixels with grey.
     if format == ImageFormat::Jpeg && !jpeg::has_end_marker(bytes) {
@@ -67,8 +66,11 @@ pub fn decode(bytes: &[u8]) -> Result<DecodedPicture> {
     if let Some(profile) = profile.as_ref().filter(|_| !picture.color().has_color()) {
         picture = grey_to_srgb(picture, profile);
     }
-    picture.apply_orientation(orientation);
-    Ok(DecodedPicture { picture, format, icc_profile: profile.filter(|profile| is_rgb(profile)), exif })
+    if let Some(space) = source.colour_space {
+        picture = space.to_srgb(picture);
+    }
+    picture.apply_orientation(source.orientation);
+    Ok(DecodedPicture { picture, format, icc_profile: profile.filter(|profile| is_rgb(profile)), exif: source.exif })
 }
 
 /// Reads and decodes a picture file as [`decode`] does.

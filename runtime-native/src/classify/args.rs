@@ -26,8 +26,8 @@ pub struct Args {
     #[arg(short, long, value_name = "MODEL")]
     pub model: PathBuf,
 
-    /// Pictures (png, jpg, webp, bmp, gif, tiff; detected by content), and folders, whose files with these extensions are
-    /// taken at any depth
+    /// Pictures (png, jpg, webp, bmp, gif, tiff, heic, avif, jxl), and folders, whose pictures are taken at any depth; what
+    /// a file holds is told by its content
     #[arg(required = true, value_name = "PICTURE|FOLDER")]
     pub pictures: Vec<PathBuf>,
 
@@ -35,7 +35,8 @@ pub struct Args {
     #[arg(long, value_name = "K", default_value_t = 1, value_parser = clap::value_parser!(u32).range(1..))]
     pub top: u32,
 
-    /// Print one JSON object per line: path, classes (label, name, probability), or path, error
+    /// Print one JSON object per line: path, classes (label, name, probability), or path, error; first, for files in folders
+    /// that are not pictures, path, left_out (why)
     #[arg(long)]
     pub json: bool,
 

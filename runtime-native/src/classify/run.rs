@@ -7,13 +7,13 @@ use easel_pictures::{fit, open};
 use easel_runtime::card::{PictureFormat, PictureSize};
 use easel_runtime::classifier::{ClassProbability, class_count, class_name, classify};
 use easel_runtime::{ModelCard, Tensor};
-use image::ImageFormat;
 use serde_json::json;
 use walkdir::WalkDir;
 
 use super::args::Args;
 use crate::cli::{self, Progress};
 use crate::error::{Error, Result};
+use crate::left_out::{self, LeftOut};
 use crate::model::{ModelFile, find_model};
 
 /// The deepest level of folders that is searched.
@@ -31,12 +31,20 @@ pub fn run(args: &Args) -> Result<()> {
         return Err(in_model(easel_runtime::Error::BadCard("a classifier takes pictures of one size".into())));
     };
     let format = [channels, height, width];
-    let pictures = pictures(&args.pictures)?;
+    let (pictures, left_out) = pictures(&args.pictures)?;
     let mut model = file.load(&args.engine.options())?;
     cli::announce(&cli::describe(&model.engine), 1, "pictures");
 
     let mut unreadable = 0;
     let mut out = io::BufWriter::new(io::stdout().lock());
+    left_out::notes(&left_out).for_each(|note| eprintln!("{note}"));
+    for file in left_out.iter().filter(|_| args.json) {
+        let line = json!({ "path": file.path.to_string_lossy(), "left_out": file.to_string() });
+        match writeln!(out, "{line}") {
+            Err(error) if error.kind() == io::ErrorKind::BrokenPipe => return Ok(()),
+            written => written.map_err(|error| cannot_print(&error))?,
+        }
+    }
     let mut progress = Progress::new(pictures.len() as u64, "pictures");
     for paths in pictures.chunks(args.batch as usize) {
         let read = |path: &PathBuf| open(path).map(|picture| fit(&picture, format)).map_err(|error| error.to_string());
@@ -106,10 +114,10 @@ fn as_json(
     }
 }
 
-/// The pictures that were named, and those in the folders that were named. Fails if a path does not exist or a folder has
-/// no pictures.
-fn pictures(named: &[PathBuf]) -> Result<Vec<PathBuf>> {
-    let mut pictures = vec![];
+/// The pictures that were named and those in the folders that were named, and the other files in these folders. Fails if a
+/// path does not exist or a folder has no pictures.
+fn pictures(named: &[PathBuf]) -> Result<(Vec<PathBuf>, Vec<LeftOut>)> {
+    let (mut pictures, mut left_out) = (vec![], vec![]);
     for path in named {
         let found = path.metadata().map_err(|error| Error::read(path, error))?;
         if !found.is_dir() {
@@ -122,18 +130,18 @@ fn pictures(named: &[PathBuf]) -> Result<Vec<PathBuf>> {
                 let place = error.path().unwrap_or(path).to_owned();
                 Error::read(&place, error.into())
             })?;
-            if entry.file_type().is_file() && is_picture(entry.path()) {
-                pictures.push(entry.into_path());
+            if !entry.file_type().is_file() || entry.file_name().to_string_lossy().starts_with('.') {
+                continue;
+            }
+            match LeftOut::check(entry.path()) {
+                Some(file) => left_out.push(file),
+                None => pictures.push(entry.into_path()),
             }
         }
         if pictures.len() == before {
+            left_out::notes(&left_out).for_each(|note| eprintln!("{note}"));
             return Err(Error::NoPictures { path: path.clone() });
         }
     }
-    Ok(pictures)
-}
-
-fn is_picture(path: &Path) -> bool {
-    let hidden = path.file_name().is_some_and(|name| name.to_string_lossy().starts_with('.'));
-    !hidden && ImageFormat::from_path(path).is_ok_and(|format| format.reading_enabled())
+    Ok((pictures, left_out))
 }

@@ -7,12 +7,14 @@ use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
 
+use super::inputs::ignoring_case;
 use super::jobs::{Job, Jobs};
 use super::models::{ModelSummary, RESIZED};
 use super::outcome::{Event, Failure, Outcome, Success};
 use super::plan::StylizePlan;
 use crate::cli::Progress;
 use crate::error::{Error, Incomplete, Result, wrote_pictures};
+use crate::left_out;
 
 /// JSON lines on stdout, if they are wanted.
 pub(super) struct JsonLines {
@@ -90,6 +92,14 @@ impl<'a> Report<'a> {
         for link in &jobs.loops {
             let link = link.display();
             self.progress.say(&format!("note: {link}: a link to a folder that was searched already; skipped"));
+        }
+        for (pattern, first, count) in &jobs.other_case {
+            self.progress.say(&format!("note: {}: {}", pattern.display(), ignoring_case(first, *count)));
+        }
+        left_out::notes(&jobs.left_out).for_each(|note| self.progress.say(&note));
+        for file in &jobs.left_out {
+            let (input, reason) = (file.path.to_string_lossy(), file.to_string());
+            self.lines.print(&json!({ "input": input, "output": null, "status": "left_out", "reason": reason }));
         }
         for (path, why) in &jobs.failed {
             self.fail(path, None, &Failure::Input(why.clone()));
@@ -183,7 +193,7 @@ impl<'a> Report<'a> {
         let left = total - written - skipped - failed;
         let ms = self.lines.ms();
         self.lines.print(&json!({ "summary": {
-            "done": written, "skipped": skipped, "failed": failed, "ms": ms, "idle_ms": idle.as_millis() as u64,
+            "done": written, "skipped": skipped, "failed": failed, "left_out": left_out::counts(&jobs.left_out), "ms": ms, "idle_ms": idle.as_millis() as u64,
             "models": models.titles, "engine": models.engine,
         }}));
         if left > 0 || failed > 0 {
@@ -191,7 +201,12 @@ impl<'a> Report<'a> {
         }
         let seconds = self.lines.elapsed().as_secs_f64();
         let rate = if written > 1 { format!(", {:.1}/s", written as f64 / seconds) } else { String::new() };
-        eprintln!("{} in {seconds:.1} s{rate}", wrote_pictures(written, skipped, &output));
+        let left_out = match jobs.left_out.len() {
+            0 => String::new(),
+            1 => ", 1 file left out".into(),
+            count => format!(", {count} files left out"),
+        };
+        eprintln!("{}{left_out} in {seconds:.1} s{rate}", wrote_pictures(written, skipped, &output));
         Ok(())
     }
 }

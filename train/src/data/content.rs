@@ -1,9 +1,8 @@
 //! Pictures without classes, to train style transfer on.
 
-use std::fs::File;
-use std::io::Read;
 use std::path::Path;
 
+use easel_pictures::{Content as FileContent, identify};
 use easel_runtime::Random;
 
 use super::{Dataset, PictureFiles, PictureFormat, Pictures, Sample, Source, folder, name_of, scenes};
@@ -14,9 +13,6 @@ const SCENES: usize = 240;
 
 /// The seed of `synthetic`. It does not depend on the run's, so that runs of different seeds have the same pictures.
 const SEED: u64 = 0;
-
-/// How many bytes at the beginning of a file are checked for a picture's signature.
-const START: u64 = 64;
 
 /// How many files that are not pictures are named.
 const NAMED: usize = 3;
@@ -61,13 +57,18 @@ impl Content {
         }
         let (mut files, mut others) = (Vec::new(), (Vec::new(), 0));
         for entry in folder::walk(path) {
-            if begins_as_picture(entry.path()) {
-                files.push((entry.into_path(), 0));
-                continue;
-            }
+            let why = match identify(entry.path()) {
+                Ok(FileContent::Picture(_)) => {
+                    files.push((entry.into_path(), 0));
+                    continue;
+                }
+                Ok(FileContent::Other(format)) => format!(": {format}"),
+                Ok(FileContent::Unknown) => String::new(),
+                Err(error) => format!(": cannot read: {error}"),
+            };
             others.1 += 1;
             if others.0.len() < NAMED {
-                others.0.push(entry.path().display().to_string());
+                others.0.push(format!("{}{why}", entry.path().display()));
             }
         }
         if files.is_empty() {
@@ -92,7 +93,9 @@ impl Content {
     pub fn others(&self) -> Option<String> {
         let Self::Files { others: (named, count), .. } = self else { return None };
         let more = if *count > named.len() { "; ..." } else { "" };
-        (*count > 0).then(|| format!("skipped {count} files that are not pictures: {}{more}", named.join("; ")))
+        (*count > 0).then(|| {
+            format!("skipped {count} files that are not pictures that can be read: {}{more}", named.join("; "))
+        })
     }
 
     /// A warning about pictures that could not be decoded so far, if there are any.
@@ -129,12 +132,6 @@ impl Dataset for Content {
     }
 }
 
-fn begins_as_picture(path: &Path) -> bool {
-    let mut start = Vec::new();
-    let read = File::open(path).and_then(|file| file.take(START).read_to_end(&mut start));
-    read.is_ok() && easel_pictures::detect_format(&start).is_ok()
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -145,8 +142,10 @@ mod tests {
         let open = || Content::open(&Source::Path(folder.path().into()), 32);
         assert!(open().unwrap_err().to_string().contains("it holds no files"));
         std::fs::write(folder.path().join("notes.txt"), "no picture").unwrap();
+        // In the order of names.
+        std::fs::write(folder.path().join("z.CR3"), b"\0\0\0\x10ftypcrx \0\0\0\0").unwrap();
         let error = open().unwrap_err().to_string();
-        assert!(error.contains("none of 1 files is one") && error.contains("notes.txt"), "{error}");
+        assert!(error.contains("none of 2 files is one") && error.contains("notes.txt"), "{error}");
         for (at, name) in ["1.png", "a/2.jpg", "a/b/3.png", "c/4.bmp"].iter().enumerate() {
             let path = folder.path().join(name);
             std::fs::create_dir_all(path.parent().unwrap()).unwrap();
@@ -157,7 +156,9 @@ mod tests {
             .map(|index| content.item(index, &mut Random::new(0, 0)).unwrap().picture.width)
             .collect();
         assert_eq!(widths, [8, 9, 10, 11]);
-        assert!(content.others().unwrap().contains("skipped 1 files") && content.warning().is_none());
+        let others = content.others().unwrap();
+        assert!(others.contains("skipped 2 files") && others.contains("z.CR3: ") && others.contains("raw"), "{others}");
+        assert!(content.warning().is_none());
 
         let path = folder.path().join("1.png");
         let bytes = std::fs::read(&path).unwrap();

@@ -99,7 +99,7 @@ pub(super) fn read_all(
     }
     if pictures.is_empty() {
         return Err(Error::Data(format!(
-            "{}: none of {} files could be read as a picture ({}); PNG, JPEG, WebP, BMP, GIF and TIFF are read",
+            "{}: none of {} files could be read as a picture ({}); PNG, JPEG, WebP, BMP, GIF, TIFF, HEIC, AVIF and JPEG XL are read",
             from.display(),
             pictures.skipped,
             pictures.reasons.first().map_or("", String::as_str)
