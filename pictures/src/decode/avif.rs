@@ -226,7 +226,12 @@ impl Planes {
         settings.set_frame_size_limit(width * height);
         let mut decoder = Decoder::with_settings(&settings).map_err(|_| DecodeError::Damaged)?;
         let damaged = |_| DecodeError::Damaged;
-        let mut sent = decoder.send_data(heif.data(id)?, None, None, None);
+        let data = heif.data(id)?;
+        // The decoder would write to standard error.
+        if data.is_empty() {
+            return Err(DecodeError::Truncated);
+        }
+        let mut sent = decoder.send_data(data, None, None, None);
         let picture = loop {
             match decoder.get_picture() {
                 Ok(picture) => break picture,
