@@ -114,7 +114,7 @@ impl Density {
     }
 
     /// The first directory of a TIFF file or an EXIF block. Without a unit it is an inch.
-    fn of_tiff(bytes: &[u8]) -> Option<Self> {
+    pub(crate) fn of_tiff(bytes: &[u8]) -> Option<Self> {
         let (mut reader, first) = Reader::new(bytes, 100)?;
         let fields = reader.directory(first, |tag| matches!(tag, X | Y | UNIT));
         let number = |tag: u16| fields.iter().find(|field| field.tag == tag)?.number();

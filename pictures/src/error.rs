@@ -4,6 +4,7 @@ use std::io;
 
 use image::ImageError;
 
+use crate::content::OtherFormat;
 use crate::limits::{MAX_DECODED_BYTES, MAX_SIDE};
 
 /// The result of decoding.
@@ -19,8 +20,11 @@ pub enum DecodeError {
     #[error("not a file")]
     NotAFile,
     /// The bytes are in none of the formats that are read.
-    #[error("not a picture of a known kind (png, jpg, webp, bmp, gif, tiff)")]
+    #[error("not a picture of a known kind (png, jpg, webp, bmp, gif, tiff, avif, jxl)")]
     UnknownFormat,
+    /// The bytes are in a known format that is not read.
+    #[error(transparent)]
+    OtherFormat(#[from] OtherFormat),
     /// The bytes violate their format.
     #[error("the file is damaged or truncated; get another copy")]
     Damaged,

@@ -6,6 +6,7 @@ use std::path::Path;
 
 use image::ImageFormat;
 
+use crate::content::Content;
 use crate::error::{DecodeError, Result};
 
 /// The format that a path's extension names, among those that are written. The error lists them.
@@ -25,9 +26,45 @@ pub fn picture_format(path: &Path) -> io::Result<ImageFormat> {
     }
 }
 
-/// Detects the format of a file's bytes by content. Fails if it is not among those that are read.
-pub fn detect_format(bytes: &[u8]) -> Result<ImageFormat> {
-    image::guess_format(bytes).ok().filter(ImageFormat::reading_enabled).ok_or(DecodeError::UnknownFormat)
+/// The formats that are read.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum FileFormat {
+    /// One that is also written: PNG, JPEG, WebP, BMP, GIF, TIFF.
+    Written(ImageFormat),
+    /// AV1 in HEIF.
+    Avif,
+    /// JPEG XL.
+    JpegXl,
+}
+
+impl FileFormat {
+    /// The format in which its pictures are written by default: its own, or PNG.
+    pub fn written(self) -> ImageFormat {
+        match self {
+            Self::Written(format) => format,
+            Self::Avif | Self::JpegXl => ImageFormat::Png,
+        }
+    }
+}
+
+/// Whether files whose names end so are pictures in one of the formats that are read, by convention.
+pub(crate) fn is_picture_extension(extension: &str) -> bool {
+    #[rustfmt::skip]
+    const EXTENSIONS: [&str; 21] = [
+        "png", "apng", "jpg", "jpeg", "jpe", "jfif", "jif", "pjpeg", "pjp", "jpg_large", "webp", "bmp", "dib", "gif",
+        "tif", "tiff", "avif", "heic", "heif", "hif", "jxl",
+    ];
+    EXTENSIONS.iter().any(|known| known.eq_ignore_ascii_case(extension))
+}
+
+/// Detects the format of a file's bytes by content, of which the first 4 KiB are enough. Fails if it is not among those
+/// that are read.
+pub fn detect_format(bytes: &[u8]) -> Result<FileFormat> {
+    match Content::of(bytes) {
+        Content::Picture(format) => Ok(format),
+        Content::Other(format) => Err(DecodeError::OtherFormat(format)),
+        Content::Unknown => Err(DecodeError::UnknownFormat),
+    }
 }
 
 /// The largest width and height of a format, if it has a practical limit.

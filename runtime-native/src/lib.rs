@@ -12,6 +12,7 @@ pub mod cli;
 pub mod device;
 pub mod engine;
 pub mod error;
+mod left_out;
 pub mod library;
 mod memory;
 pub mod model;

@@ -242,3 +242,18 @@ fn what_cannot_be_read_is_named_and_the_rest_is_done() {
     assert_eq!(misuse.status.code(), Some(2));
     assert!(stderr(&misuse).contains("<PICTURE|FOLDER>"), "{}", stderr(&misuse));
 }
+
+#[test]
+fn what_is_left_out_of_a_folder_is_named() {
+    let folder = folder();
+    let at = |name: &str| folder.path().join(name);
+    fs::rename(at("in/c.bmp"), at("in/c.dib")).unwrap();
+    fs::write(at("in/x.CR3"), b"\0\0\0\x10ftypcrx \0\0\0\0").unwrap();
+    fs::write(at("in/y.txt"), "no picture").unwrap();
+    let output = classify(&folder, "-m m.onnx in --json");
+    assert!(output.status.success() && stderr(&output).contains("x.CR3: left out"), "{}", stderr(&output));
+    let lines: Vec<Value> = lines(&output).iter().map(|line| serde_json::from_str(line).unwrap()).collect();
+    let left_out: Vec<_> = lines.iter().filter(|line| line["left_out"].is_string()).collect();
+    assert_eq!((lines.len(), left_out.len()), (4, 2), "{lines:?}");
+    assert!(left_out[0]["left_out"].as_str().unwrap().contains("Canon CR3"));
+}

@@ -318,6 +318,14 @@ test("files that are not pictures, or too large, get a message, and the picture 
         "notes.txt": [Buffer.from("no picture at all"), "notes.txt: this is not a picture that the browser can read"],
         "huge.png": [claiming(30_000, 30_000), /^huge.png: 30000 × 30000 pixels are too many for a browser tab; /],
         "long.png": [claiming(20_000, 10), /^long.png: 20000 × 10 pixels are too many/],
+        "IMG_1.jpg": [
+            Buffer.from("\0\0\0\x18ftypheic\0\0\0\0mif1heic", "latin1"),
+            "IMG_1.jpg: this browser does not read HEIC; export it as jpg or png, or use the program stylize",
+        ],
+        "IMG_2.cr3": [
+            Buffer.from("\0\0\0\x18ftypcrx \0\0\0\x01crx isom", "latin1"),
+            "IMG_2.cr3: this browser does not read camera raw files; export it as jpg or png, or use the program stylize",
+        ],
         "empty.png": [Buffer.alloc(0), "empty.png: this is not a picture that the browser can read"],
         // Only the header is valid.
         "cut.png": [PICTURE.subarray(0, 40), "cut.png: this is not a picture that the browser can read"],

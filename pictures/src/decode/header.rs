@@ -1,10 +1,11 @@
 //! Properties of a picture that are known before decoding.
 
+use image::ImageFormat;
 use image::metadata::Orientation;
-use image::{ImageDecoder, ImageFormat};
 
 use super::source::open_source;
 use crate::error::Result;
+use crate::format::FileFormat;
 
 /// The size of a picture file's pixels, and the memory that decoding takes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -24,10 +25,9 @@ pub struct Header {
 impl Header {
     /// Reads the header of a picture file's bytes. Fails on unknown formats and on pictures that are too large.
     pub fn read(bytes: &[u8]) -> Result<Self> {
-        let (mut decoder, format) = open_source(bytes)?;
-        let (width, height) = decoder.dimensions();
-        let (alpha, decoded) = (decoder.color_type().has_alpha(), decoder.total_bytes() as usize);
-        let orientation = decoder.orientation().unwrap_or(Orientation::NoTransforms);
+        let source = open_source(bytes)?;
+        let ((width, height), orientation) = (source.size, source.orientation);
+        let (alpha, decoded) = (source.colour.has_alpha(), source.decoded() as usize);
         let turned = matches!(
             orientation,
             Orientation::Rotate90 | Orientation::Rotate270 | Orientation::Rotate90FlipH | Orientation::Rotate270FlipH
@@ -35,18 +35,30 @@ impl Header {
         let (width, height) = if turned { (height, width) } else { (width, height) };
         let (width, height) = (width as usize, height as usize);
         let file = bytes.len();
-        let buffers = match format {
-            // A copy of the file, and the coefficients of a picture of several scans, two bytes each.
-            ImageFormat::Jpeg => file + if is_progressive(bytes) { 2 * 3 * width * height } else { 0 },
-            // A copy of the file and one of the picture.
-            ImageFormat::WebP => file + 4 * width * height,
-            ImageFormat::Gif => 2 * 4 * width * height,
-            // A strip, which can be the whole picture.
-            ImageFormat::Tiff => decoded,
-            _ => 0,
+        let buffers = match source.format {
+            // Planes of four bytes a value, as they are decoded and as they are assembled.
+            // The decoder's planes and ours, of two bytes a value.
+            FileFormat::Avif => 2 * 2 * 4 * width * height,
+            // Planes of float32, a few times.
+            FileFormat::JpegXl => 4 * 4 * 4 * width * height,
+            FileFormat::Written(format) => Self::buffers(format, bytes, decoded, width * height),
         };
         let decoding = file + decoded + buffers.max(if turned { decoded } else { 0 });
         Ok(Self { width, height, alpha, decoded, decoding })
+    }
+
+    /// The bytes that the decoder of a format takes beside the file and the pixels.
+    fn buffers(format: ImageFormat, bytes: &[u8], decoded: usize, pixels: usize) -> usize {
+        match format {
+            // A copy of the file, and the coefficients of a picture of several scans, two bytes each.
+            ImageFormat::Jpeg => bytes.len() + if is_progressive(bytes) { 2 * 3 * pixels } else { 0 },
+            // A copy of the file and one of the picture.
+            ImageFormat::WebP => bytes.len() + 4 * pixels,
+            ImageFormat::Gif => 2 * 4 * pixels,
+            // A strip, which can be the whole picture.
+            ImageFormat::Tiff => decoded,
+            _ => 0,
+        }
     }
 }
 

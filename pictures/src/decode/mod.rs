@@ -1,7 +1,11 @@
 //! Decoding picture files.
 
+mod avif;
 mod header;
+mod heif;
 mod jpeg;
+mod jxl;
+pub(crate) mod png;
 mod premultiplied;
 mod source;
 #[cfg(test)]
@@ -11,13 +15,13 @@ mod tiff;
 use std::fs;
 use std::path::Path;
 
-use image::metadata::Orientation;
-use image::{DynamicImage, ImageDecoder, ImageFormat, RgbImage};
+use image::{DynamicImage, ImageFormat, RgbImage};
 
 use crate::colour::{cmyk_to_srgb, grey_to_srgb, is_rgb};
 use crate::density::Density;
 use crate::error::{DecodeError, Result};
 use crate::exif::Exif;
+use crate::format::FileFormat;
 
 pub use header::Header;
 use premultiplied::divide_by_alpha;
@@ -27,9 +31,10 @@ use source::open_source;
 /// A decoded picture file.
 #[derive(Debug, Clone)]
 pub struct DecodedPicture {
-    /// The pixels, at least one, upright. Those of a CMYK file, and of a grey one with a grey profile, are sRGB.
+    /// The pixels, at least one, upright. Those of a CMYK file, of a grey one with a grey profile, and of one whose colour
+    /// space is told by code points or by a gamma and chromaticities, are sRGB.
     pub picture: DynamicImage,
-    /// The file's format.
+    /// The file's format if it is one that is written, or PNG.
     pub format: ImageFormat,
     /// The ICC profile of the pixels, if the file has one for RGB.
     pub icc_profile: Option<Vec<u8>>,
@@ -41,10 +46,8 @@ pub struct DecodedPicture {
 
 /// The print resolution that a file declares, for the upright picture.
 pub(crate) fn density(bytes: &[u8]) -> Result<Option<Density>> {
-    let (mut decoder, format) = open_source(bytes)?;
-    let orientation = decoder.orientation().unwrap_or(Orientation::NoTransforms);
-    let exif = decoder.exif_metadata().ok().flatten();
-    Ok(Density::read(bytes, format, exif.as_deref()).map(|density| density.turned(orientation)))
+    let source = open_source(bytes)?;
+    Ok(source.density.map(|density| density.turned(source.orientation)))
 }
 
 /// Decodes a picture file's bytes, with the format detected by content. The EXIF orientation is applied; of an animation,
@@ -52,27 +55,20 @@ pub(crate) fn density(bytes: &[u8]) -> Result<Option<Density>> {
 ///
 /// Fails on pictures beyond [`MAX_SIDE`](crate::MAX_SIDE) before anything is decoded, and on truncated files.
 pub fn decode(bytes: &[u8]) -> Result<DecodedPicture> {
-    let (mut decoder, format) = open_source(bytes)?;
-    let (width, height) = decoder.dimensions();
-    let orientation = decoder.orientation().unwrap_or(Orientation::NoTransforms);
-    let (profile, exif) = match format {
-        ImageFormat::Tiff => (tiff::icc_profile(bytes), Exif::from_bytes(bytes)),
-        _ => {
-            let exif = decoder.exif_metadata().ok().flatten();
-            (decoder.icc_profile().ok().flatten(), exif.and_then(|exif| Exif::from_bytes(&exif)))
-        }
-    };
-    let density = density(bytes)?;
-    let inks = match format {
-        ImageFormat::Jpeg => jpeg::cmyk(bytes)?,
-        ImageFormat::Tiff => tiff::cmyk(bytes)?,
+    let source = open_source(bytes)?;
+    let (width, height) = source.size;
+    let density = source.density.map(|density| density.turned(source.orientation));
+    let (format, profile) = (source.format.written(), source.icc_profile);
+    let inks = match source.format {
+        FileFormat::Written(ImageFormat::Jpeg) => jpeg::cmyk(bytes)?,
+        FileFormat::Written(ImageFormat::Tiff) => tiff::cmyk(bytes)?,
         _ => None,
     };
     let mut picture = match inks {
         Some(inks) => RgbImage::from_raw(width, height, cmyk_to_srgb(&inks, profile.as_deref()))
             .map(DynamicImage::from)
             .ok_or(DecodeError::Damaged)?,
-        None => DynamicImage::from_decoder(decoder)?,
+        None => (source.pixels)()?,
     };
     // The decoder silently fills missing pixels with grey.
     if format == ImageFormat::Jpeg && !jpeg::has_end_marker(bytes) {
@@ -81,11 +77,15 @@ pub fn decode(bytes: &[u8]) -> Result<DecodedPicture> {
     if let Some(profile) = profile.as_ref().filter(|_| !picture.color().has_color()) {
         picture = grey_to_srgb(picture, profile);
     }
-    if format == ImageFormat::Tiff && tiff::is_premultiplied(bytes) {
+    if let Some(space) = source.colour_space {
+        picture = space.to_srgb(picture);
+    }
+    if source.format == FileFormat::Written(ImageFormat::Tiff) && tiff::is_premultiplied(bytes) {
         divide_by_alpha(&mut picture);
     }
-    picture.apply_orientation(orientation);
-    Ok(DecodedPicture { picture, format, icc_profile: profile.filter(|profile| is_rgb(profile)), exif, density })
+    picture.apply_orientation(source.orientation);
+    let icc_profile = profile.filter(|profile| is_rgb(profile));
+    Ok(DecodedPicture { picture, format, icc_profile, exif: source.exif, density })
 }
 
 /// Reads and decodes a picture file as [`decode`] does.

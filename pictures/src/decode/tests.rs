@@ -162,3 +162,146 @@ fn grey_is_converted_by_its_profile() {
     let found = decoded(written(&adobe, &[0, 128], ExtendedColorType::L8));
     assert_eq!((found.picture.into_rgb8().into_raw(), found.icc_profile), (vec![0, 0, 0, 128, 128, 128], Some(adobe)));
 }
+
+/// `fixtures/make.py` draws them.
+const FIXTURES: [(&str, &[u8]); 6] = [
+    ("plain.avif", include_bytes!("fixtures/plain.avif")),
+    ("plain.jxl", include_bytes!("fixtures/plain.jxl")),
+    ("alpha.avif", include_bytes!("fixtures/alpha.avif")),
+    ("alpha.jxl", include_bytes!("fixtures/alpha.jxl")),
+    ("turned.avif", include_bytes!("fixtures/turned.avif")),
+    ("deep.avif", include_bytes!("fixtures/deep.avif")),
+];
+
+/// The middle of each quarter.
+const QUARTERS: [((u32, u32), [u8; 3]); 4] =
+    [((8, 6), [200, 40, 30]), ((24, 6), [30, 160, 60]), ((8, 18), [40, 60, 190]), ((24, 18), [128, 128, 128])];
+
+#[test]
+fn avif_and_jpeg_xl_are_read() {
+    for (name, bytes) in FIXTURES {
+        let (header, found) =
+            (Header::read(bytes).unwrap(), decode(bytes).unwrap_or_else(|error| panic!("{name}: {error}")));
+        let (has_alpha, deep) = (name.starts_with("alpha"), name.starts_with("deep"));
+        assert_eq!((found.picture.width(), found.picture.height(), found.format), (32, 24, ImageFormat::Png), "{name}");
+        assert_eq!((header.width, header.height, header.alpha), (32, 24, has_alpha), "{name}");
+        assert_eq!(header.decoded, found.picture.as_bytes().len(), "{name}");
+        assert_eq!(found.picture.color().bytes_per_pixel() / found.picture.color().channel_count(), 1 + u8::from(deep));
+        assert_eq!(found.exif.is_some(), name.starts_with("turned"), "{name}");
+        let pixels = found.picture.to_rgba8();
+        for ((x, y), wanted) in QUARTERS {
+            let [rgb @ .., alpha] = pixels[(x, y)].0;
+            assert_eq!(alpha, if has_alpha && y > 12 { 0 } else { 255 }, "{name}");
+            let near = rgb.iter().zip(wanted).all(|(a, b)| a.abs_diff(b) <= 5);
+            // What is under full transparency is up to the encoder.
+            assert!(near || alpha == 0, "{name} at {x}, {y}: {rgb:?}, not {wanted:?}");
+        }
+    }
+}
+
+/// Every cut, and every byte changed: an error or a picture of the same size, and no panic.
+#[test]
+fn damaged_avif_and_jpeg_xl_do_no_harm() {
+    for (name, whole) in FIXTURES {
+        let pixels = decode(whole).unwrap().picture;
+        for length in 0..whole.len() - 1 {
+            // Metadata may come after the pixels.
+            if let Ok(found) = decode(&whole[..length]) {
+                assert_eq!(found.picture, pixels, "{name} cut at {length}");
+            }
+        }
+        for at in 0..whole.len() {
+            for value in [0, 0xff, whole[at] ^ 1] {
+                let mut bytes = whole.to_vec();
+                bytes[at] = value;
+                if let Ok(found) = decode(&bytes) {
+                    assert!(found.picture.width() > 0);
+                }
+            }
+        }
+    }
+}
+
+/// A grey and an RGB PNG of 2x1 pixels, each channel 55, with further chunks before the pixels.
+fn png_with(colour: ExtendedColorType, chunks: &[(&[u8; 4], &[u8])]) -> Vec<u8> {
+    let mut bytes = vec![];
+    let length = 2
+        * usize::from(colour.channel_count())
+        * usize::from(colour.bits_per_pixel() / colour.channel_count() as u16 / 8);
+    PngEncoder::new(&mut bytes).write_image(&vec![55; length], 2, 1, colour).unwrap();
+    let mut inserted = vec![];
+    for (kind, data) in chunks {
+        let content = [&kind[..], data].concat();
+        inserted.extend([&(data.len() as u32).to_be_bytes()[..], &content, &crc32(&content).to_be_bytes()].concat());
+    }
+    bytes.splice(33..33, inserted);
+    bytes
+}
+
+#[test]
+fn a_png_is_converted_from_its_colour_space() {
+    const LINEAR: (&[u8; 4], &[u8]) = (b"gAMA", &100_000u32.to_be_bytes());
+    const SCREEN: (&[u8; 4], &[u8]) = (b"gAMA", &45_455u32.to_be_bytes());
+    const SRGB: (&[u8; 4], &[u8]) = (b"sRGB", &[0]);
+    const LINEAR_CODE: (&[u8; 4], &[u8]) = (b"cICP", &[1, 8, 0, 1]);
+    const SRGB_CODE: (&[u8; 4], &[u8]) = (b"cICP", &[1, 13, 0, 1]);
+    const UNKNOWN_CODE: (&[u8; 4], &[u8]) = (b"cICP", &[200, 13, 0, 1]);
+    let first = |colour, chunks: &[_]| decoded(png_with(colour, chunks)).picture.to_rgb8()[(0, 0)].0;
+    for (chunks, wanted) in [
+        (&[][..], 55),
+        (&[LINEAR], 128),
+        (&[SCREEN], 55),
+        (&[SRGB, LINEAR], 55),
+        (&[LINEAR_CODE], 128),
+        (&[LINEAR_CODE, SRGB, SCREEN], 128),
+        (&[SRGB_CODE, LINEAR], 55),
+        (&[UNKNOWN_CODE, LINEAR], 128),
+    ] {
+        let kinds: Vec<_> = chunks.iter().map(|(kind, _)| str::from_utf8(*kind).unwrap()).collect();
+        for colour in [ExtendedColorType::Rgb8, ExtendedColorType::Rgba8, ExtendedColorType::L8] {
+            assert_eq!(first(colour, chunks), [wanted; 3], "{kinds:?} {colour:?}");
+        }
+        // 16 bits of 55 * 257 are converted as such.
+        assert_eq!(first(ExtendedColorType::Rgb16, chunks), [wanted; 3], "{kinds:?}");
+    }
+    // A profile counts before gAMA and after cICP.
+    let adobe = ColorProfile::new_adobe_rgb().encode().unwrap();
+    let with_profile = |chunk: (&[u8; 4], &[u8])| {
+        let mut bytes = vec![];
+        let mut encoder = PngEncoder::new(&mut bytes);
+        encoder.set_icc_profile(adobe.clone()).unwrap();
+        encoder.write_image(&[55; 6], 2, 1, ExtendedColorType::Rgb8).unwrap();
+        let extra = png_with(ExtendedColorType::L8, &[chunk]);
+        let length = 12 + chunk.1.len();
+        bytes.splice(33..33, extra[33..33 + length].iter().copied());
+        let found = decoded(bytes);
+        (found.picture.to_rgb8()[(0, 0)].0[0], found.icc_profile.is_some())
+    };
+    assert_eq!((with_profile(LINEAR), with_profile(LINEAR_CODE)), ((55, true), (128, false)));
+}
+
+#[test]
+fn every_floating_point_tiff_is_read() {
+    use ::tiff::encoder::{TiffEncoder, colortype};
+    let values = [0.0f32, 0.25, 0.5, 1.0, 1.5, -1.0];
+    let written = |write: &dyn Fn(&mut TiffEncoder<&mut Cursor<Vec<u8>>>)| {
+        let mut file = Cursor::new(vec![]);
+        write(&mut TiffEncoder::new(&mut file).unwrap());
+        file.into_inner()
+    };
+    let grey = written(&|encoder| encoder.write_image::<colortype::Gray32Float>(6, 1, &values).unwrap());
+    let grey64 = written(&|encoder| {
+        encoder.write_image::<colortype::Gray64Float>(6, 1, &values.map(f64::from)).unwrap();
+    });
+    let rgb = written(&|encoder| encoder.write_image::<colortype::RGB32Float>(2, 1, &values).unwrap());
+    let rgb64 = written(&|encoder| {
+        encoder.write_image::<colortype::RGB64Float>(2, 1, &values.map(f64::from)).unwrap();
+    });
+    for (bytes, is_grey) in [(grey, true), (grey64, true), (rgb, false), (rgb64, false)] {
+        let header = Header::read(&bytes).unwrap();
+        let found = decoded(bytes);
+        let wanted: Vec<f32> = values.iter().flat_map(|&value| vec![value; if is_grey { 3 } else { 1 }]).collect();
+        assert_eq!(found.picture.as_rgb32f().unwrap().as_raw(), &wanted);
+        assert_eq!((header.width, header.decoded), (found.picture.width() as usize, 4 * wanted.len()));
+    }
+}

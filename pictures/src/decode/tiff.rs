@@ -1,12 +1,19 @@
-//! What `image` does not provide for TIFF: CMYK values, and the ICC profile of a small picture.
+//! What `image` does not provide for TIFF: CMYK values, some of the floating-point ones, and the ICC profile of a small
+//! picture.
 
 use std::io::Cursor;
 
+use image::metadata::Orientation;
+use image::{DynamicImage, ImageBuffer, ImageFormat};
 use tiff::decoder::{Decoder, DecodingResult, Limits};
-use tiff::tags::Tag;
+use tiff::tags::{SampleFormat, Tag};
 use tiff::{ColorType, TiffResult};
 
+use super::source::Source;
+use crate::density::Density;
 use crate::error::{DecodeError, Result};
+use crate::exif::Exif;
+use crate::format::FileFormat;
 use crate::limits::MAX_DECODED_BYTES;
 
 /// The ICC profile. `image` counts 32 bytes for each of the profile's, and allows no more than the picture has.
@@ -35,6 +42,66 @@ pub fn cmyk(bytes: &[u8]) -> Result<Option<Vec<u8>>> {
         Some(DecodingResult::U16(inks)) => Some(inks.iter().map(|&ink| ((u32::from(ink) + 128) / 257) as u8).collect()),
         _ => None,
     })
+}
+
+/// Whether a file has floating-point values that `image` does not read: grey ones, and RGB ones that are not float32.
+pub fn is_other_float(bytes: &[u8]) -> bool {
+    let read = || -> TiffResult<_> {
+        let mut decoder = decoder(bytes)?;
+        let format = decoder.find_tag_unsigned_vec::<u16>(Tag::SampleFormat)?.unwrap_or_default();
+        let is_other = match decoder.colortype()? {
+            ColorType::Gray(_) | ColorType::GrayA(_) => true,
+            ColorType::RGB(bits) | ColorType::RGBA(bits) => bits != 32,
+            _ => false,
+        };
+        Ok(is_other && format.first() == Some(&SampleFormat::IEEEFP.to_u16()))
+    };
+    read().unwrap_or(false)
+}
+
+/// Reads the header of a file of [`is_other_float`]. Its pixels become RGB of float32.
+pub fn open_float(bytes: &[u8]) -> Result<Source<'_>> {
+    let read = || -> TiffResult<_> {
+        let mut decoder = decoder(bytes)?;
+        let orientation = decoder.find_tag_unsigned::<u16>(Tag::Orientation)?.unwrap_or(1);
+        Ok((decoder.dimensions()?, decoder.colortype()?, orientation))
+    };
+    let (size, stored, orientation) = read().map_err(|_| DecodeError::Damaged)?;
+    let alpha = matches!(stored, ColorType::GrayA(_) | ColorType::RGBA(_));
+    Ok(Source {
+        format: FileFormat::Written(ImageFormat::Tiff),
+        size,
+        colour: if alpha { image::ColorType::Rgba32F } else { image::ColorType::Rgb32F },
+        orientation: Orientation::from_exif(orientation as u8).unwrap_or(Orientation::NoTransforms),
+        icc_profile: icc_profile(bytes),
+        colour_space: None,
+        exif: Exif::from_bytes(bytes),
+        density: Density::of_tiff(bytes),
+        pixels: Box::new(move || float_pixels(bytes, size, stored)),
+    })
+}
+
+fn float_pixels(bytes: &[u8], (width, height): (u32, u32), stored: ColorType) -> Result<DynamicImage> {
+    let values = decoder(bytes).and_then(|mut decoder| decoder.read_image()).map_err(|_| DecodeError::Damaged)?;
+    let values: Vec<f32> = match values {
+        DecodingResult::F16(values) => values.iter().map(|value| value.to_f32()).collect(),
+        DecodingResult::F32(values) => values,
+        DecodingResult::F64(values) => values.iter().map(|&value| value as f32).collect(),
+        _ => return Err(DecodeError::Damaged),
+    };
+    let picture = match stored {
+        ColorType::Gray(_) => {
+            let pixels = values.iter().flat_map(|&grey| [grey; 3]).collect();
+            ImageBuffer::from_raw(width, height, pixels).map(DynamicImage::ImageRgb32F)
+        }
+        ColorType::GrayA(_) => {
+            let pixels = values.as_chunks().0.iter().flat_map(|&[grey, alpha]| [grey, grey, grey, alpha]).collect();
+            ImageBuffer::from_raw(width, height, pixels).map(DynamicImage::ImageRgba32F)
+        }
+        ColorType::RGB(_) => ImageBuffer::from_raw(width, height, values).map(DynamicImage::ImageRgb32F),
+        _ => ImageBuffer::from_raw(width, height, values).map(DynamicImage::ImageRgba32F),
+    };
+    picture.ok_or(DecodeError::Damaged)
 }
 
 fn decoder(bytes: &[u8]) -> TiffResult<Decoder<Cursor<&[u8]>>> {

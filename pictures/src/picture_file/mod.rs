@@ -14,7 +14,7 @@ use crate::decode::{DecodedPicture, decode, density};
 use crate::density::Density;
 use crate::error::{DecodeError, Result};
 use crate::exif::Exif;
-use crate::format::detect_format;
+use crate::format::{FileFormat, detect_format};
 use crate::limits::MAX_DECODED_BYTES;
 use crate::resize::shrink;
 
@@ -43,7 +43,10 @@ pub struct PictureFile {
 impl PictureFile {
     /// The number of frames that a file's header declares; 1 for a still picture, and if the bytes are not a picture.
     pub fn frame_count(bytes: &[u8]) -> usize {
-        detect_format(bytes).map_or(1, |format| read::frame_count(bytes, format))
+        match detect_format(bytes) {
+            Ok(FileFormat::Written(format)) => read::frame_count(bytes, format),
+            _ => 1,
+        }
     }
 
     /// Decodes a picture file's bytes, with the format detected by content, and shrinks it if its longer side has more than `max_size` pixels.
@@ -54,7 +57,8 @@ impl PictureFile {
     }
 
     fn decode_within(file: &[u8], max_size: Option<u32>, limit: u64) -> Result<Self> {
-        let format = detect_format(file)?;
+        let content = detect_format(file)?;
+        let format = content.written();
         let (mut pictures, mut alphas, mut until) = (vec![], vec![], vec![]);
         let (mut bytes, mut now) = (0, Duration::ZERO);
         let mut sink = |frame: RgbaImage, delay: Duration| {
@@ -71,7 +75,11 @@ impl PictureFile {
             until.push(now);
             Ok(())
         };
-        if let Some(AnimationInfo { plays, icc_profile, exif }) = read::read(file, format, &mut sink)? {
+        let animation = match content {
+            FileFormat::Written(format) => read::read(file, format, &mut sink)?,
+            _ => None,
+        };
+        if let Some(AnimationInfo { plays, icc_profile, exif }) = animation {
             // Frames are read with an alpha channel, whether they use it or not.
             let alphas = alphas.iter().flatten().any(|&alpha| alpha < 255).then_some(alphas);
             let icc_profile = icc_profile.filter(|profile| is_rgb(profile));
@@ -115,7 +123,7 @@ impl PictureFile {
         self.pictures.len() > 1
     }
 
-    /// The format that the file had.
+    /// The file's format if it is one that is written, or PNG.
     pub fn format(&self) -> ImageFormat {
         self.format
     }

@@ -29,8 +29,8 @@ pub struct Args {
     #[arg(short, long, value_name = "MODEL")]
     pub model: PathBuf,
 
-    /// Pictures (png, jpg, webp, bmp, gif, tiff; detected by content), - (a picture from standard input), folders, whose
-    /// files with these extensions are taken at any depth, and patterns ('*.jpg')
+    /// Pictures (png, jpg, webp, bmp, gif, tiff, avif, jxl), - (a picture from standard input), folders, whose pictures are
+    /// taken at any depth, and patterns ('*.jpg'); what a file holds is told by its content
     #[arg(required = true, value_name = "PICTURE|FOLDER")]
     pub pictures: Vec<PathBuf>,
 
@@ -39,7 +39,8 @@ pub struct Args {
     pub top: u32,
 
     /// Print one JSON object per line: path, classes (label, name, probability), and inverted (true) where the picture was;
-    /// or path, error; where an error or Ctrl-C ends the run, the last line has it, and its path is null
+    /// or path, error; first, for files in folders that are not pictures, path, left_out (why); where an error or Ctrl-C
+    /// ends the run, the last line has it, and its path is null
     #[arg(long)]
     pub json: bool,
 

@@ -14,6 +14,7 @@ use serde_json::json;
 use super::args::Args;
 use crate::cli::{self, Progress};
 use crate::error::{Error, Result, printed};
+use crate::left_out;
 use crate::model::{ModelFile, find_model};
 use crate::stylize::inputs::Inputs;
 use crate::stylize::reading;
@@ -82,6 +83,11 @@ fn classify_all(args: &Args, output: &Mutex<Output>) -> Result<()> {
     }
 
     let mut unreadable = 0;
+    left_out::notes(&found.left_out).for_each(|note| tell!("{note}"));
+    for file in found.left_out.iter().filter(|_| args.json) {
+        let line = json!({ "path": file.path.to_string_lossy(), "left_out": file.to_string() });
+        lock(output).results.line(line);
+    }
     let mut progress = Progress::new(pictures.len() as u64, "pictures");
     for chunk in pictures.chunks(args.batch as usize) {
         // The picture, and whether it was inverted.

@@ -29,8 +29,9 @@ Examples:
 Results are RGB with 8 bits a channel. A result keeps its picture's name, size,
 transparency (jpg: laid on white), colour profile (bmp and gif: converted to sRGB)
 and EXIF (jpg, png, webp, tiff) except thumbnails and maker notes. XMP and IPTC are
-dropped. The camera's orientation is applied. CMYK, and grey with a profile, become
-sRGB.
+dropped. The camera's orientation is applied. CMYK, grey with a profile, and pictures
+whose colour space is told by numbers (a png's cICP or gAMA, an HDR avif) become
+sRGB. avif and jxl are read, and their results are png without --format.
 
 Animations (gif, webp, png) stay animations and keep their timing and loop count. A
 gif gets one palette of 256 colours for all frames. webp results are lossless.
@@ -55,17 +56,19 @@ does not.
 
 --json prints one object per line on stdout for each result: first those that fail
 before any work and those that are skipped, then the others in input order:
-  input, output, status (done, skipped, failed, left), width, height, frames, tiles,
-  memory, ms, error
+  input, output, status (done, skipped, failed, left, left_out), width, height,
+  frames, tiles, memory, ms, error, reason
 A result that is done has width to ms (frames: of an animation; tiles: per frame;
 memory: the estimated peak of the whole program in bytes; ms: the model's time), and
-one that failed has error. A video has no memory, its ms is the whole time, and it
+one that failed has error. A file in a folder that is not a picture that can be read
+is left_out, and has reason. A video has no memory, its ms is the whole time, and it
 also has fps and flicker ({result, video, share}; share: the part of the video that
 hardly changes). The last line, after an
 error and Ctrl-C too, is
-  {\"summary\": {done, skipped, failed, left, ms, idle_ms, models, engine, error}}
-where idle_ms is how long no model ran between the first and the last picture or
-frame, and error is null, or what ended the run early. With --doctor each line has
+  {\"summary\": {done, skipped, failed, left, left_out, ms, idle_ms, models, engine, error}}
+where left_out counts each kind of file ({\"camera raw\": 2}), idle_ms is how long no
+model ran between the first and the last picture or frame, and error is null, or
+what ended the run early. With --doctor each line has
   check, status (ok, no, none, other, missing, fails), about
 and the last one is {\"summary\": {error}}.
 
@@ -75,7 +78,7 @@ Exit status: 0 success, 1 failure (of any picture), 2 misuse, 130 interrupted.";
 #[derive(Debug, Clone, Parser)]
 #[command(name = "stylize", version, override_usage = USAGE, after_help = EXAMPLES)]
 pub struct Args {
-    /// Pictures (jpg, png, webp, bmp, tiff, gif; detected by content); folders, whose files with these extensions are
+    /// Pictures (jpg, png, webp, bmp, tiff, gif, avif, jxl; told by content); folders, whose pictures are
     /// taken at any depth; glob patterns (*, ?, [a-z], and ** for any folders); - for standard input; or one video
     #[arg(required_unless_present = "doctor", value_name = "INPUT")]
     pub inputs: Vec<PathBuf>,

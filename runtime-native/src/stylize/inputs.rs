@@ -6,11 +6,11 @@ use std::io::{IsTerminal, stdin};
 use std::path::{Component, Path, PathBuf};
 
 use glob::Pattern;
-use image::ImageFormat;
 use walkdir::{DirEntry, WalkDir};
 
 use super::identity::identity;
 use super::options::is_standard;
+use crate::left_out::LeftOut;
 
 /// The deepest level of folders that is searched.
 const DEEPEST: usize = 64;
@@ -18,6 +18,8 @@ const DEEPEST: usize = 64;
 /// How patterns match, as in a shell.
 const MATCHING: glob::MatchOptions =
     glob::MatchOptions { case_sensitive: true, require_literal_separator: true, require_literal_leading_dot: true };
+
+const IGNORING_CASE: glob::MatchOptions = glob::MatchOptions { case_sensitive: false, ..MATCHING };
 
 /// A picture.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -37,6 +39,10 @@ pub(crate) struct Inputs {
     pub failed: Vec<(PathBuf, String)>,
     /// Links to folders that were searched already.
     pub loops: Vec<PathBuf>,
+    /// Files in folders that are not pictures that can be read.
+    pub left_out: Vec<LeftOut>,
+    /// Patterns that match more files if the case of letters is ignored: the first one, and how many.
+    pub other_case: Vec<(PathBuf, PathBuf, usize)>,
 }
 
 impl Inputs {
@@ -55,7 +61,11 @@ impl Inputs {
             }
             match fs::metadata(input) {
                 Err(_) if is_pattern(input) => found.add_pattern(input, results),
-                Err(error) => found.failed.push((input.clone(), format!("cannot read: {error}"))),
+                Err(error) => {
+                    let other =
+                        match_ignoring_case(input).map_or_else(String::new, |name| format!("; there is {name}"));
+                    found.failed.push((input.clone(), format!("cannot read: {error}{other}")));
+                }
                 Ok(is) if is.is_dir() => found.add_folder(input, results),
                 // Opening a pipe would wait for its writer.
                 Ok(is) if !is.is_file() => found.failed.push((input.clone(), "not a file".into())),
@@ -72,7 +82,7 @@ impl Inputs {
         let before = self.pictures.len() + self.failed.len();
         self.add_pictures(folder, folder, results);
         if self.pictures.len() + self.failed.len() == before {
-            let why = "no pictures in this folder (jpg, png, webp, bmp, tiff, gif)";
+            let why = "no pictures in this folder (jpg, png, webp, bmp, tiff, gif, avif, jxl)";
             self.failed.push((folder.to_owned(), why.into()));
         }
     }
@@ -80,9 +90,15 @@ impl Inputs {
     /// Adds the pictures in a folder, with their paths relative to `root`.
     fn add_pictures(&mut self, folder: &Path, root: &Path, results: Option<&Path>) {
         for entry in self.walk(folder, results, DEEPEST) {
-            if entry.file_type().is_file() && is_picture(entry.path()) {
-                let below = entry.path().strip_prefix(root).unwrap_or(entry.path()).to_owned();
-                self.pictures.push(Input { path: entry.into_path(), below });
+            if !entry.file_type().is_file() {
+                continue;
+            }
+            match LeftOut::check(entry.path()) {
+                Some(left_out) => self.left_out.push(left_out),
+                None => {
+                    let below = entry.path().strip_prefix(root).unwrap_or(entry.path()).to_owned();
+                    self.pictures.push(Input { path: entry.into_path(), below });
+                }
             }
         }
     }
@@ -106,9 +122,13 @@ impl Inputs {
         let failed = self.failed.split_off(first).into_iter();
         self.failed
             .extend(failed.filter(|(path, _)| path.is_dir() || is_named(path.strip_prefix(root).unwrap_or(path))));
+        let mut other_case: Option<(PathBuf, usize)> = None;
         for entry in entries {
             let below = entry.path().strip_prefix(root).unwrap_or(entry.path()).to_owned();
             if !is_named(&below) {
+                if matching.matches_path_with(&fixed.join(&below), IGNORING_CASE) {
+                    other_case.get_or_insert_with(|| (fixed.join(&below), 0)).1 += 1;
+                }
                 continue;
             }
             let path = fixed.join(&below);
@@ -118,8 +138,16 @@ impl Inputs {
                 self.pictures.push(Input { path, below });
             }
         }
-        if self.pictures.len() + self.failed.len() == before {
-            self.failed.push((pattern.to_owned(), "no file matches this pattern".into()));
+        let found = self.pictures.len() + self.failed.len() > before;
+        match other_case {
+            Some((first, count)) if found => self.other_case.push((pattern.to_owned(), first, count)),
+            Some((first, count)) => {
+                let why =
+                    format!("no file matches this pattern in its case of letters; {}", ignoring_case(&first, count));
+                self.failed.push((pattern.to_owned(), why));
+            }
+            None if !found => self.failed.push((pattern.to_owned(), "no file matches this pattern".into())),
+            None => {}
         }
     }
 
@@ -176,8 +204,21 @@ fn fixed_part(pattern: &Path) -> PathBuf {
     folders.components().take_while(fixed).collect()
 }
 
-fn is_picture(path: &Path) -> bool {
-    ImageFormat::from_path(path).is_ok_and(|format| format.reading_enabled())
+/// How many files match a pattern if the case of letters is ignored.
+pub(super) fn ignoring_case(first: &Path, count: usize) -> String {
+    let first = first.display();
+    match count {
+        1 => format!("{first} differs from it in case alone"),
+        _ => format!("{count} files differ from it in case alone, such as {first}"),
+    }
+}
+
+/// The name beside a path that differs from it in case alone.
+fn match_ignoring_case(path: &Path) -> Option<String> {
+    let name = path.file_name()?.to_str()?.to_lowercase();
+    let folder = path.parent().filter(|folder| *folder != Path::new("")).unwrap_or(Path::new("."));
+    let names = fs::read_dir(folder).ok()?.flatten().filter_map(|entry| entry.file_name().into_string().ok());
+    names.filter(|other| other.to_lowercase() == name).min()
 }
 
 #[cfg(test)]
@@ -210,9 +251,38 @@ mod tests {
         assert_eq!(at("*.tiff"), (vec![], 1));
         assert_eq!(at("[.png"), (vec![], 1));
         assert_eq!(at("").0, ["a.png", "b.jpg", "deep/c.png", "deep/er/d.png"]);
+        let inputs = Inputs::find(&[root.path().to_owned()], Some(&out));
+        let left_out: Vec<_> = inputs.left_out.iter().map(|file| file.path.clone()).collect();
+        assert_eq!(left_out, [root.path().join("notes.txt")]);
         // A file whose name looks like a pattern.
         fs::write(root.path().join("[1].png"), "").unwrap();
         assert_eq!(at("[1].png").0, ["[1].png"]);
+    }
+
+    /// Where file names differ in case; not on a Mac's usual disk.
+    #[cfg(target_os = "linux")]
+    #[test]
+    fn what_differs_in_case_alone_is_named() {
+        let root = tempfile::tempdir().unwrap();
+        for name in ["IMG_1.JPG", "IMG_2.JPG", "b.jpg", "DEEP/c.jpg"] {
+            let path = root.path().join(name);
+            fs::create_dir_all(path.parent().unwrap()).unwrap();
+            fs::write(path, "").unwrap();
+        }
+        let at = |name: &str| Inputs::find(&[root.path().join(name)], None);
+        let missed = at("IMG*.jpg");
+        assert!(missed.pictures.is_empty());
+        assert!(
+            missed.failed[0].1.contains("2 files") && missed.failed[0].1.contains("IMG_1.JPG"),
+            "{:?}",
+            missed.failed
+        );
+        assert_eq!(at("deep/*.jpg").failed.len(), 1);
+        assert!(at("img_1.jpg").failed[0].1.contains("IMG_1.JPG"));
+        let some = at("*.jpg");
+        assert_eq!((some.pictures.len(), some.failed.len()), (1, 0));
+        assert_eq!(some.other_case, [(root.path().join("*.jpg"), root.path().join("IMG_1.JPG"), 2)]);
+        assert!(at("*.JPG").other_case.len() == 1 && at("IMG_?.JPG").other_case.is_empty());
     }
 
     #[cfg(unix)]

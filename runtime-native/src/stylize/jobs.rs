@@ -3,8 +3,8 @@
 use std::collections::{BTreeSet, HashMap};
 use std::path::{Path, PathBuf};
 
-use easel_pictures::{Header, picture_format};
-use image::{ImageFormat, ImageReader};
+use easel_pictures::{Content, FileFormat, Header, identify as identify_content, is_picture_name, picture_format};
+use image::ImageFormat;
 
 use super::identity::{Identity, identity};
 use super::inputs::{Input, Inputs};
@@ -13,6 +13,7 @@ use super::plan::{Destination, StylizePlan};
 use super::reading::read;
 use super::tiling::Footprint;
 use crate::error::{Error, Result};
+use crate::left_out::LeftOut;
 use crate::output::Output;
 
 /// A result to make.
@@ -41,6 +42,10 @@ pub(super) struct Jobs {
     pub loops: Vec<PathBuf>,
     /// Inputs that are taken for results of an earlier run, each with the input whose result it is.
     pub beside: Vec<(PathBuf, PathBuf)>,
+    /// Files in folders that are not pictures that can be read.
+    pub left_out: Vec<LeftOut>,
+    /// Patterns that match more files if the case of letters is ignored: the first one, and how many.
+    pub other_case: Vec<(PathBuf, PathBuf, usize)>,
 }
 
 impl Jobs {
@@ -63,11 +68,11 @@ pub(super) fn collect(plan: &StylizePlan) -> Result<Jobs> {
         Destination::Pictures(Output::Folder(folder)) => Some(folder.as_path()),
         _ => None,
     };
-    let Inputs { pictures, failed, loops } = Inputs::find(&plan.inputs, folder);
+    let Inputs { pictures, failed, loops, left_out, other_case } = Inputs::find(&plan.inputs, folder);
     if folder.is_none() && pictures.len() + failed.len() > 1 {
         return Err(Error::SeveralResults { output: plan.destination.describe() });
     }
-    let mut jobs = Jobs { failed, loops, ..Jobs::default() };
+    let mut jobs = Jobs { failed, loops, left_out, other_case, ..Jobs::default() };
     let inputs: HashMap<Identity, PathBuf> =
         pictures.iter().filter_map(|input| Some((identity(&input.path)?, input.path.clone()))).collect();
     let styles = if plan.is_separate() { (0..plan.styles.len()).map(Some).collect() } else { vec![None] };
@@ -120,9 +125,10 @@ pub(super) fn collect(plan: &StylizePlan) -> Result<Jobs> {
     if let Some(shard) = plan.shard {
         let mut at = 0..;
         all.retain(|_| at.next().is_some_and(|at: usize| at % shard.of == shard.index));
-        // Only the first shard reports failed inputs.
+        // Only the first shard reports what is no job.
         if shard.index > 0 {
             jobs.failed.clear();
+            jobs.left_out.clear();
         }
     }
     (jobs.skipped, jobs.to_do) =
@@ -171,20 +177,23 @@ fn result_name(input: &Path, name: &Path, format: Option<&str>) -> PathBuf {
         return name.to_owned();
     }
     let extension = format.unwrap_or_else(|| {
-        let content = ImageReader::open(input).ok().and_then(|reader| reader.with_guessed_format().ok()?.format());
-        match content {
-            Some(ImageFormat::Jpeg) => "jpg",
-            Some(ImageFormat::WebP) => "webp",
-            Some(ImageFormat::Bmp) => "bmp",
-            Some(ImageFormat::Tiff) => "tiff",
-            Some(ImageFormat::Gif) => "gif",
+        let written = match identify_content(input) {
+            Ok(Content::Picture(FileFormat::Written(format))) => format,
+            _ => ImageFormat::Png,
+        };
+        match written {
+            ImageFormat::Jpeg => "jpg",
+            ImageFormat::WebP => "webp",
+            ImageFormat::Bmp => "bmp",
+            ImageFormat::Tiff => "tiff",
+            ImageFormat::Gif => "gif",
             _ => "png",
         }
     });
-    match ImageFormat::from_path(name) {
-        Ok(_) => name.with_extension(extension),
+    match is_picture_name(name) || ImageFormat::from_path(name).is_ok() {
+        true => name.with_extension(extension),
         // What follows the last dot is not an extension.
-        Err(_) => {
+        false => {
             let mut name = name.as_os_str().to_owned();
             name.push(".");
             name.push(extension);
@@ -205,5 +214,12 @@ mod tests {
         assert_eq!(name("b.tiff", Some("webp")), Path::new("b.webp"));
         assert_eq!(name("scan 1.5", None), Path::new("scan 1.5.png"));
         assert_eq!(name("scan", Some("jpg")), Path::new("scan.jpg"));
+        assert_eq!(name("IMG_1.HEIC", None), Path::new("IMG_1.png"));
+        let folder = tempfile::tempdir().unwrap();
+        let photo = folder.path().join("photo");
+        std::fs::write(&photo, b"\xff\xd8\xff\xe0").unwrap();
+        for input in ["a.JPE", "a.jpg_large", "a"] {
+            assert_eq!(result_name(&photo, Path::new(input), None), Path::new("a.jpg"), "{input}");
+        }
     }
 }

@@ -9,6 +9,7 @@ use easel_console::interrupt::quit;
 use easel_console::{Results, tell};
 use serde_json::{Value, json};
 
+use super::inputs::ignoring_case;
 use super::interrupt::INTERRUPTED;
 use super::jobs::{Job, Jobs};
 use super::models::{ModelNames, RESIZED};
@@ -16,6 +17,7 @@ use super::outcome::{Event, Failure, Outcome, Success};
 use super::plan::StylizePlan;
 use crate::cli::Progress;
 use crate::error::{Error, Incomplete, Result, printed, wrote_pictures};
+use crate::left_out::{self, LeftOut};
 
 /// JSON lines on stdout, if they are wanted. If they cannot be written, the work goes on.
 pub(super) struct JsonLines {
@@ -25,12 +27,14 @@ pub(super) struct JsonLines {
 
 /// What became of all pictures, or of the video: the last line.
 #[derive(Default)]
-pub(super) struct Summary {
+pub(super) struct Summary<'a> {
     pub done: usize,
     pub skipped: usize,
     pub failed: usize,
     /// Not begun, or not finished.
     pub left: usize,
+    /// Files in folders that are not pictures.
+    pub left_out: &'a [LeftOut],
     /// How long no model ran between the first and the last picture or frame.
     pub idle: Duration,
     /// Empty if an error came before.
@@ -61,11 +65,11 @@ impl JsonLines {
 
     /// Prints the last line.
     pub fn summary(&mut self, summary: Summary) {
-        let Summary { done, skipped, failed, left, idle, models, error } = summary;
+        let Summary { done, skipped, failed, left, left_out, idle, models, error } = summary;
         let ms = self.ms();
         self.print(&json!({ "summary": {
-            "done": done, "skipped": skipped, "failed": failed, "left": left, "ms": ms,
-            "idle_ms": idle.as_millis() as u64, "models": models.titles, "engine": models.engine, "error": error,
+            "done": done, "skipped": skipped, "failed": failed, "left": left,
+            "left_out": left_out::counts(left_out), "ms": ms, "idle_ms": idle.as_millis() as u64, "models": models.titles, "engine": models.engine, "error": error,
         }}));
     }
 
@@ -143,6 +147,14 @@ impl<'a> Report<'a> {
                 source.display(),
                 jobs.beside.len()
             ));
+        }
+        for (pattern, first, count) in &jobs.other_case {
+            self.progress.say(&format!("note: {}: {}", pattern.display(), ignoring_case(first, *count)));
+        }
+        left_out::notes(&jobs.left_out).for_each(|note| self.progress.say(&note));
+        for file in &jobs.left_out {
+            let (input, reason) = (file.path.to_string_lossy(), file.to_string());
+            self.lines.print(&json!({ "input": input, "output": null, "status": "left_out", "reason": reason }));
         }
         for (path, why) in &jobs.failed {
             self.fail(path, None, &Failure::Input(why.clone()));
@@ -237,7 +249,12 @@ impl<'a> Report<'a> {
         let Incomplete { written, skipped, output, .. } = end;
         let seconds = self.lines.elapsed().as_secs_f64();
         let rate = if written > 1 { format!(", {:.1}/s", written as f64 / seconds) } else { String::new() };
-        tell!("{} in {seconds:.1} s{rate}", wrote_pictures(written, skipped, &output));
+        let left_out = match jobs.left_out.len() {
+            0 => String::new(),
+            1 => ", 1 file left out".into(),
+            count => format!(", {count} files left out"),
+        };
+        tell!("{}{left_out} in {seconds:.1} s{rate}", wrote_pictures(written, skipped, &output));
         self.lines.finish()
     }
 
@@ -255,7 +272,8 @@ impl<'a> Report<'a> {
         let (total, output) = (jobs.len(), self.plan.destination.describe());
         let left = total - written - skipped - failed;
         let (models, error) = (mem::take(&mut self.models), error.map(str::to_string));
-        self.lines.summary(Summary { done: written, skipped, failed, left, idle, models, error });
+        let left_out = &jobs.left_out[..];
+        self.lines.summary(Summary { done: written, skipped, failed, left, left_out, idle, models, error });
         Incomplete { total, written, skipped, failed, left, output }
     }
 }

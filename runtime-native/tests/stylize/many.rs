@@ -246,3 +246,58 @@ fn a_full_disk_ends_the_run() {
         assert_eq!(open(&folder, &format!("kept/{name}")).to_rgb8(), negative(&original));
     }
 }
+
+/// A folder as a phone and a camera leave it: what a file holds counts, and what is left out is counted and named.
+#[test]
+fn nothing_of_a_folder_vanishes() {
+    let folder = folder();
+    let at = |name: &str| folder.path().join(name);
+    fs::create_dir(at("phone")).unwrap();
+    let (mut jpeg, mut bmp) = (std::io::Cursor::new(vec![]), std::io::Cursor::new(vec![]));
+    photo(20, 10).write_to(&mut jpeg, image::ImageFormat::Jpeg).unwrap();
+    photo(20, 10).write_to(&mut bmp, image::ImageFormat::Bmp).unwrap();
+    let brands = |major: &[u8; 4]| [b"\0\0\0\x10ftyp", &major[..], &[0; 4]].concat();
+    for (name, content) in [
+        ("a.JPE", jpeg.get_ref().clone()),
+        ("b.jpg_large", jpeg.get_ref().clone()),
+        ("c", jpeg.get_ref().clone()),
+        ("d.dib", bmp.into_inner()),
+        ("e.jpg", brands(b"heic")),
+        ("f.HEIC", brands(b"heic")),
+        ("g.avif", include_bytes!("../../../pictures/src/decode/fixtures/plain.avif").to_vec()),
+        ("h.jxl", include_bytes!("../../../pictures/src/decode/fixtures/plain.jxl").to_vec()),
+        ("i.CR3", brands(b"crx ")),
+        ("j.jpg", brands(b"crx ")),
+        ("k.mov", brands(b"qt  ")),
+        ("notes.txt", b"no picture".to_vec()),
+    ] {
+        fs::write(at("phone").join(name), content).unwrap();
+    }
+    let output = succeeds(&folder, "phone -m m.onnx -o out --json");
+    let made = ["a.jpg", "b.jpg", "c.jpg", "d.bmp", "g.png", "h.png"];
+    assert_eq!(names(&at("out")), made);
+    let text = stderr(&output);
+    assert!(
+        text.contains("i.CR3 and 1 more")
+            && text.contains("notes.txt: ")
+            && text.contains("e.jpg and 1 more")
+            && text.contains("6 files left out"),
+        "{text}"
+    );
+    let lines = lines(output.stdout);
+    let left_out: Vec<_> = lines.iter().filter(|line| line["status"] == "left_out").collect();
+    assert_eq!(left_out.len(), 6, "{left_out:?}");
+    assert!(left_out[0]["input"].as_str().unwrap().ends_with("e.jpg") && left_out[0]["reason"].is_string());
+    let summary = &lines.last().unwrap()["summary"];
+    assert_eq!((&summary["done"], &summary["skipped"], &summary["failed"]), (&6.into(), &0.into(), &0.into()));
+    assert_eq!(summary["left_out"], serde_json::json!({ "HEIC": 2, "camera raw": 2, "film": 1, "not a picture": 1 }));
+    // Named by itself, such a file fails by name.
+    let errors = failure(&stylize(&folder, "phone/j.jpg -m m.onnx -o j.png"));
+    assert!(errors.iter().any(|line| line.contains("j.jpg") && line.contains("Canon CR3")), "{errors:?}");
+    // Nothing but such files is an error.
+    fs::create_dir(at("raw")).unwrap();
+    fs::rename(at("phone/i.CR3"), at("raw/i.CR3")).unwrap();
+    let output = stylize(&folder, "raw -m m.onnx -o out");
+    let (text, errors) = (stderr(&output), failure(&output));
+    assert!(text.contains("i.CR3: ") && errors.iter().any(|line| line.contains("no pictures")), "{text}");
+}

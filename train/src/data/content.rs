@@ -154,8 +154,10 @@ mod tests {
         let open = || Content::open(&Source::Path(folder.path().into()), 32);
         assert!(open().unwrap_err().to_string().contains("it holds no files"));
         std::fs::write(folder.path().join("notes.txt"), "no picture").unwrap();
+        // In the order of names.
+        std::fs::write(folder.path().join("z.CR3"), b"\0\0\0\x10ftypcrx \0\0\0\0").unwrap();
         let error = open().unwrap_err().to_string();
-        assert!(error.contains("none of 1 files is one") && error.contains("notes.txt"), "{error}");
+        assert!(error.contains("none of 2 files is one") && error.contains("notes.txt"), "{error}");
         for (at, name) in ["1.png", "a/2.jpg", "a/b/3.png", "c/4.bmp"].iter().enumerate() {
             let path = folder.path().join(name);
             std::fs::create_dir_all(path.parent().unwrap()).unwrap();

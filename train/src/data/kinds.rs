@@ -2,13 +2,15 @@
 
 use std::ffi::OsStr;
 use std::fs::File;
-use std::io::{self, Read};
+use std::io::Read;
 use std::path::Path;
+
+use easel_pictures::{Content, DecodeError, identify};
 
 use super::folder;
 
-/// How many bytes at the beginning of a file are checked for a picture's signature.
-const START: u64 = 64;
+/// How many bytes at the beginning of a file tell what it is.
+const START: u64 = 4096;
 
 /// Files and folders that systems leave behind, in lower case.
 const IGNORED: [&str; 9] = [
@@ -23,12 +25,6 @@ const IGNORED: [&str; 9] = [
     "icon\r",
 ];
 
-/// The extensions of raw camera files. Many begin as a TIFF file, of which only a small preview would be read.
-const RAW: [&str; 25] = [
-    "3fr", "arw", "cr2", "cr3", "crw", "dcr", "dng", "erf", "fff", "gpr", "iiq", "kdc", "mef", "mos", "mrw", "nef",
-    "nrw", "orf", "pef", "raf", "rw2", "rwl", "sr2", "srw", "x3f",
-];
-
 /// Extensions of archives.
 const ARCHIVES: [&str; 8] = ["zip", "tar", "tgz", "7z", "rar", "xz", "bz2", "zst"];
 
@@ -41,37 +37,26 @@ pub fn is_ignored(name: &OsStr) -> bool {
     name.starts_with('.') || IGNORED.contains(&name.to_lowercase().as_str())
 }
 
-/// Whether a file begins as a picture that is read and no camera's raw file. The error says why not.
+/// Whether a file begins as a picture that is read. The error says why not.
 pub fn check(path: &Path) -> Result<(), String> {
-    let start = start(path).map_err(|error| error.to_string())?;
-    if RAW.contains(&extension(path).as_str()) || is_raw(&start) {
-        return Err("a raw camera file; export it as JPEG, PNG or TIFF".into());
+    match identify(path).map_err(|error| error.to_string())? {
+        Content::Picture(_) => Ok(()),
+        Content::Other(format) => Err(format.to_string()),
+        Content::Unknown => Err(DecodeError::UnknownFormat.to_string()),
     }
-    easel_pictures::detect_format(&start).map(|_| ()).map_err(|error| error.to_string())
 }
 
-/// Whether a file begins as a picture that is read, perhaps as a camera's raw file.
+/// Whether a file begins as a picture that is read, perhaps as a camera's raw file in the form of a TIFF.
 pub fn begins_as_picture(path: &Path) -> bool {
-    start(path).is_ok_and(|start| easel_pictures::detect_format(&start).is_ok())
-}
-
-fn start(path: &Path) -> io::Result<Vec<u8>> {
     let mut start = Vec::new();
-    File::open(path)?.take(START).read_to_end(&mut start)?;
-    Ok(start)
-}
-
-/// Raw files that their first bytes tell: of Canon, Fujifilm, Olympus and Panasonic.
-fn is_raw(start: &[u8]) -> bool {
-    let is_canon = start.starts_with(b"II*\0") && start.get(8..10) == Some(b"CR");
-    let others: [&[u8]; 5] = [b"FUJIFILMCCD-RAW", b"IIRO", b"IIRS", b"MMOR", b"IIU\0"];
-    is_canon || start.get(4..12) == Some(b"ftypcrx ") || others.iter().any(|magic| start.starts_with(magic))
+    let read = File::open(path).and_then(|file| file.take(START).read_to_end(&mut start));
+    read.is_ok() && matches!(Content::of(&start), Content::Picture(_))
 }
 
 /// What to do about a folder without pictures, which may hold an archive or pictures in another form.
 pub fn advice(folder: &Path) -> String {
     let found = folder::walk_to(folder, 2).find_map(|file| other_form(file.path()));
-    found.unwrap_or_else(|| "PNG, JPEG, WebP, BMP, GIF and TIFF are read".into())
+    found.unwrap_or_else(|| "PNG, JPEG, WebP, BMP, GIF, TIFF, AVIF and JPEG XL are read".into())
 }
 
 /// What to do about a file that is no list of pictures.
@@ -111,7 +96,7 @@ mod tests {
         ] {
             let path = folder.path().join(name);
             std::fs::write(&path, bytes).unwrap();
-            assert!(check(&path).unwrap_err().contains("raw camera"), "{name}");
+            assert!(check(&path).unwrap_err().contains("raw file"), "{name}");
         }
         let path = folder.path().join("a.tif");
         image::GrayImage::new(2, 2).save(&path).unwrap();

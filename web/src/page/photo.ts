@@ -1,6 +1,7 @@
 /** Photos: the user's and the page's own pictures, read from files. */
 
 import { stylizedPixels } from "../memory.js";
+import { fileKind } from "./file-kind.js";
 import { type Extent, headerExtent } from "./header.js";
 import { PageError } from "./notices.js";
 import type { Pixels } from "./stage.js";
@@ -38,7 +39,7 @@ export class Photo {
         };
         check((await headerExtent(blob).catch(() => undefined)) ?? { width: 0, height: 0 });
         const extent = await extentOf(blob);
-        if (!extent) throw new PageError(text.notAPicture(fileOf(source)));
+        if (!extent) throw await notRead(fileOf(source), blob);
         check(extent);
         return new Photo(source, blob, extent);
     }
@@ -76,7 +77,7 @@ export class Photo {
         const bitmap = await createImageBitmap(this.#blob, resized).catch(() => undefined);
         // Browsers make no bitmaps of vector graphics, but can draw them.
         const image = bitmap ?? (await imageOf(this.#blob));
-        if (!image) throw new PageError(words().stylize.notAPicture(this.file));
+        if (!image) throw await notRead(this.file, this.#blob);
         const pixels = pixelsOf(image, { width, height });
         bitmap?.close();
         return pixels;
@@ -132,6 +133,12 @@ async function imageOf(blob: Blob): Promise<HTMLImageElement | undefined> {
     } finally {
         URL.revokeObjectURL(image.src);
     }
+}
+
+/** An error about a file that the browser cannot read, with its format if that is known. */
+async function notRead(file: string, blob: Blob): Promise<PageError> {
+    const [kind, text] = [await fileKind(blob), words().stylize];
+    return new PageError(kind ? text.otherFormat(file, kind) : text.notAPicture(file));
 }
 
 async function fetchSample(sample: Sample): Promise<Blob> {

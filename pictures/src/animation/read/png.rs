@@ -10,6 +10,7 @@ use image::{AnimationDecoder, ImageDecoder, Limits};
 use super::canvas::upright;
 use super::info::{AnimationInfo, FrameSink};
 use crate::decode::check_size;
+use crate::decode::png::colours;
 use crate::error::{DecodeError, Result};
 use crate::exif::Exif;
 use crate::limits::MAX_DECODED_BYTES;
@@ -23,7 +24,7 @@ pub fn read(bytes: &[u8], sink: &mut FrameSink) -> Result<Option<AnimationInfo>>
     }
     let (width, height) = decoder.dimensions();
     check_size(width, height, 4 * u64::from(width) * u64::from(height))?;
-    let icc_profile = decoder.icc_profile().ok().flatten();
+    let (icc_profile, colour_space) = colours(bytes, decoder.icc_profile().ok().flatten());
     let exif = decoder.exif_metadata().ok().flatten().and_then(|exif| Exif::from_bytes(&exif));
     let orientation = decoder.orientation().unwrap_or(Orientation::NoTransforms);
     let animation = decoder.apng()?;
@@ -33,7 +34,10 @@ pub fn read(bytes: &[u8], sink: &mut FrameSink) -> Result<Option<AnimationInfo>>
     };
     let mut frames = 0;
     for frame in animation.into_frames() {
-        let frame = frame?;
+        let mut frame = frame?;
+        if let Some(space) = colour_space {
+            space.convert(frame.buffer_mut(), 4, 3);
+        }
         let (numerator, denominator) = frame.delay().numer_denom_ms();
         let delay = Duration::from_nanos(u64::from(numerator) * 1_000_000 / u64::from(denominator));
         sink(upright(frame.into_buffer(), orientation), delay)?;

@@ -1,4 +1,7 @@
+import type { FileKind } from "../file-kind.js";
 import type { Words } from "./english.js";
+
+const kindsOfFile: Partial<Record<FileKind, string>> = { raw: "相机 RAW ", video: "视频" };
 
 export const zh: Words = {
     tabs: "功能",
@@ -89,6 +92,8 @@ export const zh: Words = {
         done: (style, engine) => `已转换为 ${style} 的风格，使用 ${engine}`,
         rate: (perSecond, width, height) => `每秒 ${perSecond} 帧，${width} × ${height}`,
         notAPicture: (file) => `${file}：这不是浏览器能读取的图片`,
+        otherFormat: (file, kind) =>
+            `${file}：此浏览器无法读取${kindsOfFile[kind] ?? ` ${kind} `}文件；请导出为 jpg 或 png，或使用 stylize 程序`,
         tooLarge: (file, width, height) =>
             `${file}：${width} × ${height} 像素对浏览器来说太大；请先缩小到一亿像素以内，且每边不超过 16384`,
         notFetched: (file) => `无法获取 ${file}：请检查网络连接，或选择你自己的图片。`,

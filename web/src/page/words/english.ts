@@ -1,4 +1,7 @@
 import type { EngineChoice } from "../../easel.js";
+import type { FileKind } from "../file-kind.js";
+
+const kindsOfFile: Partial<Record<FileKind, string>> = { raw: "camera raw files", video: "videos" };
 
 export const en = {
     tabs: "Tools",
@@ -91,6 +94,8 @@ export const en = {
         done: (style: string, engine: string) => `Stylized like ${style} with ${engine}`,
         rate: (perSecond: string, width: number, height: number) => `${perSecond} frames per second, ${width} × ${height}`,
         notAPicture: (file: string) => `${file}: this is not a picture that the browser can read`,
+        otherFormat: (file: string, kind: FileKind) =>
+            `${file}: this browser does not read ${kindsOfFile[kind] ?? kind}; export it as jpg or png, or use the program stylize`,
         tooLarge: (file: string, width: number, height: number) =>
             `${file}: ${width} × ${height} pixels are too many for a browser tab; resize it to at most 100 million pixels and 16384 per side`,
         notFetched: (file: string) => `${file} cannot be fetched: check the connection, or choose a picture of your own.`,
