@@ -5,6 +5,7 @@ mod encode;
 use std::time::Duration;
 
 use easel_runtime::Picture;
+use easel_runtime::resize::enlarge_smoothly;
 use image::{ImageFormat, RgbaImage};
 
 use crate::animation::read::{self, AnimationInfo};
@@ -89,9 +90,19 @@ impl PictureFile {
         &self.pictures
     }
 
-    /// The pictures, to be replaced by others of one size. Transparency stays as it is.
+    /// The pictures, to be replaced by others of one size. Transparency stays as it is; see [`Self::enlarge_alpha`].
     pub fn pictures_mut(&mut self) -> &mut [Picture] {
         &mut self.pictures
+    }
+
+    /// Enlarges the transparency, for pictures that were replaced by others so many times as wide and high.
+    pub fn enlarge_alpha(&mut self, factor: usize) {
+        let Some(Picture { width, height, .. }) = self.pictures.first().filter(|_| factor > 1) else { return };
+        let (width, height) = (width / factor, height / factor);
+        for alpha in self.alphas.iter_mut().flatten() {
+            let small = Picture { width, height, channels: 1, pixels: std::mem::take(alpha) };
+            *alpha = enlarge_smoothly(&small, factor).pixels;
+        }
     }
 
     /// Width and height of each picture.
