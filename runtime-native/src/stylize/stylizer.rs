@@ -5,6 +5,7 @@ use std::sync::OnceLock;
 
 use easel_pictures::resize;
 use easel_runtime::stylizer::statistics::{STATISTICS, USE_STATISTICS, thumbnail};
+use easel_runtime::stylizer::tiles::plan_fixed;
 use easel_runtime::stylizer::{
     Compositing, FixedSize, ForeignSpec, IoSpec, Rectangle, exact_statistics, statistics_of, stylize,
 };
@@ -126,8 +127,18 @@ impl Stylizer {
         ModelTraits { width: self.width, shares_statistics: statistics, fixed_size, multiple, scale }
     }
 
-    /// Stylizes an RGB picture in the tiles planned for it. The result is as many times as wide and high as the model's
-    /// scale. For a model of a fixed size that does not enlarge, the picture is resized, and the result is resized back. Calls `progress` with how many of the [`Self::steps`] are done.
+    /// The fewest tiles for a picture of a size, whatever memory they take: one, unless the model enlarges from one size.
+    pub fn fewest_tiles(&self, width: usize, height: usize) -> Tiling {
+        let IoSpec { fixed_size, scale, .. } = self.io_spec;
+        match scale {
+            1 => Tiling::whole(width, height),
+            _ => Tiling::new(plan_fixed(width, height, fixed_size), TileStatistics::Own),
+        }
+    }
+
+    /// Stylizes an RGB picture in the tiles planned for it. The result is the model's scale times as wide and high. For a
+    /// model of a fixed size that does not enlarge, the picture is resized, and the result is resized back. Calls
+    /// `progress` with how many of the [`Self::steps`] are done.
     pub fn run(
         &mut self,
         picture: &Picture,

@@ -2,7 +2,9 @@
 
 use std::fs;
 
-use image::{DynamicImage, Rgb, RgbImage, Rgba, RgbaImage};
+use easel_runtime::Picture;
+use easel_runtime::resize::enlarge_smoothly;
+use image::{Rgb, RgbImage, Rgba, RgbaImage};
 
 use super::{common, failure, folder, negative, open, photo, stderr, stylize, succeeds};
 use common::{FLOAT, FLOAT16, Graph, UINT8, node, value};
@@ -92,8 +94,8 @@ fn models_that_enlarge_keep_alpha_strength_and_tiles() {
     }
     // Without any of the style, it is the smoothly enlarged picture.
     succeeds(&folder, "in.png -m e.onnx -o zero.png --strength 0");
-    let zero = open(&folder, "zero.png").to_rgb8();
-    assert!(difference(&zero, &large(&picture, 4)) < 160 && zero != large(&picture, 4));
+    let original = Picture { width: 90, height: 61, channels: 3, pixels: picture.into_raw() };
+    assert_eq!(open(&folder, "zero.png").to_rgb8().into_raw(), enlarge_smoothly(&original, 4).pixels);
     let clear = RgbaImage::from_fn(20, 10, |x, _| Rgba([200, 100, 50, if x < 10 { 0 } else { 255 }]));
     clear.save(at("clear.png")).unwrap();
     let output = succeeds(&folder, "clear.png -m e.onnx -o clear4.png --json");
@@ -139,7 +141,7 @@ fn what_is_no_stylizer_says_why_in_one_sentence() {
                 vec![picture("x", &dims)],
                 vec![picture("y", &["w", "h", "3", "1"])],
             ),
-            &["y float32 [w, h, 3, 1]"],
+            &["3, 1] of one picture"],
         ),
     ];
     for (bytes, facts) in cases {
@@ -185,5 +187,5 @@ fn weights_in_a_second_file_are_read_from_the_models_folder_only() {
         fs::write(at("in/m.onnx"), common::in_two_files("inside")).unwrap();
         succeeds(&folder, "a.png -m in/m.onnx -o out.png --overwrite");
     }
-    assert!(!at("no.png").exists() && DynamicImage::from(original).width() == 9);
+    assert!(!at("no.png").exists());
 }

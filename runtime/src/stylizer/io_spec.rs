@@ -253,6 +253,12 @@ impl IoSpec {
         }
         let width = self.padded(part.width, self.fixed_size.width);
         let height = self.padded(part.height, self.fixed_size.height);
+        if part.width > width || part.height > height {
+            return Err(Error::Shape(format!(
+                "a part of {}x{} pixels, for a model that takes {width}x{height} only",
+                part.width, part.height
+            )));
+        }
         let channels = self.channels();
         let values = channels.map(|channel| {
             let (low, span) = self.range.low_and_span(channel);
