@@ -14,7 +14,7 @@ use candle_onnx::onnx::type_proto::Value as TypeValue;
 use candle_onnx::onnx::{GraphProto, ModelProto, TensorProto, ValueInfoProto};
 use easel_runtime::ModelCard;
 use easel_runtime::card::{Evaluation, Int8, MetricValue, Verification};
-use easel_runtime::onnx::metadata;
+use easel_runtime::onnx::{MAKE_ONE_FILE, external_files, metadata};
 use easel_runtime::polarity::Border;
 use easel_train::tensors::{Dictionary, Format};
 use easel_train::{WeightsFile, weights};
@@ -77,6 +77,10 @@ pub fn describe_model(bytes: &[u8]) -> Result<String> {
     let weights: i64 =
         graph.initializer.iter().filter(is_float).map(|tensor| tensor.dims.iter().product::<i64>()).sum();
     line("constants", format!("{weights} floats"));
+    let files = external_files(bytes)?;
+    if !files.is_empty() {
+        line("weights", format!("in a second file, {}; {MAKE_ONE_FILE}", files.join(", ")));
+    }
     let opset = model.opset_import.first().map_or(0, |opset| opset.version);
     line("format", format!("ONNX opset {opset}, IR {}, {} bytes", model.ir_version, bytes.len()));
     Ok(text)
@@ -218,4 +222,31 @@ fn describe_count(tensors: &BTreeMap<String, Tensor>) -> String {
 fn describe_tensor((name, tensor): (&String, &Tensor)) -> String {
     // Names in files of others may hold a terminal's control characters.
     format!("  {} {:?} {:?}\n", name.escape_debug(), tensor.dims(), tensor.dtype())
+}
+
+#[cfg(test)]
+mod tests {
+    use candle_onnx::onnx::StringStringEntryProto;
+    use candle_onnx::onnx::tensor_proto::DataLocation;
+
+    use super::*;
+
+    #[test]
+    fn weights_in_a_second_file_are_named() {
+        let place = StringStringEntryProto { key: "location".into(), value: "m.onnx.data".into() };
+        let tensor = TensorProto {
+            name: "w".into(),
+            dims: vec![2, 3],
+            data_type: DataType::Float as i32,
+            data_location: DataLocation::External as i32,
+            external_data: vec![place],
+            ..Default::default()
+        };
+        let graph = GraphProto { initializer: vec![tensor], ..Default::default() };
+        let model = ModelProto { ir_version: 8, graph: Some(graph), ..Default::default() };
+        let text = describe_model(&model.encode_to_vec()).unwrap();
+        let line = text.lines().find(|line| line.starts_with("weights")).unwrap();
+        assert!(line.contains("m.onnx.data") && line.contains("onnx.save("), "{text}");
+        assert!(text.contains("6 floats"), "{text}");
+    }
 }

@@ -11,7 +11,7 @@ use easel_native::stylize::{IoOptions, Stylizer, TileStatistics, Tiling};
 use easel_pictures::{open, save_picture};
 use easel_runtime::Picture;
 use easel_runtime::stylizer::Compositing;
-use easel_runtime::stylizer::tiles::{HALO, plan_within};
+use easel_runtime::stylizer::tiles::{Grid, plan_within};
 
 fn main() -> Result<(), Box<dyn std::error::Error>> {
     let paths: Vec<PathBuf> = std::env::args_os().skip(1).map(PathBuf::from).collect();
@@ -23,7 +23,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
 
     let mut stylizer = Stylizer::open(model, IoOptions::default(), &EngineOptions::default())?;
     // With fewer pixels a tile, a larger picture takes less memory and is computed in several.
-    let tiling = Tiling::new(plan_within(width, height, usize::MAX, HALO), TileStatistics::Own);
+    let tiling = Tiling::new(plan_within(width, height, usize::MAX, Grid::EASEL), TileStatistics::Own);
     let compositing = Compositing { strength: 0.8, ..Compositing::default() };
     save_picture(result, &stylizer.run(&photo, &tiling, compositing, |_| {})?)?;
     Ok(())

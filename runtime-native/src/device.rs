@@ -149,6 +149,8 @@ fn owned(tensor: &Tensor) -> ort::Result<DynValue> {
         Data::F32(values) => ort::value::Tensor::from_array((shape, values.clone()))?.into_dyn(),
         Data::I64(values) => ort::value::Tensor::from_array((shape, values.clone()))?.into_dyn(),
         Data::Bool(values) => ort::value::Tensor::from_array((shape, values.clone()))?.into_dyn(),
+        Data::F16(values) => ort::value::Tensor::from_array((shape, values.clone()))?.into_dyn(),
+        Data::U8(values) => ort::value::Tensor::from_array((shape, values.clone()))?.into_dyn(),
     })
 }
 

@@ -1,11 +1,12 @@
 //! ONNX Runtime as an [`Engine`].
 
 use std::borrow::Cow;
-use std::fmt;
 use std::path::{Path, PathBuf};
 
+pub use easel_runtime::onnx::{Dimension, ValueInfo};
 use easel_runtime::tensor::Data;
 use easel_runtime::{Device, Engine, Tensor};
+use half::f16;
 use ort::ep::{self, ExecutionProvider};
 use ort::session::builder::{GraphOptimizationLevel, SessionBuilder};
 use ort::session::{RunOptions, Session, SessionInputValue};
@@ -33,45 +34,6 @@ impl EngineOptions {
     }
 }
 
-/// An input or output of a model.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct ValueInfo {
-    /// Its name.
-    pub name: String,
-    /// Its elements' type: `float32`, `int64`, `bool`, ...
-    pub element: String,
-    /// Its dimensions.
-    pub dims: Vec<Dimension>,
-    /// Whether the model has a default for it, so that it need not be given.
-    pub optional: bool,
-}
-
-/// One dimension of an input or output.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Dimension {
-    /// Always this size.
-    Fixed(usize),
-    /// Any size; dimensions of one name have one size. The name may be empty.
-    Named(String),
-}
-
-impl fmt::Display for Dimension {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Fixed(size) => size.fmt(f),
-            Self::Named(name) if name.is_empty() => f.write_str("?"),
-            Self::Named(name) => f.write_str(name),
-        }
-    }
-}
-
-impl fmt::Display for ValueInfo {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let dims: Vec<String> = self.dims.iter().map(Dimension::to_string).collect();
-        write!(f, "{} {} [{}]", self.name, self.element, dims.join(", "))
-    }
-}
-
 /// Where a session computes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Processor {
@@ -81,7 +43,7 @@ pub(crate) enum Processor {
 
 /// A model loaded into ONNX Runtime.
 ///
-/// Inputs and outputs have float32, int64 or bool elements. An input that is also an initializer is optional.
+/// Inputs and outputs have float32, float16, uint8, int64 or bool elements. An input that is also an initializer is optional.
 #[derive(Debug)]
 pub struct OrtEngine {
     pub(crate) session: Session,
@@ -286,6 +248,8 @@ fn to_value(tensor: &Tensor) -> ort::Result<SessionInputValue<'_>> {
         Data::F32(values) => TensorRef::from_array_view((shape, values.as_slice()))?.into(),
         Data::I64(values) => TensorRef::from_array_view((shape, values.as_slice()))?.into(),
         Data::Bool(values) => TensorRef::from_array_view((shape, values.as_slice()))?.into(),
+        Data::F16(values) => TensorRef::from_array_view((shape, values.as_slice()))?.into(),
+        Data::U8(values) => TensorRef::from_array_view((shape, values.as_slice()))?.into(),
     })
 }
 
@@ -308,9 +272,11 @@ pub(crate) fn from_value(name: &str, value: &DynValue) -> easel_runtime::Result<
         TensorElementType::Float32 => elements!(f32),
         TensorElementType::Int64 => elements!(i64),
         TensorElementType::Bool => elements!(bool),
+        TensorElementType::Float16 => elements!(f16),
+        TensorElementType::Uint8 => elements!(u8),
         other => {
             return Err(easel_runtime::Error::Engine(format!(
-                "the model's output `{name}` has {} elements; float32, int64 and bool are supported",
+                "the model's output `{name}` has {} elements; float32, float16, uint8, int64 and bool are supported",
                 element_name(other)
             )));
         }

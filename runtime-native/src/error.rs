@@ -311,6 +311,7 @@ impl Error {
         let path = path.to_owned();
         match self {
             Self::Runtime(easel_runtime::Error::WrongKind { found, wanted }) => Self::WrongKind { path, found, wanted },
+            Self::Runtime(easel_runtime::Error::Interface(reason)) => Self::ModelInterface { path, reason },
             Self::Runtime(source) => Self::Model { path, source },
             Self::OutOfMemory { path: None, reason } => Self::OutOfMemory { path: Some(path), reason },
             other => other,

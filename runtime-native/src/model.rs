@@ -1,7 +1,7 @@
-//! Model files: finds them, reads their card, loads them.
+//! Model files: finds them, reads their card, loads them. Weights in a second file are read with them.
 
 use std::fs;
-use std::path::{Path, PathBuf};
+use std::path::{Component, Path, PathBuf};
 
 use easel_runtime::{ModelCard, onnx};
 
@@ -19,7 +19,7 @@ pub struct ModelFile {
     pub path: PathBuf,
     /// Its card.
     pub card: ModelCard,
-    /// Its bytes.
+    /// Its bytes, with all weights.
     pub bytes: Vec<u8>,
 }
 
@@ -32,7 +32,7 @@ pub struct AnyModelFile {
     pub card: Option<ModelCard>,
     /// Its metadata.
     pub metadata: Vec<(String, String)>,
-    /// Its bytes.
+    /// Its bytes, with all weights.
     pub bytes: Vec<u8>,
 }
 
@@ -83,7 +83,50 @@ impl AnyModelFile {
     }
 }
 
+/// A model's bytes, with the weights that are in other files beside it.
 fn read_bytes(path: &Path) -> Result<Vec<u8>> {
+    let bytes = read_file(path)?;
+    // Bytes that are not a model are for the reader of the card.
+    if onnx::external_files(&bytes).is_ok_and(|files| files.is_empty()) || onnx::metadata(&bytes).is_err() {
+        return Ok(bytes);
+    }
+    let mut total = bytes.len() as u64;
+    let whole = onnx::with_external_data(&bytes, |name| {
+        let read = read_neighbour(path, name, MAX_FILE_BYTES.saturating_sub(total));
+        let found = read.map_err(|reason| easel_runtime::Error::Weights { file: name.into(), reason })?;
+        total += found.len() as u64;
+        Ok(found)
+    });
+    Ok(whole.map_err(|source| Error::model(path, source))?.unwrap_or(bytes))
+}
+
+/// A file that a model names, of at most `limit` bytes. It must be in the model's own folder or below: a model from
+/// elsewhere must not choose what is read.
+fn read_neighbour(model: &Path, name: &str, limit: u64) -> Result<Vec<u8>, String> {
+    let named = Path::new(name);
+    if name.is_empty() || !named.components().all(|part| matches!(part, Component::Normal(_))) {
+        return Err("it is not in the model's own folder; move it beside the model and export that again".into());
+    }
+    let folder = model.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    let cannot_read = |error: std::io::Error| match error.kind() {
+        std::io::ErrorKind::NotFound => "it is missing; copy it into the model's folder".to_string(),
+        _ => format!("it cannot be read: {error}"),
+    };
+    let file = folder.join(named).canonicalize().map_err(cannot_read)?;
+    if !file.starts_with(folder.canonicalize().map_err(cannot_read)?) {
+        return Err("it is a link out of the model's folder; put a copy there".into());
+    }
+    let found = fs::metadata(&file).map_err(cannot_read)?;
+    if !found.is_file() {
+        return Err("it is not a regular file".into());
+    }
+    if found.len() > limit {
+        return Err("the model and it are larger than 2 GiB".into());
+    }
+    fs::read(&file).map_err(cannot_read)
+}
+
+fn read_file(path: &Path) -> Result<Vec<u8>> {
     let cannot_read = |error| Error::read(path, error);
     let found = fs::metadata(path).map_err(cannot_read)?;
     let unusable = |what: &str| Err(Error::model(path, easel_runtime::Error::NotOnnx(what.into())));

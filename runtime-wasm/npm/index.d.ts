@@ -7,7 +7,9 @@ export { Blend, Model, normals, readCard } from "./easel_wasm.js";
 export type {
     Backend,
     ModelCard,
+    ModelOptions,
     Pictures,
+    Range,
     Rgba,
     SampleOptions,
     SamplingStep,

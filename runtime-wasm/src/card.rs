@@ -1,6 +1,9 @@
 //! The model card as a JavaScript object.
 
-use easel_runtime::ModelCard;
+use easel_runtime::card::{Architecture, Kind, PictureFormat, PictureSize, SCHEMA};
+use easel_runtime::onnx::{check_one_file, signature};
+use easel_runtime::stylizer::{ForeignSpec, IoOptions};
+use easel_runtime::{Error, ModelCard, Result};
 use wasm_bindgen::JsCast;
 use wasm_bindgen::prelude::*;
 
@@ -11,6 +14,44 @@ extern "C" {
     pub type CardObject;
 }
 
+/// Reads the card of a model file. A stylizer of another program has none, and gets one that says only that; `options` are
+/// for such a model, whose I/O spec is returned too.
+///
+/// Fails if the weights are in a second file, which a browser cannot load, and if a model without a card does not turn one
+/// picture into one.
+pub fn read(model: &[u8], options: IoOptions) -> Result<(ModelCard, Option<ForeignSpec>)> {
+    let card = ModelCard::from_model(model);
+    if !matches!(card, Ok(_) | Err(Error::NoCard)) {
+        return card.map(|card| (card, None));
+    }
+    check_one_file(model)?;
+    match card {
+        Err(Error::NoCard) if !signature(model)?.inputs.is_empty() => {
+            Ok((of_foreign(), Some(ForeignSpec::read(model, options)?)))
+        }
+        card => card.map(|card| (card, None)),
+    }
+}
+
+/// The card of a stylizer of another program.
+fn of_foreign() -> ModelCard {
+    ModelCard {
+        schema: SCHEMA,
+        title: String::new(),
+        kind: Kind::Stylizer,
+        architecture: Architecture { name: "unknown".into(), sizes: Default::default() },
+        picture: Some(PictureFormat { channels: 3, size: PictureSize::Any { multiple: 1, at_least: 1 } }),
+        classes: vec![],
+        columns: None,
+        provenance: Default::default(),
+        licence: "unknown".into(),
+        verification: Default::default(),
+        evaluations: vec![],
+        golden: vec![],
+        sample: None,
+    }
+}
+
 /// The card as a plain object.
 pub fn to_object(card: &ModelCard) -> CardObject {
     js_sys::JSON::parse(&card.to_json()).expect("a card is JSON").unchecked_into()
@@ -19,7 +60,10 @@ pub fn to_object(card: &ModelCard) -> CardObject {
 // The JSON of `easel_runtime::ModelCard`.
 #[wasm_bindgen(typescript_custom_section)]
 const TYPES: &str = r#"
-/** The description of a model, from its file. */
+/**
+ * The description of a model, from its file. That of another program's stylizer has an empty title, and `unknown` as its
+ * architecture's name and its licence.
+ */
 export interface ModelCard {
     schema: number;
     title: string;

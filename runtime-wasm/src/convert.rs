@@ -2,7 +2,8 @@
 
 use easel_runtime::tensor::Data;
 use easel_runtime::{Error, Result, Tensor};
-use js_sys::{Array, BigInt64Array, Float32Array, Function, Reflect, Uint8Array};
+use half::f16;
+use js_sys::{Array, BigInt64Array, Float32Array, Function, Reflect, Uint8Array, Uint16Array};
 use wasm_bindgen::{JsCast, JsValue};
 
 use crate::error::from_js;
@@ -17,6 +18,11 @@ pub fn to_ort(constructor: &OrtTensorConstructor, tensor: &Tensor) -> Result<Ort
             let bytes: Vec<u8> = values.iter().copied().map(u8::from).collect();
             ("bool", Uint8Array::from(bytes.as_slice()).into())
         }
+        Data::F16(values) => {
+            let bits: Vec<u16> = values.iter().map(|value| value.to_bits()).collect();
+            ("float16", Uint16Array::from(bits.as_slice()).into())
+        }
+        Data::U8(values) => ("uint8", Uint8Array::from(values.as_slice()).into()),
     };
     let dims: Array = tensor.shape().iter().map(|&dim| JsValue::from_f64(dim as f64)).collect();
     let arguments = Array::of3(&element_type.into(), &elements, &dims);
@@ -40,10 +46,22 @@ pub fn from_ort(tensor: &OrtTensor) -> Result<Tensor> {
             let values: Vec<bool> = elements::<Uint8Array>(data)?.to_vec().iter().map(|&byte| byte != 0).collect();
             Tensor::new(shape, values)
         }
+        "float16" => {
+            let bits = half_bits(&data)?.to_vec();
+            Tensor::new(shape, bits.into_iter().map(f16::from_bits).collect::<Vec<_>>())
+        }
+        "uint8" => Tensor::new(shape, elements::<Uint8Array>(data)?.to_vec()),
         other => Err(Error::Shape(format!(
-            "the engine returned elements of type {other}; Easel models have float32, int64 and bool"
+            "the engine returned elements of type {other}; models have float32, float16, uint8, int64 or bool"
         ))),
     }
+}
+
+/// The bits of half-precision elements: a `Float16Array`, or a `Uint16Array` in browsers without that class.
+fn half_bits(data: &JsValue) -> Result<Uint16Array> {
+    let of = |name: &str| Reflect::get(data, &name.into()).map_err(from_js);
+    let number = |name: &str| Ok(of(name)?.as_f64().unwrap_or(0.0) as u32);
+    Ok(Uint16Array::new_with_byte_offset_and_length(&of("buffer")?, number("byteOffset")?, number("length")?))
 }
 
 fn elements<T: JsCast>(data: JsValue) -> Result<T> {

@@ -18,12 +18,14 @@ mod session;
 mod stylize;
 
 use easel_runtime::denoiser::Denoiser;
+use easel_runtime::onnx::check_one_file;
+use easel_runtime::stylizer::IoOptions;
 use easel_runtime::{Error, ModelCard, Random, Result};
 use js_sys::Uint8Array;
 use wasm_bindgen::prelude::*;
 
 pub use blend::Blend;
-pub use model::Model;
+pub use model::{Model, ModelOptions};
 pub use ort::Backend;
 pub use pictures::{Pictures, Rgba};
 pub use sample::{SampleOptions, SamplingStep};
@@ -36,15 +38,19 @@ pub fn normals(seed: u64, stream: u64, count: usize) -> Vec<f32> {
 }
 
 /// The card of a model that makes pictures, read from its `.onnx` file without an engine. Throws if the bytes are not a
-/// model, have no card, or hold a model of another kind than `kind`; without `kind`, any model that makes pictures will
-/// do.
+/// model, have no card and are no stylizer of another program, have their weights in a second file, or hold a model of
+/// another kind than `kind`; without `kind`, any model that makes pictures will do.
 #[wasm_bindgen(js_name = readCard)]
 pub fn read_card(
     bytes: Uint8Array,
     #[wasm_bindgen(unchecked_optional_param_type = "\"generator\" | \"denoiser\" | \"stylizer\"")] kind: Option<String>,
 ) -> error::JsResult<card::CardObject> {
     let read = || -> Result<_> {
-        let card = ModelCard::from_model(&bytes.to_vec())?;
+        let bytes = bytes.to_vec();
+        let card = match kind.as_deref() {
+            None | Some("stylizer") => card::read(&bytes, IoOptions::default())?.0,
+            _ => ModelCard::from_model(&bytes).and_then(|card| check_one_file(&bytes).map(|()| card))?,
+        };
         let found = card.kind.name();
         match kind.as_deref().unwrap_or(found) {
             "denoiser" => Denoiser::new(&card).map(drop)?,

@@ -5,7 +5,8 @@ use std::cell::RefCell;
 use easel_runtime::card::Kind;
 use easel_runtime::denoiser::{Denoiser, Draw};
 use easel_runtime::generator::{generate, latents};
-use easel_runtime::stylizer::Source;
+use easel_runtime::resize::enlarge_smoothly;
+use easel_runtime::stylizer::{ForeignSpec, IoOptions, IoSpec, Source};
 use easel_runtime::transparency::{fill_unseen, split_alpha};
 use easel_runtime::{Engine, Error, ModelCard, Picture, Result, Tensor, golden};
 use js_sys::{BigInt, Uint8Array};
@@ -19,7 +20,7 @@ use crate::ort::Backend;
 use crate::pictures::{Pictures, Rgba};
 use crate::sample::{SampleOptions, sample};
 use crate::session::Session;
-use crate::stylize::{OwnStatistics, StylizeOptions, stylize, with_statistics_inputs};
+use crate::stylize::{OwnStatistics, StylizeOptions, plain, stylize};
 
 /// The largest batch given to the engine; it bounds the memory of a large request.
 const MAX_BATCH: usize = 64;
@@ -36,26 +37,76 @@ pub struct Model {
     card: ModelCard,
     /// None once it has been released.
     session: RefCell<Option<Session>>,
-    /// The number of channels of a stylizer's norms.
+    /// The number of channels of a stylizer's norms; 0 if it takes no statistics.
     channels: usize,
+    /// A stylizer's inputs and outputs.
+    io_spec: IoSpec,
+    /// Whether it is a stylizer of another program, which was run when it was loaded.
+    foreign: bool,
 }
 
 #[wasm_bindgen]
+extern "C" {
+    /// What the caller knows of a stylizer of another program.
+    #[wasm_bindgen(typescript_type = "ModelOptions")]
+    pub type ModelOptions;
+
+    #[wasm_bindgen(method, getter)]
+    fn range(this: &ModelOptions) -> Option<String>;
+
+    #[wasm_bindgen(method, getter, js_name = outputRange)]
+    fn output_range(this: &ModelOptions) -> Option<String>;
+
+    #[wasm_bindgen(method, getter)]
+    fn bgr(this: &ModelOptions) -> Option<bool>;
+}
+
+#[wasm_bindgen(typescript_custom_section)]
+const TYPES: &str = r#"
+/** A range of pixel values, from black to white. */
+export type Range = "0..1" | "0..255" | "-1..1" | "imagenet";
+
+/** What the caller knows of a stylizer of another program, whose file has no card. */
+export interface ModelOptions {
+    /** The range of its input. Default: the one that its metadata names, or 0..1; bytes have 0..255. */
+    range?: Range;
+    /** The range of its output. Default: that of its input. */
+    outputRange?: Range;
+    /** Whether its channels are in the order blue, green, red. Default: false. */
+    bgr?: boolean;
+}
+"#;
+
+#[wasm_bindgen]
 impl Model {
-    /// Reads the card of an Easel `.onnx` file, then opens the file with the backend: bytes that are not a model or have
-    /// no card never reach the engine.
-    pub async fn load(bytes: Uint8Array, backend: Backend) -> JsResult<Model> {
+    /// Reads the card of an `.onnx` file, then opens the file with the backend: bytes that are not a model never reach the
+    /// engine. A file without a card must be a stylizer of another program. It is run on small pictures to find the sizes
+    /// that it takes, and `options` say what its file does not.
+    pub async fn load(bytes: Uint8Array, backend: Backend, options: Option<ModelOptions>) -> JsResult<Model> {
         let file = bytes.to_vec();
-        let card = ModelCard::from_model(&file).map_err(to_js)?;
+        let options = io_options(options.as_ref()).map_err(to_js)?;
+        let (card, foreign) = card::read(&file, options).map_err(to_js)?;
         let (bytes, channels) = match card.kind {
-            Kind::Stylizer => {
-                let (plain, channels) = with_statistics_inputs(&file).map_err(to_js)?;
-                (Uint8Array::from(plain.as_slice()), channels)
-            }
+            Kind::Stylizer => match plain(&file, foreign.is_some()).map_err(to_js)? {
+                Some((plain, channels)) => (Uint8Array::from(plain.as_slice()), channels),
+                None => (bytes, 0),
+            },
             _ => (bytes, 0),
         };
         let session = Session::open(&backend, &bytes).await.map_err(to_js)?;
-        Ok(Self { card, session: RefCell::new(Some(session)), channels })
+        let is_foreign = foreign.is_some();
+        let io_spec = match foreign {
+            None => IoSpec::easel(),
+            Some(foreign) => match complete(&foreign, session.clone(), channels).await {
+                Ok(io_spec) => io_spec,
+                Err(error) => {
+                    // A session that cannot be released is no reason to hide what is wrong with the model.
+                    let _ = session.release().await;
+                    return Err(to_js(error));
+                }
+            },
+        };
+        Ok(Self { card, session: RefCell::new(Some(session)), channels, io_spec, foreign: is_foreign })
     }
 
     /// The card as a plain object.
@@ -105,8 +156,9 @@ impl Model {
         Ok(Pictures::new(pictures))
     }
 
-    /// Stylizes a picture of RGBA bytes, rows from the top; the result has the same size, transparency and
-    /// pixels as the program `stylize` gives. Colours that cannot be seen have no influence.
+    /// Stylizes a picture of RGBA bytes, rows from the top. The result has the same transparency and pixels as the program
+    /// `stylize` gives, and the same size, or that times the factor by which the model enlarges. Colours that cannot be
+    /// seen have no influence.
     pub async fn stylize(
         &self,
         rgba: Clamped<Vec<u8>>,
@@ -124,8 +176,10 @@ impl Model {
         drop(rgba);
         let seen = fill_unseen(&mut original, &alpha);
         let source = Source { seen: &seen, original: &original };
-        let stylized = stylize(self.session().map_err(to_js)?, self.channels, source, options.as_ref()).await?;
-        Ok(Rgba::with_alpha(&stylized, &alpha))
+        let session = self.session().map_err(to_js)?;
+        let stylized = stylize(session, &self.io_spec, self.channels, source, options.as_ref()).await?;
+        let alpha = Picture { width, height, channels: 1, pixels: alpha };
+        Ok(Rgba::with_alpha(&stylized, &enlarge_smoothly(&alpha, self.io_spec.scale).pixels))
     }
 
     /// The latent vector at `t` in [0, 1] on the walk from the first picture of one seed to that of another, bit for bit
@@ -152,6 +206,9 @@ impl Model {
     /// the card holds none. Throws if the engine cannot run the model or computes it wrongly.
     pub async fn check(&self) -> JsResult<Option<f32>> {
         let session = self.session().map_err(to_js)?;
+        if self.foreign {
+            return Ok(None);
+        }
         let checked = match self.card.kind {
             Kind::Stylizer => {
                 golden::check(&mut OwnStatistics { engine: session, channels: self.channels }, &self.card).await
@@ -203,6 +260,34 @@ impl Model {
         let z = Tensor::new([z.len() / dim, dim], z)?;
         generate(&mut self.session()?, &z).await
     }
+}
+
+/// Completes the I/O spec of a stylizer of another program by running it.
+async fn complete(foreign: &ForeignSpec, session: Session, channels: usize) -> Result<IoSpec> {
+    let found = foreign.complete(&mut OwnStatistics { engine: session, channels }).await?;
+    Ok(IoSpec { statistics: channels > 0, ..found })
+}
+
+fn io_options(options: Option<&ModelOptions>) -> Result<IoOptions> {
+    let range = |name: &str, given: Option<String>| {
+        let parse = |text: String| text.parse().map_err(|why| Error::Interface(format!("{name} is {text}: {why}")));
+        given.map(parse).transpose()
+    };
+    Ok(IoOptions {
+        range: range("range", options.and_then(ModelOptions::range))?,
+        output_range: range("outputRange", options.and_then(ModelOptions::output_range))?,
+        bgr: options.and_then(ModelOptions::bgr).unwrap_or_default(),
+    })
+}
+
+/// A picture of RGBA bytes enlarged by a whole factor, as a model that enlarges blends it with its result.
+#[wasm_bindgen]
+pub fn enlarge(rgba: Clamped<Vec<u8>>, width: usize, height: usize, factor: usize) -> JsResult<Clamped<Vec<u8>>> {
+    if width.checked_mul(height).and_then(|pixels| pixels.checked_mul(4)) != Some(rgba.0.len()) || factor == 0 {
+        return Err(to_js(Error::Shape(format!("{} bytes do not fill {width}x{height} pixels", rgba.0.len()))));
+    }
+    let picture = Picture { width, height, channels: 4, pixels: rgba.0 };
+    Ok(Clamped(enlarge_smoothly(&picture, factor).pixels))
 }
 
 /// A seed, the number of the first picture, and the number of pictures; both numbers are below 2^32.

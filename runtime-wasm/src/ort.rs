@@ -44,7 +44,7 @@ extern "C" {
 
     /// Runs the model: inputs by name to outputs by name.
     #[wasm_bindgen(method, catch)]
-    pub async fn run(this: &OrtSession, feeds: &Object) -> Result<JsValue, JsValue>;
+    pub async fn run(this: &OrtSession, feeds: &Object, options: &Object) -> Result<JsValue, JsValue>;
 
     #[wasm_bindgen(method, catch)]
     pub async fn release(this: &OrtSession) -> Result<JsValue, JsValue>;

@@ -8,6 +8,9 @@ use crate::convert::{from_ort, to_ort};
 use crate::error::from_js;
 use crate::ort::{Backend, OrtSession, OrtTensor, OrtTensorConstructor};
 
+/// Runs log nothing but what ends the engine: an error is thrown, and that a size does not fit is no news.
+const LOG_FATAL: u32 = 4;
+
 /// A model opened by onnxruntime-web. A clone is another handle to the same session.
 #[derive(Clone)]
 pub struct Session {
@@ -46,7 +49,9 @@ impl Engine for Session {
             }
             Reflect::set(&feeds, &name.into(), &to_ort(&self.tensor, tensor)?.into()).map_err(from_js)?;
         }
-        let outputs = self.session.run(&feeds).await.map_err(from_js)?;
+        let options = Object::new();
+        Reflect::set(&options, &"logSeverityLevel".into(), &LOG_FATAL.into()).map_err(from_js)?;
+        let outputs = self.session.run(&feeds, &options).await.map_err(from_js)?;
         names(self.session.output_names())
             .into_iter()
             .map(|name| {

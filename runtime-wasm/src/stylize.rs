@@ -2,7 +2,7 @@
 
 use easel_runtime::onnx::plain_statistics;
 use easel_runtime::stylizer::statistics::{STATISTICS, USE_STATISTICS, thumbnail, thumbnail_pixels};
-use easel_runtime::stylizer::tiles::{self, HALO};
+use easel_runtime::stylizer::tiles::{self, Grid, Tile};
 use easel_runtime::stylizer::{Compositing, IoSpec, Source, statistics_of, stylize as stylize_tiles};
 use easel_runtime::{Engine, Error, Picture, Result, Tensor};
 use js_sys::Function;
@@ -11,9 +11,6 @@ use wasm_bindgen::prelude::*;
 use crate::error::{JsResult, to_js};
 use crate::progress::{AbortSignal, InterruptibleSession, ProgressReporter};
 use crate::session::Session;
-
-/// The smallest allowed `maxPixels`: a square with sides of four halos.
-const MIN_PIXELS: usize = (4 * HALO) * (4 * HALO);
 
 /// The default of `maxPixels`: about 0.5 GB at width 16.
 const DEFAULT_PIXELS: usize = 1 << 20;
@@ -68,24 +65,49 @@ export interface StylizeOptions {
 "#;
 
 /// A stylizer's file in the form that onnxruntime-web accepts, where the statistics are required inputs, and the number
-/// of channels of its norms.
-pub fn with_statistics_inputs(model: &[u8]) -> Result<(Vec<u8>, usize)> {
-    plain_statistics(model)?.ok_or_else(|| {
-        Error::Engine(
+/// of channels of its norms. `None` if it takes no statistics, which only a `foreign` one may.
+pub fn plain(model: &[u8], foreign: bool) -> Result<Option<(Vec<u8>, usize)>> {
+    let plain = plain_statistics(model)?;
+    if plain.is_none() && !foreign {
+        return Err(Error::Engine(
             "the stylizer has no statistics inputs; export it without --plain-norm to use it in a browser".into(),
-        )
-    })
+        ));
+    }
+    Ok(plain)
+}
+
+/// The tiles of a picture, of at most `max_pixels` each. Fails if the model takes another size only.
+fn plan(io_spec: &IoSpec, width: usize, height: usize, max_pixels: usize) -> Result<Vec<Tile>> {
+    let (fixed, scale) = (io_spec.fixed_size, io_spec.scale);
+    if fixed.is_any() {
+        let grid = Grid::of_multiple(io_spec.multiple);
+        return Ok(tiles::plan_within(width, height, (max_pixels / (scale * scale)).max(grid.smallest()), grid));
+    }
+    if scale > 1 {
+        return Ok(tiles::plan_fixed(width, height, fixed));
+    }
+    if fixed.fits(width, height) {
+        return Ok(tiles::whole(width, height));
+    }
+    let side = |only: Option<usize>| only.map_or("any".into(), |only| only.to_string());
+    Err(Error::Interface(format!(
+        "the model takes pictures of {} pixels in width and {} in height only, and this one has {width}x{height}; resize it \
+         first, as the program `stylize` does by itself",
+        side(fixed.width),
+        side(fixed.height)
+    )))
 }
 
 /// Stylizes an RGB picture.
 pub async fn stylize(
     session: Session,
+    io_spec: &IoSpec,
     channels: usize,
     Source { seen: picture, original }: Source<'_>,
     options: Option<&StylizeOptions>,
 ) -> JsResult<Picture> {
     let max_pixels = options.and_then(|options| options.max_pixels().or_else(|| options.most_pixels()));
-    let max_pixels = max_pixels.map_or(DEFAULT_PIXELS, |pixels| pixels as usize).max(MIN_PIXELS);
+    let max_pixels = max_pixels.map_or(DEFAULT_PIXELS, |pixels| pixels as usize);
     let compositing = Compositing {
         strength: options.and_then(StylizeOptions::strength).unwrap_or(1.0),
         keep_color: options.and_then(StylizeOptions::keep_color).unwrap_or_default(),
@@ -98,29 +120,21 @@ pub async fn stylize(
     }
     let reporter =
         ProgressReporter::new(options.and_then(StylizeOptions::on_tile), options.and_then(StylizeOptions::signal));
-    let plan = tiles::plan_within(picture.width, picture.height, max_pixels, HALO);
+    let plan = plan(io_spec, picture.width, picture.height, max_pixels).map_err(to_js)?;
     let of = plan.len();
     let report = |done: usize| reporter.report(|on_tile| on_tile.call2(&JsValue::NULL, &done.into(), &of.into()));
     report(0);
     let mut engine = OwnStatistics { engine: InterruptibleSession { session, progress: &reporter }, channels };
     let stylized = async {
-        let io_spec = IoSpec::easel();
-        let statistics = if of > 1 {
+        let statistics = if of > 1 && io_spec.statistics {
+            let max_pixels = max_pixels.max(Grid::EASEL.smallest());
             let pixels = thumbnail_pixels(picture.width, picture.height, max_pixels);
-            Some(statistics_of(&mut engine, &io_spec, &thumbnail(picture, pixels)).await?)
+            Some(statistics_of(&mut engine, io_spec, &thumbnail(picture, pixels)).await?)
         } else {
             None
         };
-        stylize_tiles(
-            &mut engine,
-            &io_spec,
-            Source { seen: picture, original },
-            &plan,
-            statistics.as_ref(),
-            compositing,
-            report,
-        )
-        .await
+        let source = Source { seen: picture, original };
+        stylize_tiles(&mut engine, io_spec, source, &plan, statistics.as_ref(), compositing, report).await
     };
     reporter.finish(stylized.await).await
 }
@@ -130,7 +144,7 @@ pub async fn stylize(
 pub struct OwnStatistics<E> {
     /// The engine.
     pub engine: E,
-    /// The number of channels of the model's norms.
+    /// The number of channels of the model's norms; 0 if it takes no statistics.
     pub channels: usize,
 }
 
@@ -140,7 +154,7 @@ impl<E: Engine> Engine for OwnStatistics<E> {
     }
 
     async fn run(&mut self, inputs: &[(&str, &Tensor)]) -> Result<Vec<(String, Tensor)>> {
-        if inputs.iter().any(|(name, _)| *name == STATISTICS) {
+        if self.channels == 0 || inputs.iter().any(|(name, _)| *name == STATISTICS) {
             return self.engine.run(inputs).await;
         }
         let disabled = Tensor::new([], vec![false])?;

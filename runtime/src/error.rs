@@ -12,6 +12,23 @@ pub enum Error {
     /// The bytes start as an ONNX model and end early.
     #[error("the model file is truncated: {0}; copy or export it again")]
     Truncated(String),
+    /// A model whose weights are in a second file.
+    #[error("its weights are in a second file, `{file}`; {}", crate::onnx::MAKE_ONE_FILE)]
+    ExternalData {
+        /// The file, as the model names it.
+        file: String,
+    },
+    /// A second file of a model's weights that cannot be used.
+    #[error("its weights are in a second file, `{file}`: {reason}")]
+    Weights {
+        /// The file, as the model names it.
+        file: String,
+        /// Why it cannot be used, and what to do.
+        reason: String,
+    },
+    /// A model whose inputs and outputs are not those that are needed.
+    #[error("{0}")]
+    Interface(String),
     /// An ONNX model without a card: it is from another program, or its metadata was removed.
     #[error("the model has no Easel card (metadata key `easel`): it was not written by export-onnx")]
     NoCard,

@@ -1,15 +1,19 @@
 //! Reading the metadata and the weights of an ONNX file from its bytes, and exposing intermediate values of a model.
 //!
 //! onnxruntime-web gives no access to metadata, so the few fields needed are read from the top level of ModelProto
-//! (onnx.proto3: `ir_version` = 1, `graph` = 7, `metadata_props` = 14). Of the graph, only the weights and the names of
-//! the nodes' inputs and outputs are read.
+//! (onnx.proto3: `ir_version` = 1, `graph` = 7, `metadata_props` = 14). Of the graph, only the weights, the model's inputs
+//! and outputs, and the names of the nodes' are read.
 
 mod cut;
+mod external;
 mod initializers;
+mod signature;
 mod statistics;
 
 pub use cut::before_norm;
+pub use external::{MAKE_ONE_FILE, check_one_file, external_files, with_external_data};
 pub use initializers::{ElementType, Initializer, initializers};
+pub use signature::{Dimension, Signature, ValueInfo, signature};
 pub use statistics::{plain_statistics, statistics_outputs};
 
 use crate::{Error, Result};
@@ -241,6 +245,8 @@ mod tests {
             let _ = statistics_outputs(&bytes);
             let _ = plain_statistics(&bytes);
             let _ = before_norm(&bytes, 0);
+            let _ = signature(&bytes);
+            let _ = external_files(&bytes);
         }
     }
 }

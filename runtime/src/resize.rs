@@ -1,5 +1,7 @@
 //! Resizing pictures, with the same bits on every target.
 
+use std::collections::VecDeque;
+
 use crate::Picture;
 
 /// Shrinks a picture by area averaging: each new pixel is the mean of the area that it covers, with partly covered pixels
@@ -50,6 +52,62 @@ pub fn enlarge(picture: &Picture, factor: usize) -> Picture {
     Picture { width: width * factor, height: picture.height * factor, channels, pixels }
 }
 
+/// Enlarges a picture by an integer factor with the cubic convolution of Keys 1981 ("Cubic Convolution Interpolation for
+/// Digital Image Processing", a = -1/2), known as Catmull-Rom. Pixels are squares: their centres keep their places.
+pub fn enlarge_smoothly(picture: &Picture, factor: usize) -> Picture {
+    let Picture { width, height, channels, .. } = *picture;
+    let taps = cubic_taps(factor);
+    let at = |index: usize, tap: usize, size: usize| {
+        let (first, _) = taps[index % factor];
+        (index / factor + tap).saturating_add_signed(first).min(size - 1)
+    };
+    let wide = width * factor * channels;
+    // Rows enlarged sideways; each is used by all taps that meet it.
+    let widen = |row: usize| -> Vec<f32> {
+        let row = &picture.pixels[row * width * channels..][..width * channels];
+        let mut widened = Vec::with_capacity(wide);
+        for x in 0..width * factor {
+            let weights = &taps[x % factor].1;
+            widened.extend((0..channels).map(|channel| {
+                let value = |tap: usize| f32::from(row[at(x, tap, width) * channels + channel]);
+                (0..4).map(|tap| weights[tap] * value(tap)).sum::<f32>()
+            }));
+        }
+        widened
+    };
+    let mut rows: VecDeque<(usize, Vec<f32>)> = VecDeque::new();
+    let mut pixels = Vec::with_capacity(wide * height * factor);
+    for y in 0..height * factor {
+        let wanted: [usize; 4] = std::array::from_fn(|tap| at(y, tap, height));
+        rows.retain(|(row, _)| wanted.contains(row));
+        for row in wanted {
+            if rows.iter().all(|(known, _)| *known != row) {
+                rows.push_back((row, widen(row)));
+            }
+        }
+        let of_taps = wanted.map(|row| &rows.iter().find(|(known, _)| *known == row).expect("it was added").1);
+        let weights = &taps[y % factor].1;
+        pixels.extend((0..wide).map(|x| {
+            let sum: f32 = (0..4).map(|tap| weights[tap] * of_taps[tap][x]).sum();
+            (sum + 0.5) as u8
+        }));
+    }
+    Picture { width: width * factor, height: height * factor, channels, pixels }
+}
+
+/// For each new pixel of an old one: the first of the four old pixels that it takes from, as a distance, and their weights.
+fn cubic_taps(factor: usize) -> Vec<(isize, [f32; 4])> {
+    let tap = |index: usize| {
+        let centre = (index as f32 + 0.5) / factor as f32 - 0.5;
+        let (first, t) = if centre < 0.0 { (-2, centre + 1.0) } else { (-1, centre) };
+        let (t2, t3) = (t * t, t * t * t);
+        let weights =
+            [-0.5 * t3 + t2 - 0.5 * t, 1.5 * t3 - 2.5 * t2 + 1.0, -1.5 * t3 + 2.0 * t2 + 0.5 * t, 0.5 * t3 - 0.5 * t2];
+        (first, weights)
+    };
+    (0..factor).map(tap).collect()
+}
+
 /// The pixels that a new pixel covers, with weights that add up to 1.
 struct Area {
     start: usize,
@@ -92,6 +150,27 @@ mod tests {
         assert_eq!(large.pixels[..15], [0, 1, 2, 0, 1, 2, 0, 1, 2, 3, 4, 5, 3, 4, 5]);
         assert_eq!(shrink(&large, 2, 2), picture);
         assert_eq!(enlarge(&picture, 1), picture);
+    }
+
+    #[test]
+    fn smooth_enlargements_interpolate() {
+        // A ramp stays a ramp, except at its ends.
+        let ramp = Picture { width: 8, height: 1, channels: 1, pixels: (0..8).map(|x| 20 * x).collect() };
+        let large = enlarge_smoothly(&ramp, 2);
+        assert_eq!((large.width, large.height), (16, 2));
+        assert_eq!(large.pixels[4..12], [35, 45, 55, 65, 75, 85, 95, 105]);
+        assert_eq!(large.pixels[..16], large.pixels[16..]);
+        // An odd factor keeps the old pixels in the middle of the new.
+        let picture =
+            Picture { width: 5, height: 4, channels: 3, pixels: (0..60).map(|at| (at * 71 % 256) as u8).collect() };
+        let large = enlarge_smoothly(&picture, 3);
+        for (x, y) in [(0, 0), (2, 1), (4, 3)] {
+            let pixel =
+                |picture: &Picture, x: usize, y: usize| picture.pixels[3 * (y * picture.width + x)..][..3].to_vec();
+            assert_eq!(pixel(&large, 3 * x + 1, 3 * y + 1), pixel(&picture, x, y));
+        }
+        assert_eq!(enlarge_smoothly(&picture, 1), picture);
+        assert!(enlarge_smoothly(&Picture::filled(1, 2, 4, 77), 4).pixels.iter().all(|&value| value == 77));
     }
 
     proptest! {

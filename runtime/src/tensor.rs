@@ -1,5 +1,7 @@
 //! Dense row-major tensors: the inputs and outputs of engines.
 
+use half::f16;
+
 use crate::{Error, Result};
 
 /// A dense row-major tensor. Pictures are `[batch, channel, height, width]`, float32 in `[0, 1]`.
@@ -18,6 +20,10 @@ pub enum Data {
     I64(Vec<i64>),
     /// Booleans: flags.
     Bool(Vec<bool>),
+    /// 16-bit floats (IEEE 754 binary16): pictures of some models of other programs.
+    F16(Vec<f16>),
+    /// Bytes: pictures of some models of other programs.
+    U8(Vec<u8>),
 }
 
 impl Data {
@@ -27,6 +33,8 @@ impl Data {
             Data::F32(values) => values.len(),
             Data::I64(values) => values.len(),
             Data::Bool(values) => values.len(),
+            Data::F16(values) => values.len(),
+            Data::U8(values) => values.len(),
         }
     }
 
@@ -41,6 +49,8 @@ impl Data {
             Data::F32(_) => "float32",
             Data::I64(_) => "int64",
             Data::Bool(_) => "bool",
+            Data::F16(_) => "float16",
+            Data::U8(_) => "uint8",
         }
     }
 }
@@ -63,6 +73,18 @@ impl From<Vec<bool>> for Data {
     }
 }
 
+impl From<Vec<f16>> for Data {
+    fn from(values: Vec<f16>) -> Self {
+        Data::F16(values)
+    }
+}
+
+impl From<Vec<u8>> for Data {
+    fn from(values: Vec<u8>) -> Self {
+        Data::U8(values)
+    }
+}
+
 impl Tensor {
     /// A tensor of the given shape. Fails if the number of elements is not the product of its dimensions.
     pub fn new(shape: impl Into<Vec<usize>>, data: impl Into<Data>) -> Result<Self> {
@@ -82,6 +104,11 @@ impl Tensor {
     /// The elements.
     pub fn data(&self) -> &Data {
         &self.data
+    }
+
+    /// The elements.
+    pub fn into_data(self) -> Data {
+        self.data
     }
 
     /// The elements. Fails if they are not float32.

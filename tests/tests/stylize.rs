@@ -10,7 +10,7 @@ use easel_export::export::{ExportOptions, export};
 use easel_native::EngineOptions;
 use easel_native::stylize::{IoOptions, Stylizer, TileStatistics, Tiling};
 use easel_runtime::card::Provenance;
-use easel_runtime::stylizer::tiles::{self, HALO};
+use easel_runtime::stylizer::tiles::{self, Grid};
 use easel_runtime::stylizer::{Compositing, Range, statistics_of, stylize};
 use easel_runtime::{Picture, Random};
 use easel_tests::data::real;
@@ -57,7 +57,7 @@ fn tiles_with_the_same_statistics_are_the_whole_picture() {
         let statistics = pollster::block_on(statistics_of(engine, &stylizer.io_spec, &picture)).unwrap();
         assert_eq!(statistics.shape(), [2, 80]);
         for &(tile_width, tile_height) in sizes {
-            let plan = tiles::plan(width, height, tile_width, tile_height, HALO);
+            let plan = tiles::plan(width, height, tile_width, tile_height, Grid::EASEL);
             let mut done = 0;
             let tiled = stylize(
                 engine,
@@ -81,7 +81,7 @@ fn tiles_with_the_same_statistics_are_the_whole_picture() {
 fn a_thumbnails_statistics_are_close() {
     let (width, height) = (700, 500);
     let picture = scene(width, height);
-    let plan = tiles::plan(width, height, 160, 160, HALO);
+    let plan = tiles::plan(width, height, 160, 160, Grid::EASEL);
     let mean = |a: &Picture, b: &Picture| {
         let sum: u64 = a.pixels.iter().zip(&b.pixels).map(|(a, b)| u64::from(a.abs_diff(*b))).sum();
         sum as f64 / a.pixels.len() as f64
@@ -118,7 +118,7 @@ fn exact(sizes: &[(usize, usize, usize)], most: u8) {
     for &(width, height, side) in sizes {
         let picture = scene(width, height);
         let whole = stylizer.run(&picture, &Tiling::whole(width, height), Compositing::default(), |_| {}).unwrap();
-        let tiling = Tiling::new(tiles::plan(width, height, side, side, HALO), TileStatistics::Exact);
+        let tiling = Tiling::new(tiles::plan(width, height, side, side, Grid::EASEL), TileStatistics::Exact);
         let (steps, mut told) = (stylizer.steps(&tiling), vec![]);
         let tiled = stylizer.run(&picture, &tiling, Compositing::default(), |done| told.push(done)).unwrap();
         assert!(steps == 6 * tiling.tiles.len() && told.into_iter().eq(1..=steps));
@@ -137,7 +137,7 @@ fn every_size_comes_out() {
         let picture = Picture { width, height, channels: 3, pixels: pixels.collect() };
         let whole = stylizer.run(&picture, &Tiling::whole(width, height), Compositing::default(), |_| {}).unwrap();
         assert_eq!((whole.width, whole.height, whole.pixels.len()), (width, height, 3 * width * height));
-        let plan = tiles::plan(width, height, 301, 301, HALO);
+        let plan = tiles::plan(width, height, 301, 301, Grid::EASEL);
         let tiling = Tiling::new(plan, TileStatistics::Thumbnail(usize::MAX));
         let tiled = stylizer.run(&picture, &tiling, Compositing::default(), |_| {}).unwrap();
         assert!(worst(&tiled, &whole) <= 1, "{width}x{height}");
@@ -153,7 +153,7 @@ fn another_programs_stylizer_gives_its_own_result() {
     let bytes = IoOptions { range: Some(Range::Byte), ..IoOptions::default() };
     let mut stylizer = Stylizer::open(&path, bytes, &EngineOptions::default()).unwrap();
     assert_eq!(
-        (stylizer.fixed_size.width, stylizer.fixed_size.height, stylizer.guessed_range),
+        (stylizer.io_spec.fixed_size.width, stylizer.io_spec.fixed_size.height, stylizer.guessed_range),
         (Some(128), Some(128), false)
     );
     let picture = easel_pictures::decode_file(&folder.join("amber_128.png")).unwrap().picture.into_rgb8();

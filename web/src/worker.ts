@@ -193,9 +193,9 @@ function stylize(request: StylizeRequest & SlotRequest, { report, handled, signa
         };
         const maxPixels = options.maxPixels ?? tilePixels(deviceMemory);
         const stylized = await model.stylize(rgba, width, height, { ...options, maxPixels, onTile, signal });
-        const { data } = stylized;
+        const { width: wide, height: high, data } = stylized;
         stylized.free();
-        return { width, height, rgba: data, milliseconds: performance.now() - start };
+        return { width: wide, height: high, rgba: data, milliseconds: performance.now() - start };
     });
 }
 

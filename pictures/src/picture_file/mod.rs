@@ -5,6 +5,7 @@ mod encode;
 use std::time::Duration;
 
 use easel_runtime::Picture;
+use easel_runtime::resize::enlarge_smoothly;
 use easel_runtime::transparency::split_alpha;
 use image::{ImageFormat, RgbaImage};
 
@@ -106,11 +107,21 @@ impl PictureFile {
     }
 
     /// The pictures, to be replaced by others of one size, each with the opacity of its pixels unless all are opaque.
-    /// Transparency stays as it is.
+    /// Transparency stays as it is; see [`Self::enlarge_alpha`].
     pub fn frames_mut(&mut self) -> impl Iterator<Item = (&mut Picture, Option<&[u8]>)> {
         let alphas = self.alphas.as_deref();
         let alpha = move |at: usize| alphas.map(|alphas| alphas[at].as_slice());
         self.pictures.iter_mut().enumerate().map(move |(at, picture)| (picture, alpha(at)))
+    }
+
+    /// Enlarges the transparency, for pictures that were replaced by others so many times as wide and high.
+    pub fn enlarge_alpha(&mut self, factor: usize) {
+        let Some(Picture { width, height, .. }) = self.pictures.first().filter(|_| factor > 1) else { return };
+        let (width, height) = (width / factor, height / factor);
+        for alpha in self.alphas.iter_mut().flatten() {
+            let small = Picture { width, height, channels: 1, pixels: std::mem::take(alpha) };
+            *alpha = enlarge_smoothly(&small, factor).pixels;
+        }
     }
 
     /// Width and height of each picture.

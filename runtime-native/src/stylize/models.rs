@@ -1,6 +1,10 @@
 //! Tries all models before the work begins.
 
+use std::path::PathBuf;
+use std::sync::OnceLock;
+
 use easel_console::tell;
+use easel_runtime::stylizer::IoSpec;
 
 use super::options::{StatisticsSource, TileSize};
 use super::plan::StylizePlan;
@@ -9,6 +13,7 @@ use super::tiling::ModelTraits;
 use super::worker::Worker;
 use crate::cli;
 use crate::error::{Error, Result};
+use crate::model::find_model;
 
 /// A note on models of a fixed size.
 pub(super) const RESIZED: &str =
@@ -21,6 +26,22 @@ pub(super) struct ModelNames {
     pub titles: Vec<String>,
     /// The engine, if it was started.
     pub engine: Option<String>,
+}
+
+/// A model of the plan, and what was found by running it. It is opened once by each worker.
+pub(super) struct StyleModel {
+    /// Its file.
+    pub path: PathBuf,
+    /// The I/O spec of a model without a card.
+    pub io_spec: OnceLock<IoSpec>,
+}
+
+impl StyleModel {
+    /// Finds the files of the plan's models.
+    pub fn find_all(plan: &StylizePlan) -> Result<Vec<Self>> {
+        let find = |path| Ok(Self { path, io_spec: OnceLock::new() });
+        plan.styles.iter().map(|style| find_model(&style.model).and_then(find)).collect()
+    }
 }
 
 /// What is known of the models after they were opened.
@@ -54,9 +75,16 @@ pub(super) fn open_all(plan: &StylizePlan, worker: &mut Worker) -> Result<ModelS
             {
                 tell!("hint: {}: {hint}", stylizer.title);
             }
-            if let (false, TileSize::Pixels(_)) = (stylizer.fixed_size.is_any(), plan.tiling.tile) {
+            if let (false, TileSize::Pixels(_)) = (stylizer.io_spec.fixed_size.is_any(), plan.tiling.tile) {
                 tell!("note: --tile does not apply: {} takes pictures of one size only", stylizer.title);
             }
+        }
+        let first = traits[0].scale;
+        if let Some(other) = traits.iter().position(|other| other.scale != first) {
+            let scale = traits[other].scale;
+            let reason =
+                format!("it enlarges {scale} times and {} {first} times, so --blend cannot mix them", titles[0]);
+            return Err(Error::ModelInterface { path: titles.swap_remove(other).into(), reason });
         }
         summary.names.titles.splice(0..0, titles);
         summary.traits.splice(0..0, traits);

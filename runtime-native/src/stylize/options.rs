@@ -3,7 +3,7 @@
 use std::path::Path;
 use std::str::FromStr;
 
-use easel_runtime::stylizer::Range;
+pub use easel_runtime::stylizer::IoOptions;
 use easel_runtime::stylizer::tiles::SMALLEST;
 
 /// Whether a path stands for standard input or output: `-`.
@@ -70,17 +70,6 @@ pub struct TilingOptions {
     /// The bytes that the program may take. Without a limit, tiles are chosen as for 2 GB, which a picture that has no
     /// smaller tiles may exceed.
     pub memory: Option<usize>,
-}
-
-/// The inputs and outputs of a model without a card.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub struct IoOptions {
-    /// The range of its input; by default the one that its metadata names, or 0..1.
-    pub range: Option<Range>,
-    /// The range of its output; by default that of its input.
-    pub output_range: Option<Range>,
-    /// Whether its channels are in the order blue, green, red.
-    pub bgr: bool,
 }
 
 /// A shard of the pictures: every `of`-th from number `index` on.

@@ -152,7 +152,8 @@ impl<'a> Stages<'a> {
         let tilings = tilings.collect::<Result<Vec<_>>>().map_err(|error| Failure::Input(error.to_string()))?;
         let peak = tilings.iter().map(|tiling| tiling.peak).max().unwrap_or(0);
         // With a limit, a picture has all of its memory before it begins; without one, models have a budget of their own.
-        let held = if plan.tiling.memory.is_some() { peak - PROGRAM } else { footprint.peak() };
+        let scale = traits.iter().map(|traits| traits.scale).max().unwrap_or(1);
+        let held = if plan.tiling.memory.is_some() { peak - PROGRAM } else { footprint.enlarged(scale).peak() };
         Ok((tilings, held))
     }
 
@@ -202,6 +203,7 @@ impl<'a> Stages<'a> {
             let source = Source { seen: seen.as_ref().unwrap_or(picture), original: picture };
             (*picture, summary) = worker.stylize(source, tilings, &self.budget.models, progress)?;
         }
+        content.enlarge_alpha(summary.scale);
         Ok(summary)
     }
 

@@ -1,13 +1,12 @@
 //! Runs the plan of `stylize`.
 
 use std::io::{IsTerminal, stdout};
-use std::path::PathBuf;
 
 use easel_console::interrupt::on_interrupt;
 use easel_files::remove_abandoned;
 
 use super::jobs::{self, Jobs};
-use super::models::open_all;
+use super::models::{StyleModel, open_all};
 use super::pipeline::{self, MemoryBudget};
 use super::plan::{Destination, StylizePlan};
 use super::report::{Report, interrupted_early};
@@ -19,7 +18,6 @@ use super::writer::ResultWriter;
 use crate::cli;
 use crate::error::{Error, Result};
 use crate::memory::free_bytes;
-use crate::model::find_model;
 use crate::output::Prepared;
 
 /// Stylizes the pictures, several at a time, or the video. A picture that fails is reported, and fails the run at the end.
@@ -41,14 +39,14 @@ pub fn run(plan: &StylizePlan) -> Result<()> {
 /// The files of a run.
 struct PreparedRun {
     jobs: Jobs,
-    paths: Vec<PathBuf>,
+    models: Vec<StyleModel>,
     writer: ResultWriter,
 }
 
 /// Does all that can end the run early, except opening models.
 fn prepare(plan: &StylizePlan) -> Result<PreparedRun> {
     let jobs = jobs::collect(plan)?;
-    let paths = plan.styles.iter().map(|style| find_model(&style.model)).collect::<Result<_>>()?;
+    let models = StyleModel::find_all(plan)?;
     if plan.destination == Destination::Standard && stdout().is_terminal() {
         return Err(Error::OutputIsTerminal);
     }
@@ -58,16 +56,16 @@ fn prepare(plan: &StylizePlan) -> Result<PreparedRun> {
     };
     let writer = ResultWriter::new(prepared);
     writer.on_interrupt(interrupted_early(plan));
-    Ok(PreparedRun { jobs, paths, writer })
+    Ok(PreparedRun { jobs, models, writer })
 }
 
 impl PreparedRun {
     fn run(self, plan: &StylizePlan, mut report: Report) -> Result<()> {
-        let Self { jobs, paths, writer } = self;
+        let Self { jobs, models: files, writer } = self;
         let threads = plan.engine.thread_count();
         // Several pictures with a thread each are faster than one with all, and have the same bits on every machine.
         let mut count = threads.min(jobs.to_do.len()).max(1);
-        let mut first = Worker::new(plan, &paths, threads / count);
+        let mut first = Worker::new(plan, &files, threads / count);
         let models = open_all(plan, &mut first).inspect_err(|error| report.stopped(error))?;
         if models.on_device {
             count = 1;
@@ -76,7 +74,7 @@ impl PreparedRun {
         jobs.folders().into_iter().for_each(remove_abandoned);
         report.begin(&jobs, models.names);
         let mut workers = vec![first];
-        workers.extend((1..count).map(|_| Worker::new(plan, &paths, threads / count)));
+        workers.extend((1..count).map(|_| Worker::new(plan, &files, threads / count)));
         let (for_pictures, for_models) = match plan.tiling.memory {
             Some(limit) => (limit.saturating_sub(PROGRAM), usize::MAX),
             None => (free_bytes() / 8, free_bytes() / 8 * 3),

@@ -1,24 +1,23 @@
 //! A model that turns a picture into a picture: from export-onnx or from elsewhere.
 
 use std::path::Path;
+use std::sync::OnceLock;
 
 use easel_pictures::resize;
 use easel_runtime::stylizer::statistics::{STATISTICS, USE_STATISTICS, thumbnail};
+use easel_runtime::stylizer::tiles::plan_fixed;
 use easel_runtime::stylizer::{
-    Compositing, IoSpec, Range, Rectangle, SeenRange, Source, exact_statistics, statistics_of, stylize,
+    Compositing, FixedSize, ForeignSpec, IoSpec, Range, Rectangle, SeenRange, Source, exact_statistics, statistics_of,
+    stylize,
 };
 use easel_runtime::{Picture, Tensor, onnx};
 
 use super::options::IoOptions;
-use super::tiling::{FixedSize, ModelTraits, TileStatistics, Tiling};
-use crate::engine::{Dimension, EngineOptions, OrtEngine, ValueInfo};
+use super::tiling::{ModelTraits, TileStatistics, Tiling};
+use crate::engine::{EngineOptions, OrtEngine};
 use crate::error::{Error, Result};
 use crate::memory::release_freed;
 use crate::model::AnyModelFile;
-
-/// The sides that pictures are padded to for models without a card: such networks halve pictures twice, and reflect.
-const FOREIGN_MULTIPLE: usize = 4;
-const FOREIGN_MIN_SIZE: usize = 16;
 
 /// A stylizer, loaded.
 #[derive(Debug)]
@@ -31,8 +30,6 @@ pub struct Stylizer {
     pub io_spec: IoSpec,
     /// Its base channels, if the card has them.
     pub width: Option<usize>,
-    /// The only size that it takes, if there is one.
-    pub fixed_size: FixedSize,
     /// Norm statistics to use in place of each picture's own.
     pub held_statistics: Option<Tensor>,
     /// Whether its input range is a guess: neither the file nor the user gave one.
@@ -52,6 +49,16 @@ impl Stylizer {
     /// Fails on a model of another kind, on one that does not turn one RGB picture into one, and on `io` options for a
     /// model with a card.
     pub fn open(path: &Path, io: IoOptions, options: &EngineOptions) -> Result<Self> {
+        Self::open_known(path, io, options, &OnceLock::new())
+    }
+
+    /// [`Self::open`], for a model that may have been opened before: what was found then by running it is not sought again.
+    pub(super) fn open_known(
+        path: &Path,
+        io: IoOptions,
+        options: &EngineOptions,
+        known: &OnceLock<IoSpec>,
+    ) -> Result<Self> {
         let mut file = AnyModelFile::read(path)?;
         if let Some(card) = &file.card {
             let (found, wanted) = (card.kind.name(), "stylizer");
@@ -65,36 +72,20 @@ impl Stylizer {
                 return Err(Error::InapplicableOption { path: path.to_owned(), option, reason });
             }
         }
+        let foreign = ForeignSpec::read(&file.bytes, io).map_err(|source| Error::model(path, source))?;
         let suffix = onnx::statistics_outputs(&file.bytes).map_err(|source| Error::model(path, source))?;
         let outputs_statistics = suffix.is_some();
         let length = file.bytes.len();
         file.bytes.extend(suffix.unwrap_or_default());
-        let engine = OrtEngine::load(&file.bytes, options).map_err(|error| error.in_file(path))?;
+        let mut engine = OrtEngine::load(&file.bytes, options).map_err(|error| error.in_file(path))?;
         file.bytes.truncate(length);
         let norms = (0..).take_while(|&norm| matches!(onnx::before_norm(&file.bytes, norm), Ok(Some(_)))).count();
         let takes = |name: &str| engine.inputs().iter().any(|input| input.optional && input.name == name);
         let statistics = outputs_statistics && takes(STATISTICS) && takes(USE_STATISTICS);
-        let (input, output) =
-            picture_values(&engine).map_err(|reason| Error::ModelInterface { path: path.to_owned(), reason })?;
-        let metadata =
-            |key: &str| file.metadata.iter().find(|(known, _)| known == key).map(|(_, value)| value.as_str());
         let own = file.card.is_some();
-        let range = io.range.or(metadata("Image.NominalPixelRange").and_then(Range::from_metadata));
-        let io_spec = IoSpec {
-            input: input.name.clone(),
-            output: output.name.clone(),
-            range: range.unwrap_or_default(),
-            output_range: io.output_range.or(range).unwrap_or_default(),
-            bgr: io.bgr || metadata("Image.BitmapPixelFormat").is_some_and(|format| format.starts_with("Bgr")),
-            statistics,
-            multiple: if own { 1 } else { FOREIGN_MULTIPLE },
-            min_size: if own { 1 } else { FOREIGN_MIN_SIZE },
-        };
-        let fixed = |axis: usize| match input.dims.get(axis) {
-            Some(Dimension::Fixed(size)) => Some(*size),
-            _ => None,
-        };
-        let fixed_size = FixedSize { width: fixed(3), height: fixed(2) };
+        // Our models pad their input themselves.
+        let found = if own { foreign.io_spec.clone() } else { Self::complete(&foreign, &mut engine, known, path)? };
+        let io_spec = IoSpec { statistics, ..found };
         let sizes = file.card.as_ref().map(|card| &card.architecture.sizes);
         let width = sizes.and_then(|sizes| sizes.get("width")?.as_u64()).and_then(|width| usize::try_from(width).ok());
         let name = || path.file_stem().unwrap_or(path.as_os_str()).to_string_lossy().into_owned();
@@ -102,15 +93,27 @@ impl Stylizer {
             title: file.card.as_ref().map_or_else(name, |card| card.title.clone()),
             io_spec,
             width,
-            fixed_size,
             held_statistics: None,
-            guessed_range: !own && range.is_none(),
+            guessed_range: !own && foreign.guessed_range,
             engine,
             file: file.bytes,
             norms,
             options: options.clone(),
             holds_memory: false,
         })
+    }
+
+    fn complete(
+        foreign: &ForeignSpec,
+        engine: &mut OrtEngine,
+        known: &OnceLock<IoSpec>,
+        path: &Path,
+    ) -> Result<IoSpec> {
+        if let Some(known) = known.get() {
+            return Ok(known.clone());
+        }
+        let found = pollster::block_on(foreign.complete(engine)).map_err(|source| Error::model(path, source))?;
+        Ok(known.get_or_init(|| found).clone())
     }
 
     /// Whether the inputs of its norms can be read, so that their statistics can be exact. Not in a model of eight bits,
@@ -121,11 +124,22 @@ impl Stylizer {
 
     /// What memory and tiles depend on.
     pub fn traits(&self) -> ModelTraits {
-        ModelTraits { width: self.width, shares_statistics: self.io_spec.statistics, fixed_size: self.fixed_size }
+        let IoSpec { statistics, fixed_size, multiple, scale, .. } = self.io_spec;
+        ModelTraits { width: self.width, shares_statistics: statistics, fixed_size, multiple, scale }
     }
 
-    /// Stylizes an RGB picture in the tiles planned for it. For a model of a fixed size the picture is resized, and the
-    /// result is resized back. Calls `progress` with how many of the [`Self::steps`] are done.
+    /// The fewest tiles for a picture of a size, whatever memory they take: one, unless the model enlarges from one size.
+    pub fn fewest_tiles(&self, width: usize, height: usize) -> Tiling {
+        let IoSpec { fixed_size, scale, .. } = self.io_spec;
+        match scale {
+            1 => Tiling::whole(width, height),
+            _ => Tiling::new(plan_fixed(width, height, fixed_size), TileStatistics::Own),
+        }
+    }
+
+    /// Stylizes an RGB picture in the tiles planned for it. The result is the model's scale times as wide and high. For a
+    /// model of a fixed size that does not enlarge, the picture is resized, and the result is resized back. Calls
+    /// `progress` with how many of the [`Self::steps`] are done.
     pub fn run<'a>(
         &mut self,
         picture: impl Into<Source<'a>>,
@@ -139,7 +153,7 @@ impl Stylizer {
             self.release()?;
         }
         self.holds_memory = true;
-        let stylized = if self.fixed_size.is_any() {
+        let stylized = if self.io_spec.fixed_size.is_any() || self.io_spec.scale > 1 {
             let statistics = self.statistics(picture.seen, tiling, &mut progress)?;
             let before = self.steps(tiling) - tiling.tiles.len();
             let Self { engine, io_spec, .. } = &mut *self;
@@ -165,7 +179,7 @@ impl Stylizer {
     pub fn release(&mut self) -> Result<()> {
         if self.holds_memory {
             self.engine.keep_memory(false);
-            let FixedSize { width, height } = self.fixed_size;
+            let FixedSize { width, height } = self.io_spec.fixed_size;
             let small = Picture::filled(width.unwrap_or(1), height.unwrap_or(1), 3, 0);
             let all = Rectangle { left: 0, top: 0, width: small.width, height: small.height };
             let run = pollster::block_on(self.io_spec.run(&mut self.engine, &small, all, None));
@@ -218,7 +232,7 @@ impl Stylizer {
 
     /// The norm statistics of a picture, `[2, channels]`; none if the model takes none.
     pub fn own_statistics(&mut self, picture: &Picture) -> Result<Option<Tensor>> {
-        if !self.io_spec.statistics || !self.fixed_size.is_any() {
+        if !self.io_spec.statistics || !self.io_spec.fixed_size.is_any() {
             return Ok(None);
         }
         Ok(Some(pollster::block_on(statistics_of(&mut self.engine, &self.io_spec, picture))?))
@@ -226,12 +240,11 @@ impl Stylizer {
 
     fn run_at_fixed_size(&mut self, picture: Source<'_>, compositing: Compositing) -> Result<Picture> {
         let Source { seen: picture, original } = picture;
-        let FixedSize { width, height } = self.fixed_size;
+        let FixedSize { width, height } = self.io_spec.fixed_size;
         let (width, height) = (width.unwrap_or(picture.width), height.unwrap_or(picture.height));
         let resized = resize(picture, width, height)?;
         let all = Rectangle { left: 0, top: 0, width, height };
-        let unpadded = IoSpec { multiple: 1, min_size: 1, ..self.io_spec.clone() };
-        let (stylized, _) = pollster::block_on(unpadded.run(&mut self.engine, &resized, all, None))?;
+        let (stylized, _) = pollster::block_on(self.io_spec.run(&mut self.engine, &resized, all, None))?;
         let stylized = Picture::from_batch(&stylized)?.remove(0);
         let mut result = resize(&stylized, picture.width, picture.height)?;
         for (pixel, original) in result.pixels.chunks_exact_mut(3).zip(original.pixels.chunks_exact(3)) {
@@ -263,7 +276,7 @@ impl Stylizer {
 
     /// The values of the model's output for a grey ramp, as they are.
     fn ramp_values(&mut self, range: Range) -> Result<SeenRange> {
-        let FixedSize { width, height } = self.fixed_size;
+        let FixedSize { width, height } = self.io_spec.fixed_size;
         let (width, height) = (width.unwrap_or(64), height.unwrap_or(64));
         let ramp: Vec<u8> = (0..width * height).flat_map(|at| [(at % width * 255 / width) as u8; 3]).collect();
         let ramp = Picture { width, height, channels: 3, pixels: ramp };
@@ -271,41 +284,5 @@ impl Stylizer {
         let io_spec = IoSpec { range, output_range: Range::Unit, ..self.io_spec.clone() };
         let (output, _) = pollster::block_on(io_spec.run(&mut self.engine, &ramp, all, None))?;
         Ok(SeenRange::of(output.as_f32()?))
-    }
-}
-
-/// The model's picture input and output. The error says what does not fit.
-fn picture_values(engine: &OrtEngine) -> Result<(&ValueInfo, &ValueInfo), String> {
-    let listed = |values: &[&ValueInfo]| values.iter().map(|value| value.to_string()).collect::<Vec<_>>().join("; ");
-    let needed: Vec<&ValueInfo> = engine.inputs().iter().filter(|input| !input.optional).collect();
-    let own = |output: &&ValueInfo| !output.name.starts_with("statistics.");
-    let given: Vec<&ValueInfo> = engine.outputs().iter().filter(own).collect();
-    let ([input], [output]) = (needed.as_slice(), given.as_slice()) else {
-        return Err(format!(
-            "stylize needs a model with one picture in and one out; this one takes {} and gives {}",
-            listed(&needed),
-            listed(&given)
-        ));
-    };
-    let is_picture = |value: &ValueInfo| {
-        let fits = |axis: usize, size| {
-            matches!(&value.dims[axis], Dimension::Named(_)) || value.dims[axis] == Dimension::Fixed(size)
-        };
-        value.element == "float32" && (value.dims.is_empty() || value.dims.len() == 4 && fits(0, 1) && fits(1, 3))
-    };
-    let channels_last = |value: &ValueInfo| {
-        value.dims.last() == Some(&Dimension::Fixed(3)) && value.dims.get(1) != Some(&Dimension::Fixed(3))
-    };
-    if channels_last(input) || channels_last(output) {
-        return Err(format!(
-            "its pictures have their channels last, and stylize needs [1, 3, height, width]; this one takes {input} and \
-             gives {output}"
-        ));
-    }
-    match (is_picture(input), is_picture(output)) {
-        (true, true) => Ok((input, output)),
-        _ => Err(format!(
-            "stylize needs a model that makes float32 [1, 3, height, width] of the same; this one takes {input} and gives {output}"
-        )),
     }
 }

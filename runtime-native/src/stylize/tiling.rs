@@ -1,8 +1,9 @@
 //! Estimates the memory that a picture takes, and cuts it into tiles that fit.
 
 use easel_pictures::{Header, fitted_size};
+pub use easel_runtime::stylizer::FixedSize;
 use easel_runtime::stylizer::statistics::thumbnail_pixels;
-use easel_runtime::stylizer::tiles::{self, HALO, Tile};
+use easel_runtime::stylizer::tiles::{self, Grid, Tile};
 use image::ImageFormat;
 
 use super::options::{StatisticsSource, TileSize, TilingOptions};
@@ -21,11 +22,12 @@ pub(super) const PROGRAM: usize = 100_000_000;
 const BYTES_PER_PIXEL: usize = 130;
 const BYTES_PER_PIXEL_AND_CHANNEL: usize = 22;
 
+/// What a model that enlarges takes for each pixel of its output: three channels as float32, and a few more of its last
+/// layer.
+const BYTES_OF_OUTPUT: usize = 100;
+
 /// The width assumed for models without a card, that of Johnson et al. 2016 (arXiv 1603.08155).
 const CLASSIC_WIDTH: usize = 32;
-
-/// The fewest pixels of a tile with its halo: four halos a side.
-const SMALLEST: usize = (4 * HALO) * (4 * HALO);
 
 /// What memory and tiles depend on in a model.
 #[derive(Debug, Clone, Copy)]
@@ -36,27 +38,10 @@ pub struct ModelTraits {
     pub shares_statistics: bool,
     /// The only size that it takes, if there is one.
     pub fixed_size: FixedSize,
-}
-
-/// The only size that a model takes; none on an axis that can have any size.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub struct FixedSize {
-    /// The only width.
-    pub width: Option<usize>,
-    /// The only height.
-    pub height: Option<usize>,
-}
-
-impl FixedSize {
-    /// Whether any size goes.
-    pub fn is_any(self) -> bool {
-        self == Self::default()
-    }
-
-    /// Whether a picture of this size goes as it is.
-    pub fn fits(self, width: usize, height: usize) -> bool {
-        self.width.is_none_or(|only| only == width) && self.height.is_none_or(|only| only == height)
-    }
+    /// The sides of its input are multiples of this.
+    pub multiple: usize,
+    /// How many times as wide and high as a picture its result is.
+    pub scale: usize,
 }
 
 /// The memory that a picture takes in addition to the program and the engine, in bytes.
@@ -104,6 +89,12 @@ impl Footprint {
     pub fn of_frames(self, count: usize) -> Self {
         let all = |bytes: usize| bytes.saturating_mul(count);
         Self { decoding: all(self.decoding), computing: all(self.computing), encoding: all(self.encoding), ..self }
+    }
+
+    /// That of a picture whose result is so many times as wide and high.
+    pub fn enlarged(&self, scale: usize) -> Self {
+        let enlarged = |bytes: usize| bytes.saturating_mul(scale * scale);
+        Self { computing: enlarged(self.computing), encoding: enlarged(self.encoding), ..*self }
     }
 
     /// The peak.
@@ -157,17 +148,23 @@ impl Tiling {
 ///
 /// Fails with [`Error::MemoryLimit`] if a limit was given and even the smallest tiles would take more.
 pub fn tiling(model: &ModelTraits, footprint: &Footprint, options: &TilingOptions) -> Result<Tiling> {
-    let Footprint { width, height, .. } = *footprint;
-    let pixel = BYTES_PER_PIXEL + BYTES_PER_PIXEL_AND_CHANNEL * model.width.unwrap_or(CLASSIC_WIDTH);
+    let footprint = footprint.enlarged(model.scale);
+    let Footprint { width, height, .. } = footprint;
+    // A model that enlarges works at the size of the picture for the most part, and its output is large.
+    let output = BYTES_OF_OUTPUT * (model.scale * model.scale - 1);
+    let pixel = BYTES_PER_PIXEL + BYTES_PER_PIXEL_AND_CHANNEL * model.width.unwrap_or(CLASSIC_WIDTH) + output;
+    let grid = Grid::of_multiple(model.multiple);
     let usual = if model.shares_statistics { USUAL_MEMORY } else { USUAL_MEMORY.max(free_bytes() / 2) };
     let limit = options.memory.unwrap_or(usual);
     let room = limit.saturating_sub(PROGRAM + footprint.computing + footprint.filling);
-    let most = (room / pixel).max(SMALLEST.min(width * height));
+    let most = (room / pixel).max(grid.smallest().min(width * height));
     let tiles = match options.tile {
+        // A picture is resized for a model of one size, but not enlarged from that.
+        _ if !model.fixed_size.is_any() && model.scale > 1 => tiles::plan_fixed(width, height, model.fixed_size),
         _ if !model.fixed_size.is_any() => tiles::whole(width, height),
         TileSize::Off => tiles::whole(width, height),
-        TileSize::Auto => tiles::plan_within(width, height, most, HALO),
-        TileSize::Pixels(size) => tiles::plan(width, height, size, size, HALO),
+        TileSize::Auto => tiles::plan_within(width, height, most, grid),
+        TileSize::Pixels(size) => tiles::plan(width, height, size, size, grid),
     };
     let statistics = match options.statistics {
         _ if tiles.len() == 1 || !model.shares_statistics => TileStatistics::Own,
@@ -186,7 +183,7 @@ pub fn tiling(model: &ModelTraits, footprint: &Footprint, options: &TilingOption
     if let Some(limit) = options.memory.filter(|&limit| limit < peak) {
         return Err(too_much(peak, limit, options.tile));
     }
-    let warning = (tiles.len() > 1 && !model.shares_statistics).then(|| {
+    let warning = (tiles.len() > 1 && !model.shares_statistics && model.scale == 1).then(|| {
         format!(
             "the model takes no statistics, so its {} tiles may differ in tone; --max-size makes the picture small \
              enough for one, --tile off computes it whole and needs about {:.1} GB",
@@ -210,8 +207,13 @@ fn too_much(needed: usize, limit: usize, tile: TileSize) -> Error {
 mod tests {
     use super::*;
 
-    const CLASSIC: ModelTraits =
-        ModelTraits { width: Some(16), shares_statistics: true, fixed_size: FixedSize { width: None, height: None } };
+    const CLASSIC: ModelTraits = ModelTraits {
+        width: Some(16),
+        shares_statistics: true,
+        fixed_size: FixedSize { width: None, height: None },
+        multiple: 1,
+        scale: 1,
+    };
 
     fn footprint(width: usize, height: usize) -> Footprint {
         let header = Header { width, height, alpha: false, decoded: 3 * width * height, decoding: 4 * width * height };

@@ -1,10 +1,9 @@
 //! A thread's models, and how they stylize one picture after the other.
 
-use std::path::PathBuf;
-
 use easel_runtime::stylizer::Source;
 use easel_runtime::{Blend, Picture, Tensor};
 
+use super::models::StyleModel;
 use super::plan::StylizePlan;
 use super::semaphore::Semaphore;
 use super::stylizer::Stylizer;
@@ -23,13 +22,14 @@ pub(super) struct TilingSummary {
     pub warning: Option<String>,
     /// Whether the picture was resized for the model.
     pub resized: bool,
+    /// How many times as wide and high as the picture its result is.
+    pub scale: usize,
 }
 
 /// A thread's models: the one in use, or all that are blended. Threads do not share engine sessions.
 pub(super) struct Worker<'a> {
     plan: &'a StylizePlan,
-    /// The models' files.
-    paths: &'a [PathBuf],
+    models: &'a [StyleModel],
     options: EngineOptions,
     /// The models that are open, and their numbers.
     open: Vec<(usize, Stylizer)>,
@@ -37,9 +37,9 @@ pub(super) struct Worker<'a> {
 
 impl<'a> Worker<'a> {
     /// A worker whose sessions have a number of threads.
-    pub fn new(plan: &'a StylizePlan, paths: &'a [PathBuf], threads: usize) -> Self {
+    pub fn new(plan: &'a StylizePlan, models: &'a [StyleModel], threads: usize) -> Self {
         let options = EngineOptions { threads: Some(threads), ..plan.engine.clone() };
-        Self { plan, paths, options, open: Vec::new() }
+        Self { plan, models, options, open: Vec::new() }
     }
 
     /// The open models; see [`Worker::open`].
@@ -49,13 +49,14 @@ impl<'a> Worker<'a> {
 
     /// Opens a model, or all of them for a blend, if they are not open, and closes others, since each holds memory.
     pub fn open(&mut self, style: Option<usize>) -> Result<()> {
-        let wanted = style.map_or(0..self.paths.len(), |style| style..style + 1);
+        let wanted = style.map_or(0..self.models.len(), |style| style..style + 1);
         if self.open.iter().map(|(style, _)| *style).eq(wanted.clone()) {
             return Ok(());
         }
         self.open.clear();
         for style in wanted {
-            self.open.push((style, Stylizer::open(&self.paths[style], self.plan.io, &self.options)?));
+            let StyleModel { path, io_spec } = &self.models[style];
+            self.open.push((style, Stylizer::open_known(path, self.plan.io, &self.options, io_spec)?));
         }
         Ok(())
     }
@@ -85,13 +86,17 @@ impl<'a> Worker<'a> {
         let mut summary = TilingSummary::default();
         let mut steps = 0;
         for ((_, stylizer), tiling) in self.open.iter().zip(tilings) {
-            summary.resized |= !stylizer.fixed_size.fits(width, height);
+            let spec = &stylizer.io_spec;
+            summary.resized |= spec.scale == 1 && !spec.fixed_size.fits(width, height);
+            summary.scale = spec.scale;
             summary.tiles += tiling.tiles.len();
             summary.memory = summary.memory.max(tiling.peak);
             summary.warning = summary.warning.take().or_else(|| tiling.warning.clone());
             steps += stylizer.steps(tiling);
         }
         // Each model keeps its memory for the next picture.
+        // The models of a blend have one scale.
+        let (width, height) = (summary.scale * width, summary.scale * height);
         let _permit = semaphore.acquire(tilings.iter().map(|tiling| tiling.bytes).sum());
         let mut blend = self.plan.blend.as_ref().map(|weights| (weights, Blend::new(3 * width * height)));
         let mut result = None;

@@ -10,6 +10,8 @@ use easel_runtime::polarity::Border;
 use easel_runtime::{ModelCard, card};
 
 pub const FLOAT: u64 = 1;
+pub const UINT8: u64 = 2;
+pub const FLOAT16: u64 = 10;
 pub const INT64: u64 = 7;
 pub const BOOL: u64 = 9;
 
@@ -36,6 +38,137 @@ fn bytes(field: u64, value: impl AsRef<[u8]>) -> Vec<u8> {
 pub fn node(operator: &str, inputs: &[&str], output: &str) -> Vec<u8> {
     let inputs = inputs.iter().flat_map(|input| bytes(1, input)).collect::<Vec<_>>();
     [inputs, bytes(2, output), bytes(4, operator)].concat()
+}
+
+/// An attribute of integers.
+pub fn ints(name: &str, values: &[u64]) -> Vec<u8> {
+    let values = values.iter().flat_map(|&value| number(8, value)).collect::<Vec<_>>();
+    bytes(5, [bytes(1, name), values, number(20, 7)].concat())
+}
+
+/// An attribute of one integer.
+pub fn int(name: &str, value: u64) -> Vec<u8> {
+    bytes(5, [bytes(1, name), number(3, value), number(20, 2)].concat())
+}
+
+/// An attribute of text.
+pub fn string(name: &str, value: &str) -> Vec<u8> {
+    bytes(5, [bytes(1, name), bytes(4, value), number(20, 3)].concat())
+}
+
+/// A node with attributes.
+pub fn node_with(operator: &str, inputs: &[&str], output: &str, attributes: &[Vec<u8>]) -> Vec<u8> {
+    [node(operator, inputs, output), attributes.concat()].concat()
+}
+
+/// A float32 constant.
+pub fn floats(name: &str, dims: &[u64], values: &[f32]) -> Vec<u8> {
+    initializer(name, FLOAT, dims, &values.iter().flat_map(|value| value.to_le_bytes()).collect::<Vec<_>>())
+}
+
+/// The same in another file: its name, and the first byte.
+pub fn external_floats(name: &str, dims: &[u64], file: &str, offset: usize) -> Vec<u8> {
+    let entry = |key: &str, value: &str| bytes(13, [bytes(1, key), bytes(2, value)].concat());
+    let length = 4 * dims.iter().product::<u64>();
+    let place = [
+        entry("location", file),
+        entry("offset", &offset.to_string()),
+        entry("length", &length.to_string()),
+        number(14, 1),
+    ];
+    let dims = dims.iter().flat_map(|&dim| number(1, dim)).collect::<Vec<_>>();
+    [dims, number(2, FLOAT), bytes(8, name), place.concat()].concat()
+}
+
+/// A network of other programs that halves a picture `levels` times, and joins each level with the enlarged one below, so
+/// that sizes must be multiples of 2^levels. Its result depends on a neighbourhood of each pixel.
+pub fn unet(levels: usize) -> Vec<u8> {
+    let mut graph = Graph {
+        nodes: vec![],
+        initializers: vec![floats("twice", &[4], &[1.0, 1.0, 2.0, 2.0])],
+        inputs: vec![value("x", FLOAT, &["1", "3", "h", "w"])],
+        outputs: vec![value("y", FLOAT, &["1", "3", "h", "w"])],
+    };
+    // A blur that halves, and a mean of a level and that below.
+    let blur: Vec<f32> = (0..81).map(|at| if at / 27 == at / 9 % 3 { 1.0 / 9.0 } else { 0.0 }).collect();
+    let mean: Vec<f32> = (0..18).map(|at| if at % 3 == at / 6 { 0.5 } else { 0.0 }).collect();
+    graph.initializers.extend([floats("blur", &[3, 3, 3, 3], &blur), floats("mean", &[3, 6, 1, 1], &mean)]);
+    let level = |level: usize| if level == 0 { "x".to_string() } else { format!("down{level}") };
+    for at in 0..levels {
+        let attributes = [ints("strides", &[2, 2]), ints("pads", &[1; 4])];
+        graph.nodes.push(node_with("Conv", &[&level(at), "blur"], &level(at + 1), &attributes));
+    }
+    let mut below = level(levels);
+    for at in (0..levels).rev() {
+        let (large, joined) = (format!("large{at}"), format!("joined{at}"));
+        let out = if at == 0 { "y".to_string() } else { format!("up{at}") };
+        let attributes = [
+            string("mode", "nearest"),
+            string("coordinate_transformation_mode", "asymmetric"),
+            string("nearest_mode", "floor"),
+        ];
+        graph.nodes.push(node_with("Resize", &[&below, "", "twice"], &large, &attributes));
+        graph.nodes.push(node_with("Concat", &[&large, &level(at)], &joined, &[int("axis", 1)]));
+        graph.nodes.push(node("Conv", &[&joined, "mean"], &out));
+        below = out;
+    }
+    model(&graph, None)
+}
+
+/// A negative of other programs: its element types in and out, and whether its channels come last.
+pub fn foreign_negative(element: u64, output: u64, channels_last: bool) -> Vec<u8> {
+    let dims = if channels_last { ["1", "h", "w", "3"] } else { ["1", "3", "h", "w"] };
+    let white = if element == UINT8 { 255f32 } else { 1.0 };
+    let graph = Graph {
+        nodes: vec![
+            node_with("Cast", &["x"], "values", &[int("to", FLOAT)]),
+            node("Sub", &["white", "values"], "negative"),
+            node_with("Cast", &["negative"], "y", &[int("to", output)]),
+        ],
+        initializers: vec![floats("white", &[], &[white])],
+        inputs: vec![value("x", element, &dims)],
+        outputs: vec![value("y", output, &dims)],
+    };
+    model(&graph, None)
+}
+
+/// Makes every pixel a square of `factor` x `factor`, for any size or one.
+pub fn enlarger(factor: usize, size: Option<(usize, usize)>) -> Vec<u8> {
+    let factor = factor as f32;
+    let [height, width] =
+        size.map_or(["h".into(), "w".into()], |(high, wide)| [high, wide].map(|side| side.to_string()));
+    let attributes = [
+        string("mode", "nearest"),
+        string("coordinate_transformation_mode", "asymmetric"),
+        string("nearest_mode", "floor"),
+    ];
+    let graph = Graph {
+        nodes: vec![node_with("Resize", &["x", "", "scales"], "y", &attributes)],
+        initializers: vec![floats("scales", &[4], &[1.0, 1.0, factor, factor])],
+        inputs: vec![value("x", FLOAT, &["1", "3", &height, &width])],
+        outputs: vec![value("y", FLOAT, &["1", "3", "H", "W"])],
+    };
+    model(&graph, None)
+}
+
+/// `y = weight * x + bias` per channel, whose weights are in a file: 3 floats of the weight, then 3 of the bias.
+pub fn in_two_files(file: &str) -> Vec<u8> {
+    let dims = ["1", "3", "h", "w"];
+    let graph = Graph {
+        nodes: vec![node("Mul", &["x", "weight"], "scaled"), node("Add", &["scaled", "bias"], "y")],
+        initializers: vec![
+            external_floats("weight", &[1, 3, 1, 1], file, 0),
+            external_floats("bias", &[1, 3, 1, 1], file, 12),
+        ],
+        inputs: vec![value("x", FLOAT, &dims)],
+        outputs: vec![value("y", FLOAT, &dims)],
+    };
+    model(&graph, None)
+}
+
+/// The weights of [`in_two_files`], with which it makes negatives.
+pub fn second_file() -> Vec<u8> {
+    [-1f32, -1.0, -1.0, 1.0, 1.0, 1.0].iter().flat_map(|value| value.to_le_bytes()).collect()
 }
 
 /// A named value; a dynamic dimension has a name.

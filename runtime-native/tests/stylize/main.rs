@@ -3,6 +3,7 @@
 #[path = "../common/mod.rs"]
 mod common;
 mod cutouts;
+mod foreign;
 mod many;
 mod range;
 mod talk;

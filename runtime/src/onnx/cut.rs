@@ -3,6 +3,7 @@
 use std::collections::HashSet;
 
 use super::initializers::{INITIALIZER, NAME};
+use super::signature::GRAPH_INPUT;
 use super::statistics::{GRAPH_NODE, GRAPH_OUTPUT, NODE_OUTPUT, VALUE_NAME, outputs};
 use super::{Field, Fields, GRAPH, message, text};
 use crate::Result;
@@ -10,7 +11,6 @@ use crate::stylizer::statistics::MEAN_PREFIX;
 
 const NODE_INPUT: u64 = 1;
 const NODE_OPERATOR: u64 = 4;
-const GRAPH_INPUT: u64 = 11;
 const GRAPH_VALUE: u64 = 13;
 
 struct Node<'a> {

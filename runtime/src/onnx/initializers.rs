@@ -1,5 +1,6 @@
 //! The weights in an ONNX file (onnx.proto3: GraphProto's `initializer` = 5, which is a TensorProto).
 
+use super::external::external_file;
 use super::{Field, Fields, GRAPH};
 use crate::{Error, Result};
 
@@ -7,7 +8,7 @@ pub(super) const INITIALIZER: u64 = 5;
 const DIMS: u64 = 1;
 const DATA_TYPE: u64 = 2;
 pub(super) const NAME: u64 = 8;
-const RAW_DATA: u64 = 9;
+pub(super) const RAW_DATA: u64 = 9;
 const FLOAT: u64 = 1;
 const FLOAT16: u64 = 10;
 
@@ -48,8 +49,8 @@ pub struct Initializer<'a> {
 
 /// The float32 and float16 constants of a model's graph, in the file's order.
 ///
-/// Fails if the bytes are not an ONNX model, or the length of a constant's raw data does not match its shape. External
-/// data and typed data fields, which Easel does not write, are not supported.
+/// Fails if the bytes are not an ONNX model, the length of a constant's raw data does not match its shape, or a constant
+/// is in another file. Typed data fields, which Easel does not write, are not supported.
 pub fn initializers(model: &[u8]) -> Result<Vec<Initializer<'_>>> {
     let mut found = Vec::new();
     let mut fields = Fields::new(model);
@@ -95,6 +96,9 @@ pub(super) fn initializer(tensor: &[u8]) -> Result<Option<Initializer<'_>>> {
     let name = str::from_utf8(name).map_err(|_| Error::NotOnnx("a constant's name is not UTF-8 text".into()))?;
     let dims: Vec<usize> = dims.into_iter().map(|dim| usize::try_from(dim).unwrap_or(usize::MAX)).collect();
     let wanted = dims.iter().try_fold(element.bytes(), |product, &dim| product.checked_mul(dim));
+    if let Some(file) = external_file(tensor)? {
+        return Err(Error::ExternalData { file });
+    }
     if wanted != Some(bytes.len()) {
         let found = bytes.len();
         return Err(Error::NotOnnx(format!("the constant `{name}` of shape {dims:?} has {found} bytes in the file")));
@@ -144,7 +148,6 @@ mod tests {
             let error = initializers(&model(&[tensor(dims, FLOAT, "w", &[0; 8])])).unwrap_err();
             assert!(matches!(error, Error::NotOnnx(_)), "{error}");
         }
-        // External data: no bytes in the file.
         assert!(initializers(&model(&[tensor(&[0x08, 3], FLOAT, "w", &[])])).is_err());
     }
 

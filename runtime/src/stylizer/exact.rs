@@ -120,7 +120,7 @@ fn sum_and_squares(row: &[f32]) -> (f64, f64) {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::stylizer::tiles::plan;
+    use crate::stylizer::tiles::{Grid, plan};
 
     /// Returns the input at full, half or a quarter of the resolution, padded as a stylizer pads, and without the last row
     /// and column at half. The second channel is far from zero.
@@ -157,7 +157,7 @@ mod tests {
         for (width, height) in [(301, 50), (600, 399), (131, 260)] {
             let pixels = (0..3 * width * height).map(|at| (at * at % 251) as u8).collect();
             let picture = Picture { width, height, channels: 3, pixels };
-            let plan = plan(width, height, 60, 100, 64);
+            let plan = plan(width, height, 60, 100, Grid::EASEL);
             assert!(plan.len() > 1);
             let mut tiles = 0;
             let io_spec = IoSpec::easel();
@@ -184,7 +184,7 @@ mod tests {
     #[test]
     fn norms_of_other_sizes_are_an_error() {
         let picture = Picture::filled(300, 8, 3, 1);
-        let plan = plan(300, 8, 16, 16, 64);
+        let plan = plan(300, 8, 16, 16, Grid::EASEL);
         for (norms, channels) in [(0, 0), (0, 4), (1, 4), (3, 4), (2, 3)] {
             let io_spec = IoSpec::easel();
             let open = async |norm| Ok((norm < norms).then_some(Halver(norm)));

@@ -1,10 +1,14 @@
-//! A stylizer's I/O spec: the names, ranges, channel order and sizes of its picture input and output.
+//! A stylizer's I/O spec: the names, element types, layouts, ranges, channel order and sizes of its picture input and
+//! output.
 
 use std::fmt;
 use std::str::FromStr;
 
+use half::f16;
+
 use super::Rectangle;
 use super::statistics::{STATISTICS, USE_STATISTICS};
+use crate::tensor::Data;
 use crate::{Engine, Error, Picture, Result, Tensor};
 
 /// The range of pixel values, from black to white.
@@ -74,10 +78,78 @@ impl fmt::Display for Range {
     }
 }
 
+/// The element type of a picture that a model takes. A model may return another.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum PixelType {
+    /// 32-bit floats, as in all Easel models.
+    #[default]
+    F32,
+    /// 16-bit floats.
+    F16,
+    /// Bytes, whose range is 0 to 255.
+    U8,
+}
+
+/// The order of a picture's dimensions.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Layout {
+    /// `[1, 3, height, width]`, as in all Easel models and as PyTorch has them.
+    #[default]
+    ChannelsFirst,
+    /// `[1, height, width, 3]`, as TensorFlow has them.
+    ChannelsLast,
+}
+
+impl Layout {
+    /// The shape of a picture.
+    pub fn shape(self, [height, width]: [usize; 2]) -> [usize; 4] {
+        match self {
+            Self::ChannelsFirst => [1, 3, height, width],
+            Self::ChannelsLast => [1, height, width, 3],
+        }
+    }
+
+    /// The height and width of a picture's shape; none if it is not that of one picture of three channels.
+    pub fn size(self, shape: &[usize]) -> Option<[usize; 2]> {
+        match (self, shape) {
+            (Self::ChannelsFirst, [1, 3, height, width]) | (Self::ChannelsLast, [1, height, width, 3]) => {
+                Some([*height, *width])
+            }
+            _ => None,
+        }
+    }
+}
+
+/// The only size that a model takes; none on an axis that can have any size.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct FixedSize {
+    /// The only width.
+    pub width: Option<usize>,
+    /// The only height.
+    pub height: Option<usize>,
+}
+
+impl FixedSize {
+    /// Whether any size goes.
+    pub fn is_any(self) -> bool {
+        self == Self::default()
+    }
+
+    /// Whether there is only one size.
+    pub fn is_complete(self) -> bool {
+        self.width.is_some() && self.height.is_some()
+    }
+
+    /// Whether a picture of this size goes as it is.
+    pub fn fits(self, width: usize, height: usize) -> bool {
+        self.width.is_none_or(|only| only == width) && self.height.is_none_or(|only| only == height)
+    }
+}
+
 /// The I/O spec of a stylizer.
 #[derive(Debug, Clone, PartialEq)]
 pub struct IoSpec {
-    /// The name of the input, float32 `[1, 3, height, width]`.
+    /// The name of the input.
     pub input: String,
     /// The name of the output.
     pub output: String,
@@ -89,11 +161,21 @@ pub struct IoSpec {
     pub bgr: bool,
     /// Whether the model has the optional inputs and the intermediate values of [`super::statistics`].
     pub statistics: bool,
-    /// Width and height must be a multiple of this. Other sizes are padded by repeating the last column and row, and the
-    /// output is cropped.
+    /// The element type of the input.
+    pub pixel_type: PixelType,
+    /// The layout of the input.
+    pub layout: Layout,
+    /// The layout of the output.
+    pub output_layout: Layout,
+    /// Width and height must be a multiple of this. Other sizes are padded with the picture's reflection on the right and
+    /// at the bottom, and the output is cropped.
     pub multiple: usize,
     /// The smallest width and height.
     pub min_size: usize,
+    /// The only size that it takes, if there is one. Smaller pictures are padded to it.
+    pub fixed_size: FixedSize,
+    /// How many times as wide and high as the input the output is.
+    pub scale: usize,
 }
 
 impl IoSpec {
@@ -106,15 +188,20 @@ impl IoSpec {
             output_range: Range::Unit,
             bgr: false,
             statistics: true,
+            pixel_type: PixelType::F32,
+            layout: Layout::ChannelsFirst,
+            output_layout: Layout::ChannelsFirst,
             multiple: 1,
             min_size: 1,
+            fixed_size: FixedSize::default(),
+            scale: 1,
         }
     }
 
     /// Runs the model on a part of an RGB picture, with the given statistics or its own.
     ///
     /// Returns the stylized part, RGB `[1, 3, height, width]` from 0 to 1, not clamped, and the model's other outputs. The
-    /// part has its size in the picture unless the model changes it.
+    /// part is `scale` times as large as in the picture unless the model changes its size in another way.
     ///
     /// Fails if the picture is not RGB, the engine fails, or the output is missing, is not such a picture, or has NaN or
     /// infinity.
@@ -142,65 +229,103 @@ impl IoSpec {
         part: Rectangle,
         statistics: Option<&Tensor>,
     ) -> Result<([usize; 2], Vec<(String, Tensor)>)> {
-        let image = self.image(picture, part)?;
+        let (image, size) = self.image(picture, part)?;
         let enabled = Tensor::new([], vec![true])?;
         let mut inputs = vec![(self.input.as_str(), &image)];
         if let Some(statistics) = statistics {
             inputs.push((USE_STATISTICS, &enabled));
             inputs.push((STATISTICS, statistics));
         }
-        Ok(([image.shape()[2], image.shape()[3]], engine.run(&inputs).await?))
+        Ok((size, engine.run(&inputs).await?))
     }
 
-    fn padded(&self, size: usize) -> usize {
-        size.next_multiple_of(self.multiple.max(1)).max(self.min_size)
+    fn padded(&self, size: usize, fixed: Option<usize>) -> usize {
+        fixed.unwrap_or_else(|| size.max(self.min_size).next_multiple_of(self.multiple.max(1)))
     }
 
-    /// Preprocesses a part of a picture.
-    fn image(&self, picture: &Picture, part: Rectangle) -> Result<Tensor> {
+    /// Preprocesses a part of a picture. Returns the model's input, and its height and width.
+    fn image(&self, picture: &Picture, part: Rectangle) -> Result<(Tensor, [usize; 2])> {
         if picture.channels != 3 {
             return Err(Error::Shape(format!(
                 "a stylizer takes RGB pictures; this one has {} channels",
                 picture.channels
             )));
         }
-        let (width, height) = (self.padded(part.width), self.padded(part.height));
-        let mut image = Vec::with_capacity(3 * width * height);
-        for channel in self.channels() {
+        let width = self.padded(part.width, self.fixed_size.width);
+        let height = self.padded(part.height, self.fixed_size.height);
+        if part.width > width || part.height > height {
+            return Err(Error::Shape(format!(
+                "a part of {}x{} pixels, for a model that takes {width}x{height} only",
+                part.width, part.height
+            )));
+        }
+        let channels = self.channels();
+        let values = channels.map(|channel| {
             let (low, span) = self.range.low_and_span(channel);
-            let values: [f32; 256] = std::array::from_fn(|byte| low + span * (byte as f32 / 255.0));
-            for y in 0..height {
-                let row = (part.top + y.min(part.height - 1)) * picture.width + part.left;
-                let value = |x: usize| values[usize::from(picture.pixels[3 * (row + x) + channel])];
-                image.extend((0..part.width).map(value));
-                image.extend(std::iter::repeat_n(value(part.width - 1), width - part.width));
+            std::array::from_fn::<f32, 256, _>(|byte| low + span * (byte as f32 / 255.0))
+        });
+        let columns: Vec<usize> = (0..width).map(|x| 3 * (part.left + reflected(x, part.width))).collect();
+        let row = |y: usize| &picture.pixels[3 * (part.top + reflected(y, part.height)) * picture.width..];
+        let value = |row: &[u8], column: usize, place: usize| values[place][usize::from(row[column + channels[place]])];
+        let mut image = Vec::with_capacity(3 * width * height);
+        match self.layout {
+            Layout::ChannelsFirst => {
+                for (place, y) in (0..3).flat_map(|place| (0..height).map(move |y| (place, y))) {
+                    let row = row(y);
+                    image.extend(columns.iter().map(|&column| value(row, column, place)));
+                }
+            }
+            Layout::ChannelsLast => {
+                for row in (0..height).map(row) {
+                    image.extend(columns.iter().flat_map(|&column| [0, 1, 2].map(|place| value(row, column, place))));
+                }
             }
         }
-        Tensor::new([1, 3, height, width], image)
+        let data = match self.pixel_type {
+            PixelType::F32 => Data::F32(image),
+            PixelType::F16 => Data::F16(image.into_iter().map(f16::from_f32).collect()),
+            PixelType::U8 => Data::U8(image.into_iter().map(|value| (value + 0.5) as u8).collect()),
+        };
+        Ok((Tensor::new(self.layout.shape([height, width]), data)?, [height, width]))
     }
 
-    /// Converts the output to RGB from 0 to 1, and crops the padding if the model kept the size.
+    /// Converts the output to RGB from 0 to 1, and crops the padding if the model kept or scaled the size.
     fn stylized(&self, output: Tensor, fed: [usize; 2], part: Rectangle) -> Result<Tensor> {
-        let [1, 3, high, wide] = output.nchw()? else {
+        let Some([high, wide]) = self.output_layout.size(output.shape()) else {
             return Err(Error::Shape(format!(
                 "the model returned the shape {:?}; a stylizer returns one picture of three channels",
                 output.shape()
             )));
         };
-        let (height, width) = if [high, wide] == fed { (part.height, part.width) } else { (high, wide) };
-        let mut values = output.into_f32()?;
+        let scaled = |size: usize| size * self.scale;
+        let kept = [high, wide] == fed.map(scaled);
+        let (height, width) = if kept { (scaled(part.height), scaled(part.width)) } else { (high, wide) };
+        let (mut values, range) = match output.into_data() {
+            Data::F32(values) => (values, self.output_range),
+            Data::F16(values) => (values.into_iter().map(f16::to_f32).collect(), self.output_range),
+            Data::U8(values) => (values.into_iter().map(f32::from).collect(), Range::Byte),
+            other => {
+                return Err(Error::Shape(format!(
+                    "the model returned {} elements; a stylizer returns float32, float16 or uint8",
+                    other.type_name()
+                )));
+            }
+        };
         if values.iter().any(|value| !value.is_finite()) {
             return Err(Error::Engine(
                 "the model's output has NaN or infinity: its weights are damaged; get another copy".into(),
             ));
         }
-        if (self.output_range, self.bgr, [height, width]) != (Range::Unit, false, [high, wide]) {
+        let planar = self.output_layout == Layout::ChannelsFirst;
+        if (range, self.bgr, [height, width], planar) != (Range::Unit, false, [high, wide], true) {
+            let (of_place, step) = if planar { (high * wide, 1) } else { (1, 3) };
             let mut inner = Vec::with_capacity(3 * width * height);
             for (channel, place) in self.channels().into_iter().enumerate() {
-                let (low, span) = self.output_range.low_and_span(channel);
-                let plane = &values[place * high * wide..][..high * wide];
-                let rows = plane.chunks_exact(wide).take(height);
-                inner.extend(rows.flat_map(|row| &row[..width]).map(|value| (value - low) / span));
+                let (low, span) = range.low_and_span(channel);
+                for y in 0..height {
+                    let row = values[place * of_place + y * wide * step..].iter().step_by(step).take(width);
+                    inner.extend(row.map(|value| (value - low) / span));
+                }
             }
             values = inner;
         }
@@ -210,6 +335,13 @@ impl IoSpec {
     fn channels(&self) -> [usize; 3] {
         if self.bgr { [2, 1, 0] } else { [0, 1, 2] }
     }
+}
+
+/// The index of a row or column of an endless reflection: `0 1 2 1 0 1` of three.
+fn reflected(index: usize, size: usize) -> usize {
+    let period = (2 * (size - 1)).max(1);
+    let index = index % period;
+    if index < size { index } else { period - index }
 }
 
 #[cfg(test)]
@@ -255,9 +387,9 @@ mod tests {
                 assert_eq!((found.width, found.height), (5, 3));
                 let row = 3 * (2 * width + 1);
                 assert_eq!(found.pixels[..15], picture.pixels[row..row + 15]);
-                // The last column is repeated; the first plane is red or blue.
+                // The columns are reflected; the first plane is red or blue.
                 let plane = &fed.as_f32().unwrap()[..8];
-                assert_eq!(plane[4..], [plane[4]; 4]);
+                assert_eq!(plane[5..], [plane[3], plane[2], plane[1]]);
                 let channel = if bgr { 2 } else { 0 };
                 let (low, span) = range.low_and_span(channel);
                 let first = f32::from(picture.pixels[row + channel]) / 255.0 * span + low;
@@ -277,6 +409,50 @@ mod tests {
         for (plane, wanted) in stylized.as_f32().unwrap().chunks_exact(64).zip(wanted) {
             assert!(plane.iter().all(|value| (value - wanted).abs() < 1e-6));
         }
+    }
+
+    #[test]
+    fn layouts_and_element_types_are_converted() {
+        let (width, height) = (9, 6);
+        let pixels: Vec<u8> = (0..3 * width * height).map(|at| (at * 37 % 256) as u8).collect();
+        let picture = Picture { width, height, channels: 3, pixels };
+        let part = Rectangle { left: 1, top: 2, width: 5, height: 3 };
+        let cases = [
+            (PixelType::F16, Layout::ChannelsFirst, Range::Unit),
+            (PixelType::F16, Layout::ChannelsLast, Range::Signed),
+            (PixelType::F32, Layout::ChannelsLast, Range::ImageNet),
+            (PixelType::U8, Layout::ChannelsFirst, Range::Byte),
+            (PixelType::U8, Layout::ChannelsLast, Range::Byte),
+        ];
+        for (pixel_type, layout, range) in cases {
+            for bgr in [false, true] {
+                let mut mirror = Mirror(vec![]);
+                let io_spec = IoSpec { pixel_type, layout, output_layout: layout, ..io_spec(range, bgr) };
+                let run = io_spec.run(&mut mirror, &picture, part, None);
+                let found = Picture::from_batch(&pollster::block_on(run).unwrap().0).unwrap().remove(0);
+                let row = 3 * (2 * width + 1);
+                assert_eq!((found.width, found.height), (5, 3));
+                assert_eq!(found.pixels[..15], picture.pixels[row..row + 15], "{pixel_type:?} {layout:?} {bgr}");
+                let fed = &mirror.0[0];
+                assert_eq!(fed.shape(), layout.shape([8, 8]));
+                match (fed.data(), pixel_type) {
+                    (Data::F32(_), PixelType::F32) | (Data::F16(_), PixelType::F16) => {}
+                    (Data::U8(bytes), PixelType::U8) => {
+                        let second =
+                            if layout == Layout::ChannelsLast { row + 1 } else { row + 3 + 2 * usize::from(bgr) };
+                        assert_eq!(bytes[1], picture.pixels[second]);
+                    }
+                    (other, _) => panic!("{}", other.type_name()),
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn the_reflection_goes_on_and_on() {
+        assert_eq!((0..8).map(|index| reflected(index, 3)).collect::<Vec<_>>(), [0, 1, 2, 1, 0, 1, 2, 1]);
+        assert_eq!((0..3).map(|index| reflected(index, 1)).collect::<Vec<_>>(), [0, 0, 0]);
+        assert_eq!((0..4).map(|index| reflected(index, 2)).collect::<Vec<_>>(), [0, 1, 0, 1]);
     }
 
     /// Returns NaN.

@@ -22,7 +22,7 @@ use easel_runtime::generator::{generate, latents, latents_of_seeds};
 use easel_runtime::grid::{BACKGROUND, GAP, GridShape, grid};
 use easel_runtime::random::KNOWN_NORMALS;
 use easel_runtime::stylizer::Compositing;
-use easel_runtime::stylizer::tiles::{self, HALO};
+use easel_runtime::stylizer::tiles::{self, Grid};
 use easel_runtime::walk::Walk;
 use easel_runtime::{Engine, ModelCard, Picture};
 use easel_scenes::scene;
@@ -63,7 +63,7 @@ fn stylized(mut stylizer: Stylizer) -> Result<serde_json::Value> {
         [(101, 67, 1 << 20, strong), (101, 67, 1 << 20, mixed), (400, 300, TILED, strong)]
     {
         let (picture, _) = scene(0, 1, height, width);
-        let plan = tiles::plan_within(width, height, most, HALO);
+        let plan = tiles::plan_within(width, height, most, Grid::EASEL);
         let tiling = Tiling::new(plan, TileStatistics::Thumbnail(TILED));
         let result = stylizer.run(&picture, &tiling, compositing, |_| {})?;
         results.push(json!({

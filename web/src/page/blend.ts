@@ -1,6 +1,7 @@
 /** Blends of pictures, computed by the WebAssembly module on the page, so that they do not wait for a busy Worker. */
 
-import init, { Blend } from "../wasm/easel_wasm.js";
+import init, { Blend, enlarge } from "../wasm/easel_wasm.js";
+import type { Pixels } from "./stage.js";
 
 /** The bytes that are blended at a time; it bounds the module's memory. */
 const CHUNK = 1 << 16;
@@ -38,4 +39,15 @@ export function blend(layers: readonly Layer[]): Uint8ClampedArray<ArrayBuffer> 
         blended.set(chunk.finish(), start);
     }
     return blended;
+}
+
+/** A picture enlarged to a width, as the programs do it. Throws if that is not a multiple of its own. */
+export function enlarged(pixels: Pixels, width: number): Pixels {
+    const factor = width / pixels.width;
+    if (factor === 1) return pixels;
+    if (!Number.isInteger(factor)) {
+        throw new Error("these styles enlarge pictures by different factors and cannot be blended; choose one of them");
+    }
+    const rgba = enlarge(pixels.rgba, pixels.width, pixels.height, factor) as Pixels["rgba"];
+    return { width, height: factor * pixels.height, rgba };
 }

@@ -119,7 +119,7 @@ export class StylizeRunner {
                 },
                 this.owner,
             );
-            layers.add(source, keepColor, result.rgba, styles);
+            layers.add(source, keepColor, result, styles);
             this.#milliseconds = result.milliseconds;
             this.#host.engineChanged();
             clearError(this.owner);

@@ -216,7 +216,7 @@ export class StylizeTab implements Tab {
             const done = await this.#runner.run({ layers, source: missing, keepColor }, this.#styles.selected);
             if (!done) return undefined;
             const alone = [{ source: missing, weight: 1 }];
-            if (missing instanceof File) this.#styles.showResult(missing, layers.blend(alone, 1, keepColor));
+            if (missing instanceof File) this.#styles.showResult(missing, layers.blend(alone, 1, keepColor).after);
         }
     }
 
@@ -254,7 +254,8 @@ export class StylizeTab implements Tab {
     #showResult(layers: PhotoLayers): void {
         const { selected } = this.#styles;
         const { strength, keepColor } = this.#settings;
-        this.#show(layers.pixels, layers.blend(selected, strength / PERCENT, keepColor));
+        const { before, after } = layers.blend(selected, strength / PERCENT, keepColor);
+        this.#show(before, after);
         this.#lastStyles = selected;
         this.#result = { photo: layers.photo, styles: selected, strength };
         this.#updateControls();

@@ -6,10 +6,11 @@ use std::path::Path;
 use easel_console::interrupt::on_interrupt;
 use easel_console::tell;
 use easel_files::{AtomicFile, remove_abandoned};
+use easel_runtime::resize::enlarge_smoothly;
 
 use super::super::clock::Clock;
 use super::super::jobs::{self, Job};
-use super::super::models::{RESIZED, open_all};
+use super::super::models::{RESIZED, StyleModel, open_all};
 use super::super::options::{StatisticsSource, TilingOptions};
 use super::super::plan::StylizePlan;
 use super::super::report::{JsonLines, interrupted_early};
@@ -27,7 +28,6 @@ use super::{codec, ffmpeg, frames, report};
 use crate::cli::{self, Progress};
 use crate::error::{Error, Result, written};
 use crate::memory::free_bytes;
-use crate::model::find_model;
 
 /// The frames that a worker holds at most, results included, and those held elsewhere, of which the frame before has four
 /// bytes per channel.
@@ -59,15 +59,15 @@ fn stylize(plan: &StylizePlan, lines: &mut JsonLines) -> Result<()> {
 fn stylize_one(plan: &StylizePlan, job: &Job) -> Result<StyledVideo> {
     let (input, output) = (job.input.as_path(), job.output.as_path());
     let about_input = |error| Error::Input { path: input.to_owned(), source: Box::new(error) };
-    let paths = plan.styles.iter().map(|style| find_model(&style.model)).collect::<Result<Vec<_>>>()?;
+    let files = StyleModel::find_all(plan)?;
     let video = probe(input)?;
     let size = size(&video, plan.max_size);
-    let mut first = Worker::new(plan, &paths, 1);
+    let mut first = Worker::new(plan, &files, 1);
     let models = open_all(plan, &mut first)?;
     let count = if models.on_device { 1 } else { plan.engine.thread_count() };
     cli::announce(models.names.engine.as_deref().unwrap_or_default(), count, "frames");
     let mut workers = vec![first];
-    workers.extend((1..count).map(|_| Worker::new(plan, &paths, 1)));
+    workers.extend((1..count).map(|_| Worker::new(plan, &files, 1)));
 
     let (tilings, room) = tilings(plan, &models.traits, size, count).map_err(about_input)?;
     let semaphore = Semaphore::new(room);
@@ -81,7 +81,9 @@ fn stylize_one(plan: &StylizePlan, job: &Job) -> Result<StyledVideo> {
     processes.on_interrupt(report::interrupted(plan, job, models.names.clone()));
     let mut decoder = processes.start(input, &mut codec::decoder(input, &video, size))?;
     let target = ffmpeg::file(&temporary);
-    let encoder = codec::encoder(input, &video, size, &target, container, plan.quality.jpeg, !plan.strip);
+    let scale = models.traits[0].scale;
+    let result_size = (scale * size.0, scale * size.1);
+    let encoder = codec::encoder(input, &video, result_size, &target, container, plan.quality.jpeg, !plan.strip);
     let mut encoder = processes.start(input, &mut { encoder })?;
     let source = decoder.stdout.take().expect("it is piped");
     let mut sink = encoder.stdin.take().expect("it is piped");
@@ -104,7 +106,8 @@ fn stylize_one(plan: &StylizePlan, job: &Job) -> Result<StyledVideo> {
         }
         tiles = frame.tiling.tiles;
         progress.advance(1);
-        let result = filter.next(frame.video, frame.stylized);
+        let video = if scale > 1 { enlarge_smoothly(&frame.video, scale) } else { frame.video };
+        let result = filter.next(video, frame.stylized);
         let sent = sink.write_all(&result.pixels).inspect_err(|_| broken = true);
         sent.map_err(|error| Error::write(output, "cannot write", &error))
     };
@@ -133,7 +136,7 @@ fn stylize_one(plan: &StylizePlan, job: &Job) -> Result<StyledVideo> {
         return Err(not_encoded(output, &temporary, &messages));
     }
     processes.finish(output)?;
-    let ((width, height), frames_per_second) = (size, video.rate.per_second());
+    let ((width, height), frames_per_second) = (result_size, video.rate.per_second());
     let (idle, models, flicker) = (clock.idle(), models.names, filter.flicker);
     Ok(StyledVideo { width, height, frames, tiles, frames_per_second, flicker, idle, models, notes })
 }
@@ -152,12 +155,13 @@ fn tilings(
     (width, height): (usize, usize),
     workers: usize,
 ) -> Result<(Vec<Tiling>, usize)> {
-    let frame = 3 * width * height;
+    let scale = traits.iter().map(|traits| traits.scale).max().unwrap_or(1);
+    let frame = 3 * width * height * scale * scale;
     let (computing, room) = match plan.tiling.memory {
-        None => (2 * frame, free_bytes() / 8 * 3),
+        None => (2 * 3 * width * height, free_bytes() / 8 * 3),
         Some(limit) => {
             let all = frame * (FRAMES_PER_WORKER * workers + FRAMES_ELSEWHERE);
-            (all, limit.saturating_sub(PROGRAM + all))
+            (all / (scale * scale), limit.saturating_sub(PROGRAM + all))
         }
     };
     let footprint = Footprint { width, height, decoding: 0, filling: 0, computing, encoding: 0 };

@@ -22,7 +22,7 @@ impl DenoiserEngine<'_> {
             match tensor.data() {
                 Data::F32(values) => candle_core::Tensor::from_slice(values, tensor.shape(), self.device),
                 Data::I64(values) => candle_core::Tensor::from_slice(values, tensor.shape(), self.device),
-                Data::Bool(_) => unreachable!("a denoiser takes no boolean inputs"),
+                Data::Bool(_) | Data::F16(_) | Data::U8(_) => unreachable!("a denoiser takes floats and integers"),
             }
         };
         let prediction = self.network.forward(&input("x")?, &input("t")?, &input("label")?, &mut Eval)?;
