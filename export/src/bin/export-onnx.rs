@@ -49,6 +49,9 @@ enum Command {
     Inspect {
         /// The file or folder
         file: PathBuf,
+        /// The part of a file of another program, as in --part of an export
+        #[arg(long, value_name = "KEY")]
+        part: Option<String>,
     },
     /// Compare a model file in ONNX Runtime with its network in candle
     Verify {
@@ -81,6 +84,9 @@ struct ExportArgs {
     /// The best checkpoint of a run instead of the newest
     #[arg(long)]
     best: bool,
+    /// The part of a file of another program that holds the weights, as `inspect` lists it: `ema`, `state_dict.generator`
+    #[arg(long, value_name = "KEY", conflicts_with = "best")]
+    part: Option<String>,
     /// The model's title, instead of that of the run, model file or network
     #[arg(long)]
     title: Option<String>,
@@ -128,7 +134,7 @@ fn main() -> ExitCode {
     easel_native::cli::outlive_file_limits();
     let cli = Cli::parse();
     let result = match cli.command {
-        Some(Command::Inspect { file }) => run_inspect(&file),
+        Some(Command::Inspect { file, part }) => run_inspect(&file, part.as_deref()),
         Some(Command::Verify { model, update, library }) => run_verify(&model, update, library.ort_lib.as_deref()),
         None => run_export(cli.export),
     };
@@ -148,10 +154,12 @@ fn run_export(args: ExportArgs) -> Result<()> {
     ensure!(!output.is_dir(), "{}: this is a folder; name the model file to write", output.display());
 
     let evaluations = args.evaluations.iter().map(|path| evaluation(path)).collect::<Result<_>>()?;
-    let file = if args.best { weights::open_best(&source)? } else { weights::open(&source)? };
+    let file =
+        if args.best { weights::open_best(&source)? } else { weights::open_part(&source, args.part.as_deref())? };
     let WeightsFile { path, sha256, title, classes, columns, licence, unreadable, .. } = &file;
     let in_file = || path.display().to_string();
     unreadable.iter().for_each(|why| eprintln!("warning: {why}"));
+    file.notes.iter().for_each(|note| eprintln!("note: {note}"));
     let trained = file.weights()?;
     let reached = trained.architecture.clone();
     let trained = growth::at_stage(trained, args.resolution, args.alpha).with_context(in_file)?;
@@ -259,8 +267,8 @@ fn run_verify(path: &Path, update: bool, library: Option<&Path>) -> Result<()> {
     Ok(())
 }
 
-fn run_inspect(path: &Path) -> Result<()> {
-    let text = inspect::describe(path)?;
+fn run_inspect(path: &Path, part: Option<&str>) -> Result<()> {
+    let text = inspect::describe_part(path, part)?;
     say(format_args!("{}", text.trim_end()));
     Ok(())
 }

@@ -25,6 +25,8 @@ pub struct Inputs {
     pub style: Picture,
     /// The loss network.
     pub features: Features,
+    /// What a user should know of the choice of its weights.
+    pub notes: Vec<String>,
     /// The loss.
     pub loss: PerceptualConfig,
     /// Pictures to stylize as samples; if there are none, content pictures are taken.
@@ -43,10 +45,11 @@ impl Inputs {
         };
         let style = style_picture(style.as_ref(), config.style_size)?;
         let previews = config.preview.iter().map(|path| preview(path.as_ref())).collect::<Result<_>>()?;
-        let features = Features::load(features.as_ref(), device)?;
+        let part = config.part.as_deref();
+        let (features, notes) = Features::load_part(features.as_ref(), part, device)?;
         let loss = config.complete(features.kind())?;
         let content = Content::open(source, config.size)?;
-        Ok(Self { content, style, features, loss, previews })
+        Ok(Self { content, style, features, notes, loss, previews })
     }
 }
 

@@ -81,7 +81,7 @@ impl Recipe for StyleConfig {
         let steps = self.epochs.resolve(&mut self.shared, epoch);
         let features = inputs.features.kind().name();
         let summary = format!("{title}: {count} pictures from {name}, loss by {features}; {steps} steps");
-        let warnings = inputs.content.others().into_iter().collect();
+        let warnings = inputs.notes.iter().cloned().chain(inputs.content.others()).collect();
         let style = style.file_name().map(|name| name.to_string_lossy().into_owned());
         let data = DataFacts { name, style, title: Some(title), ..DataFacts::default() };
         let trainer = StyleTrainer::new(self, inputs, steps, device)?;
@@ -107,7 +107,7 @@ struct StyleTrainer {
 impl StyleTrainer {
     /// A stylizer with its initial weights.
     fn new(config: &StyleConfig, inputs: Inputs, steps: u64, device: &Device) -> Result<Self> {
-        let Inputs { content, style, features, loss, previews } = inputs;
+        let Inputs { content, style, features, loss, previews, .. } = inputs;
         let Shared { seed, lr, ema_decay, .. } = config.shared;
         let params = Params::new(DType::F32, device, Random::new(seed, streams::WEIGHTS));
         let network = Stylizer::new(params.root(), Sizes { width: config.width })?;
