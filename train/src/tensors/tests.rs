@@ -184,23 +184,38 @@ fn safetensors_of_other_types_are_listed() {
     assert!(contents.read([("a", &entries["a"])]).unwrap_err().contains("F8_E4M3"));
 }
 
-/// An archive as a program other than PyTorch packs it.
-fn packed(pickle: &[u8], storage: &[u8], method: u16, crc: impl Fn(&[u8]) -> u32) -> Vec<u8> {
+/// An archive as PyTorch writes it, with the end record of a large one, or as another program packs it again.
+fn packed(folder: &str, pickle: &[u8], storage: &[u8], method: u16, crc: impl Fn(&[u8]) -> u32) -> Vec<u8> {
     let (mut file, mut directory) = (Vec::new(), Vec::new());
-    for (name, bytes) in [("net/data.pkl", pickle), ("net/data/0", storage)] {
+    for (name, bytes) in [("data.pkl", pickle), ("data/0", storage)] {
+        let name = format!("{folder}/{name}");
         let mut deflated = Vec::new();
         flate2::read::DeflateEncoder::new(bytes, flate2::Compression::best()).read_to_end(&mut deflated).unwrap();
         let stored = if method == 8 { &deflated[..] } else { bytes };
         let sizes = [crc(bytes), stored.len() as u32, bytes.len() as u32].map(u32::to_le_bytes).concat();
-        let entry =
-            [&[20, 0, 0, 0][..], &method.to_le_bytes(), &[0; 4], &sizes, &(name.len() as u16).to_le_bytes(), &[0; 2]]
-                .concat();
+        let length = (name.len() as u16).to_le_bytes();
+        let entry = [&[20, 0, 0, 0][..], &method.to_le_bytes(), &[0; 4], &sizes, &length, &[0; 2]].concat();
         let offset = (file.len() as u32).to_le_bytes();
         directory.extend([&b"PK\x01\x02\x14\0"[..], &entry, &[0; 10], &offset, name.as_bytes()].concat());
         file.extend([&b"PK\x03\x04"[..], &entry, name.as_bytes(), stored].concat());
     }
-    let place = [directory.len() as u32, file.len() as u32].map(u32::to_le_bytes).concat();
-    [&file[..], &directory, b"PK\x05\x06\0\0\0\0\x02\0\x02\0", &place, &[0; 2]].concat()
+    let (start, length) = (file.len(), directory.len());
+    let places = [2, 2, length as u64, start as u64].map(u64::to_le_bytes).concat();
+    let end = [&b"PK\x06\x06"[..], &44u64.to_le_bytes(), &[45, 0, 45, 0], &[0; 8], &places].concat();
+    let end_at = ((start + length) as u64).to_le_bytes();
+    let locator = [&b"PK\x06\x07"[..], &[0; 4], &end_at, &1u32.to_le_bytes()].concat();
+    let place = [length as u32, start as u32].map(u32::to_le_bytes).concat();
+    let last = [b"PK\x05\x06\0\0\0\0\x02\0\x02\0", &place[..], &[0; 2]].concat();
+    [file, directory, end, locator, last].concat()
+}
+
+#[test]
+fn a_name_of_any_length_is_read() {
+    let pickle = [&b"\x80\x02"[..], &dict(&[("w", tensor("Float", "0", 0, &[1], &[1]))]), b"."].concat();
+    for length in 1..80 {
+        let file = packed(&"n".repeat(length), &pickle, &floats(&[1.5]), 0, |_| 0);
+        assert_eq!(first(&file).unwrap()["w"].to_vec1::<f32>().unwrap(), [1.5], "{length}");
+    }
 }
 
 #[test]
@@ -213,18 +228,18 @@ fn checksums_are_verified_and_deflated_files_read() {
         crc.sum()
     };
     for method in [0, 8] {
-        let good = packed(&pickle, &data, method, crc);
+        let good = packed("net", &pickle, &data, method, crc);
         assert_eq!(first(&good).unwrap()["w"].to_vec1::<f32>().unwrap(), [1.0, 2.0]);
         // PyTorch can leave checksums out.
-        assert!(first(&packed(&pickle, &data, method, |_| 0)).is_ok());
-        let wrong = packed(&pickle, &data, method, |bytes| crc(bytes) ^ u32::from(bytes == data));
+        assert!(first(&packed("net", &pickle, &data, method, |_| 0)).is_ok());
+        let wrong = packed("net", &pickle, &data, method, |bytes| crc(bytes) ^ u32::from(bytes == data));
         let error = refused(&wrong);
         assert!(error.contains("`w`") && error.contains("net/data/0") && error.contains("checksum"), "{error}");
     }
     // A thousand times the length.
     let data = vec![0; 1 << 27];
     let pickle = [&b"\x80\x02"[..], &dict(&[("w", tensor("Byte", "0", 0, &[1], &[1]))]), b"."].concat();
-    assert!(refused(&packed(&pickle, &data, 8, |_| 0)).contains("many times the file's length"));
+    assert!(refused(&packed("net", &pickle, &data, 8, |_| 0)).contains("many times the file's length"));
 }
 
 #[test]

@@ -8,6 +8,7 @@ use std::rc::Rc;
 
 use flate2::Crc;
 use flate2::read::DeflateDecoder;
+use zip::read::{ArchiveOffset, Config};
 use zip::{CompressionMethod, ZipArchive};
 
 use super::contents::{Bytes, Contents};
@@ -73,7 +74,11 @@ struct Archive<'a> {
 
 impl<'a> Archive<'a> {
     fn open(file: &'a [u8]) -> Result<Self> {
-        let mut zip = ZipArchive::new(Cursor::new(file)).map_err(|error| format!("it is not complete: {error}"))?;
+        // PyTorch's archives begin with the file. A search for the beginning, zip's default, mistakes the second entry of the
+        // directory for the first where the first takes as many bytes as the end record of a large archive.
+        let whole = Config { archive_offset: ArchiveOffset::Known(0) };
+        let zip = ZipArchive::with_config(whole, Cursor::new(file)).or_else(|_| ZipArchive::new(Cursor::new(file)));
+        let mut zip = zip.map_err(|error| format!("it is not complete: {error}"))?;
         let checked = (0..zip.len()).any(|index| zip.by_index_raw(index).is_ok_and(|entry| entry.crc32() != 0));
         let left = file.len().saturating_mul(MOST_TIMES).max(ALLOWED);
         Ok(Self { file, zip, checked, read: HashMap::new(), left })
