@@ -16,7 +16,7 @@ use easel_runtime::ModelCard;
 use easel_runtime::card::{Evaluation, Int8, MetricValue, Verification};
 use easel_runtime::onnx::{MAKE_ONE_FILE, external_files, metadata};
 use easel_runtime::polarity::Border;
-use easel_train::tensors::{Dictionary, Format};
+use easel_train::tensors::{Entry, Format};
 use easel_train::{WeightsFile, weights};
 use prost::Message;
 
@@ -34,15 +34,20 @@ pub use json::describe_json;
 /// # Ok::<(), easel_export::Error>(())
 /// ```
 pub fn describe(path: &Path) -> Result<String> {
+    describe_part(path, None)
+}
+
+/// Describes the part of a file that [`weights::open_part`] takes. The error names the file.
+pub fn describe_part(path: &Path, part: Option<&str>) -> Result<String> {
     if path.is_file() {
         let unreadable = |reason| easel_train::Error::Unreadable { path: path.into(), reason };
         let bytes = std::fs::read(path).map_err(|error| unreadable(format!("cannot read: {error}")))?;
-        return match Format::of(&bytes) {
-            Some(_) => describe_weights(&WeightsFile::from_bytes(&bytes, path)?),
-            None => Ok(describe_model(&bytes).map_err(|error| unreadable(error.to_string()))?),
+        return match (Format::of(&bytes), part) {
+            (None, None) => Ok(describe_model(&bytes).map_err(|error| unreadable(error.to_string()))?),
+            _ => describe_weights(&WeightsFile::read_part(&bytes, path, part)?),
         };
     }
-    describe_weights(&weights::open(path)?)
+    describe_weights(&weights::open_part(path, part)?)
 }
 
 fn decode(model: &[u8]) -> Result<(ModelProto, GraphProto)> {
@@ -190,23 +195,35 @@ fn value_parts(value: &ValueInfoProto) -> (&str, Option<String>, Vec<String>) {
     (&value.name, Some(element.to_lowercase()), dims)
 }
 
-/// Describes weights. Of an unknown network it lists all dictionaries of tensors in the file.
+/// Describes weights. Where the network is unknown or cannot be used it lists all dictionaries of tensors in the file.
 pub fn describe_weights(file: &WeightsFile) -> Result<String> {
     let mut text = format!("file         {}\n", file.path.display());
     let line = |name: &str, value: &str| format!("{name:<12} {value}\n");
     let Some(architecture) = &file.architecture else {
         text += &line("kind", "tensors of no known network");
-        for Dictionary { path, tensors } in &file.dictionaries {
-            let path = if path.is_empty() { String::new() } else { format!("{}: ", path.escape_debug()) };
-            text += &line("weights", &(path + &describe_count(tensors)));
-            text.extend(tensors.iter().map(describe_tensor));
+        if let Some(problem) = &file.problem {
+            text += &line("problem", problem);
+        }
+        for dictionary in &file.dictionaries {
+            let path = dictionary.path();
+            let path = if path.is_empty() { path } else { format!("{}: ", path.escape_debug()) };
+            let shapes = dictionary.tensors().map(|(_, entry)| entry.shape.as_deref().unwrap_or(&[0]));
+            text += &line("weights", &(path + &describe_count(shapes)));
+            text.extend(dictionary.tensors().map(describe_entry));
         }
         return Ok(text);
     };
     let network = file.network(&Device::Cpu)?;
     text += &line("kind", models::of_network(&network)?.kind().name());
     text += &line("architecture", &serde_json::to_string(architecture).expect("cards have only string keys"));
-    text += &line("weights", &format!("{}, sha256 {}", describe_count(file.tensors()), file.sha256));
+    if !file.part.is_empty() {
+        text += &line("part", &file.part);
+    }
+    if !file.other_parts.is_empty() {
+        text += &line("other parts", &format!("{}; --part chooses", file.other_parts.join(", ")));
+    }
+    let count = describe_count(file.tensors().values().map(Tensor::dims));
+    text += &line("weights", &format!("{count}, sha256 {}", file.sha256));
     if let Some(run) = &file.provenance.run {
         text += &line("run", &format!("{run}, {} steps", file.provenance.steps.unwrap_or_default()));
     }
@@ -214,14 +231,22 @@ pub fn describe_weights(file: &WeightsFile) -> Result<String> {
     Ok(text)
 }
 
-fn describe_count(tensors: &BTreeMap<String, Tensor>) -> String {
-    let count: usize = tensors.values().map(Tensor::elem_count).sum();
-    format!("{} tensors, {count} values", tensors.len())
+fn describe_count<'a>(shapes: impl Iterator<Item = &'a [usize]>) -> String {
+    let counts: Vec<_> =
+        shapes.map(|shape| shape.iter().fold(1usize, |count, size| count.saturating_mul(*size))).collect();
+    let count = counts.iter().fold(0usize, |sum, count| sum.saturating_add(*count));
+    format!("{} tensors, {count} values", counts.len())
 }
 
 fn describe_tensor((name, tensor): (&String, &Tensor)) -> String {
     // Names in files of others may hold a terminal's control characters.
     format!("  {} {:?} {:?}\n", name.escape_debug(), tensor.dims(), tensor.dtype())
+}
+
+/// A tensor that may not be readable.
+fn describe_entry((name, entry): (&str, &Entry)) -> String {
+    let shape = entry.shape.as_ref().map_or("[?]".into(), |shape| format!("{shape:?}"));
+    format!("  {} {shape} {}\n", name.escape_debug(), entry.dtype.escape_debug())
 }
 
 #[cfg(test)]

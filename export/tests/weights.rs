@@ -138,6 +138,29 @@ fn an_unknown_network_is_inspected_and_not_exported() {
     assert!(String::from_utf8(output.stderr).unwrap().contains("zip.pth: "));
 }
 
+/// What cannot be used is listed by `inspect` and refused by an export.
+#[test]
+fn a_needed_tensor_that_cannot_be_read_is_named() {
+    let folder = tempfile::tempdir().unwrap();
+    let (path, model) = (folder.path().join("w.safetensors"), folder.path().join("m.onnx"));
+    let (_, mut tensors) = networks().pop().unwrap();
+    let ema = tensors.iter().map(|(name, tensor)| (format!("ema.{name}"), tensor.clone())).collect::<Tensors>();
+    tensors.insert("fc2.bias".into(), tensors["fc2.bias"].to_dtype(DType::I64).unwrap());
+    tensors.extend(ema);
+    std::fs::write(&path, safetensors::serialize(tensors, None).unwrap()).unwrap();
+    let output = export_onnx(&[&path, "-o".as_ref(), &model]);
+    let error = String::from_utf8(output.stderr).unwrap();
+    assert!(
+        output.status.code() == Some(1) && error.contains("w.safetensors") && error.contains("`fc2.bias`"),
+        "{error}"
+    );
+    assert!(!model.exists());
+    let listed = success(&["inspect".as_ref(), &path]);
+    assert!(listed.contains("\n  fc2.bias [84] I64\n") && listed.contains("\nproblem "), "{listed}");
+    success(&[&path, "--part".as_ref(), "ema".as_ref(), "-o".as_ref(), &model]);
+    assert!(success(&["inspect".as_ref(), &path, "--part".as_ref(), "ema".as_ref()]).contains("part         ema\n"));
+}
+
 #[test]
 fn an_int8_model_has_no_weights_and_a_half_one_has() {
     let folder = tempfile::tempdir().unwrap();

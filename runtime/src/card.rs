@@ -191,7 +191,8 @@ pub struct Provenance {
     /// The seed of the run.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub seed: Option<u64>,
-    /// SHA-256 of the weights file, hexadecimal.
+    /// SHA-256 of the weights file, hexadecimal; empty, and not written, in that file itself.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
     pub weights_sha256: String,
     /// The program and its version.
     pub program: String,

@@ -11,7 +11,7 @@ use easel_runtime::Random;
 use crate::error::{Error, Mismatch, Result};
 
 /// PyTorch's counter of a batch norm's batches, which is ignored.
-const BATCH_COUNT: &str = "num_batches_tracked";
+pub(crate) const BATCH_COUNT: &str = "num_batches_tracked";
 
 /// The initialisation of a parameter.
 #[derive(Debug, Clone, Copy, PartialEq)]

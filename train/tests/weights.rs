@@ -6,6 +6,7 @@ mod weight_files;
 
 use std::fs;
 use std::path::Path;
+use std::process::Output;
 
 use candle_core::Device;
 use common::{digits, failure, success, train, utf8};
@@ -15,7 +16,7 @@ use easel_train::networks::features::Features;
 use easel_train::networks::lenet::{self, Lenet};
 use easel_train::networks::squeezenet::SqueezeNet;
 use easel_train::{Error, WeightsFile, weights};
-use weight_files::{CLASSES, TITLE, accepted, checkpoint, refused, tensors, to_float32};
+use weight_files::{CLASSES, TITLE, accepted, checkpoint, refused, tensors, to_float32, wrapped};
 
 fn lenet() -> (Architecture, weight_files::Tensors) {
     let sizes = lenet::Sizes::default();
@@ -105,6 +106,44 @@ fn the_programs_accept_every_form() {
             assert!(failure(&eval(&path)).contains(reason));
         }
     }
+}
+
+#[test]
+fn a_part_of_a_file_is_chosen() {
+    let folder = tempfile::tempdir().unwrap();
+    let at = |name: &str| folder.path().join(name);
+    digits(&at("digits"), 10, 10);
+    easel_pictures::save_picture(&at("style.png"), &easel_scenes::scene(4, 2, 40, 40).0).unwrap();
+    let (data, style) = (at("digits"), at("style.png"));
+    let eval = |path: &Path, more: &[&str]| train(&[&["eval", utf8(path), "--data", utf8(&data)][..], more].concat());
+    let features = |path: &Path, more: &[&str]| {
+        let inputs = ["style", "--data", "synthetic", "--style", utf8(&style), "--features", utf8(path)];
+        let sizes = ["--size", "32", "--style-size", "32", "--steps", "1", "--batch", "1", "--width", "4", "--dry-run"];
+        train(&[&inputs[..], &sizes, more].concat())
+    };
+    type Program<'a> = &'a dyn Fn(&Path, &[&str]) -> Output;
+    let programs: [(&str, weight_files::Tensors, Program); 2] =
+        [("lenet", lenet().1, &eval), ("squeezenet", squeezenet().1, &features)];
+    for (name, tensors, program) in programs {
+        let path = at(&format!("{name}.safetensors"));
+        let parts: weight_files::Tensors =
+            [wrapped(&tensors, "model."), wrapped(&tensors, "ema.")].into_iter().flatten().collect();
+        fs::write(&path, bytes(&parts)).unwrap();
+        let both = program(&path, &[]);
+        let said = String::from_utf8(both.stderr.clone()).unwrap();
+        success(&both);
+        assert!(said.contains("`model`") && said.contains("--part ema"), "{said}");
+        let one = program(&path, &["--part", "ema"]);
+        success(&one);
+        assert!(!String::from_utf8(one.stderr.clone()).unwrap().contains("--part"));
+        let error = failure(&program(&path, &["--part", "emma"]));
+        assert!(error.contains("`emma`") && error.contains("`ema`") && error.contains(name), "{error}");
+    }
+    // What holds one network has no parts.
+    assert!(failure(&eval(&model(), &["--part", "ema"])).contains("--part"));
+    let (architecture, tensors) = lenet();
+    checkpoint(&at("run"), 1, &architecture, &tensors);
+    assert!(failure(&eval(&at("run"), &["--part", "ema"])).contains("--part"));
 }
 
 #[test]

@@ -56,6 +56,9 @@ enum Command {
         /// Print one JSON object instead: file, kind, and what else is known; or file, error
         #[arg(long)]
         json: bool,
+        /// The part of a file of another program, as in --part of an export
+        #[arg(long, value_name = "KEY")]
+        part: Option<String>,
     },
     /// Compare a model file in ONNX Runtime with its network in candle
     Verify {
@@ -88,6 +91,9 @@ struct ExportArgs {
     /// The best checkpoint of a run instead of the newest
     #[arg(long)]
     best: bool,
+    /// The part of a file of another program that holds the weights, as `inspect` lists it: `ema`, `state_dict.generator`
+    #[arg(long, value_name = "KEY", conflicts_with = "best")]
+    part: Option<String>,
     /// The model's title, instead of that of the run, model file or network
     #[arg(long)]
     title: Option<String>,
@@ -135,7 +141,7 @@ fn main() -> ExitCode {
     easel_console::start();
     let cli: Cli = easel_console::parse();
     let result = match cli.command {
-        Some(Command::Inspect { file, json }) => run_inspect(&file, json),
+        Some(Command::Inspect { file, json, part }) => run_inspect(&file, json, part.as_deref()),
         Some(Command::Verify { model, update, library }) => run_verify(&model, update, library.ort_lib.as_deref()),
         None => run_export(cli.export),
     };
@@ -152,10 +158,12 @@ fn run_export(args: ExportArgs) -> Result<()> {
     ensure!(!output.is_dir(), "{}: this is a folder; name the model file to write", output.display());
 
     let evaluations = args.evaluations.iter().map(|path| evaluation(path)).collect::<Result<_>>()?;
-    let file = if args.best { weights::open_best(&source)? } else { weights::open(&source)? };
+    let file =
+        if args.best { weights::open_best(&source)? } else { weights::open_part(&source, args.part.as_deref())? };
     let WeightsFile { path, sha256, title, classes, columns, licence, unreadable, .. } = &file;
     let in_file = || path.display().to_string();
     unreadable.iter().for_each(|why| tell!("warning: {why}"));
+    file.notes.iter().for_each(|note| tell!("note: {note}"));
     let trained = file.weights()?;
     let reached = trained.architecture.clone();
     let trained = growth::at_stage(trained, args.resolution, args.alpha).with_context(in_file)?;
@@ -263,11 +271,11 @@ fn run_verify(path: &Path, update: bool, library: Option<&Path>) -> Result<()> {
     Ok(())
 }
 
-fn run_inspect(path: &Path, json: bool) -> Result<()> {
+fn run_inspect(path: &Path, json: bool, part: Option<&str>) -> Result<()> {
     if !json {
-        return Ok(print(inspect::describe(path)?)?);
+        return Ok(print(inspect::describe_part(path, part)?)?);
     }
-    let described = inspect::describe_json(path);
+    let described = inspect::describe_json(path, part);
     let failed = |error: &easel_export::Error| json!({ "file": path.to_string_lossy(), "error": error.to_string() });
     print(format_args!("{}\n", described.as_ref().map_or_else(failed, Clone::clone)))?;
     described?;

@@ -14,22 +14,23 @@ use super::{decode, is_float, value_parts};
 use crate::error::Result;
 use crate::models;
 
-/// What [`describe`](super::describe) says, as one object. Its errors are the same.
+/// What [`describe_part`](super::describe_part) says, as one object. Its errors are the same.
 ///
 /// A model file has `file`, `kind` (null without a card), `card` (the card as it is in the file, or null), `inputs` and
 /// `outputs` (`name`, `type`, `dims`, numbers or names; inputs also `optional`), `operators` (counts by name), `constants` (floats), `opset`,
-/// `ir` and `bytes`. Weights have `file`, `kind` and `architecture` (null for no known network), `sha256`, `run`, `steps`
+/// `ir` and `bytes`. Weights have `file`, `kind` and `architecture` (null for no known network), `problem` (why the
+/// likeliest part cannot be used), `part` and `other_parts` (keys of a file of another program), `sha256`, `run`, `steps`
 /// and `dictionaries`: each with its `key` in the file and its `tensors` (`name`, `shape`, `type`).
-pub fn describe_json(path: &Path) -> Result<Value> {
+pub fn describe_json(path: &Path, part: Option<&str>) -> Result<Value> {
     if path.is_file() {
         let unreadable = |reason| easel_train::Error::Unreadable { path: path.into(), reason };
         let bytes = std::fs::read(path).map_err(|error| unreadable(format!("cannot read: {error}")))?;
-        if Format::of(&bytes).is_none() {
+        if Format::of(&bytes).is_none() && part.is_none() {
             return Ok(model(path, &bytes).map_err(|error| unreadable(error.to_string()))?);
         }
-        return weights_of(&WeightsFile::from_bytes(&bytes, path)?);
+        return weights_of(&WeightsFile::read_part(&bytes, path, part)?);
     }
-    weights_of(&weights::open(path)?)
+    weights_of(&weights::open_part(path, part)?)
 }
 
 fn model(path: &Path, bytes: &[u8]) -> Result<Value> {
@@ -70,16 +71,19 @@ fn weights_of(file: &WeightsFile) -> Result<Value> {
         Some(_) => Some(models::of_network(&file.network(&Device::Cpu)?)?.kind().name()),
         None => None,
     };
-    let dictionary = |Dictionary { path, tensors }: &Dictionary| {
-        let tensors = tensors
-            .iter()
-            .map(|(name, tensor)| json!({ "name": name, "shape": tensor.dims(), "type": tensor.dtype().as_str() }));
-        json!({ "key": path, "tensors": tensors.collect::<Vec<_>>() })
+    let dictionary = |dictionary: &Dictionary| {
+        let tensors = dictionary
+            .tensors()
+            .map(|(name, entry)| json!({ "name": name, "shape": entry.shape, "type": entry.dtype }));
+        json!({ "key": dictionary.path(), "tensors": tensors.collect::<Vec<_>>() })
     };
     Ok(json!({
         "file": file.path.to_string_lossy(),
         "kind": kind,
         "architecture": file.architecture,
+        "problem": file.problem,
+        "part": file.part,
+        "other_parts": file.other_parts,
         "sha256": file.sha256,
         "run": file.provenance.run,
         "steps": file.provenance.steps,

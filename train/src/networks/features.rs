@@ -49,7 +49,7 @@ impl Kind {
 
     /// The network that weights of these names and shapes belong to, and the divisor of its widths. Loading them checks
     /// whether they are complete.
-    fn recognise(shapes: &BTreeMap<String, Vec<usize>>) -> Option<(Self, usize)> {
+    pub(crate) fn recognise(shapes: &BTreeMap<String, Vec<usize>>) -> Option<(Self, usize)> {
         let [width, 3, 3, 3] = shapes.get(FIRST)?[..] else { return None };
         let divisor = |published: usize| published.is_multiple_of(width).then(|| published / width);
         let kind = if shapes.contains_key("features.12.squeeze.weight") {
@@ -73,11 +73,6 @@ pub enum Features {
 }
 
 impl Features {
-    /// Whether the names and shapes are those of VGG16 or SqueezeNet 1.1.
-    pub fn fits(tensors: &BTreeMap<String, Tensor>) -> bool {
-        Kind::recognise(&shapes(tensors)).is_some()
-    }
-
     /// Builds VGG16 or SqueezeNet 1.1 from its weights; other tensors are ignored. Fails with [`Error::WrongNetwork`] or
     /// [`Error::WeightsMismatch`].
     pub fn from_tensors(mut tensors: BTreeMap<String, Tensor>, device: &Device) -> Result<Self> {
@@ -87,15 +82,26 @@ impl Features {
             return Err(Error::WrongNetwork { found, wanted: "VGG16 or SqueezeNet 1.1" });
         };
         let params = Params::new(DType::F32, device, Random::new(0, 0));
-        let features = match kind {
-            Kind::Vgg16 => Self::Vgg16(Vgg16::new(params.root(), divisor)?),
-            Kind::SqueezeNet => Self::SqueezeNet(SqueezeNet::new(params.root(), divisor)?),
-        };
+        let features = Self::build(kind, divisor, &params)?;
         let wanted: Vec<_> = params.all().iter().map(|param| param.name().to_string()).collect();
         tensors.retain(|name, _| wanted.contains(name));
         params.load(&tensors)?;
         params.set_frozen(true);
         Ok(features)
+    }
+
+    fn build(kind: Kind, divisor: usize, params: &Params) -> Result<Self> {
+        Ok(match kind {
+            Kind::Vgg16 => Self::Vgg16(Vgg16::new(params.root(), divisor)?),
+            Kind::SqueezeNet => Self::SqueezeNet(SqueezeNet::new(params.root(), divisor)?),
+        })
+    }
+
+    /// The names of the parameters.
+    pub(crate) fn names(kind: Kind, divisor: usize) -> Result<Vec<String>> {
+        let params = Params::new(DType::F32, &Device::Cpu, Random::new(0, 0));
+        Self::build(kind, divisor, &params)?;
+        Ok(params.all().iter().map(|param| param.name().to_string()).collect())
     }
 
     /// Which network it is.

@@ -71,7 +71,15 @@ impl Network {
     /// The same on a device.
     pub fn on(architecture: &Architecture, weights: &BTreeMap<String, Tensor>, device: &Device) -> Result<Self> {
         let params = Params::new(DType::F32, device, Random::new(0, 0));
-        let network = match architecture.name.as_str() {
+        let network = Self::build(architecture, &params)?;
+        params.load(weights)?;
+        params.set_frozen(true);
+        Ok(network)
+    }
+
+    /// Builds the network of an architecture with its initial weights.
+    fn build(architecture: &Architecture, params: &Params) -> Result<Self> {
+        Ok(match architecture.name.as_str() {
             gan::ARCHITECTURE => Self::Gan(gan::Generator::new(params.root(), gan::Sizes::read(architecture)?)?),
             progan::ARCHITECTURE => {
                 let (sizes, stage) = progan::Sizes::read(architecture)?;
@@ -107,10 +115,7 @@ impl Network {
                 ];
                 return Err(Error::UnknownArchitecture { name: other.into(), known });
             }
-        };
-        params.load(weights)?;
-        params.set_frozen(true);
-        Ok(network)
+        })
     }
 }
 
@@ -126,6 +131,13 @@ pub fn recognise(shapes: &BTreeMap<String, Vec<usize>>) -> Option<Architecture> 
         .or_else(|| lenet::Sizes::recognise(shapes).map(|sizes| sizes.architecture()))
         .or_else(|| mlp::Sizes::recognise(shapes).map(|sizes| sizes.architecture()))
         .or_else(|| vae::Sizes::recognise(shapes).map(|sizes| sizes.architecture()))
+}
+
+/// The names of the parameters of an architecture's network.
+pub(crate) fn parameter_names(architecture: &Architecture) -> Result<Vec<String>> {
+    let params = Params::new(DType::F32, &Device::Cpu, Random::new(0, 0));
+    Network::build(architecture, &params)?;
+    Ok(params.all().iter().map(|param| param.name().to_string()).collect())
 }
 
 /// The architecture under its present name: version 0.1 called the stylizer `imfw`.

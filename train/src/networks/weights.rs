@@ -32,7 +32,7 @@ struct Metadata<'a> {
 pub struct Weights {
     /// The network.
     pub architecture: Architecture,
-    /// Where they came from. `weights_sha256` is empty here: it is the file's.
+    /// Where they came from. `weights_sha256` is empty and not written: it is the file's.
     pub provenance: Provenance,
     /// The parameters by name.
     pub tensors: BTreeMap<String, Tensor>,

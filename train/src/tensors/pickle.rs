@@ -1,19 +1,24 @@
 //! Pickled objects as far as files of weights need them: nothing is called, imported or run.
 //!
-//! The operations are those that `torch.save` writes, which uses protocol 2 by default, and their
-//! counterparts of protocol 4; all others are refused.
+//! The operations are those of protocols 1 to 5 that `torch.save` may write, which uses protocol 2 by default; all others
+//! are refused.
 
 use std::collections::HashMap;
 
 /// An object's index in [`Objects`].
-pub type Id = usize;
+pub type Id = u32;
 
-/// The most objects of a pickle, the most on its stack, and the most elements of all its calls together. A state dictionary
-/// has a few dozen per tensor; in memory they take up to a hundred times their size in the file.
-const MOST_OBJECTS: usize = 1 << 20;
+/// The most objects of a pickle, and the most elements of all its calls together. A state dictionary has a few dozen per
+/// tensor, a log two for each of its lines; in memory an object takes many times its size in the file. Floats and small
+/// integers are not counted, since they are all the same few objects.
+const MOST_OBJECTS: usize = 1 << 23;
 
 /// The longest pickle.
-const MOST_BYTES: usize = 1 << 26;
+const MOST_BYTES: usize = 1 << 28;
+
+/// The objects that every pickle begins with: the integers that fit in a byte, at their own index, and these.
+const OTHER: Id = 256;
+const EMPTY_TUPLE: Id = 257;
 
 /// An object.
 #[derive(Debug, Clone, PartialEq)]
@@ -39,7 +44,7 @@ pub enum Object {
 }
 
 /// The objects of a pickle, in a flat list, so that deep nesting needs no recursion.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub struct Objects {
     objects: Vec<Object>,
     stack: Vec<Id>,
@@ -47,6 +52,13 @@ pub struct Objects {
     memo: HashMap<u32, Id>,
     /// The number of elements of all calls.
     called: usize,
+}
+
+impl Default for Objects {
+    fn default() -> Self {
+        let objects = (0..256).map(Object::Int).chain([Object::Other, Object::Tuple(vec![])]).collect();
+        Self { objects, stack: vec![], marks: vec![], memo: HashMap::new(), called: 0 }
+    }
 }
 
 type Result<T> = std::result::Result<T, String>;
@@ -71,7 +83,7 @@ impl Objects {
 
     /// An object.
     pub fn get(&self, id: Id) -> &Object {
-        &self.objects[id]
+        &self.objects[id as usize]
     }
 
     /// All persistent IDs.
@@ -111,28 +123,50 @@ impl Objects {
             0x80 => return take::<1>(bytes).map(drop),
             b'q' => return take(bytes).and_then(|[at]| self.put(at.into())),
             b'r' => return take(bytes).and_then(|at| self.put(u32::from_le_bytes(at))),
+            b'p' => return number(line(bytes)?).and_then(|at| self.put(at)),
             b'h' => return take(bytes).and_then(|[at]| self.again(at.into())),
             b'j' => return take(bytes).and_then(|at| self.again(u32::from_le_bytes(at))),
+            b'g' => return number(line(bytes)?).and_then(|at| self.again(at)),
             b'(' => {
                 self.marks.push(self.stack.len());
-                return limited(self.marks.len());
+                return Ok(());
             }
             b'0' => return self.pop().map(drop),
+            b'1' => return self.marked().map(drop),
+            b'2' => return self.top().map(|top| self.stack.push(top)),
             0x94 => return self.put(u32::try_from(self.memo.len()).unwrap_or(u32::MAX)),
             // A frame's length; its bytes follow as all others.
             0x95 => return take::<8>(bytes).map(drop),
             b'a' | b'e' => return self.append(operation == b'e'),
             b's' | b'u' => return self.set_items(operation == b'u'),
-            // The state of a created object, which never holds weights.
+            // The state of a created object, and what is added to a set, which never hold weights.
             b'b' => return self.pop().map(drop),
+            0x90 => return self.marked().and_then(|_| self.top().map(drop)),
             b'R' | 0x81 => return self.call(),
+            0x92 => return self.pop().and_then(|_| self.call()),
+            b'N' => return self.push(OTHER),
+            b')' => return self.push(EMPTY_TUPLE),
+            0x88 => return self.push(1),
+            0x89 => return self.push(0),
+            b'K' => return take(bytes).and_then(|[value]| self.push(value.into())),
+            b'G' => return take::<8>(bytes).and_then(|_| self.push(OTHER)),
+            b'F' => return line(bytes).and_then(|_| self.push(OTHER)),
             b'c' => Object::Global(format!("{} {}", line(bytes)?, line(bytes)?)),
             0x93 => {
                 let (name, module) = (self.pop()?, self.pop()?);
                 let text = |id| self.text(id).ok_or("a global's name is not text");
                 Object::Global(format!("{} {}", text(module)?, text(name)?))
             }
-            b')' => Object::Tuple(vec![]),
+            b'i' => {
+                let class = Object::Global(format!("{} {}", line(bytes)?, line(bytes)?));
+                let arguments = Object::Tuple(self.marked()?);
+                Object::Call(self.add(class)?, self.add(arguments)?)
+            }
+            b'o' => {
+                let mut arguments = self.marked()?;
+                let class = if arguments.is_empty() { OTHER } else { arguments.remove(0) };
+                Object::Call(class, self.add(Object::Tuple(arguments))?)
+            }
             0x85 => Object::Tuple(vec![self.pop()?]),
             0x86 | 0x87 => {
                 let count = usize::from(operation - 0x84);
@@ -144,30 +178,28 @@ impl Objects {
             b'l' => Object::List(self.marked()?),
             b'}' => Object::Dict(vec![]),
             b'd' => Object::Dict(pairs(&self.marked()?)),
+            // Sets.
+            0x8f => Object::Other,
+            0x91 => self.marked().map(|_| Object::Other)?,
             b'Q' => Object::Outside(self.pop()?),
-            b'N' => Object::Other,
-            0x88 => Object::Int(1),
-            0x89 => Object::Int(0),
             b'J' => Object::Int(i32::from_le_bytes(take(bytes)?).into()),
-            b'K' => Object::Int(take::<1>(bytes)?[0].into()),
             b'M' => Object::Int(u16::from_le_bytes(take(bytes)?).into()),
+            b'I' | b'L' => line(bytes)?.trim_end_matches('L').parse().map_or(Object::Other, Object::Int),
             0x8a => {
                 let length = take::<1>(bytes)?[0].into();
-                let digits = split(bytes, length)?;
-                match digits.len() {
-                    0..=8 => {
-                        let negative = digits.last().is_some_and(|last| *last >= 0x80);
-                        let mut all = [if negative { 0xff } else { 0 }; 8];
-                        all[..digits.len()].copy_from_slice(digits);
-                        Object::Int(i64::from_le_bytes(all))
-                    }
-                    _ => Object::Other,
-                }
+                long(split(bytes, length)?)
             }
-            b'G' => take::<8>(bytes).map(|_| Object::Other)?,
-            0x8d => {
+            0x8b => {
+                let length = u32::from_le_bytes(take(bytes)?) as usize;
+                long(split(bytes, length)?)
+            }
+            b'V' => Object::Text(line(bytes)?),
+            b'S' => Object::Text(line(bytes)?.trim_matches(['\'', '"']).to_string()),
+            // Text, and long bytes or a byte array.
+            0x8d | 0x8e | 0x96 => {
                 let length = usize::try_from(u64::from_le_bytes(take(bytes)?)).unwrap_or(usize::MAX);
-                text(split(bytes, length)?)
+                let content = split(bytes, length)?;
+                if operation == 0x8d { text(content) } else { Object::Other }
             }
             b'X' | b'T' | b'B' => {
                 let length = u32::from_le_bytes(take(bytes)?) as usize;
@@ -179,13 +211,20 @@ impl Objects {
             }
             other => return Err(format!("the pickle operation {other:#04x} is unknown")),
         };
-        self.push(object)
+        let id = self.add(object)?;
+        self.push(id)
     }
 
-    fn push(&mut self, object: Object) -> Result<()> {
-        self.stack.push(self.objects.len());
+    /// Adds an object, without pushing it.
+    fn add(&mut self, object: Object) -> Result<Id> {
+        let id = self.objects.len() as Id;
         self.objects.push(object);
-        limited(self.objects.len())
+        limited(self.objects.len()).map(|()| id)
+    }
+
+    fn push(&mut self, id: Id) -> Result<()> {
+        self.stack.push(id);
+        Ok(())
     }
 
     fn pop(&mut self) -> Result<Id> {
@@ -210,15 +249,17 @@ impl Objects {
 
     fn again(&mut self, at: u32) -> Result<()> {
         let id = *self.memo.get(&at).ok_or("it refers to an object that is not there")?;
-        self.stack.push(id);
-        limited(self.stack.len())
+        self.push(id)
     }
 
     fn append(&mut self, many: bool) -> Result<()> {
         let new = if many { self.marked()? } else { vec![self.pop()?] };
         let to = self.top()?;
-        if let Object::List(elements) = &mut self.objects[to] {
-            elements.extend(new);
+        match &mut self.objects[to as usize] {
+            Object::List(elements) => elements.extend(new),
+            // An object of a subclass of `list`.
+            object @ Object::Call(..) => *object = Object::List(new),
+            _ => {}
         }
         Ok(())
     }
@@ -231,8 +272,11 @@ impl Objects {
             vec![self.pop()?, value]
         };
         let to = self.top()?;
-        if let Object::Dict(items) = &mut self.objects[to] {
-            items.extend(pairs(&new));
+        match &mut self.objects[to as usize] {
+            Object::Dict(items) => items.extend(pairs(&new)),
+            // An object of a subclass of `dict`.
+            object @ Object::Call(..) => *object = Object::Dict(pairs(&new)),
+            _ => {}
         }
         Ok(())
     }
@@ -254,13 +298,29 @@ impl Objects {
             }
             _ => Object::Call(function, arguments),
         };
-        self.push(object)
+        let id = self.add(object)?;
+        self.push(id)
     }
 }
 
 /// Fails where there are more than [`MOST_OBJECTS`].
 fn limited(objects: usize) -> Result<()> {
     if objects > MOST_OBJECTS { Err(format!("it has more than {MOST_OBJECTS} objects")) } else { Ok(()) }
+}
+
+/// An integer of any length, of which only those of 64 bits matter.
+fn long(digits: &[u8]) -> Object {
+    if digits.len() > 8 {
+        return Object::Other;
+    }
+    let negative = digits.last().is_some_and(|last| *last >= 0x80);
+    let mut all = [if negative { 0xff } else { 0 }; 8];
+    all[..digits.len()].copy_from_slice(digits);
+    Object::Int(i64::from_le_bytes(all))
+}
+
+fn number(line: String) -> Result<u32> {
+    line.parse().map_err(|_| "a number in it cannot be read".into())
 }
 
 fn text(bytes: &[u8]) -> Object {

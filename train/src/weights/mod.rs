@@ -1,7 +1,8 @@
 //! Opening weights in any format.
 //!
-//! [`open`] takes a run's folder, a checkpoint's folder, a safetensors file, a file of PyTorch's (either format, with
-//! nested dictionaries and the wrappers `module.` and `_orig_mod.`), or a model file that export-onnx wrote.
+//! [`open`] takes a run's folder, a checkpoint's folder, a safetensors file, a file of PyTorch's (either format), or a model
+//! file that export-onnx wrote. In files of other programs the network may be nested in dictionaries or modules, and wrapped
+//! by `DataParallel`, `torch.compile`, FSDP and the like; [`open_part`] chooses where several fit.
 //!
 //! ```
 //! use candle_core::{DType, Device};
@@ -19,8 +20,10 @@
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 
+mod choice;
 mod features;
 mod locate;
+mod names;
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -37,12 +40,13 @@ use crate::networks::{self, Network};
 use crate::run::Checkpoint;
 use crate::run::checkpoint::STATE;
 use crate::tensors::{self, Dictionary};
+use choice::{Choice, Family, choose};
 use locate::Location;
 
 pub use locate::is_at;
 
-/// The prefixes that `DataParallel` and `torch.compile` add to all names.
-const WRAPPERS: [&str; 2] = ["module.", "_orig_mod."];
+/// The networks that can be exported.
+const NETWORKS: Family<Architecture> = Family { recognise: networks::recognise, names: networks::parameter_names };
 
 /// Opened weights with their metadata.
 #[derive(Debug, Clone)]
@@ -53,8 +57,18 @@ pub struct WeightsFile {
     pub sha256: String,
     /// The network, if the file names it or it is recognised by its tensors.
     pub architecture: Option<Architecture>,
-    /// The dictionaries of tensors in the file: those of the network first, or the likeliest where it is unknown.
+    /// The network's tensors by name, or the readable ones of the likeliest dictionary.
+    tensors: BTreeMap<String, Tensor>,
+    /// All dictionaries of tensors in a file of another program.
     pub dictionaries: Vec<Dictionary>,
+    /// The keys and modules in such a file that lead to the network, joined by dots; empty for the outermost.
+    pub part: String,
+    /// The other parts of the file that hold a network.
+    pub other_parts: Vec<String>,
+    /// What a user should know of the choice, one line each.
+    pub notes: Vec<String>,
+    /// Why the weights cannot be used, where there is more to say than that the network is unknown.
+    pub problem: Option<String>,
     /// Where the weights came from, if the file says so; `weights_sha256` is that of the file they were exported from.
     pub provenance: Provenance,
     /// The model's title, if the checkpoint or the model file has one.
@@ -74,8 +88,17 @@ pub struct WeightsFile {
 /// Fails with [`Error::Unreadable`] and, for an int8 model, with [`Error::Int8Model`]. An unknown network is not an
 /// error until it is requested.
 pub fn open(path: &Path) -> Result<WeightsFile> {
+    open_part(path, None)
+}
+
+/// Opens weights, in a file of another program the part under a key: the keys and modules that lead to it, joined by dots,
+/// or the last of them.
+///
+/// Fails as [`open`] does, and with [`Error::Unreadable`] where there is no such part.
+pub fn open_part(path: &Path, part: Option<&str>) -> Result<WeightsFile> {
     match locate::locate(path)? {
-        Location::File(file) => read(&file, &file),
+        Location::File(file) => WeightsFile::read_part(&bytes(&file)?, &file, part),
+        _ if part.is_some() => Err(no_parts(path)),
         Location::Checkpoint(folder) => checkpoint(&folder),
         Location::Run(checkpoints) => newest(&checkpoints),
     }
@@ -112,21 +135,53 @@ fn checkpoint(folder: &Path) -> Result<WeightsFile> {
 }
 
 fn read(path: &Path, file: &Path) -> Result<WeightsFile> {
-    let bytes = fs::read(file)
-        .map_err(|error| Error::Unreadable { path: file.into(), reason: format!("cannot read: {error}") })?;
-    WeightsFile::from_bytes(&bytes, path)
+    WeightsFile::from_bytes(&bytes(file)?, path)
+}
+
+fn bytes(file: &Path) -> Result<Vec<u8>> {
+    fs::read(file).map_err(|error| Error::Unreadable { path: file.into(), reason: format!("cannot read: {error}") })
+}
+
+fn no_parts(path: &Path) -> Error {
+    Error::unreadable(path, "it holds one network and has no parts to choose from; remove --part")
+}
+
+/// The network of a family in the bytes of another program's file; `None` in a file of this one. Fails as [`open_part`].
+fn choose_in<A>(
+    bytes: &[u8],
+    path: &Path,
+    part: Option<&str>,
+    family: &Family<A>,
+) -> Result<Option<(Choice<A>, Vec<Dictionary>)>> {
+    let unreadable = |reason| Error::Unreadable { path: path.into(), reason };
+    let Some(format) = tensors::Format::of(bytes) else { return Ok(None) };
+    let contents = tensors::read(bytes).map_err(unreadable)?;
+    if format == tensors::Format::Safetensors && read_metadata(bytes).map_err(unreadable)?.is_some() {
+        return Ok(None);
+    }
+    let choice = choose(&contents, part, family).map_err(unreadable)?;
+    Ok(Some((choice, contents.dictionaries)))
 }
 
 impl WeightsFile {
     /// Reads a file's bytes; `path` is what the result and errors name. Fails as [`open`] does.
     pub fn from_bytes(bytes: &[u8], path: &Path) -> Result<Self> {
-        let unreadable = |reason| Error::Unreadable { path: path.into(), reason };
+        Self::read_part(bytes, path, None)
+    }
+
+    /// Reads a part of a file's bytes. Fails as [`open_part`] does.
+    pub fn read_part(bytes: &[u8], path: &Path, part: Option<&str>) -> Result<Self> {
         let sha256 = Sha256::digest(bytes).iter().map(|byte| format!("{byte:02x}")).collect();
         let file = Self {
             path: path.into(),
             sha256,
             architecture: None,
+            tensors: BTreeMap::new(),
             dictionaries: Vec::new(),
+            part: String::new(),
+            other_parts: Vec::new(),
+            notes: Vec::new(),
+            problem: None,
             provenance: Provenance::default(),
             title: None,
             classes: Vec::new(),
@@ -134,25 +189,28 @@ impl WeightsFile {
             licence: None,
             unreadable: Vec::new(),
         };
-        match tensors::Format::of(bytes) {
-            None => file.with_model(bytes),
-            Some(format) => {
-                let mut dictionaries = tensors::read(bytes).map_err(unreadable)?;
-                if format == tensors::Format::Safetensors
-                    && let Some((architecture, provenance)) = read_metadata(bytes).map_err(unreadable)?
-                {
-                    return Ok(Self { architecture: Some(architecture), provenance, dictionaries, ..file });
-                }
-                dictionaries.iter_mut().for_each(unwrap);
-                let recognised =
-                    dictionaries.iter().enumerate().find_map(|(at, dictionary)| Some((at, recognise(dictionary)?)));
-                let architecture = recognised.map(|(at, architecture)| {
-                    dictionaries[..=at].rotate_right(1);
-                    architecture
-                });
-                Ok(Self { architecture, dictionaries, ..file })
-            }
+        if let Some((choice, dictionaries)) = choose_in(bytes, path, part, &NETWORKS)? {
+            let notes = choice.notes(path);
+            let Choice { network, part, tensors, others, problem, .. } = choice;
+            return Ok(Self {
+                architecture: network,
+                tensors,
+                dictionaries,
+                part,
+                other_parts: others,
+                notes,
+                problem,
+                ..file
+            });
         }
+        if part.is_some() {
+            return Err(no_parts(path));
+        }
+        if tensors::Format::of(bytes).is_none() {
+            return file.with_model(bytes);
+        }
+        let Weights { architecture, provenance, tensors } = Weights::from_bytes(bytes, path)?;
+        Ok(Self { architecture: Some(architecture), provenance, tensors, ..file })
     }
 
     fn with_model(self, bytes: &[u8]) -> Result<Self> {
@@ -173,7 +231,7 @@ impl WeightsFile {
             Weights::from_model(bytes, &card).map_err(|error| Error::Unreadable { path, reason: error.to_string() })?;
         Ok(Self {
             architecture: Some(architecture),
-            dictionaries: vec![Dictionary { path: String::new(), tensors }],
+            tensors,
             provenance,
             title: Some(card.title),
             classes: card.classes,
@@ -183,17 +241,21 @@ impl WeightsFile {
         })
     }
 
-    /// The network's tensors by name, or those of the likeliest dictionary.
+    /// The network's tensors by name, or the readable ones of the likeliest dictionary.
     pub fn tensors(&self) -> &BTreeMap<String, Tensor> {
-        &self.dictionaries[0].tensors
+        &self.tensors
     }
 
-    /// The weights of the network. Fails with [`Error::UnknownNetwork`].
+    /// The weights of the network. Fails with [`Error::UnknownNetwork`], and with [`Error::Unreadable`] where it can be seen
+    /// why the network's weights cannot be used.
     pub fn weights(&self) -> Result<Weights> {
-        let tensors = self.tensors().clone();
-        match self.architecture.clone() {
-            Some(architecture) => Ok(Weights { architecture, provenance: self.provenance.clone(), tensors }),
-            None => Err(Error::UnknownNetwork { path: self.path.clone(), tensors: tensors.into_keys().collect() }),
+        let tensors = self.tensors.clone();
+        match (self.architecture.clone(), &self.problem) {
+            (Some(architecture), _) => Ok(Weights { architecture, provenance: self.provenance.clone(), tensors }),
+            (None, Some(problem)) => Err(Error::unreadable(&self.path, problem)),
+            (None, None) => {
+                Err(Error::UnknownNetwork { path: self.path.clone(), tensors: tensors.into_keys().collect() })
+            }
         }
     }
 
@@ -203,20 +265,4 @@ impl WeightsFile {
         let weights = self.weights()?;
         Network::on(&weights.architecture, &weights.tensors, device)
     }
-}
-
-/// Removes a prefix that all names have.
-fn unwrap(dictionary: &mut Dictionary) {
-    let wrapper = |tensors: &BTreeMap<String, Tensor>| {
-        WRAPPERS.into_iter().find(|wrapper| !tensors.is_empty() && tensors.keys().all(|name| name.starts_with(wrapper)))
-    };
-    while let Some(wrapper) = wrapper(&dictionary.tensors) {
-        let tensors = std::mem::take(&mut dictionary.tensors).into_iter();
-        dictionary.tensors = tensors.map(|(name, tensor)| (name[wrapper.len()..].to_string(), tensor)).collect();
-    }
-}
-
-fn recognise(dictionary: &Dictionary) -> Option<Architecture> {
-    let shapes = dictionary.tensors.iter().map(|(name, tensor)| (name.clone(), tensor.dims().to_vec())).collect();
-    networks::recognise(&shapes)
 }

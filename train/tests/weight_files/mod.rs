@@ -84,6 +84,8 @@ pub fn accepted(folder: &Path, architecture: &Architecture, tensors: &Tensors) -
         ("plain.safetensors", safetensors(tensors)),
         ("half.safetensors", safetensors(&to_float16(tensors))),
         ("compiled.safetensors", safetensors(&wrapped(tensors, "_orig_mod."))),
+        ("fsdp.safetensors", safetensors(&wrapped(tensors, "_fsdp_wrapped_module._orig_mod.model."))),
+        ("lightning.ckpt", pytorch::zipped(&wrapped(tensors, "model."), &["state_dict"])),
         ("zip.pt", pytorch::zipped(tensors, &[])),
         ("nested.pt", pytorch::zipped(tensors, &["checkpoint", "model"])),
         ("half.pth", pytorch::zipped(&to_float16(tensors), &["state_dict"])),

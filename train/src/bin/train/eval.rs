@@ -72,6 +72,9 @@ pub struct Args {
     /// A run, whose newest checkpoint is evaluated, a checkpoint, a model file, or a folder of pictures
     #[arg(value_name = "RUN|CHECKPOINT|FILE|PICTURES")]
     run: PathBuf,
+    /// The part of a file of another program that holds the weights: `ema`, `state_dict.generator`
+    #[arg(long, value_name = "KEY")]
+    part: Option<String>,
     /// The table, or the real pictures: a folder with MNIST's files, a folder of class folders, a text file of `path
     /// label` lines, `synthetic` for drawn digits, `scenes` or `scenes:N` for drawn landscapes
     #[arg(long, value_name = "DIR|FILE|synthetic|scenes")]
@@ -124,7 +127,7 @@ pub fn eval(args: Args) -> Result<ExitCode> {
     let source: Source = args.data.parse()?;
     args.contact_sheet.as_deref().map(contact_sheet::check).transpose()?;
     let text = if weights::is_at(&args.run) {
-        args.model(weights::open(&args.run)?, &source)?
+        args.model(weights::open_part(&args.run, args.part.as_deref())?, &source)?
     } else if args.run.is_dir() {
         args.pictures(&source)?
     } else {
@@ -138,6 +141,7 @@ pub fn eval(args: Args) -> Result<ExitCode> {
 impl Args {
     fn model(&self, file: WeightsFile, source: &Source) -> Result<String> {
         file.unreadable.iter().for_each(|why| tell!("warning: {why}"));
+        file.notes.iter().for_each(|note| tell!("note: {note}"));
         let weights = file.weights()?;
         let WeightsFile { path, classes, columns, .. } = file;
         let border = weights.provenance.border;
@@ -238,6 +242,7 @@ impl Args {
     fn allow(&self, subject: &str, flags: &[&str]) -> Result<()> {
         let SamplingArgs { sampler, steps, eta, guidance } = &self.sampling;
         let given = [
+            ("--part", self.part.is_some() && subject == "a folder of pictures"),
             ("-n", self.count.is_some()),
             ("--seed", self.seed.is_some()),
             ("--class", !self.classes.is_empty()),

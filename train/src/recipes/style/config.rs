@@ -19,6 +19,9 @@ settings! {
         /// The weights of VGG16 or SqueezeNet 1.1
         #[arg(value_name = "WEIGHTS")]
         pub features: Option<String>,
+        /// The part of the file of --features that holds the weights, where several do: the keys that lead to it, joined by dots
+        #[arg(value_name = "KEY")]
+        pub part: Option<String>,
         /// The model's title. Taken from the style picture's name if it is not set
         #[arg(value_name = "TITLE")]
         pub title: Option<String>,
@@ -91,6 +94,7 @@ impl StyleConfig {
         Self {
             style: None,
             features: None,
+            part: None,
             title: None,
             preview: vec![],
             width: 32,

@@ -30,6 +30,8 @@ pub struct Inputs {
     pub loss: PerceptualConfig,
     /// Pictures to stylize as samples; if there are none, content pictures are taken.
     pub previews: Vec<Picture>,
+    /// What a user should know of the choice of the loss network's weights.
+    choice: Vec<String>,
     /// Warnings about the style picture.
     style_warnings: Vec<String>,
 }
@@ -50,15 +52,17 @@ impl Inputs {
         let style_warnings =
             levels.warnings(dark, 1).into_iter().map(|warning| format!("{}: {warning}", file.display())).collect();
         let previews = config.preview.iter().map(|path| preview(path.as_ref())).collect::<Result<_>>()?;
-        let features = Features::load(features.as_ref(), device)?;
+        let part = config.part.as_deref();
+        let (features, choice) = Features::load_part(features.as_ref(), part, device)?;
         let loss = config.complete(features.kind())?;
         let content = Content::open(source, config.size)?;
-        Ok(Self { content, style, features, loss, previews, style_warnings })
+        Ok(Self { content, style, features, choice, loss, previews, style_warnings })
     }
 
-    /// Lines about the content, to show before the training.
+    /// Lines about the content and the weights of the loss network, to show before the training.
     pub fn notes(&self) -> Vec<String> {
-        self.content.about().map_or_else(Vec::new, |about| about.notes.clone())
+        let content = self.content.about().map_or_else(Vec::new, |about| about.notes.clone());
+        content.into_iter().chain(self.choice.iter().cloned()).collect()
     }
 
     /// Warnings about the content and the style picture, to show before the training.

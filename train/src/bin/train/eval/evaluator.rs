@@ -83,6 +83,7 @@ impl<'a> Evaluator<'a> {
             None => WeightsFile::from_bytes(BUILT_IN, Path::new(""))?,
             Some(path) => weights::open(path)?,
         };
+        file.notes.iter().for_each(|note| eprintln!("note: {note}"));
         let Network::Lenet(network) = file.network(device)? else {
             let found = &file.weights()?.architecture.name;
             bail!("{}: a {found} is not a classifier; give a run of `train lenet`", file.path.display());
