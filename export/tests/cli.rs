@@ -4,12 +4,11 @@ use std::path::Path;
 use std::process::{Command, Output};
 
 use candle_core::{DType, Device};
-use candle_onnx::onnx::ModelProto;
 use easel_runtime::card::{METADATA_KEY, Provenance};
+use easel_runtime::onnx::with_metadata;
 use easel_runtime::{ModelCard, Random};
 use easel_train::networks::gan::{Generator, Sizes};
 use easel_train::{Params, Weights};
-use prost::Message;
 
 fn export_onnx(args: &[&Path]) -> Output {
     Command::new(env!("CARGO_BIN_EXE_export-onnx")).args(args).output().unwrap()
@@ -39,9 +38,7 @@ fn weights() -> Vec<u8> {
 
 fn without_golden_output(model: &[u8]) -> Vec<u8> {
     let card = ModelCard { golden: Vec::new(), ..ModelCard::from_model(model).unwrap() };
-    let mut proto = ModelProto::decode(model).unwrap();
-    proto.metadata_props.iter_mut().find(|entry| entry.key == METADATA_KEY).unwrap().value = card.to_json();
-    proto.encode_to_vec()
+    with_metadata(model, METADATA_KEY, &card.to_json()).unwrap()
 }
 
 #[test]
