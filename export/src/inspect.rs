@@ -10,34 +10,52 @@ use candle_onnx::onnx::tensor_shape_proto::Dimension;
 use candle_onnx::onnx::tensor_shape_proto::dimension::Value as DimValue;
 use candle_onnx::onnx::type_proto::Value as TypeValue;
 use candle_onnx::onnx::{GraphProto, ModelProto, TensorProto, ValueInfoProto};
-use easel_runtime::ModelCard;
 use easel_runtime::card::{Evaluation, Int8, MetricValue, Verification};
 use easel_runtime::onnx::metadata;
+use easel_runtime::text::escaped;
+use easel_runtime::{FileKind, ModelCard};
 use easel_train::tensors::{Dictionary, Format};
-use easel_train::{WeightsFile, weights};
+use easel_train::{WeightsFile, networks, weights};
 use prost::Message;
 
 use crate::error::{Error, Result};
 use crate::models;
 
+/// What a file holds.
+pub struct Description {
+    /// Lines of text.
+    pub text: String,
+    /// Why the model or the network cannot be used all the same; it names the file.
+    pub error: Option<Error>,
+}
+
 /// Describes a model file, or weights in any form that [`weights::open`] takes. The error names the file.
 ///
 /// ```
 /// # let models = std::path::Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/../models"));
-/// let text = easel_export::inspect::describe(&models.join("gan-mnist.onnx"))?;
+/// let text = easel_export::inspect::describe(&models.join("gan-mnist.onnx"))?.text;
 /// assert!(text.contains("kind         generator"));
 /// # Ok::<(), easel_export::Error>(())
 /// ```
-pub fn describe(path: &Path) -> Result<String> {
+pub fn describe(path: &Path) -> Result<Description> {
     if path.is_file() {
         let unreadable = |reason| easel_train::Error::Unreadable { path: path.into(), reason };
         let bytes = std::fs::read(path).map_err(|error| unreadable(format!("cannot read: {error}")))?;
-        return match Format::of(&bytes) {
-            Some(_) => describe_weights(&WeightsFile::from_bytes(&bytes, path)?),
-            None => Ok(describe_model(&bytes).map_err(|error| unreadable(error.to_string()))?),
-        };
+        if Format::of(&bytes).is_none() && FileKind::of(&bytes) != Some(FileKind::ShardIndex) {
+            let text = describe_model(&bytes).map_err(|error| unreadable(error.to_string()))?;
+            let error = match ModelCard::from_model(&bytes) {
+                Ok(_) | Err(easel_runtime::Error::NoCard) => None,
+                Err(error) => Some(unreadable(error.to_string()).into()),
+            };
+            return Ok(Description { text, error });
+        }
     }
-    describe_weights(&weights::open(path)?)
+    let file = weights::open(path)?;
+    let built = file.architecture.as_ref().map(|_| file.network(&Device::Cpu)).transpose();
+    let error = built
+        .err()
+        .map(|error| easel_train::Error::Unreadable { path: file.path.clone(), reason: error.to_string() }.into());
+    Ok(Description { text: describe_weights(&file), error })
 }
 
 fn decode(model: &[u8]) -> Result<(ModelProto, GraphProto)> {
@@ -54,10 +72,11 @@ pub fn describe_model(bytes: &[u8]) -> Result<String> {
     let mut text = String::new();
     match ModelCard::from_model(bytes) {
         Ok(card) => text += &describe_card(&card),
-        Err(error) => writeln!(text, "card         {error}").expect("strings take all"),
+        Err(error) => writeln!(text, "card         {}", escaped(&error.to_string())).expect("strings take all"),
     }
     let optional: Vec<_> = graph.initializer.iter().map(|tensor| tensor.name.as_str()).collect();
-    let mut line = |name: &str, value: String| writeln!(text, "{name:<12} {value}").expect("strings take all");
+    let mut line =
+        |name: &str, value: String| writeln!(text, "{name:<12} {}", escaped(&value)).expect("strings take all");
     for input in &graph.input {
         let note = if optional.contains(&input.name.as_str()) { " (optional)" } else { "" };
         line("input", describe_value(input) + note);
@@ -124,7 +143,7 @@ fn describe_card(card: &ModelCard) -> String {
     ];
     rows.extend(card.evaluations.iter().map(|evaluation| ("evaluation", describe_evaluation(evaluation))));
     rows.retain(|(_, value)| !value.is_empty());
-    rows.iter().map(|(name, value)| format!("{name:<12} {value}\n")).collect()
+    rows.iter().map(|(name, value)| format!("{name:<12} {}\n", escaped(value))).collect()
 }
 
 fn describe_check(check: &Verification) -> String {
@@ -168,27 +187,30 @@ fn describe_value(value: &ValueInfoProto) -> String {
 }
 
 /// Describes weights. Of an unknown network it lists all dictionaries of tensors in the file.
-pub fn describe_weights(file: &WeightsFile) -> Result<String> {
+pub fn describe_weights(file: &WeightsFile) -> String {
     let mut text = format!("file         {}\n", file.path.display());
-    let line = |name: &str, value: &str| format!("{name:<12} {value}\n");
+    let line = |name: &str, value: &str| format!("{name:<12} {}\n", escaped(value));
     let Some(architecture) = &file.architecture else {
-        text += &line("kind", "tensors of no known network");
+        let names = file.tensors().keys().map(String::as_str);
+        let advice = networks::other_network(names).map_or(String::new(), |advice| format!("; {advice}"));
+        text += &line("kind", &format!("tensors of no known network{advice}"));
         for Dictionary { path, tensors } in &file.dictionaries {
             let path = if path.is_empty() { String::new() } else { format!("{}: ", path.escape_debug()) };
             text += &line("weights", &(path + &describe_count(tensors)));
             text.extend(tensors.iter().map(describe_tensor));
         }
-        return Ok(text);
+        return text;
     };
-    let network = file.network(&Device::Cpu)?;
-    text += &line("kind", models::of_network(&network)?.kind().name());
+    if let Some(network) = file.network(&Device::Cpu).ok().and_then(|it| models::of_network(&it).ok()) {
+        text += &line("kind", network.kind().name());
+    }
     text += &line("architecture", &serde_json::to_string(architecture).expect("cards have only string keys"));
     text += &line("weights", &format!("{}, sha256 {}", describe_count(file.tensors()), file.sha256));
     if let Some(run) = &file.provenance.run {
         text += &line("run", &format!("{run}, {} steps", file.provenance.steps.unwrap_or_default()));
     }
     text.extend(file.tensors().iter().map(describe_tensor));
-    Ok(text)
+    text
 }
 
 fn describe_count(tensors: &BTreeMap<String, Tensor>) -> String {

@@ -148,7 +148,7 @@ pub fn finish(result: Result<()>) -> ExitCode {
     match result {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
-            eprintln!("error: {error}");
+            eprintln!("error: {}", easel_runtime::text::one_line(&error.to_string()));
             ExitCode::FAILURE
         }
     }

@@ -12,7 +12,7 @@ pub use cut::before_norm;
 pub use initializers::{ElementType, Initializer, initializers};
 pub use statistics::{outputs, plain_statistics, statistics_outputs};
 
-use crate::{Error, Result};
+use crate::{Error, FileKind, Result};
 
 /// The most metadata that is read, in bytes. A card takes a few kilobytes; a larger one is damaged or hostile.
 pub const MAX_METADATA_BYTES: usize = 1 << 20;
@@ -25,11 +25,14 @@ const ENTRY_VALUE: u64 = 2;
 
 /// All `metadata_props` of an ONNX model, in the file's order.
 ///
-/// Fails if the bytes are not an ONNX model, the file is truncated, or the metadata exceeds [`MAX_METADATA_BYTES`].
+/// Fails if the bytes are not an ONNX model, in which case the error says what they are where [`FileKind`] knows them, if
+/// the file is truncated, or if the metadata exceeds [`MAX_METADATA_BYTES`].
 pub fn metadata(model: &[u8]) -> Result<Vec<(String, String)>> {
-    if model.is_empty() {
-        return Err(Error::NotOnnx("the file is empty".into()));
-    }
+    // Other files may begin with bytes that could be fields.
+    read_metadata(model).map_err(|error| FileKind::of(model).map_or(error, |kind| Error::NotOnnx(kind.to_string())))
+}
+
+fn read_metadata(model: &[u8]) -> Result<Vec<(String, String)>> {
     let mut entries = Vec::new();
     let mut total = 0;
     let (mut has_version, mut has_graph) = (false, false);

@@ -3,11 +3,14 @@
 mod old_pytorch;
 mod pickle;
 mod state_dict;
+mod torch_export;
 mod zip_pytorch;
 
 use std::collections::BTreeMap;
 
 use candle_core::{Device, Tensor};
+use easel_runtime::FileKind;
+use easel_runtime::text::one_line;
 use safetensors::SafeTensors;
 
 pub use state_dict::Dictionary;
@@ -42,10 +45,17 @@ impl Format {
 pub fn read(bytes: &[u8]) -> Result<Vec<Dictionary>, String> {
     let pytorch = |reason| format!("a PyTorch file that cannot be read: {reason}");
     match Format::of(bytes) {
-        Some(Format::PyTorch) => zip_pytorch::read(bytes).map_err(pytorch),
+        Some(Format::PyTorch) => match FileKind::of(bytes) {
+            Some(FileKind::TorchExport) => torch_export::read(bytes).map_err(pytorch),
+            Some(kind @ (FileKind::TorchScript | FileKind::Keras | FileKind::Npz | FileKind::Zip)) => {
+                Err(kind.to_string())
+            }
+            _ => zip_pytorch::read(bytes).map_err(pytorch),
+        },
         Some(Format::OldPyTorch) => old_pytorch::read(bytes).map_err(pytorch),
         Some(Format::Safetensors) => Ok(vec![Dictionary { path: String::new(), tensors: read_safetensors(bytes)? }]),
-        None => Err("neither a safetensors nor a PyTorch file, or a damaged one".into()),
+        None => Err(FileKind::of(bytes)
+            .map_or("neither a safetensors nor a PyTorch file, or a damaged one".into(), |kind| kind.to_string())),
     }
 }
 
@@ -53,13 +63,8 @@ pub fn read(bytes: &[u8]) -> Result<Vec<Dictionary>, String> {
 pub fn read_safetensors(bytes: &[u8]) -> Result<BTreeMap<String, Tensor>, String> {
     SafeTensors::read_metadata(bytes).map_err(|error| format!("not a safetensors file, or a damaged one ({error})"))?;
     let tensors = candle_core::safetensors::load_buffer(bytes, &Device::Cpu)
-        .map_err(|error| format!("a damaged safetensors file ({})", first_line(&error)))?;
+        .map_err(|error| format!("a damaged safetensors file ({})", one_line(&error.to_string())))?;
     Ok(tensors.into_iter().collect())
-}
-
-/// An error of candle's may end in a backtrace.
-fn first_line(error: &candle_core::Error) -> String {
-    error.to_string().lines().next().unwrap_or_default().to_string()
 }
 
 #[cfg(test)]

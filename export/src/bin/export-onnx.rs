@@ -7,12 +7,14 @@ use std::process::ExitCode;
 use anyhow::{Context, Result, bail, ensure};
 use clap::{Args, Parser, Subcommand};
 use easel_export::export::{self, ExportOptions, ExportedModel, export, export_int8};
+use easel_export::inspect::Description;
 use easel_export::quantise::{CalibrationSet, MIN_PSNR};
 use easel_export::verify::{golden_difference, network_difference, verify_file};
 use easel_export::{NormForm, Storage, fold, growth, inspect, models};
 use easel_files::write_atomically;
 use easel_runtime::ModelCard;
 use easel_runtime::card::{Evaluation, Int8, Provenance};
+use easel_runtime::text::one_line;
 use easel_train::data::Source;
 use easel_train::networks::Network;
 use easel_train::{WeightsFile, weights};
@@ -135,7 +137,7 @@ fn main() -> ExitCode {
     match result {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
-            eprintln!("error: {error:#}");
+            eprintln!("error: {}", one_line(&format!("{error:#}")));
             ExitCode::FAILURE
         }
     }
@@ -151,7 +153,7 @@ fn run_export(args: ExportArgs) -> Result<()> {
     let file = if args.best { weights::open_best(&source)? } else { weights::open(&source)? };
     let WeightsFile { path, sha256, title, classes, columns, licence, unreadable, .. } = &file;
     let in_file = || path.display().to_string();
-    unreadable.iter().for_each(|why| eprintln!("warning: {why}"));
+    unreadable.iter().for_each(|why| eprintln!("warning: {}", one_line(why)));
     let trained = file.weights()?;
     let reached = trained.architecture.clone();
     let trained = growth::at_stage(trained, args.resolution, args.alpha).with_context(in_file)?;
@@ -260,9 +262,9 @@ fn run_verify(path: &Path, update: bool, library: Option<&Path>) -> Result<()> {
 }
 
 fn run_inspect(path: &Path) -> Result<()> {
-    let text = inspect::describe(path)?;
+    let Description { text, error } = inspect::describe(path)?;
     say(format_args!("{}", text.trim_end()));
-    Ok(())
+    error.map_or(Ok(()), |error| Err(error.into()))
 }
 
 /// Prints a line. A closed stdout is no error.

@@ -1,7 +1,8 @@
 //! Opening weights in any format.
 //!
 //! [`open`] takes a run's folder, a checkpoint's folder, a safetensors file, a file of PyTorch's (either format, with
-//! nested dictionaries and the wrappers `module.` and `_orig_mod.`), or a model file that export-onnx wrote.
+//! nested dictionaries and the wrappers `module.` and `_orig_mod.`), what `torch.export` saved, a folder of Hugging Face
+//! or the index of its sharded weights, or a model file that export-onnx wrote.
 //!
 //! ```
 //! use candle_core::{DType, Device};
@@ -21,14 +22,15 @@
 
 mod features;
 mod locate;
+mod shards;
 
 use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
 
 use candle_core::{Device, Tensor};
-use easel_runtime::ModelCard;
 use easel_runtime::card::{Architecture, Columns, Provenance};
+use easel_runtime::{FileKind, ModelCard};
 use sha2::{Digest, Sha256};
 
 use crate::error::{Error, Result};
@@ -76,6 +78,7 @@ pub struct WeightsFile {
 pub fn open(path: &Path) -> Result<WeightsFile> {
     match locate::locate(path)? {
         Location::File(file) => read(&file, &file),
+        Location::Index(index) => sharded(&index),
         Location::Checkpoint(folder) => checkpoint(&folder),
         Location::Run(checkpoints) => newest(&checkpoints),
     }
@@ -109,6 +112,13 @@ fn checkpoint(folder: &Path) -> Result<WeightsFile> {
         Some(record) => WeightsFile { title: record.title, classes: record.classes, columns: record.columns, ..file },
         None => file,
     })
+}
+
+/// Weights in several files, as if they were one in safetensors: that is what `sha256` is of.
+fn sharded(index: &Path) -> Result<WeightsFile> {
+    let bytes = safetensors::serialize(&shards::read(index)?, None)
+        .map_err(|error| Error::Unreadable { path: index.into(), reason: error.to_string() })?;
+    WeightsFile::from_bytes(&bytes, index)
 }
 
 fn read(path: &Path, file: &Path) -> Result<WeightsFile> {
@@ -160,9 +170,10 @@ impl WeightsFile {
         let card = ModelCard::from_model(bytes).map_err(|error| Error::Unreadable {
             path: path.clone(),
             reason: match error {
-                easel_runtime::Error::NotOnnx(_) => {
-                    "neither a safetensors nor a PyTorch file nor an ONNX model, or a damaged one".into()
-                }
+                easel_runtime::Error::NotOnnx(_) => FileKind::of(bytes).map_or_else(
+                    || "neither a safetensors nor a PyTorch file nor an ONNX model, or a damaged one".into(),
+                    |kind| kind.to_string(),
+                ),
                 error => error.to_string(),
             },
         })?;

@@ -96,7 +96,7 @@ fn main() -> ExitCode {
     match done {
         Ok(code) => code,
         Err(error) => {
-            eprintln!("error: {}", format!("{error:#}").replace('\n', " "));
+            eprintln!("error: {}", easel_runtime::text::one_line(&format!("{error:#}")));
             ExitCode::FAILURE
         }
     }
