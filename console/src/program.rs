@@ -5,6 +5,7 @@ use std::io::{ErrorKind, Write, stdout};
 use std::process::{self, ExitCode};
 
 use clap::Parser;
+use easel_runtime::text::one_line;
 
 use crate::{interrupt, tell};
 
@@ -44,6 +45,6 @@ pub fn exit(error: &clap::Error) -> ! {
 
 /// Prints an error on stderr, as one line, and gives the exit status of a failure.
 pub fn fail(error: impl Display) -> ExitCode {
-    tell!("error: {}", format!("{error:#}").replace('\n', " "));
+    tell!("error: {}", one_line(&format!("{error:#}")));
     ExitCode::FAILURE
 }

@@ -1,5 +1,6 @@
 //! Errors of export and verification.
 
+use easel_runtime::text::one_line;
 use easel_train::networks::progan;
 
 /// The crate's result.
@@ -18,7 +19,7 @@ pub enum Error {
     #[error(transparent)]
     Runtime(#[from] easel_runtime::Error),
     /// A tensor operation.
-    #[error(transparent)]
+    #[error("{}", without_backtrace(.0))]
     Candle(#[from] candle_core::Error),
     /// A file that cannot be read or written; the message names it.
     #[error(transparent)]
@@ -167,6 +168,11 @@ pub enum Error {
         /// The largest difference that is allowed.
         allowed: f64,
     },
+}
+
+/// candle's errors end in a backtrace where `RUST_BACKTRACE` is set.
+fn without_backtrace(error: &candle_core::Error) -> String {
+    one_line(&error.to_string())
 }
 
 impl From<easel_train::Error> for Error {

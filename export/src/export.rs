@@ -2,13 +2,12 @@
 
 use std::path::{Path, PathBuf};
 
-use candle_onnx::onnx;
 use easel_runtime::card::{
     Architecture, Columns, Evaluation, Int8, Kind, METADATA_KEY, Provenance, SCHEMA, Verification,
 };
+use easel_runtime::onnx::with_metadata;
 use easel_runtime::{ModelCard, golden};
 use easel_train::networks::style::Stylizer;
-use prost::Message;
 
 use crate::error::{Error, Result};
 use crate::exportable::Exportable;
@@ -194,11 +193,7 @@ pub fn update(model: &[u8], library: Option<&Path>) -> Result<ExportedModel> {
     card.verification = Verification { rounding: card.verification.rounding, ..rounded(found) };
     card.golden = golden_of(model, &card, library)?;
     card.sample = sample(model, &card.kind, library)?;
-    let mut proto = onnx::ModelProto::decode(model).map_err(|error| Error::DamagedModel(error.to_string()))?;
-    for entry in proto.metadata_props.iter_mut().filter(|entry| entry.key == METADATA_KEY) {
-        entry.value = card.to_json();
-    }
-    Ok(ExportedModel { bytes: proto.encode_to_vec(), card })
+    Ok(ExportedModel { bytes: with_metadata(model, METADATA_KEY, &card.to_json())?, card })
 }
 
 /// The verification with two digits of the difference.

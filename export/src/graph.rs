@@ -5,13 +5,13 @@ use std::collections::{BTreeMap, HashSet};
 use std::rc::Rc;
 
 use candle_core::{DType, Tensor};
-use candle_onnx::onnx;
 use candle_onnx::onnx::tensor_proto::DataType;
 use easel_train::Param;
 use half::f16;
 use prost::Message;
 
 use crate::error::{Error, Result};
+use crate::onnx;
 use crate::proto::{self, Attribute, Dim, Integer, value_info};
 use crate::storage::Storage;
 
@@ -244,19 +244,17 @@ impl Graph {
             initializer: initializers,
             input: inputs,
             output: recording.outputs.iter().map(|output| output.info.clone()).collect(),
-            ..Default::default()
         };
         let model = onnx::ModelProto {
             ir_version: IR_VERSION,
             opset_import: vec![onnx::OperatorSetIdProto { domain: String::new(), version: OPSET }],
             producer_name: "easel".into(),
             producer_version: env!("CARGO_PKG_VERSION").into(),
-            graph: Some(graph),
+            graph,
             metadata_props: metadata
                 .iter()
                 .map(|(key, value)| onnx::StringStringEntryProto { key: key.clone(), value: value.clone() })
                 .collect(),
-            ..Default::default()
         };
         model.encode_to_vec()
     }

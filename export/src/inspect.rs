@@ -12,12 +12,13 @@ use candle_onnx::onnx::tensor_shape_proto::Dimension;
 use candle_onnx::onnx::tensor_shape_proto::dimension::Value as DimValue;
 use candle_onnx::onnx::type_proto::Value as TypeValue;
 use candle_onnx::onnx::{GraphProto, ModelProto, TensorProto, ValueInfoProto};
-use easel_runtime::ModelCard;
 use easel_runtime::card::{Evaluation, Int8, MetricValue, Verification};
 use easel_runtime::onnx::{MAKE_ONE_FILE, external_files, metadata};
 use easel_runtime::polarity::Border;
+use easel_runtime::text::escaped;
+use easel_runtime::{FileKind, ModelCard};
 use easel_train::tensors::{Entry, Format};
-use easel_train::{WeightsFile, weights};
+use easel_train::{WeightsFile, networks, weights};
 use prost::Message;
 
 use crate::error::{Error, Result};
@@ -25,29 +26,69 @@ use crate::models;
 
 pub use json::describe_json;
 
+/// What a file holds.
+pub struct Description {
+    /// Lines of text.
+    pub text: String,
+    /// Why the model or the network cannot be used all the same; it names the file.
+    pub error: Option<Error>,
+}
+
 /// Describes a model file, or weights in any form that [`weights::open`] takes. The error names the file.
 ///
 /// ```
 /// # let models = std::path::Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/../models"));
-/// let text = easel_export::inspect::describe(&models.join("gan-mnist.onnx"))?;
+/// let text = easel_export::inspect::describe(&models.join("gan-mnist.onnx"))?.text;
 /// assert!(text.contains("kind         generator"));
 /// # Ok::<(), easel_export::Error>(())
 /// ```
-pub fn describe(path: &Path) -> Result<String> {
+pub fn describe(path: &Path) -> Result<Description> {
     describe_part(path, None)
 }
 
 /// Describes the part of a file that [`weights::open_part`] takes. The error names the file.
-pub fn describe_part(path: &Path, part: Option<&str>) -> Result<String> {
-    if path.is_file() {
-        let unreadable = |reason| easel_train::Error::Unreadable { path: path.into(), reason };
-        let bytes = std::fs::read(path).map_err(|error| unreadable(format!("cannot read: {error}")))?;
-        return match (Format::of(&bytes), part) {
-            (None, None) => Ok(describe_model(&bytes).map_err(|error| unreadable(error.to_string()))?),
-            _ => describe_weights(&WeightsFile::read_part(&bytes, path, part)?),
-        };
+pub fn describe_part(path: &Path, part: Option<&str>) -> Result<Description> {
+    Ok(match open(path, part)? {
+        Opened::Model(bytes) => {
+            let text = describe_model(&bytes).map_err(|error| unreadable(path, &error))?;
+            Description { text, error: card_error(path, &bytes) }
+        }
+        Opened::Weights(file) => Description { text: describe_weights(&file), error: network_error(&file) },
+    })
+}
+
+/// What a path holds.
+enum Opened {
+    Model(Vec<u8>),
+    Weights(Box<WeightsFile>),
+}
+
+fn open(path: &Path, part: Option<&str>) -> Result<Opened> {
+    if path.is_file() && part.is_none() {
+        let bytes = std::fs::read(path).map_err(|error| unreadable(path, &format!("cannot read: {error}")))?;
+        if Format::of(&bytes).is_none() && FileKind::of(&bytes) != Some(FileKind::ShardIndex) {
+            return Ok(Opened::Model(bytes));
+        }
     }
-    describe_weights(&weights::open_part(path, part)?)
+    Ok(Opened::Weights(Box::new(weights::open_part(path, part)?)))
+}
+
+fn unreadable(path: &Path, reason: &dyn std::fmt::Display) -> Error {
+    easel_train::Error::Unreadable { path: path.into(), reason: reason.to_string() }.into()
+}
+
+/// Why a model's card cannot be used.
+fn card_error(path: &Path, bytes: &[u8]) -> Option<Error> {
+    match ModelCard::from_model(bytes) {
+        Ok(_) | Err(easel_runtime::Error::NoCard) => None,
+        Err(error) => Some(unreadable(path, &error)),
+    }
+}
+
+/// Why a known network cannot be built of its weights.
+fn network_error(file: &WeightsFile) -> Option<Error> {
+    file.architecture.as_ref()?;
+    file.network(&Device::Cpu).err().map(|error| unreadable(&file.path, &error))
 }
 
 fn decode(model: &[u8]) -> Result<(ModelProto, GraphProto)> {
@@ -64,10 +105,11 @@ pub fn describe_model(bytes: &[u8]) -> Result<String> {
     let mut text = String::new();
     match ModelCard::from_model(bytes) {
         Ok(card) => text += &describe_card(&card),
-        Err(error) => writeln!(text, "card         {error}").expect("strings take all"),
+        Err(error) => writeln!(text, "card         {}", escaped(&error.to_string())).expect("strings take all"),
     }
     let optional: Vec<_> = graph.initializer.iter().map(|tensor| tensor.name.as_str()).collect();
-    let mut line = |name: &str, value: String| writeln!(text, "{name:<12} {value}").expect("strings take all");
+    let mut line =
+        |name: &str, value: String| writeln!(text, "{name:<12} {}", escaped(&value)).expect("strings take all");
     for input in &graph.input {
         let note = if optional.contains(&input.name.as_str()) { " (optional)" } else { "" };
         line("input", describe_value(input) + note);
@@ -144,7 +186,7 @@ fn describe_card(card: &ModelCard) -> String {
     ];
     rows.extend(card.evaluations.iter().map(|evaluation| ("evaluation", describe_evaluation(evaluation))));
     rows.retain(|(_, value)| !value.is_empty());
-    rows.iter().map(|(name, value)| format!("{name:<12} {value}\n")).collect()
+    rows.iter().map(|(name, value)| format!("{name:<12} {}\n", escaped(value))).collect()
 }
 
 fn describe_check(check: &Verification) -> String {
@@ -196,11 +238,13 @@ fn value_parts(value: &ValueInfoProto) -> (&str, Option<String>, Vec<String>) {
 }
 
 /// Describes weights. Where the network is unknown or cannot be used it lists all dictionaries of tensors in the file.
-pub fn describe_weights(file: &WeightsFile) -> Result<String> {
+pub fn describe_weights(file: &WeightsFile) -> String {
     let mut text = format!("file         {}\n", file.path.display());
-    let line = |name: &str, value: &str| format!("{name:<12} {value}\n");
+    let line = |name: &str, value: &str| format!("{name:<12} {}\n", escaped(value));
     let Some(architecture) = &file.architecture else {
-        text += &line("kind", "tensors of no known network");
+        let names = file.tensors().keys().map(String::as_str);
+        let advice = networks::other_network(names).map_or(String::new(), |advice| format!("; {advice}"));
+        text += &line("kind", &format!("tensors of no known network{advice}"));
         if let Some(problem) = &file.problem {
             text += &line("problem", problem);
         }
@@ -211,10 +255,11 @@ pub fn describe_weights(file: &WeightsFile) -> Result<String> {
             text += &line("weights", &(path + &describe_count(shapes)));
             text.extend(dictionary.tensors().map(describe_entry));
         }
-        return Ok(text);
+        return text;
     };
-    let network = file.network(&Device::Cpu)?;
-    text += &line("kind", models::of_network(&network)?.kind().name());
+    if let Some(network) = file.network(&Device::Cpu).ok().and_then(|it| models::of_network(&it).ok()) {
+        text += &line("kind", network.kind().name());
+    }
     text += &line("architecture", &serde_json::to_string(architecture).expect("cards have only string keys"));
     if !file.part.is_empty() {
         text += &line("part", &file.part);
@@ -228,7 +273,7 @@ pub fn describe_weights(file: &WeightsFile) -> Result<String> {
         text += &line("run", &format!("{run}, {} steps", file.provenance.steps.unwrap_or_default()));
     }
     text.extend(file.tensors().iter().map(describe_tensor));
-    Ok(text)
+    text
 }
 
 fn describe_count<'a>(shapes: impl Iterator<Item = &'a [usize]>) -> String {

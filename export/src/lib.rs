@@ -33,6 +33,7 @@ pub mod graph;
 pub mod growth;
 pub mod inspect;
 pub mod models;
+mod onnx;
 mod proto;
 pub mod quantise;
 mod sample;

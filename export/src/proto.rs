@@ -1,9 +1,9 @@
-//! The protobuf messages of ONNX that graphs are made of.
+//! Building the messages that graphs are made of.
 
-use candle_onnx::onnx;
 use candle_onnx::onnx::attribute_proto::AttributeType;
 use candle_onnx::onnx::tensor_proto::DataType;
-use candle_onnx::onnx::tensor_shape_proto::dimension::Value as DimValue;
+
+use crate::onnx::{self, DimensionValue};
 
 /// A dimension of a graph's input or output.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -51,7 +51,7 @@ pub fn node(operator: &str, output: &str, inputs: &[&str], attributes: &[(&str, 
             let mut proto = onnx::AttributeProto { name: name.to_string(), ..Default::default() };
             proto.r#type = match value {
                 Attribute::Int(value) => {
-                    proto.i = *value;
+                    proto.i = Some(*value);
                     AttributeType::Int
                 }
                 Attribute::Ints(values) => {
@@ -59,11 +59,11 @@ pub fn node(operator: &str, output: &str, inputs: &[&str], attributes: &[(&str, 
                     AttributeType::Ints
                 }
                 Attribute::Float(value) => {
-                    proto.f = *value;
+                    proto.f = Some(*value);
                     AttributeType::Float
                 }
                 Attribute::Text(text) => {
-                    proto.s = text.as_bytes().to_vec();
+                    proto.s = Some(text.as_bytes().to_vec());
                     AttributeType::String
                 }
             } as i32;
@@ -76,7 +76,6 @@ pub fn node(operator: &str, output: &str, inputs: &[&str], attributes: &[(&str, 
         input: inputs.iter().map(|input| input.to_string()).collect(),
         output: vec![output.to_string()],
         attribute,
-        ..Default::default()
     }
 }
 
@@ -94,30 +93,13 @@ pub fn tensor(element: DataType, dims: &[usize], raw_data: Vec<u8>) -> onnx::Ten
 pub fn value_info(name: &str, element: DataType, dims: &[Dim]) -> onnx::ValueInfoProto {
     let dim = dims
         .iter()
-        .map(|dim| onnx::tensor_shape_proto::Dimension {
+        .map(|dim| onnx::Dimension {
             value: Some(match dim {
-                Dim::Fixed(size) => DimValue::DimValue(*size as i64),
-                Dim::Named(name) => DimValue::DimParam(name.to_string()),
+                Dim::Fixed(size) => DimensionValue::Size(*size as i64),
+                Dim::Named(name) => DimensionValue::Name(name.to_string()),
             }),
-            ..Default::default()
         })
         .collect();
-    typed_value(name, element, Some(onnx::TensorShapeProto { dim }))
-}
-
-/// An output of a graph, of any shape.
-pub fn shapeless_value(name: &str, element: DataType) -> onnx::ValueInfoProto {
-    typed_value(name, element, None)
-}
-
-fn typed_value(name: &str, element: DataType, shape: Option<onnx::TensorShapeProto>) -> onnx::ValueInfoProto {
-    let tensor = onnx::type_proto::Tensor { elem_type: element as i32, shape };
-    onnx::ValueInfoProto {
-        name: name.to_string(),
-        r#type: Some(onnx::TypeProto {
-            value: Some(onnx::type_proto::Value::TensorType(tensor)),
-            ..Default::default()
-        }),
-        ..Default::default()
-    }
+    let tensor_type = onnx::TensorTypeProto { elem_type: element as i32, shape: onnx::TensorShapeProto { dim } };
+    onnx::ValueInfoProto { name: name.to_string(), r#type: onnx::TypeProto { tensor_type } }
 }

@@ -4,12 +4,11 @@ use std::path::Path;
 use std::process::{Command, Output};
 
 use candle_core::{DType, Device};
-use candle_onnx::onnx::ModelProto;
 use easel_runtime::card::{METADATA_KEY, Provenance};
+use easel_runtime::onnx::with_metadata;
 use easel_runtime::{ModelCard, Random};
 use easel_train::networks::gan::{Generator, Sizes};
 use easel_train::{Params, Weights};
-use prost::Message;
 
 fn export_onnx(args: &[&Path]) -> Output {
     Command::new(env!("CARGO_BIN_EXE_export-onnx")).args(args).output().unwrap()
@@ -39,9 +38,7 @@ fn weights() -> Vec<u8> {
 
 fn without_golden_output(model: &[u8]) -> Vec<u8> {
     let card = ModelCard { golden: Vec::new(), ..ModelCard::from_model(model).unwrap() };
-    let mut proto = ModelProto::decode(model).unwrap();
-    proto.metadata_props.iter_mut().find(|entry| entry.key == METADATA_KEY).unwrap().value = card.to_json();
-    proto.encode_to_vec()
+    with_metadata(model, METADATA_KEY, &card.to_json()).unwrap()
 }
 
 #[test]
@@ -185,6 +182,77 @@ fn damaged_models_are_named() {
         assert!(line.contains("cut.onnx") && line.contains("truncated"), "{line}");
         let line = refused(&export_onnx(&[path(command), &picture]));
         assert!(line.contains("p.onnx") && line.contains("not an ONNX model"), "{line}");
+    }
+}
+
+#[test]
+fn other_files_are_named_with_the_next_step() {
+    let folder = tempfile::tempdir().unwrap();
+    let output = folder.path().join("m.onnx");
+    for (name, bytes, next) in [
+        ("a.onnx", &b"version https://git-lfs.github.com/spec/v1\noid sha256:4d"[..], "git lfs pull"),
+        ("a.pth", b"<!DOCTYPE html><html>", "web page"),
+        ("a.tar.gz", b"\x1f\x8b\x08\0\0\0\0\0", "gunzip"),
+        ("data.pkl", b"\x80\x02}q\0.", "torch.save"),
+        ("a.h5", b"\x89HDF\r\n\x1a\n\0\0\0\0", "Keras"),
+        ("a.npy", b"\x93NUMPY\x01\0", "safetensors"),
+        ("config.json", b"{\"model_type\": \"bert\"}", "JSON"),
+        ("0.distcp", b"PK\x03\x04", "dcp_to_torch"),
+        ("empty.pt", b"", "empty"),
+    ] {
+        let file = folder.path().join(name);
+        std::fs::write(&file, bytes).unwrap();
+        for args in [vec![&*file, path("-o"), &output], vec![path("inspect"), &file]] {
+            let line = refused(&export_onnx(&args));
+            assert!(line.contains(name) && line.contains(next), "{line}");
+        }
+    }
+    std::fs::create_dir(folder.path().join("dcp")).unwrap();
+    std::fs::write(folder.path().join("dcp/.metadata"), "").unwrap();
+    let line = refused(&export_onnx(&[&folder.path().join("dcp"), path("-o"), &output]));
+    assert!(line.contains("dcp_to_torch"), "{line}");
+}
+
+#[test]
+fn inspect_lists_before_it_complains() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("w.safetensors");
+    let whole = Weights::from_bytes(&weights(), &file).unwrap();
+    let tensors = whole.tensors.iter().filter(|(name, _)| *name != "out.bias");
+    let tensors = tensors.map(|(name, tensor)| (name.clone(), tensor.clone())).collect();
+    std::fs::write(&file, Weights { tensors, ..whole }.to_bytes().unwrap()).unwrap();
+    let output = export_onnx(&[path("inspect"), &file]);
+    let listed = String::from_utf8_lossy(&output.stdout).into_owned();
+    assert!(listed.contains("hidden.weight [4, 3]"), "{listed}");
+    let line = refused(&output);
+    assert!(line.contains("w.safetensors") && line.contains("`out.bias` is missing"), "{line}");
+
+    // The card of a newer version.
+    let model = folder.path().join("m.onnx");
+    std::fs::write(&file, weights()).unwrap();
+    assert!(export_onnx(&[&file, path("-o"), &model]).status.success());
+    let newer = with_metadata(&std::fs::read(&model).unwrap(), METADATA_KEY, "{\"schema\": 99}").unwrap();
+    std::fs::write(&model, newer).unwrap();
+    let output = export_onnx(&[path("inspect"), &model]);
+    assert!(String::from_utf8_lossy(&output.stdout).contains("1 Sigmoid"));
+    let line = refused(&output);
+    assert!(line.contains("m.onnx") && line.contains("99"), "{line}");
+}
+
+#[test]
+fn names_with_terminal_escapes_are_never_printed_raw() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("w.safetensors");
+    let tensor = candle_core::Tensor::zeros(2, DType::F32, &Device::Cpu).unwrap();
+    let tensors = std::collections::HashMap::from([("fc\u{1b}[2J\u{9b}.weight".to_string(), tensor)]);
+    candle_core::safetensors::save(&tensors, &file).unwrap();
+    let model = folder.path().join("m.onnx");
+    for args in [vec![path("inspect"), &*file], vec![&*file, path("-o"), &model]] {
+        let output = export_onnx(&args);
+        let text = [output.stdout, output.stderr].concat();
+        let text = String::from_utf8_lossy(&text);
+        assert!(text.contains("fc\\u{1b}[2J\\u{9b}.weight"), "{text}");
+        assert!(!text.contains(|character: char| character.is_control() && character != '\n'), "{text}");
     }
 }
 

@@ -90,7 +90,7 @@ fn every_form_is_exported_and_inspected() {
         assert_eq!((&card.classes, card.licence), (&file.classes, file.licence.unwrap_or("unknown".into())));
         assert_eq!(card.title, file.title.unwrap_or("LeNet".into()));
         assert!(success(&["inspect".as_ref(), path]).contains("kind         classifier\n"), "{}", path.display());
-        assert!(inspect::describe(path).unwrap().contains("kind         classifier\n"), "{}", path.display());
+        assert!(inspect::describe(path).unwrap().text.contains("kind         classifier\n"), "{}", path.display());
     }
     let card = |path: &Path| {
         success(&[path, "-o".as_ref(), &model]);
@@ -176,7 +176,7 @@ fn an_int8_model_has_no_weights_and_a_half_one_has() {
     let features = easel_train::networks::features::Features::load(&path, &Device::Cpu).unwrap_err();
     assert!(matches!(features, easel_train::Error::Int8Model { .. }));
     assert!(matches!(easel_export::verify::verify_file(&int8.bytes, None), Err(Error::Int8Model)));
-    assert!(inspect::describe(&path).unwrap().contains("kind         stylizer"));
+    assert!(inspect::describe(&path).unwrap().text.contains("kind         stylizer"));
 
     let weights = Weights { architecture, provenance: Default::default(), tensors: params.to_tensors() };
     let rounded = easel_export::Storage::Half.round(&weights).unwrap();

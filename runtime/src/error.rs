@@ -30,7 +30,10 @@ pub enum Error {
     #[error("{0}")]
     Interface(String),
     /// An ONNX model without a card: it is from another program, or its metadata was removed.
-    #[error("the model has no Easel card (metadata key `easel`): it was not written by export-onnx")]
+    #[error(
+        "the model has no Easel card (metadata key `easel`): it was not written by export-onnx, or a tool removed its metadata; `export-onnx inspect` describes any ONNX model, \
+         `stylize -m` runs those that turn a picture into one"
+    )]
     NoCard,
     /// A card that cannot be read.
     #[error("the model's card cannot be read: {0}")]

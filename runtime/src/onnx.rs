@@ -1,7 +1,7 @@
 //! Reading the metadata and the weights of an ONNX file from its bytes, and exposing intermediate values of a model.
 //!
 //! onnxruntime-web gives no access to metadata, so the few fields needed are read from the top level of ModelProto
-//! (onnx.proto3: `ir_version` = 1, `graph` = 7, `metadata_props` = 14). Of the graph, only the weights, the model's inputs
+//! (onnx.proto: `ir_version` = 1, `graph` = 7, `metadata_props` = 14). Of the graph, only the weights, the model's inputs
 //! and outputs, and the names of the nodes' are read.
 
 mod cut;
@@ -14,9 +14,9 @@ pub use cut::before_norm;
 pub use external::{MAKE_ONE_FILE, check_one_file, external_files, with_external_data};
 pub use initializers::{ElementType, Initializer, initializers};
 pub use signature::{Dimension, Signature, ValueInfo, signature};
-pub use statistics::{plain_statistics, statistics_outputs};
+pub use statistics::{outputs, plain_statistics, statistics_outputs};
 
-use crate::{Error, Result};
+use crate::{Error, FileKind, Result};
 
 /// The most metadata that is read, in bytes. A card takes a few kilobytes; a larger one is damaged or hostile.
 pub const MAX_METADATA_BYTES: usize = 1 << 20;
@@ -29,11 +29,14 @@ const ENTRY_VALUE: u64 = 2;
 
 /// All `metadata_props` of an ONNX model, in the file's order.
 ///
-/// Fails if the bytes are not an ONNX model, the file is truncated, or the metadata exceeds [`MAX_METADATA_BYTES`].
+/// Fails if the bytes are not an ONNX model, in which case the error says what they are where [`FileKind`] knows them, if
+/// the file is truncated, or if the metadata exceeds [`MAX_METADATA_BYTES`].
 pub fn metadata(model: &[u8]) -> Result<Vec<(String, String)>> {
-    if model.is_empty() {
-        return Err(Error::NotOnnx("the file is empty".into()));
-    }
+    // Other files may begin with bytes that could be fields.
+    read_metadata(model).map_err(|error| FileKind::of(model).map_or(error, |kind| Error::NotOnnx(kind.to_string())))
+}
+
+fn read_metadata(model: &[u8]) -> Result<Vec<(String, String)>> {
     let mut entries = Vec::new();
     let mut total = 0;
     let (mut has_version, mut has_graph) = (false, false);
@@ -56,6 +59,32 @@ pub fn metadata(model: &[u8]) -> Result<Vec<(String, String)>> {
         return Err(Error::NotOnnx("it has no IR version or no graph".into()));
     }
     Ok(entries)
+}
+
+/// A model with another value of a metadata entry, which is added if it is missing. Everything else stays as it is.
+///
+/// Fails as [`metadata`] does.
+pub fn with_metadata(model: &[u8], key: &str, value: &str) -> Result<Vec<u8>> {
+    metadata(model)?;
+    let entry = message(ENTRY_KEY, key.as_bytes()).into_iter().chain(message(ENTRY_VALUE, value.as_bytes()));
+    let entry = message(METADATA_PROPS, &entry.collect::<Vec<_>>());
+    let (mut changed, mut is_written) = (Vec::with_capacity(model.len() + entry.len()), false);
+    let mut fields = Fields::new(model);
+    while let Some((number, field, raw)) = fields.next_raw(true)? {
+        match (number, field) {
+            (METADATA_PROPS, Field::Bytes(old)) if text(old, ENTRY_KEY)? == key.as_bytes() => {
+                if !is_written {
+                    changed.extend_from_slice(&entry);
+                }
+                is_written = true;
+            }
+            _ => changed.extend_from_slice(raw),
+        }
+    }
+    if !is_written {
+        changed.extend_from_slice(&entry);
+    }
+    Ok(changed)
 }
 
 /// Encodes a field that holds bytes: a string or a message.
@@ -196,6 +225,17 @@ mod tests {
     #[test]
     fn finds_the_entry() {
         assert_eq!(metadata(&model("easel", "{}")).unwrap(), [("easel".to_string(), "{}".to_string())]);
+    }
+
+    #[test]
+    fn one_entry_is_replaced_in_its_place() {
+        let [other, card] = ["other", "easel"].map(|key| model(key, "old")[6..].to_vec());
+        let whole = |entries: &[&[u8]]| [&[0x08, 8, 0x3a, 2, 0x0a, 0], &entries.concat()[..]].concat();
+        let (new, rest) = (&model("easel", "new")[6..], b"\x10\x01");
+        let changed = with_metadata(&whole(&[&card, &other, rest, &card]), "easel", "new").unwrap();
+        assert_eq!(changed, whole(&[new, &other, rest]));
+        assert_eq!(with_metadata(&whole(&[&other]), "easel", "new").unwrap(), whole(&[&other, new]));
+        assert!(with_metadata(b"GIF89a", "easel", "new").is_err());
     }
 
     #[test]

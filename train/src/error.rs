@@ -3,6 +3,10 @@
 use std::fmt::{self, Display};
 use std::path::{Path, PathBuf};
 
+use easel_runtime::text::{escaped, one_line};
+
+use crate::networks::foreign;
+
 /// The crate's result.
 pub type Result<T> = std::result::Result<T, Error>;
 
@@ -11,7 +15,7 @@ pub type Result<T> = std::result::Result<T, Error>;
 #[non_exhaustive]
 pub enum Error {
     /// A tensor operation failed.
-    #[error(transparent)]
+    #[error("{}", without_backtrace(.0))]
     Candle(#[from] candle_core::Error),
     /// A file could not be read or written; the message names it.
     #[error(transparent)]
@@ -113,7 +117,7 @@ pub enum Error {
         reason: String,
     },
     /// Tensors that are not the weights of a network of this crate.
-    #[error("{}: the weights of no known network ({})", .path.display(), summary(.tensors))]
+    #[error("{}: the weights of no known network ({}){}", .path.display(), summary(.tensors), advice(.tensors))]
     UnknownNetwork {
         /// The file or checkpoint.
         path: PathBuf,
@@ -177,6 +181,7 @@ pub struct Mismatch {
 impl Display for Mismatch {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self { name, expected, found } = self;
+        let name = escaped(name);
         match (expected, found) {
             (Some(expected), Some(found)) => write!(f, "`{name}` has shape {found:?}, the network's is {expected:?}"),
             (Some(_), None) => write!(f, "`{name}` is missing"),
@@ -195,10 +200,14 @@ fn list(mismatches: &[Mismatch]) -> String {
     text
 }
 
+fn advice(names: &[String]) -> String {
+    foreign::advice(names.iter().map(String::as_str)).map_or(String::new(), |advice| format!("; {advice}"))
+}
+
 /// The number of tensors and the first few names.
 fn summary(names: &[String]) -> String {
     const SHOWN: usize = 3;
-    let first = names.iter().take(SHOWN).map(String::as_str).collect::<Vec<_>>().join(", ");
+    let first = names.iter().take(SHOWN).map(|name| escaped(name)).collect::<Vec<_>>().join(", ");
     let more = if names.len() > SHOWN { ", .." } else { "" };
     format!("{} tensors: {first}{more}", names.len())
 }
@@ -208,6 +217,11 @@ impl Error {
     pub fn unreadable(path: &Path, reason: impl Display) -> Self {
         Self::Unreadable { path: path.to_path_buf(), reason: reason.to_string() }
     }
+}
+
+/// candle's errors end in a backtrace where `RUST_BACKTRACE` is set.
+fn without_backtrace(error: &candle_core::Error) -> String {
+    one_line(&error.to_string())
 }
 
 fn kept_checkpoint(kept: Option<u64>) -> String {

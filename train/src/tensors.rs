@@ -6,11 +6,13 @@ mod old_pytorch;
 mod pickle;
 mod rebuild;
 mod state_dict;
+mod torch_export;
 mod zip_pytorch;
 
 use std::collections::BTreeMap;
 
 use candle_core::{DType, Tensor};
+use easel_runtime::FileKind;
 use safetensors::{Dtype, SafeTensors};
 
 use contents::{Bytes, Found};
@@ -47,10 +49,17 @@ impl Format {
 pub fn read(bytes: &[u8]) -> Result<Contents<'_>, String> {
     let pytorch = |reason| format!("a PyTorch file that cannot be read: {reason}");
     match Format::of(bytes) {
-        Some(Format::PyTorch) => zip_pytorch::read(bytes).map_err(pytorch),
+        Some(Format::PyTorch) => match FileKind::of(bytes) {
+            Some(FileKind::TorchExport) => torch_export::read(bytes).map_err(pytorch),
+            Some(kind @ (FileKind::TorchScript | FileKind::Keras | FileKind::Npz | FileKind::Zip)) => {
+                Err(kind.to_string())
+            }
+            _ => zip_pytorch::read(bytes).map_err(pytorch),
+        },
         Some(Format::OldPyTorch) => old_pytorch::read(bytes).map_err(pytorch),
         Some(Format::Safetensors) => safetensors(bytes),
-        None => Err("neither a safetensors nor a PyTorch file, or a damaged one".into()),
+        None => Err(FileKind::of(bytes)
+            .map_or("neither a safetensors nor a PyTorch file, or a damaged one".into(), |kind| kind.to_string())),
     }
 }
 

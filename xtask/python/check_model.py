@@ -16,11 +16,31 @@ import onnxruntime
 
 MODEL = "gan.onnx"
 TABULAR = "flowers.onnx"
+SHIPPED = sorted((pathlib.Path(__file__).parents[2] / "models").glob("*.onnx"))
+# The attribute's field of each type that is a single number or text.
+SCALARS = {onnx.AttributeProto.FLOAT: "f", onnx.AttributeProto.INT: "i", onnx.AttributeProto.STRING: "s"}
 
 
 def is_valid():
     for model in (MODEL, TABULAR):
         onnx.checker.check_model(onnx.load(model), full_check=True)
+
+
+def is_written_as_the_schema_has_it():
+    assert SHIPPED, "no shipped models"
+    for path in (MODEL, TABULAR, *SHIPPED):
+        written = pathlib.Path(path).read_bytes()
+        model = onnx.load_from_string(written)
+        # Unpacked integers, in the order of the schema's own writer.
+        assert model.SerializeToString() == written, path
+        for node in model.graph.node:
+            assert node.name, f"{path}: a node without a name"
+            for attribute in node.attribute:
+                field = SCALARS.get(attribute.type, "name")
+                assert attribute.HasField(field), f"{path}: {node.name}: {attribute.name} has no field {field}"
+        for tensor in model.graph.initializer:
+            assert tensor.HasField("raw_data") and tensor.HasField("data_type"), f"{path}: {tensor.name}"
+        assert [(opset.HasField("domain"), opset.domain) for opset in model.opset_import] == [(True, "")], path
 
 
 def carries_its_card():
@@ -55,8 +75,16 @@ def runs_documented_examples():
             exec(compile(block, document.name, "exec"), {})
 
 
+CHECKS = (
+    is_valid,
+    is_written_as_the_schema_has_it,
+    carries_its_card,
+    draws_pictures_in_range,
+    tells_flowers_apart,
+    runs_documented_examples,
+)
 failed = 0
-for check in (is_valid, carries_its_card, draws_pictures_in_range, tells_flowers_apart, runs_documented_examples):
+for check in CHECKS:
     try:
         check()
         print("ok", check.__name__, flush=True)

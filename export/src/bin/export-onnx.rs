@@ -10,12 +10,14 @@ use anyhow::{Context, Result, bail, ensure};
 use clap::{Args, Parser, Subcommand};
 use easel_console::{print, tell};
 use easel_export::export::{self, ExportOptions, ExportedModel, export, export_int8};
+use easel_export::inspect::Description;
 use easel_export::quantise::{CalibrationSet, MIN_PSNR};
 use easel_export::verify::{golden_difference, network_difference, verify_file};
 use easel_export::{NormForm, Storage, fold, growth, inspect, models};
 use easel_files::write_atomically;
 use easel_runtime::ModelCard;
 use easel_runtime::card::{Evaluation, Int8, Provenance};
+use easel_runtime::text::one_line;
 use easel_train::data::Source;
 use easel_train::networks::Network;
 use easel_train::{WeightsFile, weights};
@@ -162,8 +164,8 @@ fn run_export(args: ExportArgs) -> Result<()> {
         if args.best { weights::open_best(&source)? } else { weights::open_part(&source, args.part.as_deref())? };
     let WeightsFile { path, sha256, title, classes, columns, licence, unreadable, .. } = &file;
     let in_file = || path.display().to_string();
-    unreadable.iter().for_each(|why| tell!("warning: {why}"));
-    file.notes.iter().for_each(|note| tell!("note: {note}"));
+    unreadable.iter().for_each(|why| tell!("warning: {}", one_line(why)));
+    file.notes.iter().for_each(|note| tell!("note: {}", one_line(note)));
     let trained = file.weights()?;
     let reached = trained.architecture.clone();
     let trained = growth::at_stage(trained, args.resolution, args.alpha).with_context(in_file)?;
@@ -273,13 +275,17 @@ fn run_verify(path: &Path, update: bool, library: Option<&Path>) -> Result<()> {
 
 fn run_inspect(path: &Path, json: bool, part: Option<&str>) -> Result<()> {
     if !json {
-        return Ok(print(inspect::describe_part(path, part)?)?);
+        let Description { text, error } = inspect::describe_part(path, part)?;
+        print(text)?;
+        return error.map_or(Ok(()), |error| Err(error.into()));
     }
-    let described = inspect::describe_json(path, part);
-    let failed = |error: &easel_export::Error| json!({ "file": path.to_string_lossy(), "error": error.to_string() });
-    print(format_args!("{}\n", described.as_ref().map_or_else(failed, Clone::clone)))?;
-    described?;
-    Ok(())
+    let described = inspect::describe_json(path, part)
+        .unwrap_or_else(|error| json!({ "file": path.to_string_lossy(), "error": error.to_string() }));
+    print(format_args!("{described}\n"))?;
+    match described["error"].as_str() {
+        Some(error) => bail!("{error}"),
+        None => Ok(()),
+    }
 }
 
 fn read(path: &Path) -> Result<Vec<u8>> {

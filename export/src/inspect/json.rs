@@ -6,11 +6,11 @@ use std::path::Path;
 use candle_core::Device;
 use candle_onnx::onnx::ValueInfoProto;
 use easel_runtime::ModelCard;
-use easel_train::tensors::{Dictionary, Format};
-use easel_train::{WeightsFile, weights};
+use easel_train::WeightsFile;
+use easel_train::tensors::Dictionary;
 use serde_json::{Value, json};
 
-use super::{decode, is_float, value_parts};
+use super::{Opened, card_error, decode, is_float, network_error, open, unreadable, value_parts};
 use crate::error::Result;
 use crate::models;
 
@@ -20,21 +20,20 @@ use crate::models;
 /// `outputs` (`name`, `type`, `dims`, numbers or names; inputs also `optional`), `operators` (counts by name), `constants` (floats), `opset`,
 /// `ir` and `bytes`. Weights have `file`, `kind` and `architecture` (null for no known network), `problem` (why the
 /// likeliest part cannot be used), `part` and `other_parts` (keys of a file of another program), `sha256`, `run`, `steps`
-/// and `dictionaries`: each with its `key` in the file and its `tensors` (`name`, `shape`, `type`).
+/// and `dictionaries`: each with its `key` in the file and its `tensors` (`name`, `shape`, `type`). `error` says why a model or a network cannot be used all the same.
 pub fn describe_json(path: &Path, part: Option<&str>) -> Result<Value> {
-    if path.is_file() {
-        let unreadable = |reason| easel_train::Error::Unreadable { path: path.into(), reason };
-        let bytes = std::fs::read(path).map_err(|error| unreadable(format!("cannot read: {error}")))?;
-        if Format::of(&bytes).is_none() && part.is_none() {
-            return Ok(model(path, &bytes).map_err(|error| unreadable(error.to_string()))?);
-        }
-        return weights_of(&WeightsFile::read_part(&bytes, path, part)?);
+    let (mut object, error) = match open(path, part)? {
+        Opened::Model(bytes) => (model(path, &bytes)?, card_error(path, &bytes)),
+        Opened::Weights(file) => (weights_of(&file), network_error(&file)),
+    };
+    if let Some(error) = error {
+        object["error"] = json!(error.to_string());
     }
-    weights_of(&weights::open_part(path, part)?)
+    Ok(object)
 }
 
 fn model(path: &Path, bytes: &[u8]) -> Result<Value> {
-    let (model, graph) = decode(bytes)?;
+    let (model, graph) = decode(bytes).map_err(|error| unreadable(path, &error))?;
     let card = ModelCard::from_model(bytes).ok();
     let initial: Vec<_> = graph.initializer.iter().map(|tensor| tensor.name.as_str()).collect();
     let value = |value: &ValueInfoProto| {
@@ -66,18 +65,16 @@ fn model(path: &Path, bytes: &[u8]) -> Result<Value> {
     }))
 }
 
-fn weights_of(file: &WeightsFile) -> Result<Value> {
-    let kind = match &file.architecture {
-        Some(_) => Some(models::of_network(&file.network(&Device::Cpu)?)?.kind().name()),
-        None => None,
-    };
+fn weights_of(file: &WeightsFile) -> Value {
+    let network = file.architecture.as_ref().and_then(|_| file.network(&Device::Cpu).ok());
+    let kind = network.and_then(|network| Some(models::of_network(&network).ok()?.kind().name()));
     let dictionary = |dictionary: &Dictionary| {
         let tensors = dictionary
             .tensors()
             .map(|(name, entry)| json!({ "name": name, "shape": entry.shape, "type": entry.dtype }));
         json!({ "key": dictionary.path(), "tensors": tensors.collect::<Vec<_>>() })
     };
-    Ok(json!({
+    json!({
         "file": file.path.to_string_lossy(),
         "kind": kind,
         "architecture": file.architecture,
@@ -88,5 +85,5 @@ fn weights_of(file: &WeightsFile) -> Result<Value> {
         "run": file.provenance.run,
         "steps": file.provenance.steps,
         "dictionaries": file.dictionaries.iter().map(dictionary).collect::<Vec<_>>(),
-    }))
+    })
 }

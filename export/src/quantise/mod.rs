@@ -16,19 +16,18 @@ mod value;
 use std::path::Path;
 use std::rc::Rc;
 
-use candle_onnx::onnx;
 use easel_native::OrtEngine;
 use easel_runtime::Tensor;
 use easel_runtime::card::{Int8, Verification};
+use easel_runtime::onnx::outputs;
 use easel_train::networks::style::Stylizer;
-use prost::Message;
 
 pub use calibration::CalibrationSet;
 pub use psnr::{PictureDifference, psnr};
 
 use crate::error::Result;
 use crate::graph::Graph;
-use crate::proto::{self, Dim};
+use crate::proto::Dim;
 use crate::verify::{engine, verify};
 use ranges::{CLIPPED, Ranges};
 use recorder::{Mode, QuantisationPoint, Recorder};
@@ -52,7 +51,8 @@ pub(crate) fn quantise(
     // The rewrites so far are exact.
     verify(&calibration, network, library)?;
     let mut ranges = Ranges::new(&points);
-    let mut observer = engine(&[calibration, outputs(&points)].concat(), library)?;
+    let names: Vec<_> = points.iter().map(|point| point.name.clone()).collect();
+    let mut observer = engine(&[calibration, outputs(&names)].concat(), library)?;
     for picture in &pictures.calibration {
         ranges.observe(observer.run_blocking(&[("image", picture)])?.split_off(1))?;
     }
@@ -97,14 +97,6 @@ fn record(network: &Stylizer, mode: Mode) -> Result<(Graph, Vec<QuantisationPoin
     let stylized = network.stylize(&QuantisedValue::picture(recorder.clone(), &image))?.output()?;
     graph.output("stylized", &stylized, &dims);
     Ok((graph, recorder.points()))
-}
-
-/// A suffix to a model file that makes its values at the quantisation points outputs: concatenated protobuf messages
-/// merge.
-fn outputs(points: &[QuantisationPoint]) -> Vec<u8> {
-    let output = |point: &QuantisationPoint| proto::shapeless_value(&point.name, onnx::tensor_proto::DataType::Float);
-    let graph = onnx::GraphProto { output: points.iter().map(output).collect(), ..Default::default() };
-    onnx::ModelProto { graph: Some(graph), ..Default::default() }.encode_to_vec()
 }
 
 fn stylize(engine: &mut OrtEngine, pictures: &[Tensor]) -> Result<Vec<Tensor>> {

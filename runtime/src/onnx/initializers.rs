@@ -1,4 +1,4 @@
-//! The weights in an ONNX file (onnx.proto3: GraphProto's `initializer` = 5, which is a TensorProto).
+//! The weights in an ONNX file (onnx.proto: GraphProto's `initializer` = 5, which is a TensorProto).
 
 use super::external::external_file;
 use super::{Field, Fields, GRAPH};

@@ -49,8 +49,9 @@ fn node_outputs<'a>(graph: &'a [u8], names: &mut Vec<&'a [u8]>) -> Result<()> {
     Ok(())
 }
 
-/// A ModelProto whose graph has float32 outputs of unknown shape, and nothing else.
-pub(super) fn outputs(names: &[String]) -> Vec<u8> {
+/// The bytes to append to a model file so that it also outputs these float32 values: a ModelProto whose graph has outputs
+/// of unknown shape, and nothing else.
+pub fn outputs(names: &[String]) -> Vec<u8> {
     let element = [(TENSOR_ELEMENT << 3) as u8, FLOAT];
     let kind = message(VALUE_TYPE, &message(TYPE_TENSOR, &element));
     let output = |name: &String| message(GRAPH_OUTPUT, &[message(VALUE_NAME, name.as_bytes()), kind.clone()].concat());

@@ -5,6 +5,7 @@
 
 pub mod denoiser;
 pub mod features;
+pub(crate) mod foreign;
 pub mod gan;
 pub mod lenet;
 pub mod mlp;
@@ -14,6 +15,8 @@ pub mod style;
 pub mod vae;
 pub mod vgg;
 pub mod weights;
+
+pub use foreign::advice as other_network;
 
 use std::collections::BTreeMap;
 

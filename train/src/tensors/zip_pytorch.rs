@@ -27,7 +27,7 @@ type Result<T> = std::result::Result<T, String>;
 /// Reads a file's bytes. Names inside are only compared, never used as paths.
 pub fn read(file: &[u8]) -> Result<Contents<'_>> {
     let mut archive = Archive::open(file)?;
-    let names: Vec<String> = archive.zip.file_names().filter_map(|name| Some(name.ok()?.into_owned())).collect();
+    let names = archive.names();
     let pickle = names.iter().find(|name| *name == "data.pkl" || name.ends_with("/data.pkl"));
     let folder = pickle.and_then(|name| name.strip_suffix("data.pkl")).ok_or("there is no data.pkl in it")?.to_string();
     if let Ok(order) = archive.entry(&format!("{folder}byteorder"))
@@ -48,7 +48,7 @@ pub fn read(file: &[u8]) -> Result<Contents<'_>> {
 }
 
 /// Why an entry cannot be read.
-enum Missing {
+pub(super) enum Missing {
     Absent,
     Reason(String),
 }
@@ -62,7 +62,8 @@ impl From<Missing> for String {
     }
 }
 
-struct Archive<'a> {
+/// A zip archive whose entries are checked when they are read.
+pub(super) struct Archive<'a> {
     file: &'a [u8],
     zip: ZipArchive<Cursor<&'a [u8]>>,
     /// Whether it has checksums: PyTorch can leave them out, which makes all of them 0.
@@ -73,7 +74,7 @@ struct Archive<'a> {
 }
 
 impl<'a> Archive<'a> {
-    fn open(file: &'a [u8]) -> Result<Self> {
+    pub(super) fn open(file: &'a [u8]) -> Result<Self> {
         // PyTorch's archives begin with the file. A search for the beginning, zip's default, mistakes the second entry of the
         // directory for the first where the first takes as many bytes as the end record of a large archive.
         let whole = Config { archive_offset: ArchiveOffset::Known(0) };
@@ -84,8 +85,13 @@ impl<'a> Archive<'a> {
         Ok(Self { file, zip, checked, read: HashMap::new(), left })
     }
 
+    /// The names of its entries.
+    pub(super) fn names(&self) -> Vec<String> {
+        self.zip.file_names().filter_map(|name| Some(name.ok()?.into_owned())).collect()
+    }
+
     /// An entry's bytes, checked the first time.
-    fn entry(&mut self, name: &str) -> std::result::Result<Bytes<'a>, Missing> {
+    pub(super) fn entry(&mut self, name: &str) -> std::result::Result<Bytes<'a>, Missing> {
         let index = self.zip.index_for_name(name).ok_or(Missing::Absent)?;
         let wrong = |what: &str| Missing::Reason(format!("its part {} {what}", name.escape_debug()));
         let entry = self.zip.by_index_raw(index).map_err(|error| wrong(&format!("is damaged: {error}")))?;

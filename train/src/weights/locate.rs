@@ -3,6 +3,7 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
+use super::shards;
 use crate::error::{Error, Result};
 use crate::run::checkpoint::{WEIGHTS, steps};
 
@@ -12,10 +13,19 @@ const CHECKPOINTS: &str = "checkpoints";
 /// The file that names a run's best checkpoint.
 const BEST: &str = "best.json";
 
+/// What to do with a checkpoint that several processes wrote.
+const DISTRIBUTED: &str = "a distributed checkpoint of PyTorch; make one file of its folder with \
+                           `python -m torch.distributed.checkpoint.format_utils dcp_to_torch FOLDER weights.pt`";
+
+/// The extensions of files with weights.
+const EXTENSIONS: [&str; 7] = ["safetensors", "pt", "pth", "ckpt", "bin", "pt2", "onnx"];
+
 /// The kind of a path.
 pub enum Location {
     /// A file.
     File(PathBuf),
+    /// The index of weights in several files.
+    Index(PathBuf),
     /// A checkpoint's folder.
     Checkpoint(PathBuf),
     /// The checkpoints' folders of a run, the newest first; at least one.
@@ -24,7 +34,7 @@ pub enum Location {
 
 /// Whether there are weights at a path: a file, a checkpoint's folder or a run's folder, also of one without a checkpoint.
 pub fn is_at(path: &Path) -> bool {
-    path.is_file() || weights_of(path).is_file() || path.join(CHECKPOINTS).is_dir()
+    path.is_file() || weights_of(path).is_file() || path.join(CHECKPOINTS).is_dir() || shards::in_folder(path).is_some()
 }
 
 /// The file with the weights of a checkpoint's folder.
@@ -39,21 +49,54 @@ pub fn locate(path: &Path) -> Result<Location> {
         return unreadable("no such file or folder".into());
     }
     if path.is_file() {
-        return Ok(Location::File(path.into()));
+        return match path.extension() {
+            Some(extension) if extension == "distcp" => unreadable(DISTRIBUTED.into()),
+            _ => Ok(file(path.into())),
+        };
     }
     if weights_of(path).is_file() {
         return Ok(Location::Checkpoint(path.into()));
     }
     if !path.join(CHECKPOINTS).is_dir() {
-        return unreadable(format!(
-            "cannot read weights from this folder: it is neither a run nor a checkpoint, it has no {WEIGHTS}"
-        ));
+        return match shards::in_folder(path) {
+            Some(weights) => Ok(file(weights)),
+            None => unreadable(other_folder(path)),
+        };
     }
     let checkpoints: Vec<_> = steps(&path.join(CHECKPOINTS))?.into_iter().map(|(_, folder)| folder).collect();
     if checkpoints.is_empty() {
         return unreadable("a run without a checkpoint yet; train it further".into());
     }
     Ok(Location::Run(checkpoints))
+}
+
+/// A file, or an index of files.
+fn file(path: PathBuf) -> Location {
+    if shards::is_index(&path) { Location::Index(path) } else { Location::File(path) }
+}
+
+/// What a folder without weights of a usual name is.
+fn other_folder(path: &Path) -> String {
+    if path.join(".metadata").is_file() {
+        return DISTRIBUTED.into();
+    }
+    if path.join("saved_model.pb").is_file() {
+        return "a SavedModel of TensorFlow; convert it to ONNX with tf2onnx --saved-model FOLDER".into();
+    }
+    if path.join("Manifest.json").is_file() && path.join("Data").is_dir() {
+        return "a Core ML package; give the weights that it was made from".into();
+    }
+    let files = fs::read_dir(path).into_iter().flatten().flatten().map(|entry| entry.path());
+    let is_weights = |file: &PathBuf| {
+        file.extension().and_then(|it| it.to_str()).is_some_and(|it| EXTENSIONS.contains(&it)) && file.is_file()
+    };
+    let mut names: Vec<_> =
+        files.filter(is_weights).filter_map(|it| Some(it.file_name()?.to_string_lossy().into_owned())).collect();
+    names.sort();
+    names.truncate(3);
+    let hint =
+        if names.is_empty() { String::new() } else { format!("; name a file in it, such as {}", names.join(" or ")) };
+    format!("cannot read weights from this folder: it is neither a run nor a checkpoint, it has no {WEIGHTS}{hint}")
 }
 
 /// The folder of a run's best checkpoint.

@@ -1,8 +1,9 @@
 //! Opening weights in any format.
 //!
-//! [`open`] takes a run's folder, a checkpoint's folder, a safetensors file, a file of PyTorch's (either format), or a model
-//! file that export-onnx wrote. In files of other programs the network may be nested in dictionaries or modules, and wrapped
-//! by `DataParallel`, `torch.compile`, FSDP and the like; [`open_part`] chooses where several fit.
+//! [`open`] takes a run's folder, a checkpoint's folder, a safetensors file, a file of PyTorch's (either format), what
+//! `torch.export` saved, a folder of Hugging Face or the index of its sharded weights, or a model file that export-onnx
+//! wrote. In files of other programs the network may be nested in dictionaries or modules, and wrapped by `DataParallel`,
+//! `torch.compile`, FSDP and the like; [`open_part`] chooses where several fit.
 //!
 //! ```
 //! use candle_core::{DType, Device};
@@ -24,14 +25,15 @@ mod choice;
 mod features;
 mod locate;
 mod names;
+mod shards;
 
 use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
 
 use candle_core::{Device, Tensor};
-use easel_runtime::ModelCard;
 use easel_runtime::card::{Architecture, Columns, Provenance};
+use easel_runtime::{FileKind, ModelCard};
 use sha2::{Digest, Sha256};
 
 use crate::error::{Error, Result};
@@ -98,6 +100,7 @@ pub fn open(path: &Path) -> Result<WeightsFile> {
 pub fn open_part(path: &Path, part: Option<&str>) -> Result<WeightsFile> {
     match locate::locate(path)? {
         Location::File(file) => WeightsFile::read_part(&bytes(&file)?, &file, part),
+        Location::Index(index) => sharded(&index, part),
         _ if part.is_some() => Err(no_parts(path)),
         Location::Checkpoint(folder) => checkpoint(&folder),
         Location::Run(checkpoints) => newest(&checkpoints),
@@ -132,6 +135,13 @@ fn checkpoint(folder: &Path) -> Result<WeightsFile> {
         Some(record) => WeightsFile { title: record.title, classes: record.classes, columns: record.columns, ..file },
         None => file,
     })
+}
+
+/// Weights in several files, as if they were one in safetensors: that is what `sha256` is of.
+fn sharded(index: &Path, part: Option<&str>) -> Result<WeightsFile> {
+    let bytes = safetensors::serialize(&shards::read(index)?, None)
+        .map_err(|error| Error::Unreadable { path: index.into(), reason: error.to_string() })?;
+    WeightsFile::read_part(&bytes, index, part)
 }
 
 fn read(path: &Path, file: &Path) -> Result<WeightsFile> {
@@ -218,9 +228,10 @@ impl WeightsFile {
         let card = ModelCard::from_model(bytes).map_err(|error| Error::Unreadable {
             path: path.clone(),
             reason: match error {
-                easel_runtime::Error::NotOnnx(_) => {
-                    "neither a safetensors nor a PyTorch file nor an ONNX model, or a damaged one".into()
-                }
+                easel_runtime::Error::NotOnnx(_) => FileKind::of(bytes).map_or_else(
+                    || "neither a safetensors nor a PyTorch file nor an ONNX model, or a damaged one".into(),
+                    |kind| kind.to_string(),
+                ),
                 error => error.to_string(),
             },
         })?;
