@@ -100,7 +100,7 @@ impl ColourSpace {
     }
 
     /// Converts a picture to sRGB, in its own depth. Alpha stays.
-    pub fn to_srgb(&self, picture: DynamicImage) -> DynamicImage {
+    pub fn to_srgb(self, picture: DynamicImage) -> DynamicImage {
         if self.is_srgb() {
             return picture;
         }
@@ -142,7 +142,7 @@ impl ColourSpace {
     }
 
     /// Linear light of a stored value. 1 is white, or diffuse white in high dynamic range.
-    fn to_linear(&self, value: f64) -> f64 {
+    fn to_linear(self, value: f64) -> f64 {
         let value = if self.narrow { ((value * 255.0 - 16.0) / 219.0).max(0.0) } else { value };
         match self.transfer {
             Transfer::Srgb if value <= 0.04045 => value / 12.92,

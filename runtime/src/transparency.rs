@@ -88,14 +88,14 @@ fn blended(colour: [u8; 3], opacity: f32, below: impl FnOnce() -> [f32; 3]) -> [
 
 /// The columns and rows of the smallest rectangle that holds all pixels that are not fully transparent.
 fn seen_part(alpha: &[u8], width: usize) -> Option<(Range<usize>, Range<usize>)> {
-    let (mut columns, mut rows) = (usize::MAX..0, usize::MAX..0);
-    for (y, row) in alpha.chunks_exact(width.max(1)).enumerate() {
-        let Some(first) = row.iter().position(|&alpha| alpha > 0) else { continue };
-        let last = row.iter().rposition(|&alpha| alpha > 0).unwrap_or(first);
-        columns = columns.start.min(first)..columns.end.max(last + 1);
-        rows = rows.start.min(y)..y + 1;
-    }
-    (!rows.is_empty()).then_some((columns, rows))
+    let rows = alpha.chunks_exact(width.max(1)).enumerate().filter_map(|(y, row)| {
+        let first = row.iter().position(|&alpha| alpha > 0)?;
+        let last = row.iter().rposition(|&alpha| alpha > 0)?;
+        Some((first..last + 1, y..y + 1))
+    });
+    rows.reduce(|(columns, rows), (more, row)| {
+        (columns.start.min(more.start)..columns.end.max(more.end), rows.start..row.end)
+    })
 }
 
 /// The place in a range, counted from its start, whose mirror images repeat to `at`.

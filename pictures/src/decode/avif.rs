@@ -201,7 +201,7 @@ impl Planes {
 
     fn insert(&mut self, tile: &Self, left: usize, top: usize) -> Result<()> {
         let (x, y) = self.halved.unwrap_or_default();
-        let even = left % (1 << x) == 0 && top % (1 << y) == 0;
+        let even = left.is_multiple_of(1 << x) && top.is_multiple_of(1 << y);
         if (tile.depth, tile.halved) != (self.depth, self.halved) || !even || left >= self.width || top >= self.height {
             return Err(DecodeError::Damaged);
         }

@@ -199,7 +199,7 @@ mod tests {
             width in 1usize..600, height in 1usize..600, w in 1usize..200, h in 1usize..200, multiple in 1usize..40,
         ) {
             let grid = Grid::of_multiple(multiple);
-            prop_assert!(grid.alignment % multiple == 0 && grid.halo % grid.alignment == 0);
+            prop_assert!(grid.alignment.is_multiple_of(multiple) && grid.halo.is_multiple_of(grid.alignment));
             check(width, height, &plan(width, height, w, h, grid), grid);
         }
 

@@ -29,19 +29,27 @@ pub(super) struct StyledFrame {
     pub tiling: TilingSummary,
 }
 
+/// What the workers share.
+#[derive(Clone, Copy)]
+pub(super) struct Shared<'a> {
+    /// The tiles of a frame for each model.
+    pub tilings: &'a [Tiling],
+    pub semaphore: &'a Semaphore,
+    /// The norm statistics to use, if they are averaged over time.
+    pub average: Option<&'a StatisticsAverage>,
+    pub clock: &'a Clock,
+}
+
 /// Stylizes the frames that come out of a pipe, and passes them on in their order. Returns how many there were.
 ///
-/// `tilings` has one for each model. A frame that equals the one before is not computed again. Of the others, frame i goes
-/// to worker i modulo their number, so there are at most three frames per worker at once. Transparent pixels are blended
-/// with white. An incomplete last frame is dropped.
+/// A frame that equals the one before is not computed again. Of the others, frame i goes to worker i modulo their number, so
+/// there are at most three frames per worker at once. Transparent pixels are blended with white. An incomplete last frame
+/// is dropped.
 pub(super) fn run(
     source: impl Read + Send,
     format: FrameFormat,
     workers: Vec<Worker>,
-    tilings: &[Tiling],
-    semaphore: &Semaphore,
-    average: Option<&StatisticsAverage>,
-    clock: &Clock,
+    shared: Shared,
     mut on_frame: impl FnMut(StyledFrame) -> Result<()>,
 ) -> Result<u64> {
     thread::scope(|scope| {
@@ -49,7 +57,7 @@ pub(super) fn run(
         for worker in workers {
             let (feed, frames) = sync_channel(1);
             let (sender, result) = sync_channel(1);
-            scope.spawn(move || work(worker, &frames, &sender, tilings, semaphore, average, clock));
+            scope.spawn(move || work(worker, &frames, &sender, shared));
             feeds.push(feed);
             results.push(result);
         }
@@ -118,10 +126,7 @@ fn work(
     mut worker: Worker,
     frames: &Receiver<(u64, Picture)>,
     sender: &SyncSender<Result<StyledFrame>>,
-    tilings: &[Tiling],
-    semaphore: &Semaphore,
-    average: Option<&StatisticsAverage>,
-    clock: &Clock,
+    Shared { tilings, semaphore, average, clock }: Shared,
 ) {
     let mut stylize = |index, video: Picture| {
         worker.open(None)?;

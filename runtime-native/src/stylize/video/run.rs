@@ -18,7 +18,7 @@ use super::super::semaphore::Semaphore;
 use super::super::tiling::{Footprint, ModelTraits, PROGRAM, Tiling, tiling};
 use super::super::worker::Worker;
 use super::container::Container;
-use super::frames::{FrameFormat, StyledFrame};
+use super::frames::{FrameFormat, Shared, StyledFrame};
 use super::probe::{VideoInfo, probe};
 use super::processes::Processes;
 use super::report::StyledVideo;
@@ -112,7 +112,8 @@ fn stylize_one(plan: &StylizePlan, job: &Job) -> Result<StyledVideo> {
         sent.map_err(|error| Error::write(output, "cannot write", &error))
     };
     let format = FrameFormat { width: size.0, height: size.1, alpha: video.alpha };
-    let ran = frames::run(source, format, workers, &tilings, &semaphore, average.as_ref(), &clock, on_frame);
+    let shared = Shared { tilings: &tilings, semaphore: &semaphore, average: average.as_ref(), clock: &clock };
+    let ran = frames::run(source, format, workers, shared, on_frame);
     drop(progress);
     drop(sink);
     let frames = match ran {

@@ -51,7 +51,7 @@ struct Cli {
 
 #[derive(Subcommand)]
 enum Command {
-    Eval(eval::Args),
+    Eval(Box<eval::Args>),
     Scenes(scenes::Args),
     Summary(summary::Args),
 }
@@ -92,7 +92,7 @@ fn main() -> ExitCode {
             run.map_or(Ok(()), |run| check_recipe(name, run)).and_then(|()| (entry.run)(&arguments, recipe))
         }
         None => match Cli::from_arg_matches(&matches).unwrap_or_else(|error| easel_console::exit(&error)).command {
-            Command::Eval(args) => eval::eval(args),
+            Command::Eval(args) => eval::eval(*args),
             Command::Scenes(args) => scenes::draw(args),
             Command::Summary(args) => summary::summarise(args),
         },

@@ -32,7 +32,7 @@ pub fn eval(
     for pixels in pictures.pixels.chunks_exact_mut(pictures.format.len()) {
         polarity.apply(pixels, [height, width]);
     }
-    polarity.notes().iter().for_each(|note| eprintln!("note: {note}"));
+    polarity.notes().iter().for_each(|note| tell!("note: {note}"));
     let evaluation = classification::evaluate(network, &pictures, device)?;
     tell!("{} on {} pictures from {}", path.display(), pictures.len(), pictures.name);
     let inverted = polarity.inverted();

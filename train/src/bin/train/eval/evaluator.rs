@@ -83,7 +83,7 @@ impl<'a> Evaluator<'a> {
             None => WeightsFile::from_bytes(BUILT_IN, Path::new(""))?,
             Some(path) => weights::open(path)?,
         };
-        file.notes.iter().for_each(|note| eprintln!("note: {note}"));
+        file.notes.iter().for_each(|note| tell!("note: {note}"));
         let Network::Lenet(network) = file.network(device)? else {
             let found = &file.weights()?.architecture.name;
             bail!("{}: a {found} is not a classifier; give a run of `train lenet`", file.path.display());
@@ -116,7 +116,7 @@ impl<'a> Evaluator<'a> {
         let mut polarity = PolarityMatcher::new(self.invert, self.border, self.channels());
         let (count, PictureFormat { height, width, .. }) = (pictures.len(), pictures.format);
         polarity.apply_to_set(&mut pictures.pixels, count, [height, width]);
-        polarity.notes().iter().for_each(|note| eprintln!("note: {}: {note}", pictures.name));
+        polarity.notes().iter().for_each(|note| tell!("note: {}: {note}", pictures.name));
         pictures
     }
 
