@@ -17,7 +17,7 @@ const START: u64 = 4096;
 pub enum Content {
     /// A picture in a format that is read.
     Picture(FileFormat),
-    /// A picture or film in a known format that is not read.
+    /// A picture or video in a known format that is not read.
     Other(OtherFormat),
     /// Something else.
     Unknown,
@@ -30,17 +30,17 @@ pub enum OtherFormat {
     CameraRaw(&'static str),
     /// A picture: the format's name.
     Picture(&'static str),
-    /// A film.
-    Film,
+    /// A video.
+    Video,
 }
 
 impl OtherFormat {
-    /// The format's name, for counts: `camera raw`, `PSD`, `film`.
+    /// The format's name, for counts: `camera raw`, `PSD`, `video`.
     pub fn name(self) -> &'static str {
         match self {
             Self::CameraRaw(_) => "camera raw",
             Self::Picture(name) => name,
-            Self::Film => "film",
+            Self::Video => "video",
         }
     }
 
@@ -50,7 +50,7 @@ impl OtherFormat {
             Self::CameraRaw(_) => "develop it in a photo program and export it as jpg, png or tiff",
             Self::Picture("HEIC") => "convert it to jpg or png, or set the phone to save jpg (\"most compatible\")",
             Self::Picture(_) => "export it as png first",
-            Self::Film => "it is not a picture; give stylize one film at a time",
+            Self::Video => "it is not a picture; give stylize one video at a time",
         }
     }
 }
@@ -61,7 +61,7 @@ impl fmt::Display for OtherFormat {
         match self {
             Self::CameraRaw(kind) => write!(f, "a camera's raw file ({kind}) is not read; {advice}"),
             Self::Picture(name) => write!(f, "{name} is not read; {advice}"),
-            Self::Film => write!(f, "a film; {advice}"),
+            Self::Video => write!(f, "a video; {advice}"),
         }
     }
 }
@@ -98,7 +98,7 @@ impl Content {
             [0xff, 0xd8, 0xff, ..] => written(ImageFormat::Jpeg),
             [b'G', b'I', b'F', b'8', b'7' | b'9', b'a', ..] => written(ImageFormat::Gif),
             [b'R', b'I', b'F', b'F', _, _, _, _, b'W', b'E', b'B', b'P', ..] => written(ImageFormat::WebP),
-            [b'R', b'I', b'F', b'F', _, _, _, _, b'A', b'V', b'I', b' ', ..] => Self::Other(OtherFormat::Film),
+            [b'R', b'I', b'F', b'F', _, _, _, _, b'A', b'V', b'I', b' ', ..] => Self::Other(OtherFormat::Video),
             // The size of the second header: text may begin with the same two letters.
             [b'B', b'M', rest @ ..]
                 if matches!(rest.get(12..16), Some([12 | 16 | 40 | 52 | 56 | 64 | 108 | 124, 0, 0, 0])) =>
@@ -132,10 +132,10 @@ impl Content {
             [b'%', b'P', b'D', b'F', b'-', ..] => other("PDF"),
             [b'P', b'1'..=b'7', b'\n' | b' ' | b'\r' | b'\t', b'#' | b'0'..=b'9' | b'W', ..] => other("PNM"),
             [0x1a, 0x45, 0xdf, 0xa3, ..] | [0, 0, 1, 0xba, ..] | [b'O', b'g', b'g', b'S', ..] => {
-                Self::Other(OtherFormat::Film)
+                Self::Other(OtherFormat::Video)
             }
-            [b'F', b'L', b'V', 1, ..] => Self::Other(OtherFormat::Film),
-            [_, _, _, _, b'm', b'o', b'o' | b'd', b'v' | b'a', ..] => Self::Other(OtherFormat::Film),
+            [b'F', b'L', b'V', 1, ..] => Self::Other(OtherFormat::Video),
+            [_, _, _, _, b'm', b'o', b'o' | b'd', b'v' | b'a', ..] => Self::Other(OtherFormat::Video),
             _ if is_svg(bytes) => other("SVG"),
             _ => Self::Unknown,
         }
@@ -157,7 +157,7 @@ impl Content {
         } else if any(&[b"mif1", b"msf1", b"mif2"]) {
             Self::Other(OtherFormat::Picture("HEIF with neither HEVC nor AV1"))
         } else {
-            Self::Other(OtherFormat::Film)
+            Self::Other(OtherFormat::Video)
         }
     }
 }
@@ -250,7 +250,7 @@ mod tests {
         assert_eq!(Content::of(&brands(b"mif1", &[b"mif1", b"heic"])), heic);
         assert_eq!(Content::of(&brands(b"mif1", &[b"miaf", b"avif"])), Content::Picture(FileFormat::Avif));
         assert!(matches!(Content::of(&brands(b"mif1", &[])), Content::Other(OtherFormat::Picture(_))));
-        assert_eq!(Content::of(&brands(b"isom", &[b"avc1"])), Content::Other(OtherFormat::Film));
+        assert_eq!(Content::of(&brands(b"isom", &[b"avc1"])), Content::Other(OtherFormat::Video));
         assert!(matches!(Content::of(&brands(b"crx ", &[b"isom"])), Content::Other(OtherFormat::CameraRaw(_))));
         // Every length that a header may claim.
         for length in 0..40u32 {

@@ -83,11 +83,11 @@ mod tests {
             LeftOut::check(&path).map(|left_out| left_out.kind())
         };
         let jpeg = b"\xff\xd8\xff\xe0";
-        let film = b"\0\0\0\x10ftypisom\0\0\0\0";
+        let video = b"\0\0\0\x10ftypisom\0\0\0\0";
         for name in ["a.JPE", "b.jpg_large", "c.heic", "d", "e.txt"] {
             assert_eq!(check(name, jpeg), None, "{name}");
         }
-        assert_eq!((check("f.mp4", film), check("f.jpg", film)), (Some("film"), Some("film")));
+        assert_eq!((check("f.mp4", video), check("f.jpg", video)), (Some("video"), Some("video")));
         assert_eq!(check("g.CR2", b"II*\0\x10\0\0\0CR\x02\0"), Some("camera raw"));
         assert_eq!((check("h.txt", b"text"), check("i", b"")), (Some("not a picture"), Some("not a picture")));
         // These are damaged.

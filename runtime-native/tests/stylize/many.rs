@@ -290,7 +290,7 @@ fn nothing_of_a_folder_vanishes() {
     assert!(left_out[0]["input"].as_str().unwrap().ends_with("e.jpg") && left_out[0]["reason"].is_string());
     let summary = &lines.last().unwrap()["summary"];
     assert_eq!((&summary["done"], &summary["skipped"], &summary["failed"]), (&6.into(), &0.into(), &0.into()));
-    assert_eq!(summary["left_out"], serde_json::json!({ "HEIC": 2, "camera raw": 2, "film": 1, "not a picture": 1 }));
+    assert_eq!(summary["left_out"], serde_json::json!({ "HEIC": 2, "camera raw": 2, "video": 1, "not a picture": 1 }));
     // Named by itself, such a file fails by name.
     let errors = failure(&stylize(&folder, "phone/j.jpg -m m.onnx -o j.png"));
     assert!(errors.iter().any(|line| line.contains("j.jpg") && line.contains("Canon CR3")), "{errors:?}");

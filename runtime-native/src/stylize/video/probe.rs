@@ -107,7 +107,7 @@ pub(super) fn probe(path: &Path) -> Result<VideoInfo> {
         if !printed.trim().is_empty() && seconds < promised * (1.0 - MISSING_PART) - MISSING_SECONDS {
             return Err(unfit(&format!(
                 "truncated after {seconds:.1} of {promised:.1} seconds; get another copy, or make a complete video of what \
-                 is there with ffmpeg -i FILM -c copy NEW"
+                 is there with ffmpeg -i VIDEO -c copy NEW"
             )));
         }
         video.seconds = Some(seconds);
