@@ -1,13 +1,13 @@
 //! What a file holds, told by its first bytes.
 
-use std::fmt;
 use std::fs::File;
 use std::io::{self, Read};
 use std::path::Path;
 
 use image::ImageFormat;
 
-use crate::format::{FileFormat, is_picture_extension};
+use crate::error::{DecodeError, Result};
+use crate::format::{FileFormat, OtherFormat, is_picture_extension};
 
 /// How many bytes at the beginning of a file are looked at.
 const START: u64 = 4096;
@@ -22,51 +22,6 @@ pub enum Content {
     /// Something else.
     Unknown,
 }
-
-/// A known format that is not read. Its text says what to do, in one line without the path.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum OtherFormat {
-    /// A camera's raw data: the kind of file.
-    CameraRaw(&'static str),
-    /// A picture: the format's name.
-    Picture(&'static str),
-    /// A video.
-    Video,
-}
-
-impl OtherFormat {
-    /// The format's name, for counts: `camera raw`, `PSD`, `video`.
-    pub fn name(self) -> &'static str {
-        match self {
-            Self::CameraRaw(_) => "camera raw",
-            Self::Picture(name) => name,
-            Self::Video => "video",
-        }
-    }
-
-    /// What to do with such a file.
-    pub fn advice(self) -> &'static str {
-        match self {
-            Self::CameraRaw(_) => "develop it in a photo program and export it as jpg, png or tiff",
-            Self::Picture("HEIC") => "convert it to jpg or png, or set the phone to save jpg (\"most compatible\")",
-            Self::Picture(_) => "export it as png first",
-            Self::Video => "it is not a picture; give stylize one video at a time",
-        }
-    }
-}
-
-impl fmt::Display for OtherFormat {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let advice = self.advice();
-        match self {
-            Self::CameraRaw(kind) => write!(f, "a camera's raw file ({kind}) is not read; {advice}"),
-            Self::Picture(name) => write!(f, "{name} is not read; {advice}"),
-            Self::Video => write!(f, "a video; {advice}"),
-        }
-    }
-}
-
-impl std::error::Error for OtherFormat {}
 
 /// What a file holds, by its content. Of TIFF files that cameras write, the extension says that they are raw.
 pub fn identify(path: &Path) -> io::Result<Content> {
@@ -85,6 +40,16 @@ pub fn identify(path: &Path) -> io::Result<Content> {
 /// Whether a name's extension is one of a format that is read, in upper or lower case.
 pub fn is_picture_name(path: &Path) -> bool {
     path.extension().and_then(|extension| extension.to_str()).is_some_and(is_picture_extension)
+}
+
+/// Detects the format of a file's bytes by content, of which the first 4 KiB are enough. Fails if it is not among those
+/// that are read.
+pub fn detect_format(bytes: &[u8]) -> Result<FileFormat> {
+    match Content::of(bytes) {
+        Content::Picture(format) => Ok(format),
+        Content::Other(format) => Err(DecodeError::OtherFormat(format)),
+        Content::Unknown => Err(DecodeError::UnknownFormat),
+    }
 }
 
 impl Content {

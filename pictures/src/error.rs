@@ -4,7 +4,7 @@ use std::io;
 
 use image::ImageError;
 
-use crate::content::OtherFormat;
+use crate::format::OtherFormat;
 use crate::limits::{MAX_DECODED_BYTES, MAX_SIDE};
 
 /// The result of decoding.

@@ -1,13 +1,10 @@
 //! File formats, by extension and by content.
 
 use std::ffi::OsStr;
-use std::io;
 use std::path::Path;
+use std::{fmt, io};
 
 use image::ImageFormat;
-
-use crate::content::Content;
-use crate::error::{DecodeError, Result};
 
 /// The format that a path's extension names, among those that are written. The error lists them.
 pub fn picture_format(path: &Path) -> io::Result<ImageFormat> {
@@ -47,6 +44,51 @@ impl FileFormat {
     }
 }
 
+/// A known format that is not read. Its text says what to do, in one line without the path.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum OtherFormat {
+    /// A camera's raw data: the kind of file.
+    CameraRaw(&'static str),
+    /// A picture: the format's name.
+    Picture(&'static str),
+    /// A video.
+    Video,
+}
+
+impl OtherFormat {
+    /// The format's name, for counts: `camera raw`, `PSD`, `video`.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::CameraRaw(_) => "camera raw",
+            Self::Picture(name) => name,
+            Self::Video => "video",
+        }
+    }
+
+    /// What to do with such a file.
+    pub fn advice(self) -> &'static str {
+        match self {
+            Self::CameraRaw(_) => "develop it in a photo program and export it as jpg, png or tiff",
+            Self::Picture("HEIC") => "convert it to jpg or png, or set the phone to save jpg (\"most compatible\")",
+            Self::Picture(_) => "export it as png first",
+            Self::Video => "it is not a picture; give stylize one video at a time",
+        }
+    }
+}
+
+impl fmt::Display for OtherFormat {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let advice = self.advice();
+        match self {
+            Self::CameraRaw(kind) => write!(f, "a camera's raw file ({kind}) is not read; {advice}"),
+            Self::Picture(name) => write!(f, "{name} is not read; {advice}"),
+            Self::Video => write!(f, "a video; {advice}"),
+        }
+    }
+}
+
+impl std::error::Error for OtherFormat {}
+
 /// Whether files whose names end so are pictures in one of the formats that are read, by convention.
 pub(crate) fn is_picture_extension(extension: &str) -> bool {
     #[rustfmt::skip]
@@ -55,16 +97,6 @@ pub(crate) fn is_picture_extension(extension: &str) -> bool {
         "tif", "tiff", "avif", "heic", "heif", "hif", "jxl",
     ];
     EXTENSIONS.iter().any(|known| known.eq_ignore_ascii_case(extension))
-}
-
-/// Detects the format of a file's bytes by content, of which the first 4 KiB are enough. Fails if it is not among those
-/// that are read.
-pub fn detect_format(bytes: &[u8]) -> Result<FileFormat> {
-    match Content::of(bytes) {
-        Content::Picture(format) => Ok(format),
-        Content::Other(format) => Err(DecodeError::OtherFormat(format)),
-        Content::Unknown => Err(DecodeError::UnknownFormat),
-    }
 }
 
 /// The largest width and height of a format, if it has a practical limit.

@@ -38,14 +38,14 @@ mod tiff;
 
 pub use image::{DynamicImage, ImageFormat};
 
-pub use content::{Content, OtherFormat, identify, is_picture_name};
+pub use content::{Content, detect_format, identify, is_picture_name};
 pub use decode::{DecodedPicture, Header, decode, decode_file, open};
 pub use density::{Density, DensityUnit};
 pub use encode::{encode_jpeg, encode_picture, save_picture};
 pub use error::{DecodeError, Result};
 pub use exif::Exif;
 pub use fit::{fit, fit_picture, on_white};
-pub use format::{FileFormat, detect_format, max_side, picture_format};
+pub use format::{FileFormat, OtherFormat, max_side, picture_format};
 pub use limits::{MAX_DECODED_BYTES, MAX_SIDE};
 pub use picture_file::PictureFile;
 pub use quality::{Compression, Quality};

@@ -24,6 +24,9 @@ pub const MAX_METADATA_BYTES: usize = 1 << 20;
 const IR_VERSION: u64 = 1;
 const GRAPH: u64 = 7;
 const METADATA_PROPS: u64 = 14;
+const GRAPH_NODE: u64 = 1;
+const INITIALIZER: u64 = 5;
+const RAW_DATA: u64 = 9;
 const ENTRY_KEY: u64 = 1;
 const ENTRY_VALUE: u64 = 2;
 

@@ -237,7 +237,7 @@ fn what_cannot_be_used_is_named() {
         assert!(wanted.iter().all(|wanted| error.contains(wanted)), "{error}");
     };
     refused([photos, style, "nowhere.pth"], &[], &["nowhere.pth: no such file", "vgg16-397923af.pth", "squeezenet1_1"]);
-    refused([photos, style, style], &[], &["the_red_wave.png: neither a safetensors nor a PyTorch file"]);
+    refused([photos, style, style], &[], &["the_red_wave.png: a picture (PNG)"]);
     place.weights("gan.safetensors", |params| {
         drop(easel_train::networks::gan::Generator::new(params.root(), Default::default()).unwrap());
     });

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::path::Path;
 
-use candle_core::Device;
+use candle_core::{Device, Tensor};
 use candle_onnx::onnx::ValueInfoProto;
 use easel_runtime::ModelCard;
 use easel_train::WeightsFile;
@@ -74,6 +74,11 @@ fn weights_of(file: &WeightsFile) -> Value {
             .map(|(name, entry)| json!({ "name": name, "shape": entry.shape, "type": entry.dtype }));
         json!({ "key": dictionary.path(), "tensors": tensors.collect::<Vec<_>>() })
     };
+    let mut dictionaries: Vec<_> = file.dictionaries.iter().map(dictionary).collect();
+    if dictionaries.is_empty() {
+        let tensor = |(name, tensor): (&String, &Tensor)| json!({ "name": name, "shape": tensor.dims(), "type": format!("{:?}", tensor.dtype()) });
+        dictionaries.push(json!({ "key": "", "tensors": file.tensors().iter().map(tensor).collect::<Vec<_>>() }));
+    }
     json!({
         "file": file.path.to_string_lossy(),
         "kind": kind,
@@ -84,6 +89,6 @@ fn weights_of(file: &WeightsFile) -> Value {
         "sha256": file.sha256,
         "run": file.provenance.run,
         "steps": file.provenance.steps,
-        "dictionaries": file.dictionaries.iter().map(dictionary).collect::<Vec<_>>(),
+        "dictionaries": dictionaries,
     })
 }

@@ -3,7 +3,7 @@
 use image::ImageFormat;
 use image::metadata::Orientation;
 
-use super::source::open_source;
+use super::open::open_source;
 use crate::error::Result;
 use crate::format::FileFormat;
 

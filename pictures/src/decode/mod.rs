@@ -5,6 +5,7 @@ mod header;
 mod heif;
 mod jpeg;
 mod jxl;
+mod open;
 pub(crate) mod png;
 mod premultiplied;
 mod source;
@@ -24,9 +25,9 @@ use crate::exif::Exif;
 use crate::format::FileFormat;
 
 pub use header::Header;
+use open::open_source;
 use premultiplied::divide_by_alpha;
 pub(crate) use source::check_size;
-use source::open_source;
 
 /// A decoded picture file.
 #[derive(Debug, Clone)]

@@ -11,11 +11,12 @@ use image::{ImageFormat, RgbaImage};
 
 use crate::animation::read::{self, AnimationInfo};
 use crate::colour::is_rgb;
+use crate::content::detect_format;
 use crate::decode::{DecodedPicture, decode, density};
 use crate::density::Density;
 use crate::error::{DecodeError, Result};
 use crate::exif::Exif;
-use crate::format::{FileFormat, detect_format};
+use crate::format::FileFormat;
 use crate::limits::MAX_DECODED_BYTES;
 use crate::resize::shrink;
 

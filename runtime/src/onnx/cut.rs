@@ -2,10 +2,10 @@
 
 use std::collections::HashSet;
 
-use super::initializers::{INITIALIZER, NAME};
+use super::initializers::NAME;
 use super::signature::GRAPH_INPUT;
-use super::statistics::{GRAPH_NODE, GRAPH_OUTPUT, NODE_OUTPUT, VALUE_NAME, outputs};
-use super::{Field, Fields, GRAPH, message, text};
+use super::statistics::{GRAPH_OUTPUT, NODE_OUTPUT, VALUE_NAME, outputs};
+use super::{Field, Fields, GRAPH, GRAPH_NODE, INITIALIZER, message, text};
 use crate::Result;
 use crate::stylizer::statistics::MEAN_PREFIX;
 

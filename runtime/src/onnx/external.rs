@@ -3,9 +3,7 @@
 
 use std::collections::HashMap;
 
-use super::initializers::{INITIALIZER, RAW_DATA};
-use super::statistics::GRAPH_NODE;
-use super::{Field, Fields, GRAPH, message, string_entry};
+use super::{Field, Fields, GRAPH, GRAPH_NODE, INITIALIZER, RAW_DATA, message, string_entry};
 use crate::{Error, Result};
 
 const EXTERNAL_DATA: u64 = 13;

@@ -1,14 +1,12 @@
 //! The weights in an ONNX file (onnx.proto: GraphProto's `initializer` = 5, which is a TensorProto).
 
 use super::external::external_file;
-use super::{Field, Fields, GRAPH};
+use super::{Field, Fields, GRAPH, INITIALIZER, RAW_DATA};
 use crate::{Error, Result};
 
-pub(super) const INITIALIZER: u64 = 5;
 const DIMS: u64 = 1;
 const DATA_TYPE: u64 = 2;
 pub(super) const NAME: u64 = 8;
-pub(super) const RAW_DATA: u64 = 9;
 const FLOAT: u64 = 1;
 const FLOAT16: u64 = 10;
 

@@ -3,9 +3,9 @@
 use std::collections::HashSet;
 use std::fmt;
 
-use super::initializers::{INITIALIZER, NAME};
+use super::initializers::NAME;
 use super::statistics::{GRAPH_OUTPUT, VALUE_NAME};
-use super::{Field, Fields, GRAPH, text};
+use super::{Field, Fields, GRAPH, INITIALIZER, text};
 use crate::Result;
 
 pub(super) const GRAPH_INPUT: u64 = 11;

@@ -1,11 +1,10 @@
 //! The statistics of a stylizer's norms as outputs and as required inputs of its graph.
 
-use super::initializers::{INITIALIZER, NAME};
-use super::{Field, Fields, GRAPH, message, text};
+use super::initializers::NAME;
+use super::{Field, Fields, GRAPH, GRAPH_NODE, INITIALIZER, message, text};
 use crate::Result;
 use crate::stylizer::statistics::{self, STATISTICS, USE_STATISTICS};
 
-pub(super) const GRAPH_NODE: u64 = 1;
 pub(super) const NODE_OUTPUT: u64 = 2;
 pub(super) const GRAPH_OUTPUT: u64 = 12;
 pub(super) const VALUE_NAME: u64 = 1;

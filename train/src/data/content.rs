@@ -7,6 +7,7 @@ use easel_runtime::Random;
 use super::fingerprint::Fingerprint;
 use super::folder::{self, Labels, Listing};
 use super::levels::Levels;
+use super::walk::walk;
 use super::{About, Dataset, PictureFiles, PictureFormat, Pictures, Sample, Source, kinds, name_of, scenes};
 use crate::{Error, Result};
 
@@ -61,7 +62,7 @@ impl Content {
         match labels {
             // Version 0.1 took every picture in the order of the paths.
             Labels::Former => {
-                let paths = folder::walk(path).map(|file| file.into_path());
+                let paths = walk(path).map(|file| file.into_path());
                 files = paths.filter(|path| kinds::begins_as_picture(path)).map(|path| (path, 0)).collect();
             }
             _ => {

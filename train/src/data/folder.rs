@@ -10,19 +10,17 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use rayon::prelude::*;
-use walkdir::{DirEntry, WalkDir};
+use walkdir::DirEntry;
 
 use super::about::printable;
 use super::fingerprint::Fingerprint;
-use super::splits::{Part, Splits};
+use super::splits::{Level, Part, Splits};
+use super::walk::walk;
 use super::{About, PictureFormat, Pictures, check_total, fit, kinds, name_of};
 use crate::{Error, Result};
 
 /// How many skipped files are named.
 const NAMED: usize = 3;
-
-/// The largest depth of a picture below the folder.
-const DEEPEST: usize = 16;
 
 /// What a folder's pictures are needed for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -131,14 +129,6 @@ struct Tree {
     pictures: Vec<PathBuf>,
     /// The others, and why they are no pictures.
     others: Vec<(PathBuf, String)>,
-}
-
-/// What lies directly in a folder.
-pub(super) struct Level {
-    /// The folders with pictures, and the number of those.
-    pub folders: BTreeMap<PathBuf, usize>,
-    /// The number of pictures beside them.
-    pub loose: usize,
 }
 
 impl Tree {
@@ -251,24 +241,6 @@ fn no_class(name: &str) -> String {
 
 fn name(path: &Path) -> String {
     path.file_name().unwrap_or_default().to_string_lossy().into_owned()
-}
-
-/// The files at any depth in the folder, in the order of their names, without hidden ones and those of systems.
-pub(super) fn walk(folder: &Path) -> impl Iterator<Item = DirEntry> + use<> {
-    walk_to(folder, DEEPEST)
-}
-
-/// The same up to a depth.
-pub(super) fn walk_to(folder: &Path, depth: usize) -> impl Iterator<Item = DirEntry> + use<> {
-    // Folders that cannot be opened and links that form a loop are errors here; pictures elsewhere are still found.
-    WalkDir::new(folder)
-        .follow_links(true)
-        .max_depth(depth)
-        .sort_by_file_name()
-        .into_iter()
-        .filter_entry(move |entry| entry.depth() == 0 || !kinds::is_ignored(entry.file_name()))
-        .filter_map(|entry| entry.ok())
-        .filter(|entry| entry.file_type().is_file())
 }
 
 /// Reads a listing's pictures. Files that cannot be read as a picture are skipped and counted; fails where none is left.

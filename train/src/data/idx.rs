@@ -14,7 +14,8 @@ use flate2::read::MultiGzDecoder;
 use rayon::prelude::*;
 
 use super::fingerprint::Fingerprint;
-use super::{About, PictureFormat, Pictures, check_total, fit, folder};
+use super::walk::walk_to;
+use super::{About, PictureFormat, Pictures, check_total, fit};
 use crate::{Error, Result};
 
 /// The largest height, width and number of pictures that a header may declare.
@@ -132,7 +133,7 @@ fn group(path: &Path) -> Result<Group> {
 /// The IDX files in a folder by the folder that holds their set, and by what their names begin with.
 fn groups(folder: &Path) -> BTreeMap<(PathBuf, String), Group> {
     let mut groups: BTreeMap<_, Group> = BTreeMap::new();
-    for file in folder::walk_to(folder, DEEPEST) {
+    for file in walk_to(folder, DEEPEST) {
         let path = file.into_path();
         if let Some(name) = Name::of(&path) {
             groups.entry((base(&path), name.prefix.clone())).or_default().push((name, path));

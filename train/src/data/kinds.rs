@@ -1,41 +1,21 @@
 //! Which files of a folder are pictures.
 
-use std::ffi::OsStr;
 use std::fs::File;
 use std::io::Read;
 use std::path::Path;
 
 use easel_pictures::{Content, DecodeError, identify};
 
-use super::folder;
+use super::walk::walk_to;
 
 /// How many bytes at the beginning of a file tell what it is.
 const START: u64 = 4096;
-
-/// Files and folders that systems leave behind, in lower case.
-const IGNORED: [&str; 9] = [
-    "__macosx",
-    "@eadir",
-    "$recycle.bin",
-    "system volume information",
-    "lost+found",
-    "thumbs.db",
-    "ehthumbs.db",
-    "desktop.ini",
-    "icon\r",
-];
 
 /// Extensions of archives.
 const ARCHIVES: [&str; 8] = ["zip", "tar", "tgz", "7z", "rar", "xz", "bz2", "zst"];
 
 /// Extensions of files that hold whole data sets.
 const SETS: [&str; 11] = ["npz", "npy", "pkl", "pickle", "parquet", "arrow", "csv", "pt", "pth", "mat", "h5"];
-
-/// Whether a file or folder is passed over without a word: hidden ones, and those of systems.
-pub fn is_ignored(name: &OsStr) -> bool {
-    let name = name.to_string_lossy();
-    name.starts_with('.') || IGNORED.contains(&name.to_lowercase().as_str())
-}
 
 /// Whether a file begins as a picture that is read. The error says why not.
 pub fn check(path: &Path) -> Result<(), String> {
@@ -55,7 +35,7 @@ pub fn begins_as_picture(path: &Path) -> bool {
 
 /// What to do about a folder without pictures, which may hold an archive or pictures in another form.
 pub fn advice(folder: &Path) -> String {
-    let found = folder::walk_to(folder, 2).find_map(|file| other_form(file.path()));
+    let found = walk_to(folder, 2).find_map(|file| other_form(file.path()));
     found.unwrap_or_else(|| "PNG, JPEG, WebP, BMP, GIF, TIFF, AVIF and JPEG XL are read".into())
 }
 
@@ -101,12 +81,5 @@ mod tests {
         let path = folder.path().join("a.tif");
         image::GrayImage::new(2, 2).save(&path).unwrap();
         assert_eq!(check(&path), Ok(()));
-    }
-
-    #[test]
-    fn what_systems_leave_behind_is_ignored() {
-        let ignored = |name: &str| is_ignored(OsStr::new(name));
-        assert!(["__MACOSX", ".git", "._1.jpg", "Thumbs.db", "@eaDir"].into_iter().all(ignored));
-        assert!(!["macosx", "cats", "1.jpg"].into_iter().any(ignored));
     }
 }

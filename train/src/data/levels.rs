@@ -8,8 +8,6 @@ use std::path::PathBuf;
 use easel_pictures::DynamicImage;
 use rayon::prelude::*;
 
-use super::fit;
-
 /// No value of a nearly black picture is higher: 12 bits in 16, as 8 bits.
 const DARK: u8 = 16;
 
@@ -55,7 +53,7 @@ impl Levels {
     pub(super) fn warnings_of(files: &[(PathBuf, u32)]) -> Vec<String> {
         let count = CHECKED.min(files.len());
         let read = |number: usize| {
-            let picture = fit::open(&files[number * files.len() / count].0).ok()?;
+            let picture = easel_pictures::open(&files[number * files.len() / count].0).ok()?;
             Some((Self::of(&picture), Self::is_dark(picture.to_rgb8().as_raw())))
         };
         let found: Vec<_> = super::on_all_cores(|| (0..count).into_par_iter().filter_map(read).collect());

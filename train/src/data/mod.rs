@@ -25,6 +25,7 @@ pub mod store;
 pub mod synthetic;
 pub mod table;
 pub mod transform;
+mod walk;
 
 use std::fmt;
 use std::path::{Path, PathBuf};

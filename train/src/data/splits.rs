@@ -1,9 +1,9 @@
 //! Split folders: `train`, `val`, `test`.
 
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use super::about::{About, printable};
-use super::folder::Level;
 use crate::{Error, Result};
 
 /// A part of a data set.
@@ -33,6 +33,14 @@ impl Part {
             _ => None,
         }
     }
+}
+
+/// What lies directly in a folder.
+pub(super) struct Level {
+    /// The folders with pictures, and the number of those.
+    pub folders: BTreeMap<PathBuf, usize>,
+    /// The number of pictures beside them.
+    pub loose: usize,
 }
 
 /// The split folders of a data set.

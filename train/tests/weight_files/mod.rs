@@ -126,7 +126,7 @@ pub fn refused(folder: &Path) -> Vec<(PathBuf, &'static str)> {
         ("missing", "no such file or folder"),
         ("empty", "neither a run nor a checkpoint"),
         ("young", "without a checkpoint"),
-        ("text", "neither a safetensors nor a PyTorch file nor an ONNX model"),
+        ("text", "give the model or the weights themselves"),
         ("cut.safetensors", "safetensors"),
         ("cut.pt", "PyTorch"),
         ("cut-old.pt", "PyTorch"),

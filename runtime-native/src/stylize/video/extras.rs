@@ -5,7 +5,6 @@ use std::ffi::OsString;
 use serde_json::Value;
 
 use super::container::Container;
-use super::probe::VideoInfo;
 
 /// The streams and tags besides the stylized video stream and the sound.
 #[derive(Debug, Clone, Default, PartialEq)]
@@ -70,7 +69,7 @@ impl Extras {
     }
 
     /// What the container cannot hold, or ffmpeg not write into it, in words.
-    fn left_out(&self, container: Container, metadata: bool) -> Vec<String> {
+    pub fn left_out(&self, container: Container, metadata: bool) -> Vec<String> {
         let mut left_out: Vec<String> = vec![];
         let subtitles: Vec<_> =
             self.subtitles.iter().filter(|codec| container.subtitles(codec).is_none()).map(String::as_str).collect();
@@ -93,34 +92,7 @@ impl Extras {
     }
 }
 
-impl VideoInfo {
-    /// What the result lacks or has been converted, a line each.
-    pub fn notes(&self, container: Container, metadata: bool) -> Vec<String> {
-        let mut notes = vec![];
-        if let Some(name) = self.hdr() {
-            notes.push(format!("{name} is tone-mapped to BT.709"));
-        } else if self.is_wide() {
-            notes.push("BT.2020 is converted to BT.709".into());
-        }
-        if self.interlaced {
-            notes.push("interlaced; it is deinterlaced".into());
-        }
-        if self.alpha {
-            notes.push("transparency is left out: frames are blended with white".into());
-        }
-        if self.extras.more_videos > 0 {
-            let tracks = counted(self.extras.more_videos, "further video track");
-            notes.push(format!("left out: {tracks}; only the first is stylized"));
-        }
-        let left_out = self.extras.left_out(container, metadata);
-        if !left_out.is_empty() {
-            notes.push(format!("left out: {}, which .{} cannot hold", left_out.join(", "), container.extension()));
-        }
-        notes
-    }
-}
-
-fn counted(count: usize, what: &str) -> String {
+pub(super) fn counted(count: usize, what: &str) -> String {
     format!("{count} {what}{}", if count == 1 { "" } else { "s" })
 }
 

@@ -7,6 +7,7 @@ pub(super) mod ffmpeg;
 mod flicker;
 mod frames;
 mod motion;
+mod notes;
 mod probe;
 mod processes;
 mod report;
