@@ -19,7 +19,7 @@ pub fn open_source(bytes: &[u8]) -> Result<Source<'_>> {
     let source = match detect_format(bytes)? {
         FileFormat::Avif => avif::open(bytes)?,
         FileFormat::JpegXl => jxl::open(bytes)?,
-        FileFormat::Written(ImageFormat::Tiff) if tiff::is_other_float(bytes) => tiff::open_float(bytes)?,
+        FileFormat::Written(ImageFormat::Tiff) if tiff::is_other(bytes) => tiff::open(bytes)?,
         FileFormat::Written(format) => open_written(bytes, format)?,
     };
     let (width, height) = source.size;

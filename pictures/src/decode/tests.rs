@@ -305,3 +305,40 @@ fn every_floating_point_tiff_is_read() {
         assert_eq!((header.width, header.decoded), (found.picture.width() as usize, 4 * wanted.len()));
     }
 }
+
+/// An uncompressed TIFF of one row of grey and alpha, little-endian.
+fn grey_and_alpha(bits: u16, kind: u16, samples: &[u8]) -> Vec<u8> {
+    let columns = samples.len() as u16 / (2 * bits / 8);
+    let fields: [(u16, u16, u32, [u16; 2]); 10] = [
+        (256, 3, 1, [columns, 0]),
+        (257, 3, 1, [1, 0]),
+        (258, 3, 2, [bits, bits]),
+        (259, 3, 1, [1, 0]),
+        (262, 3, 1, [1, 0]),
+        (273, 3, 1, [134, 0]),
+        (277, 3, 1, [2, 0]),
+        (278, 3, 1, [1, 0]),
+        (279, 3, 1, [samples.len() as u16, 0]),
+        (338, 3, 1, [kind, 0]),
+    ];
+    let mut file = b"II*\0\x08\0\0\0\x0a\0".to_vec();
+    for (tag, of, count, values) in fields {
+        file.extend([tag, of].map(u16::to_le_bytes).concat());
+        file.extend(count.to_le_bytes());
+        file.extend(values.map(u16::to_le_bytes).concat());
+    }
+    file.extend([0; 4]);
+    file.extend(samples);
+    file
+}
+
+#[test]
+fn tiffs_of_grey_and_alpha_are_read() {
+    let eight = decoded(grey_and_alpha(8, 2, &[10, 20, 30, 40])).picture;
+    assert_eq!(eight.as_luma_alpha8().unwrap().as_raw(), &[10, 20, 30, 40]);
+    let sixteen = decoded(grey_and_alpha(16, 2, &[0x34, 0x12, 0xff, 0xff])).picture;
+    assert_eq!(sixteen.as_luma_alpha16().unwrap().as_raw(), &[0x1234, 0xffff]);
+    // Multiplied with its opacity.
+    let divided = decoded(grey_and_alpha(8, 1, &[64, 128])).picture;
+    assert_eq!(divided.as_luma_alpha8().unwrap().as_raw(), &[128, 128]);
+}

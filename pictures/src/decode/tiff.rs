@@ -1,5 +1,5 @@
-//! What `image` does not provide for TIFF: CMYK values, some of the floating-point ones, and the ICC profile of a small
-//! picture.
+//! What `image` does not provide for TIFF: CMYK values, some of the floating-point ones, grey with alpha, and the ICC profile
+//! of a small picture.
 
 use std::io::Cursor;
 
@@ -44,46 +44,83 @@ pub fn cmyk(bytes: &[u8]) -> Result<Option<Vec<u8>>> {
     })
 }
 
-/// Whether a file has floating-point values that `image` does not read: grey ones, and RGB ones that are not float32.
-pub fn is_other_float(bytes: &[u8]) -> bool {
-    let read = || -> TiffResult<_> {
-        let mut decoder = decoder(bytes)?;
-        let format = decoder.find_tag_unsigned_vec::<u16>(Tag::SampleFormat)?.unwrap_or_default();
-        let is_other = match decoder.colortype()? {
-            ColorType::Gray(_) | ColorType::GrayA(_) => true,
-            ColorType::RGB(bits) | ColorType::RGBA(bits) => bits != 32,
-            _ => false,
-        };
-        Ok(is_other && format.first() == Some(&SampleFormat::IEEEFP.to_u16()))
-    };
-    read().unwrap_or(false)
+/// How a file's samples are stored.
+#[derive(Debug, Clone, Copy)]
+struct Samples {
+    colour: ColorType,
+    float: bool,
 }
 
-/// Reads the header of a file of [`is_other_float`]. Its pixels become RGB of float32.
-pub fn open_float(bytes: &[u8]) -> Result<Source<'_>> {
+impl Samples {
+    fn read(decoder: &mut Decoder<Cursor<&[u8]>>) -> TiffResult<Self> {
+        let mut number = |tag| decoder.find_tag_unsigned_vec::<u16>(tag).map(|found| found.unwrap_or_default());
+        let float = number(Tag::SampleFormat)?.first() == Some(&SampleFormat::IEEEFP.to_u16());
+        let is_black_zero = number(Tag::PhotometricInterpretation)? == [1];
+        let has_alpha = matches!(number(Tag::ExtraSamples)?[..], [1 | 2]);
+        let colour = match decoder.colortype()? {
+            ColorType::Multiband { bit_depth, num_samples: 2 } if is_black_zero && has_alpha => {
+                ColorType::GrayA(bit_depth)
+            }
+            colour => colour,
+        };
+        Ok(Self { colour, float })
+    }
+
+    /// Whether `image` does not read them: grey with alpha, grey floats, and RGB floats other than float32.
+    fn are_left_to_us(self) -> bool {
+        match self.colour {
+            ColorType::GrayA(bits) => self.float || matches!(bits, 8 | 16),
+            ColorType::Gray(_) => self.float,
+            ColorType::RGB(bits) | ColorType::RGBA(bits) => self.float && bits != 32,
+            _ => false,
+        }
+    }
+}
+
+/// Whether a file has samples that `image` does not read and [`open`] does.
+pub fn is_other(bytes: &[u8]) -> bool {
+    let samples = decoder(bytes).and_then(|mut decoder| Samples::read(&mut decoder));
+    samples.is_ok_and(Samples::are_left_to_us)
+}
+
+/// Reads the header of a file of [`is_other`]. Floats become RGB of float32.
+pub fn open(bytes: &[u8]) -> Result<Source<'_>> {
     let read = || -> TiffResult<_> {
         let mut decoder = decoder(bytes)?;
         let orientation = decoder.find_tag_unsigned::<u16>(Tag::Orientation)?.unwrap_or(1);
-        Ok((decoder.dimensions()?, decoder.colortype()?, orientation))
+        Ok((decoder.dimensions()?, Samples::read(&mut decoder)?, orientation))
     };
     let (size, stored, orientation) = read().map_err(|_| DecodeError::Damaged)?;
-    let alpha = matches!(stored, ColorType::GrayA(_) | ColorType::RGBA(_));
+    let colour = match stored {
+        Samples { colour: ColorType::GrayA(8), float: false } => image::ColorType::La8,
+        Samples { colour: ColorType::GrayA(_), float: false } => image::ColorType::La16,
+        Samples { colour: ColorType::GrayA(_) | ColorType::RGBA(_), .. } => image::ColorType::Rgba32F,
+        _ => image::ColorType::Rgb32F,
+    };
     Ok(Source {
         format: FileFormat::Written(ImageFormat::Tiff),
         size,
-        colour: if alpha { image::ColorType::Rgba32F } else { image::ColorType::Rgb32F },
+        colour,
         orientation: Orientation::from_exif(orientation as u8).unwrap_or(Orientation::NoTransforms),
         icc_profile: icc_profile(bytes),
         colour_space: None,
         exif: Exif::from_bytes(bytes),
         density: Density::of_tiff(bytes),
-        pixels: Box::new(move || float_pixels(bytes, size, stored)),
+        pixels: Box::new(move || pixels(bytes, size, stored.colour)),
     })
 }
 
-fn float_pixels(bytes: &[u8], (width, height): (u32, u32), stored: ColorType) -> Result<DynamicImage> {
+fn pixels(bytes: &[u8], (width, height): (u32, u32), stored: ColorType) -> Result<DynamicImage> {
     let values = decoder(bytes).and_then(|mut decoder| decoder.read_image()).map_err(|_| DecodeError::Damaged)?;
     let values: Vec<f32> = match values {
+        DecodingResult::U8(values) => {
+            let picture = ImageBuffer::from_raw(width, height, values).map(DynamicImage::ImageLumaA8);
+            return picture.ok_or(DecodeError::Damaged);
+        }
+        DecodingResult::U16(values) => {
+            let picture = ImageBuffer::from_raw(width, height, values).map(DynamicImage::ImageLumaA16);
+            return picture.ok_or(DecodeError::Damaged);
+        }
         DecodingResult::F16(values) => values.iter().map(|value| value.to_f32()).collect(),
         DecodingResult::F32(values) => values,
         DecodingResult::F64(values) => values.iter().map(|&value| value as f32).collect(),
