@@ -17,6 +17,10 @@ const COLOUR_SPACE: u16 = 0xa001;
 const WIDTH: u16 = 0xa002;
 const HEIGHT: u16 = 0xa003;
 
+const GPS_VERSION: u16 = 0x0000;
+/// How the place was found. Validators miss it in a TIFF file.
+const GPS_METHOD: u16 = 0x001b;
+
 /// The colour space that is not sRGB, or not known.
 const UNCALIBRATED: u16 = 0xffff;
 
@@ -24,6 +28,9 @@ const UNCALIBRATED: u16 = 0xffff;
 /// rating, copyright, and those of Windows. The others describe how the picture is stored, or are a [`Density`].
 const PICTURE_TAGS: [u16; 14] =
     [0x010e, 0x010f, 0x0110, 0x0131, 0x0132, 0x013b, 0x4746, 0x4749, 0x8298, 0x9c9b, 0x9c9c, 0x9c9d, 0x9c9e, 0x9c9f];
+
+/// Those of them that a TIFF file does not get.
+const UNKNOWN_TO_TIFF: [u16; 7] = [0x4746, 0x4749, 0x9c9b, 0x9c9c, 0x9c9d, 0x9c9e, 0x9c9f];
 
 /// The fields of the camera's directory that are dropped: those that are written anew, bits per pixel, the maker's note
 /// (its offsets would be wrong), the interoperability directory, and padding.
@@ -75,10 +82,16 @@ impl Exif {
         bytes
     }
 
-    /// Appends the directories to a TIFF file; the first one also gets the fields of how the picture is stored.
+    /// Appends the directories to a TIFF file; the first one also gets the fields of how the picture is stored. It has none
+    /// that TIFF readers warn of: ratings, and those of Windows.
     pub fn append_to_tiff(&self, file: &mut Vec<u8>, stored: Vec<Field>) {
         let camera = if self.camera.is_empty() { vec![] } else { self.camera() };
-        self.append(file, stored, camera);
+        let mut exif = self.clone();
+        exif.picture.retain(|field| !UNKNOWN_TO_TIFF.contains(&field.tag));
+        if !exif.gps.is_empty() && exif.gps.iter().all(|field| field.tag != GPS_METHOD) {
+            exif.gps.push(Field::undefined(GPS_METHOD, b"ASCII\0\0\0"));
+        }
+        exif.append(file, stored, camera);
     }
 
     /// The camera's directory with the fields that it must have.
@@ -94,7 +107,11 @@ impl Exif {
     fn append(&self, bytes: &mut Vec<u8>, mut first: Vec<Field>, camera: Vec<Field>) {
         first.extend(self.picture.iter().cloned());
         first.push(Field::short(ORIENTATION, &[1]));
-        let below = [(CAMERA_DIRECTORY, camera), (GPS_DIRECTORY, self.gps.clone())];
+        let mut gps = self.gps.clone();
+        if !gps.is_empty() && gps.iter().all(|field| field.tag != GPS_VERSION) {
+            gps.push(Field { tag: GPS_VERSION, kind: 1, count: 4, value: vec![2, 3, 0, 0] });
+        }
+        let below = [(CAMERA_DIRECTORY, camera), (GPS_DIRECTORY, gps)];
         let below: Vec<_> = below.into_iter().filter(|(_, fields)| !fields.is_empty()).collect();
         first.extend(below.iter().map(|(tag, _)| Field::long(*tag, &[0])));
         let mut next = bytes.len() + length(&first);
@@ -162,7 +179,9 @@ mod tests {
         assert_eq!(Exif::from_bytes(&big_endian()), Some(example()));
         let written = example().to_bytes(640, 480, Some(Density { x: 300.0, ..Density::default() }));
         let again = Exif::from_bytes(&[b"Exif\0\0".as_slice(), &written].concat()).unwrap();
-        assert_eq!(again, example());
+        let mut wanted = example();
+        wanted.gps.insert(0, field(GPS_VERSION, 1, &[2, 3, 0, 0], 1));
+        assert_eq!(again, wanted);
         // Byte by byte: the first directory's fields in order, upright, and the next directory's offset.
         assert_eq!(written[8..12], [8, 0, 0x0f, 0x01]);
         assert_eq!(written[22..34], [0x12, 0x01, 3, 0, 1, 0, 0, 0, 1, 0, 0, 0]);
@@ -179,7 +198,7 @@ mod tests {
         let whole = big_endian();
         for length in 0..whole.len() {
             if let Some(exif) = Exif::from_bytes(&whole[..length]) {
-                assert!(exif.to_bytes(1, 1, None).len() < whole.len() + 150);
+                assert!(exif.to_bytes(1, 1, None).len() < whole.len() + 170);
             }
         }
         // Every directory is the first, and claims 65,535 fields of the greatest length.

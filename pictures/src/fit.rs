@@ -22,7 +22,7 @@ pub fn fit(picture: &DynamicImage, [channels, height, width]: [usize; 3]) -> Vec
         part_wide as u32,
         part_high as u32,
     );
-    let part = if part.color().has_alpha() { on_contrast(&part) } else { part };
+    let part = if part.color().has_alpha() { on_contrast(&part, channels == 1) } else { part };
     let filter = if part_wide < width { FilterType::CatmullRom } else { FilterType::Triangle };
     if channels == 1 {
         let grey = part.to_luma8();
@@ -60,9 +60,9 @@ pub fn on_white(picture: &DynamicImage) -> DynamicImage {
 }
 
 /// Blends transparent pixels with white, or with black if the picture has less than a third of its contrast on white, as
-/// light ink has.
-fn on_contrast(picture: &DynamicImage) -> DynamicImage {
-    let pixels = picture.to_rgba8();
+/// light ink has. What becomes grey has the contrast of its greys.
+fn on_contrast(picture: &DynamicImage, grey: bool) -> DynamicImage {
+    let pixels = if grey { DynamicImage::from(picture.to_luma_alpha8()).to_rgba8() } else { picture.to_rgba8() };
     let contrast = |background: u8| {
         let range = |channel: usize| {
             let values = pixels.pixels().map(|pixel| blended(pixel[channel], pixel[3], background));
@@ -132,6 +132,10 @@ mod tests {
             let found = fit(&RgbaImage::from_fn(8, 8, stroke).into(), [1, 8, 8]);
             assert_eq!((found[0], found[36]), (corner, ink), "{ink}");
         }
+        // Yellow is light, though its blue is dark.
+        let yellow = RgbaImage::from_fn(8, 8, |x, _| Rgba([250, 220, 20, if x == 3 { 255 } else { 0 }]));
+        assert_eq!(fit(&yellow.clone().into(), [1, 8, 8])[0], 0);
+        assert_eq!(fit(&yellow.into(), [3, 8, 8])[0], 255);
     }
 
     #[test]

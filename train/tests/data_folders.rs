@@ -124,7 +124,7 @@ fn what_holds_no_picture_is_no_class() {
     for recipe in ["ddpm", "lenet"] {
         let said = place.said(recipe, "set");
         assert!(said.contains("of 2 classes from set") && said.contains("classes: cats ("), "{recipe}: {said}");
-        for named in ["warning: skipped 4", "readme.txt", "raw camera", "`notes`", "`raw`", "`broken`"] {
+        for named in ["warning: skipped 4", "readme.txt", "raw file", "`notes`", "`raw`", "`broken`"] {
             assert!(said.contains(named), "{recipe}: no {named} in {said}");
         }
         assert!(!said.contains("MACOSX") && !said.contains("Thumbs"), "{said}");

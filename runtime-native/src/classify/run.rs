@@ -16,7 +16,7 @@ use crate::cli::{self, Progress};
 use crate::error::{Error, Result, printed};
 use crate::left_out;
 use crate::model::{ModelFile, find_model};
-use crate::stylize::inputs::Inputs;
+use crate::stylize::inputs::{Inputs, ignoring_case};
 use crate::stylize::reading;
 
 /// Classifies the pictures in the order in which they were named, those of a folder by name. What cannot be read is
@@ -80,6 +80,9 @@ fn classify_all(args: &Args, output: &Mutex<Output>) -> Result<()> {
     cli::announce(&cli::describe(&model.engine), 1, "pictures");
     for link in &found.loops {
         tell!("note: {}: a link to a folder that was searched already; skipped", link.display());
+    }
+    for (pattern, first, count) in &found.other_case {
+        tell!("note: {}: {}", pattern.display(), ignoring_case(first, *count));
     }
 
     let mut unreadable = 0;

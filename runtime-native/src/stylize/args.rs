@@ -62,8 +62,8 @@ A result that is done has width to ms (frames: of an animation; tiles: per frame
 memory: the estimated peak of the whole program in bytes; ms: the model's time), and
 one that failed has error. A file in a folder that is not a picture that can be read
 is left_out, and has reason. A video has no memory, its ms is the whole time, and it
-also has fps and flicker ({result, video, share}; share: the part of the video that
-hardly changes). The last line, after an
+also has fps, notes (what it lacks, or was converted) and flicker ({result, video,
+share}; share: the part of the video that hardly changes). The last line, after an
 error and Ctrl-C too, is
   {\"summary\": {done, skipped, failed, left, left_out, ms, idle_ms, models, engine, error}}
 where left_out counts each kind of file ({\"camera raw\": 2}), idle_ms is how long no

@@ -205,7 +205,7 @@ fn fixed_part(pattern: &Path) -> PathBuf {
 }
 
 /// How many files match a pattern if the case of letters is ignored.
-pub(super) fn ignoring_case(first: &Path, count: usize) -> String {
+pub(crate) fn ignoring_case(first: &Path, count: usize) -> String {
     let first = first.display();
     match count {
         1 => format!("{first} differs from it in case alone"),
@@ -215,10 +215,10 @@ pub(super) fn ignoring_case(first: &Path, count: usize) -> String {
 
 /// The name beside a path that differs from it in case alone.
 fn match_ignoring_case(path: &Path) -> Option<String> {
-    let name = path.file_name()?.to_str()?.to_lowercase();
+    let name = path.file_name()?.to_str()?;
     let folder = path.parent().filter(|folder| *folder != Path::new("")).unwrap_or(Path::new("."));
     let names = fs::read_dir(folder).ok()?.flatten().filter_map(|entry| entry.file_name().into_string().ok());
-    names.filter(|other| other.to_lowercase() == name).min()
+    names.filter(|other| other != name && other.to_lowercase() == name.to_lowercase()).min()
 }
 
 #[cfg(test)]

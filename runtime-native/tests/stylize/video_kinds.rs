@@ -104,6 +104,9 @@ fn fields_are_deinterlaced() {
     };
     let (before, after) = (combs("fields.mp4"), combs("out.mp4"));
     assert!(after < before / 4, "{before} {after}");
+    // The header does not tell, the frames do.
+    ffmpeg(folder.path(), "-i fields.mp4 -c:v mpeg4 -q:v 2 -flags +ilme+ildct fields.avi", &[]);
+    assert_eq!(notes(&folder, "fields.avi", "out.mkv").len(), 1);
 }
 
 #[test]
@@ -186,11 +189,18 @@ fn a_late_picture_gets_no_extra_frame() {
         "-f lavfi -i testsrc2=s=64x48:r=12:d=1 -f lavfi -i sine=d=1 -c:v ffv1 -c:a pcm_s16le a.mkv",
         &[],
     );
-    for (late, frames_before) in [("0.5", 6), ("0.25", 3), ("0.30", 4), ("0.04", 0)] {
+    for (late, frames_before) in [("0.5", 6), ("0.25", 3), ("0.30", 3), ("0.04", 0), ("0.07", 0)] {
         let arguments = format!("-itsoffset {late} -i a.mkv -i a.mkv -map 0:v -map 1:a -c copy late-{late}.mkv");
         ffmpeg(folder.path(), &arguments, &[]);
         notes(&folder, &format!("late-{late}.mkv"), &format!("out-{late}.mkv"));
         let made = frames(&folder, &format!("out-{late}.mkv"));
         assert_eq!(made.len(), (12 + frames_before) * 3 * 64 * 48, "{late}");
     }
+    // Half a frame late, in times of whole milliseconds: each frame is there once.
+    ffmpeg(folder.path(), &format!("{BARS} -framerate 30000/1001 -i pipe:0 -c:v ffv1 b.mkv"), &bars(60));
+    ffmpeg(folder.path(), "-itsoffset 0.0167 -i b.mkv -i a.mkv -map 0:v -map 1:a -c copy half.mkv", &[]);
+    notes(&folder, "half.mkv", "out-half.mkv");
+    let made = frames(&folder, "out-half.mkv");
+    let made: Vec<_> = made.chunks(3 * 96 * 64).collect();
+    assert_eq!((made.len(), made.windows(2).filter(|pair| differ(pair[0], pair[1])).count()), (60, 59));
 }

@@ -170,7 +170,9 @@ mod tests {
             .collect();
         // Those of folders first.
         assert_eq!(widths, [9, 10, 11, 8]);
-        assert!(content.warnings()[0].contains("skipped 1 files") && content.warning().is_none());
+        let skipped = &content.warnings()[0];
+        assert!(skipped.contains("skipped 2 files") && skipped.contains("raw file"), "{skipped}");
+        assert!(content.warning().is_none());
 
         let path = folder.path().join("1.png");
         let bytes = std::fs::read(&path).unwrap();

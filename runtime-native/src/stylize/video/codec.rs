@@ -15,14 +15,14 @@ const CONVERSION: &str = "flags=lanczos+accurate_rnd+full_chroma_int+full_chroma
 const PEAK: u32 = 100;
 
 /// ffmpeg, decoding a video's frames to standard output: RGB or RGBA, rows from the top, at a constant rate and in a given
-/// size. If the frames begin after the sound, it repeats the first.
+/// size. If the frames begin a frame or more after the sound, it repeats the first.
 pub(super) fn decoder(path: &Path, video: &VideoInfo, size: (usize, usize)) -> Command {
     let (width, height) = size;
     let mut filters = vec![];
     if video.interlaced {
         filters.push("bwdif=mode=send_frame".into());
     }
-    filters.push(format!("fps={}:start_time=0", video.rate));
+    filters.push(format!("fps={}:start_time={:.6}", video.rate, video.grid_start()));
     if video.is_wide() {
         filters.push(to_bt709(video));
     }
@@ -67,7 +67,7 @@ pub(super) fn encoder(
     quality: u8,
     metadata: bool,
 ) -> Command {
-    let matrix = default_matrix(width, height);
+    let matrix = if video.is_wide() { "bt709" } else { default_matrix(width, height) };
     let mut command = ffmpeg::command("ffmpeg");
     command.args(["-v", "error", "-y", "-f", "rawvideo", "-pix_fmt", "rgb24"]);
     command.args(["-video_size", &format!("{width}x{height}"), "-framerate", &video.rate.to_string()]);

@@ -35,7 +35,7 @@ impl Extras {
                 Some("video") if is_cover(stream) => extras.covers.extend(stream["index"].as_u64()),
                 Some("video") => extras.more_videos += 1,
                 Some("attachment") => extras.attachments += 1,
-                Some("data") if is_timecode(stream) => {}
+                Some("data") if is_timecode(stream) || is_chapters(stream) => {}
                 Some("data") => extras.data += 1,
                 _ => {}
             }
@@ -98,6 +98,11 @@ pub(super) fn counted(count: usize, what: &str) -> String {
 
 pub(super) fn is_cover(stream: &Value) -> bool {
     stream["disposition"]["attached_pic"] == 1
+}
+
+/// QuickTime has the names of chapters in a track, too.
+fn is_chapters(stream: &Value) -> bool {
+    stream["codec_tag_string"] == "text"
 }
 
 fn is_timecode(stream: &Value) -> bool {

@@ -30,8 +30,19 @@ const RATES: [Rate; 11] = [
     Rate(120, 1),
 ];
 
-/// The part of a variable rate's frames that may fall together with another.
-const LOST_FRAMES: f64 = 0.02;
+/// The part of a second's frames that may fall together with another at the nominal rate if that is the mean one, and at
+/// other rates if the frames are not on the nominal grid.
+const LOST_OF_NOMINAL: f64 = 0.1;
+const LOST_OF_OTHERS: f64 = 0.02;
+
+/// How far from a grid's place a time may be that was rounded, in frames.
+const OFF_GRID: f64 = 0.1;
+
+/// The part of a frame by which the start of a stream may be rounded.
+const ROUNDED: f64 = 0.02;
+
+/// How many frames are looked at for fields, where the header does not tell.
+const LOOKED_AT: &str = "%+#12";
 
 /// The smallest sizes of high definition, whose default colour matrix is BT.709.
 const HIGH_WIDTH: usize = 1280;
@@ -71,6 +82,8 @@ pub(super) struct VideoInfo {
     /// The aspect ratio of a pixel if it is not square, as `4:3`.
     pub aspect: Option<String>,
     pub rate: Rate,
+    /// How many seconds after the file's other streams the frames begin.
+    pub late: f64,
     /// The duration, if it is known.
     pub seconds: Option<f64>,
     /// ffmpeg's names of the colour matrix, primaries and transfer function, if the file has them.
@@ -91,11 +104,16 @@ pub(super) struct VideoInfo {
 /// Reads through a video file. Fails if it is not a video or truncated.
 pub(super) fn probe(path: &Path) -> Result<VideoInfo> {
     let unfit = |reason: &str| Error::Video { path: path.to_owned(), reason: reason.into() };
-    let (found, _) = ask(path, &["-show_streams", "-of", "json"])?;
+    let (found, _) = ask(path, &["-show_streams", "-show_format", "-of", "json"])?;
     let found = serde_json::from_slice(&found).map_err(|_| unfit("ffprobe's answer cannot be read"))?;
     let mut video = read(&found).map_err(|what| unfit(&what))?;
     let nominal = video.rate;
     let stream = video.stream.to_string();
+    if matches!(field_order(&found, video.stream), None | Some("unknown")) {
+        let fields = ["-select_streams", &stream, "-read_intervals", LOOKED_AT];
+        let fields = [&fields[..], &["-show_entries", "frame=interlaced_frame", "-of", "csv=p=0"]].concat();
+        video.interlaced = has_fields(&String::from_utf8_lossy(&ask(path, &fields)?.0));
+    }
     let times =
         ["-select_streams", &stream, "-show_entries", "packet=pts_time,dts_time,duration_time", "-of", "csv=p=0"];
     let (packets, printed) = ask(path, &times)?;
@@ -181,11 +199,12 @@ fn read(found: &Value) -> Result<VideoInfo, String> {
         height,
         aspect,
         rate,
+        late: (start - number(&found["format"]["start_time"]).unwrap_or(start)).max(0.0),
         seconds: number(&stream["duration"]).or_else(end),
         matrix: colour("color_space"),
         primaries: colour("color_primaries"),
         transfer: colour("color_transfer"),
-        interlaced: matches!(stream["field_order"].as_str(), Some("tt" | "bb" | "tb" | "bt")),
+        interlaced: matches!(field_order(found, index), Some("tt" | "bb" | "tb" | "bt")),
         alpha,
         decoder,
         sound: codecs("audio"),
@@ -208,6 +227,13 @@ impl VideoInfo {
         self.primaries.as_deref() == Some("bt2020") || self.hdr().is_some()
     }
 
+    /// Where the grid of the result's frames begins, in seconds of the file: less than a frame's time after its other
+    /// streams, and so that the video's own frames lie on it.
+    pub fn grid_start(&self) -> f64 {
+        let frames = self.late * self.rate.per_second();
+        (frames - (frames + ROUNDED).floor()).max(0.0) / self.rate.per_second()
+    }
+
     /// About how many frames there are, or 0 if the duration is unknown.
     pub fn frames(&self) -> u64 {
         self.seconds.map_or(0, |seconds| (seconds * self.rate.per_second()).round() as u64)
@@ -217,6 +243,17 @@ impl VideoInfo {
 /// The colour matrix that players assume for a size if the file has none.
 pub(super) fn default_matrix(width: usize, height: usize) -> &'static str {
     if width >= HIGH_WIDTH || height >= HIGH_HEIGHT { "bt709" } else { "smpte170m" }
+}
+
+/// ffprobe's name of the order of a stream's fields, if it has one.
+fn field_order(found: &Value, stream: u64) -> Option<&str> {
+    found["streams"].as_array()?.iter().find(|other| other["index"] == stream)?["field_order"].as_str()
+}
+
+/// Whether most frames are two fields, from a line for each that begins with 1 if it is.
+fn has_fields(lines: &str) -> bool {
+    let frames = || lines.lines().filter(|line| line.starts_with(['0', '1']));
+    2 * frames().filter(|line| line.starts_with('1')).count() > frames().count()
 }
 
 /// The nominal and the mean frame rate of a stream. The nominal rate of an interlaced one may be that of its fields.
@@ -234,26 +271,33 @@ fn rate(rates: (Option<Rate>, Option<Rate>)) -> Option<Rate> {
     }
 }
 
-/// The constant rate for a video whose nominal and mean rates are far apart: the lowest one that loses no frame.
+/// The constant rate for a video whose rate varies: the lowest one that loses no frame, or the highest of all. None if it
+/// is the nominal one.
 fn constant_rate(packets: &[(f64, f64)], rates: (Option<Rate>, Option<Rate>)) -> Option<Rate> {
     let (Some(nominal), Some(mean)) = rates else { return None };
-    if is_same(nominal, mean) || packets.len() < 2 {
+    let mut times: Vec<f64> = packets.iter().map(|packet| packet.0).collect();
+    times.sort_by(f64::total_cmp);
+    let start = times.first()?;
+    let slot = |at: f64, rate: Rate| (at - start) * rate.per_second();
+    let keeps = |rate: Rate, lost_part: f64| {
+        // A short part in motion counts by itself.
+        times.chunk_by(|a, b| (a - start).floor() == (b - start).floor()).all(|second| {
+            let lost = second.windows(2).filter(|pair| slot(pair[0], rate).round() == slot(pair[1], rate).round());
+            lost.count() as f64 <= lost_part * second.len() as f64
+        })
+    };
+    if times.len() < 2 || is_same(nominal, mean) && keeps(nominal, LOST_OF_NOMINAL) {
         return None;
     }
-    let start = packets.iter().map(|packet| packet.0).fold(f64::INFINITY, f64::min);
-    let keeps = |rate: &Rate| {
-        let mut slots: Vec<i64> =
-            packets.iter().map(|(at, _)| ((at - start) * rate.per_second()).round() as i64).collect();
-        slots.sort_unstable();
-        slots.dedup();
-        slots.len() as f64 >= (1.0 - LOST_FRAMES) * packets.len() as f64
-    };
+    let highest = RATES[RATES.len() - 1];
+    let is_usable = |rate: &Rate| rate.per_second() <= highest.per_second();
+    let is_on_grid = |at: &f64| (slot(*at, nominal) - slot(*at, nominal).round()).abs() <= OFF_GRID;
+    let lost_part = if is_usable(&nominal) && times.iter().all(is_on_grid) { 0.0 } else { LOST_OF_OTHERS };
     let usual = RATES.into_iter().filter(|usual| !is_same(*usual, nominal) && !is_same(*usual, mean));
-    let highest = RATES[RATES.len() - 1].per_second();
-    let mut rates: Vec<Rate> =
-        usual.chain([mean, nominal].into_iter().filter(|rate| rate.per_second() <= highest)).collect();
+    let mut rates: Vec<Rate> = usual.chain([mean, nominal].into_iter().filter(is_usable)).collect();
     rates.sort_by(|a, b| a.per_second().total_cmp(&b.per_second()));
-    rates.into_iter().filter(|rate| rate.per_second() >= mean.per_second()).find(keeps)
+    let mut higher = rates.into_iter().filter(|rate| rate.per_second() >= mean.per_second());
+    higher.find(|rate| keeps(*rate, lost_part)).or(Some(highest))
 }
 
 fn is_same(a: Rate, b: Rate) -> bool {
@@ -337,6 +381,19 @@ mod tests {
             assert_eq!((video.alpha, video.decoder, video.interlaced), (alpha, decoder, false));
         }
         assert!(read(&listing(json!({ "field_order": "tt" }))).unwrap().interlaced);
+        assert!(has_fields("1\n1,\n0\n\n") && !has_fields("1\n0\n") && !has_fields(""));
+    }
+
+    #[test]
+    fn the_grid_begins_with_the_first_frame() {
+        let mut video = read(&listing(json!({ "r_frame_rate": "25/1", "avg_frame_rate": "25/1" }))).unwrap();
+        for (late, start) in [(0.0, 0.0), (0.021, 0.021), (0.04, 0.0), (0.05, 0.01), (0.4999, 0.0199)] {
+            video.late = late;
+            assert!((video.grid_start() - start).abs() < 1e-9, "{late}: {}", video.grid_start());
+        }
+        let mut found = listing(json!({}));
+        found["format"] = json!({ "start_time": "0.25" });
+        assert_eq!(read(&found).unwrap().late, 0.25);
     }
 
     #[test]
@@ -350,6 +407,16 @@ mod tests {
             let found = rate(nominal, Rate(10, 1), &times).unwrap();
             assert_eq!(found.per_second(), fps);
         }
+        // However short the motion is.
+        let still = (0..1800).map(|frame| f64::from(frame) / 30.0);
+        let times: Vec<f64> = still.chain((0..60).map(|frame| 60.0 + f64::from(frame) / 60.0)).collect();
+        for (nominal, mean) in
+            [(Rate(60, 1), Rate(1860, 61)), (Rate(30, 1), Rate(1860, 61)), (Rate(30, 1), Rate(301, 10))]
+        {
+            assert_eq!(rate(nominal, mean, &times), Some(Rate(60, 1)), "{nominal} {mean}");
+        }
+        let fast: Vec<f64> = [0.0].into_iter().chain((0..240).map(|frame| 9.0 + f64::from(frame) / 240.0)).collect();
+        assert_eq!(rate(Rate(240, 1), Rate(24, 1), &fast), Some(Rate(120, 1)));
         // Fields are not frames, and times that agree with the nominal rate need no search.
         let frames: Vec<f64> = (0..50).map(|frame| f64::from(frame) / 25.0).collect();
         assert_eq!(rate(Rate(50, 1), Rate(25, 1), &frames), Some(Rate(25, 1)));

@@ -15,7 +15,8 @@ use super::report;
 /// Reads a folder of class folders of pictures, or of pictures. They get the size of the first that can be read.
 pub fn read(folder: &Path, evaluator: &Evaluator) -> Result<GeneratedSet> {
     let channels = evaluator.channels();
-    let files = PictureFiles::open(folder, channels)?.files;
+    // MNIST's files are no picture files.
+    let files = PictureFiles::open(folder, channels).map_or_else(|_| vec![], |found| found.files);
     let first = files.iter().find_map(|(file, _)| open(file).ok());
     let (width, height) = first.map_or((SIDE, SIDE), |first| (first.width() as usize, first.height() as usize));
     let pictures = data::load(&Source::Path(folder.into()), limited(PictureFormat { channels, height, width }))?;
