@@ -87,6 +87,9 @@ fn card_error(path: &Path, bytes: &[u8]) -> Option<Error> {
 
 /// Why a known network cannot be built of its weights.
 fn network_error(file: &WeightsFile) -> Option<Error> {
+    if let (None, Some(problem)) = (&file.architecture, &file.problem) {
+        return Some(unreadable(&file.path, problem));
+    }
     file.architecture.as_ref()?;
     file.network(&Device::Cpu).err().map(|error| unreadable(&file.path, &error))
 }
@@ -269,6 +272,9 @@ pub fn describe_weights(file: &WeightsFile) -> String {
     }
     let count = describe_count(file.tensors().values().map(Tensor::dims));
     text += &line("weights", &format!("{count}, sha256 {}", file.sha256));
+    for note in &file.notes {
+        text += &line("note", note);
+    }
     if let Some(run) = &file.provenance.run {
         text += &line("run", &format!("{run}, {} steps", file.provenance.steps.unwrap_or_default()));
     }

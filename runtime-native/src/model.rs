@@ -3,7 +3,7 @@
 use std::fs;
 use std::path::{Component, Path, PathBuf};
 
-use easel_runtime::{ModelCard, onnx};
+use easel_runtime::{FileKind, ModelCard, onnx};
 
 use crate::engine::{EngineOptions, OrtEngine};
 use crate::error::{Error, Result};
@@ -104,7 +104,7 @@ fn read_bytes(path: &Path) -> Result<Vec<u8>> {
 /// elsewhere must not choose what is read.
 fn read_neighbour(model: &Path, name: &str, limit: u64) -> Result<Vec<u8>, String> {
     let named = Path::new(name);
-    if name.is_empty() || !named.components().all(|part| matches!(part, Component::Normal(_))) {
+    if name.is_empty() || !named.components().all(|part| matches!(part, Component::Normal(_) | Component::CurDir)) {
         return Err("it is not in the model's own folder; move it beside the model and export that again".into());
     }
     let folder = model.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
@@ -123,7 +123,11 @@ fn read_neighbour(model: &Path, name: &str, limit: u64) -> Result<Vec<u8>, Strin
     if found.len() > limit {
         return Err("the model and it are larger than 2 GiB".into());
     }
-    fs::read(&file).map_err(cannot_read)
+    let bytes = fs::read(&file).map_err(cannot_read)?;
+    match FileKind::of(&bytes) {
+        Some(kind @ (FileKind::LfsPointer | FileKind::Html)) => Err(format!("it is {kind}")),
+        _ => Ok(bytes),
+    }
 }
 
 fn read_file(path: &Path) -> Result<Vec<u8>> {

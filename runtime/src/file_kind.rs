@@ -196,7 +196,14 @@ fn zip_names(bytes: &[u8]) -> Option<Vec<String>> {
     // The end record is followed by a comment of at most 65,535 bytes.
     let tail = bytes.len().saturating_sub(22 + 0xffff);
     let end = bytes[tail..].windows(END.len()).rposition(|window| window == END).map(|at| tail + at);
-    let mut at = number(end? + 16, 4)?;
+    let end = end?;
+    let mut at = number(end + 16, 4)?;
+    // In an archive of 4 GiB and more the offset is in another record, which a locator before this one gives.
+    if at == 0xffff_ffff
+        && let Some(locator) = end.checked_sub(20).filter(|&at| bytes[at..].starts_with(b"PK\x06\x07"))
+    {
+        at = number(number(locator + 8, 8)?.checked_add(48)?, 8)?;
+    }
     let mut names = Vec::new();
     while bytes.get(at..).is_some_and(|rest| rest.starts_with(ENTRY)) {
         let [Some(length), Some(extra), Some(comment)] = [28, 30, 32].map(|field| number(at + field, 2)) else { break };

@@ -36,7 +36,13 @@ const ENTRY_VALUE: u64 = 2;
 /// the file is truncated, or if the metadata exceeds [`MAX_METADATA_BYTES`].
 pub fn metadata(model: &[u8]) -> Result<Vec<(String, String)>> {
     // Other files may begin with bytes that could be fields.
-    read_metadata(model).map_err(|error| FileKind::of(model).map_or(error, |kind| Error::NotOnnx(kind.to_string())))
+    read_metadata(model).map_err(|error| match (FileKind::of(model), error) {
+        (Some(kind), _) => Error::NotOnnx(kind.to_string()),
+        (None, Error::NotOnnx(what)) => {
+            Error::NotOnnx(format!("of no known kind, or damaged ({what}); give an .onnx file"))
+        }
+        (None, error) => error,
+    })
 }
 
 fn read_metadata(model: &[u8]) -> Result<Vec<(String, String)>> {

@@ -6,6 +6,7 @@ use std::path::Path;
 use candle_core::{Device, Tensor};
 use candle_onnx::onnx::ValueInfoProto;
 use easel_runtime::ModelCard;
+use easel_runtime::onnx::external_files;
 use easel_train::WeightsFile;
 use easel_train::tensors::Dictionary;
 use serde_json::{Value, json};
@@ -18,7 +19,7 @@ use crate::models;
 ///
 /// A model file has `file`, `kind` (null without a card), `card` (the card as it is in the file, or null), `inputs` and
 /// `outputs` (`name`, `type`, `dims`, numbers or names; inputs also `optional`), `operators` (counts by name), `constants` (floats), `opset`,
-/// `ir` and `bytes`. Weights have `file`, `kind` and `architecture` (null for no known network), `problem` (why the
+/// `ir`, `bytes` and `external_files` (second files that hold weights). Weights have `file`, `kind` and `architecture` (null for no known network), `notes`, `problem` (why the
 /// likeliest part cannot be used), `part` and `other_parts` (keys of a file of another program), `sha256`, `run`, `steps`
 /// and `dictionaries`: each with its `key` in the file and its `tensors` (`name`, `shape`, `type`). `error` says why a model or a network cannot be used all the same.
 pub fn describe_json(path: &Path, part: Option<&str>) -> Result<Value> {
@@ -62,6 +63,7 @@ fn model(path: &Path, bytes: &[u8]) -> Result<Value> {
         "opset": model.opset_import.first().map_or(0, |opset| opset.version),
         "ir": model.ir_version,
         "bytes": bytes.len(),
+        "external_files": external_files(bytes)?,
     }))
 }
 
@@ -84,6 +86,7 @@ fn weights_of(file: &WeightsFile) -> Value {
         "kind": kind,
         "architecture": file.architecture,
         "problem": file.problem,
+        "notes": file.notes,
         "part": file.part,
         "other_parts": file.other_parts,
         "sha256": file.sha256,

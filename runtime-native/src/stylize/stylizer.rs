@@ -7,8 +7,8 @@ use easel_pictures::resize;
 use easel_runtime::stylizer::statistics::{STATISTICS, USE_STATISTICS, thumbnail};
 use easel_runtime::stylizer::tiles::plan_fixed;
 use easel_runtime::stylizer::{
-    Compositing, FixedSize, ForeignSpec, IoSpec, Range, Rectangle, SeenRange, Source, exact_statistics, statistics_of,
-    stylize,
+    Compositing, FixedSize, ForeignSpec, IoSpec, PixelType, Range, Rectangle, SeenRange, Source, exact_statistics,
+    statistics_of, stylize,
 };
 use easel_runtime::{Picture, Tensor, onnx};
 
@@ -262,8 +262,10 @@ impl Stylizer {
             return Ok(None);
         }
         let advice = match found {
-            // The user gave the output's range alone.
-            Some(range) if assumed != self.io_spec.range => format!("try --output-range {range}"),
+            // Bytes have one range; nor does that of the input matter where the user gave the output's alone.
+            Some(range) if assumed != self.io_spec.range || self.io_spec.pixel_type == PixelType::U8 => {
+                format!("try --output-range {range}")
+            }
             Some(range) if self.ramp_values(range).ok().and_then(SeenRange::range) == Some(range) => {
                 format!("try --range {range}, or --output-range {range} if its input is {}", self.io_spec.range)
             }

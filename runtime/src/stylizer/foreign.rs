@@ -32,7 +32,7 @@ const SMALLEST: usize = 16;
 
 /// Sides to try, as a multiple and two factors: powers of two first, then networks that also divide by 3, 5 or 7. The
 /// factors are such that no larger multiple divides both sides, so a model that needs one fails or changes the size.
-const TRIALS: [(usize, [usize; 2]); 23] = [
+const TRIALS: [(usize, [usize; 2]); 33] = [
     (1, [67, 71]),
     (2, [37, 41]),
     (4, [17, 19]),
@@ -54,6 +54,16 @@ const TRIALS: [(usize, [usize; 2]); 23] = [
     (28, [3, 5]),
     (56, [3, 5]),
     (9, [11, 13]),
+    (11, [7, 9]),
+    (13, [7, 9]),
+    (18, [5, 7]),
+    (36, [5, 7]),
+    (72, [3, 5]),
+    (80, [3, 5]),
+    (96, [3, 5]),
+    (112, [3, 5]),
+    (160, [3, 5]),
+    (192, [1, 3]),
     (128, [1, 3]),
     (256, [1, 3]),
 ];
@@ -68,10 +78,10 @@ impl ForeignSpec {
         let (input, output) = picture_values(&signature)?;
         let layouts = [input, output].map(layout);
         let layout = layouts[0].or(layouts[1]);
-        let pixel_type = pixel_type(input);
+        let input_type = pixel_type(input);
         let metadata = onnx::metadata(model)?;
         let value = |key: &str| metadata.iter().find(|(known, _)| known == key).map(|(_, value)| value.as_str());
-        let bytes = pixel_type == PixelType::U8;
+        let bytes = input_type == PixelType::U8;
         if let (true, Some(range)) = (bytes, options.range.filter(|&range| range != Range::Byte)) {
             return Err(Error::Interface(format!(
                 "its picture {input} has bytes, whose range is 0..255, not {range}; remove the range"
@@ -88,13 +98,15 @@ impl ForeignSpec {
             output_range: options.output_range.or(range).unwrap_or_default(),
             bgr: options.bgr || value("Image.BitmapPixelFormat").is_some_and(|format| format.starts_with("Bgr")),
             statistics: false,
-            pixel_type,
+            pixel_type: input_type,
             layout: layout.unwrap_or_default(),
             output_layout: layouts[1].or(layout).unwrap_or_default(),
             fixed_size: FixedSize { width: fixed(columns), height: fixed(rows) },
             ..IoSpec::easel()
         };
-        Ok(Self { io_spec, guessed_range: range.is_none(), guessed_layout: layout.is_none() })
+        // The range of bytes says nothing about floats that are made of them.
+        let guessed_output = bytes && options.output_range.is_none() && pixel_type(output) != PixelType::U8;
+        Ok(Self { io_spec, guessed_range: range.is_none() || guessed_output, guessed_layout: layout.is_none() })
     }
 
     /// Completes the spec by running the model on small pictures: the multiple that its sides must be of, its smallest
@@ -144,7 +156,7 @@ async fn complete<E: Engine>(io_spec: &IoSpec, engine: &mut E) -> Result<IoSpec>
         }
         (None, reason) => {
             let reason = reason.unwrap_or_default();
-            format!("it runs at none of the sizes tried, 67 to 768 pixels a side: {reason}; export it for any size")
+            format!("it runs at none of the sizes tried, 63 to 800 pixels a side; export it for any size ({reason})")
         }
     }))
 }

@@ -143,7 +143,10 @@ fn stored(
 
 /// PyTorch's name of the elements of a class of storages, or the class's own.
 fn dtype_of_storage(class: &str) -> Option<&str> {
-    let kind = class.strip_prefix("torch ").or(class.strip_prefix("torch.cuda "))?.strip_suffix("Storage")?;
+    let kind = ["torch ", "torch.cuda ", "torch.storage "]
+        .iter()
+        .find_map(|module| class.strip_prefix(module))?
+        .strip_suffix("Storage")?;
     Some(match kind {
         "Float" => "float32",
         "Double" => "float64",

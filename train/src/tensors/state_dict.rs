@@ -21,7 +21,10 @@ pub fn find(objects: &Objects, outermost: Id) -> Result<Found, String> {
         if let Object::Dict(items) = objects.get(id) {
             let mut entries = BTreeMap::new();
             for (key, value) in items {
-                let (Some(key), Some(entry)) = (objects.text(*key), entry(objects, *value)) else { continue };
+                let Some(key) = key_text(objects, *key) else { continue };
+                // A name within a module is that of a parameter, whatever stands in its place.
+                let other = || key.contains('.').then(|| not_a_tensor(objects, *value));
+                let Some(entry) = entry(objects, *value).or_else(other) else { continue };
                 if whole.len() < MOST_OBJECTS
                     && matches!(entry.data, Data::Object(_))
                     && let Some(class) = class(objects, *value)
@@ -51,11 +54,7 @@ fn children(objects: &Objects, id: Id) -> Vec<(String, Id)> {
     match objects.get(id) {
         Object::Dict(items) => {
             let child = |(key, value): &(Id, Id)| {
-                let key = match objects.get(*key) {
-                    Object::Text(text) => text.clone(),
-                    Object::Int(number) => number.to_string(),
-                    _ => return None,
-                };
+                let key = key_text(objects, *key)?;
                 (is_dictionary(value) || objects.elements(*value).is_some()).then_some((key, *value))
             };
             items.iter().filter_map(child).collect()
@@ -66,6 +65,26 @@ fn children(objects: &Objects, id: Id) -> Vec<(String, Id)> {
         }
         _ => Vec::new(),
     }
+}
+
+/// A key as text.
+fn key_text(objects: &Objects, id: Id) -> Option<String> {
+    match objects.get(id) {
+        Object::Text(text) => Some(text.clone()),
+        Object::Int(number) => Some(number.to_string()),
+        _ => None,
+    }
+}
+
+/// A value in the place of a tensor.
+fn not_a_tensor(objects: &Objects, id: Id) -> Entry {
+    let what = match objects.get(id) {
+        Object::Dict(_) => "a dictionary",
+        Object::Int(_) => "a number",
+        Object::Text(_) => "text",
+        _ => "None or another value",
+    };
+    Entry { shape: None, dtype: String::new(), data: Data::Object(what.into()) }
 }
 
 /// A value that may be meant as a tensor.

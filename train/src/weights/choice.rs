@@ -47,7 +47,7 @@ const BESIDE: [&str; 29] = [
 ];
 
 /// Words in keys of what has the names of a network's weights and is something else: gradients, moments, masks.
-const NEVER: [&str; 22] = [
+const NEVER: [&str; 29] = [
     "grad",
     "grads",
     "gradient",
@@ -68,6 +68,13 @@ const NEVER: [&str; 22] = [
     "masks",
     "fisher",
     "hessian",
+    "hess",
+    "adam",
+    "accumulator",
+    "update",
+    "updates",
+    "delta",
+    "deltas",
     "scheduler",
     "schedulers",
 ];
@@ -156,7 +163,7 @@ enum Fit<A> {
 pub fn choose<A>(contents: &Contents, part: Option<&str>, family: &Family<A>) -> Result<Choice<A>, String> {
     let mut candidates = Vec::new();
     for dictionary in &contents.dictionaries {
-        for (modules, items) in views(plain(dictionary)) {
+        for (modules, items) in views(plain(dictionary), part.is_some()) {
             let path = [&dictionary.keys[..], &modules].concat();
             candidates.push(Candidate { path, depth: dictionary.keys.len(), items });
         }
@@ -272,6 +279,10 @@ fn named(candidates: Vec<Candidate>, part: &str) -> Result<Vec<Candidate>, Strin
         true => paths.iter().map(|path| path == part).collect(),
         false => paths.iter().map(|path| path.ends_with(&end)).collect(),
     };
+    // What is below the part too: `state_dict` for `state_dict.model`, `ema` for `ema.state_dict`.
+    let below = [format!("{part}."), format!(".{part}.")];
+    let is_below = |path: &String| path.starts_with(&below[0]) || path.contains(&below[1]);
+    let is_part: Vec<_> = paths.iter().zip(is_part).map(|(path, is_part)| is_part || is_below(path)).collect();
     let wanted = is_part.iter().filter(|is_part| **is_part).count();
     if wanted == 0 {
         let mut known: Vec<_> =
@@ -312,10 +323,22 @@ fn is_never(path: &[String]) -> bool {
 
 /// Whether a word is part of a key.
 fn has(path: &[String], words: &[&str]) -> bool {
-    path.iter().any(|key| {
-        let key = key.to_lowercase();
-        key.split(|letter: char| !letter.is_alphabetic()).any(|part| words.contains(&part))
-    })
+    path.iter().any(|key| key_words(key).iter().any(|part| words.contains(&part.as_str())))
+}
+
+/// The words of a key, in lower case: `lastGrad` and `last_grad` have two.
+fn key_words(key: &str) -> Vec<String> {
+    let (mut words, mut before) = (vec![String::new()], ' ');
+    for letter in key.chars() {
+        if !letter.is_alphabetic() || before.is_lowercase() && letter.is_uppercase() {
+            words.push(String::new());
+        }
+        if letter.is_alphabetic() {
+            words.last_mut().expect("there is one").extend(letter.to_lowercase());
+        }
+        before = letter;
+    }
+    words
 }
 
 fn shown(path: &[String]) -> String {

@@ -32,9 +32,14 @@ pub enum Location {
     Run(Vec<PathBuf>),
 }
 
-/// Whether there are weights at a path: a file, a checkpoint's folder or a run's folder, also of one without a checkpoint.
+/// Whether there are weights at a path: a file, a checkpoint's folder or a run's folder, also of one without a checkpoint, or
+/// a folder of another program.
 pub fn is_at(path: &Path) -> bool {
-    path.is_file() || weights_of(path).is_file() || path.join(CHECKPOINTS).is_dir() || shards::in_folder(path).is_some()
+    path.is_file()
+        || weights_of(path).is_file()
+        || path.join(CHECKPOINTS).is_dir()
+        || shards::in_folder(path).is_some()
+        || of_other_program(path).is_some()
 }
 
 /// The file with the weights of a checkpoint's folder.
@@ -77,15 +82,33 @@ fn file(path: PathBuf) -> Location {
 
 /// What a folder without weights of a usual name is.
 fn other_folder(path: &Path) -> String {
+    if let Some(kind) = of_other_program(path) {
+        return kind.into();
+    }
+    let mut names = weights_in(path);
+    names.truncate(3);
+    let hint =
+        if names.is_empty() { String::new() } else { format!("; name a file in it, such as {}", names.join(" or ")) };
+    format!("cannot read weights from this folder: it is neither a run nor a checkpoint, it has no {WEIGHTS}{hint}")
+}
+
+/// A folder in which another program has a model, and what to do.
+fn of_other_program(path: &Path) -> Option<&'static str> {
     if path.join(".metadata").is_file() {
-        return DISTRIBUTED.into();
+        return Some(DISTRIBUTED);
     }
     if path.join("saved_model.pb").is_file() {
-        return "a SavedModel of TensorFlow; convert it to ONNX with tf2onnx --saved-model FOLDER".into();
+        return Some("a SavedModel of TensorFlow; convert it to ONNX with tf2onnx --saved-model FOLDER");
     }
-    if path.join("Manifest.json").is_file() && path.join("Data").is_dir() {
-        return "a Core ML package; give the weights that it was made from".into();
+    if path.join("model_index.json").is_file() {
+        return Some("a pipeline of diffusers; name the folder of one model in it, such as unet");
     }
+    let is_core_ml = path.join("Manifest.json").is_file() && path.join("Data").is_dir();
+    is_core_ml.then_some("a Core ML package; give the weights that it was made from")
+}
+
+/// The names of a folder's files that are weights by their extensions.
+fn weights_in(path: &Path) -> Vec<String> {
     let files = fs::read_dir(path).into_iter().flatten().flatten().map(|entry| entry.path());
     let is_weights = |file: &PathBuf| {
         file.extension().and_then(|it| it.to_str()).is_some_and(|it| EXTENSIONS.contains(&it)) && file.is_file()
@@ -93,10 +116,7 @@ fn other_folder(path: &Path) -> String {
     let mut names: Vec<_> =
         files.filter(is_weights).filter_map(|it| Some(it.file_name()?.to_string_lossy().into_owned())).collect();
     names.sort();
-    names.truncate(3);
-    let hint =
-        if names.is_empty() { String::new() } else { format!("; name a file in it, such as {}", names.join(" or ")) };
-    format!("cannot read weights from this folder: it is neither a run nor a checkpoint, it has no {WEIGHTS}{hint}")
+    names
 }
 
 /// The folder of a run's best checkpoint.

@@ -15,7 +15,7 @@ const WRAPPERS: [&str; 6] =
 const BESIDE: [&str; 2] = ["n_averaged", "_extra_state"];
 
 /// The names of modules in which a larger one, such as Lightning's, holds the network beside others.
-const HOLDERS: [&str; 32] = [
+const HOLDERS: [&str; 40] = [
     "model",
     "net",
     "network",
@@ -35,7 +35,15 @@ const HOLDERS: [&str; 32] = [
     "stylizer",
     "transformer",
     "student",
+    "student_model",
     "online",
+    "online_model",
+    "backbone",
+    "cnn",
+    "policy_net",
+    "target_net",
+    "critic",
+    "discriminator",
     "mlp",
     "lenet",
     "vgg",
@@ -262,8 +270,8 @@ fn is_weight_norm(g: &Entry, v: &Entry) -> bool {
 }
 
 /// The places in a dictionary where a network may be, each with the modules' names that lead to it: the dictionary, what
-/// is below the first part of all its names, and below those parts that usually hold a network.
-pub fn views(items: Items) -> Vec<(Vec<String>, Items)> {
+/// is below the first part of all its names, and below those parts that usually hold a network, or with `any` below all.
+pub fn views(items: Items, any: bool) -> Vec<(Vec<String>, Items)> {
     let mut views = vec![(Vec::new(), items)];
     let mut at = 0;
     while at < views.len() {
@@ -276,8 +284,8 @@ pub fn views(items: Items) -> Vec<(Vec<String>, Items)> {
                 deeper += 1;
             }
         }
-        let only = children.len() == 1 && deeper == items.len();
-        children.retain(|first, _| only || HOLDERS.contains(&first.to_lowercase().trim_matches('_')));
+        let all = any || children.len() == 1 && deeper == items.len();
+        children.retain(|first, _| all || HOLDERS.contains(&first.to_lowercase().trim_matches('_')));
         let children = children.into_iter().map(|(first, items)| ([&prefix[..], &[first.to_string()]].concat(), items));
         let children: Vec<_> = children.filter(|(prefix, _)| prefix.len() <= MAX_DEPTH).collect();
         views.extend(children);
