@@ -95,8 +95,11 @@ pub(super) fn list_part(folder: &Path, part: Part) -> Result<Option<Listing>> {
     let tree = Tree::of(folder);
     let (_, Some(splits)) = tree.resolve(folder, None)? else { return Ok(None) };
     let Some(root) = splits.folder(part) else { return Ok(None) };
+    let name = printable(&name(root));
     let (root, _) = tree.resolve(root, Some(&splits))?;
-    Ok(Some(tree.listing(folder, &root, Labels::Needed)))
+    let mut listing = tree.listing(folder, &root, Labels::Needed);
+    listing.about.notes.push(format!("split folder `{name}` ({})", listing.files.len()));
+    Ok(Some(listing))
 }
 
 /// Every file, of a class by its first folder.

@@ -4,7 +4,7 @@
 //! and the elements. Pictures are `08 03` with `[count, rows, columns]`, labels `08 01` with `[count]`. A file may be
 //! compressed with gzip, whatever its name.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs::File;
 use std::io::{self, BufReader, Read, Seek};
 use std::path::{Path, PathBuf};
@@ -121,6 +121,13 @@ fn group(path: &Path) -> Result<Group> {
     if nearest.len() < 2 {
         return Ok(nearest.pop().map(|(_, group)| group).unwrap_or_default());
     }
+    // One data set may be spread over several folders, as in `train/train-images..` and `test/t10k-images..`.
+    let parts = |group: &Group| group.iter().map(|(name, _)| (name.set, name.holds)).collect::<BTreeSet<_>>();
+    let apart: usize = nearest.iter().map(|(_, group)| parts(group).len()).sum();
+    let together: Group = nearest.iter().flat_map(|(_, group)| group.iter().cloned()).collect();
+    if parts(&together).len() == apart && nearest.iter().all(|((_, prefix), _)| *prefix == nearest[0].0.1) {
+        return Ok(together);
+    }
     let file = |(_, group): &(_, Group)| group.first().map_or_else(String::new, |(_, path)| path.display().to_string());
     let files: Vec<String> = nearest.iter().map(file).collect();
     Err(Error::Data(format!(
@@ -214,6 +221,11 @@ pub fn load(files: &Files, name: String, format: PictureFormat) -> Result<Pictur
 /// Whether a file begins as an IDX file or as a gzip file, which may hold one.
 pub(super) fn looks_like(start: &[u8]) -> bool {
     start.starts_with(&[0, 0, 8]) || start.starts_with(&[0x1f, 0x8b])
+}
+
+/// Whether a file is one of pictures or of labels, whatever its name.
+pub(super) fn is_one(path: &Path) -> bool {
+    header(path, 3).is_ok() || header(path, 1).is_ok()
 }
 
 struct Idx {
@@ -417,6 +429,19 @@ mod tests {
         let test = folder.path().join("emnist-letters-test-images-idx3-ubyte");
         assert_eq!(find(&test).unwrap().unwrap().images, test);
         assert!(find_set(&test, "train").unwrap().is_none());
+    }
+
+    #[test]
+    fn one_set_may_lie_in_several_folders() {
+        let folder = tempfile::tempdir().unwrap();
+        let at = |name: &str| folder.path().join(name);
+        for (part, set) in [("train", "train"), ("test", "t10k")] {
+            std::fs::create_dir(at(part)).unwrap();
+            std::fs::write(at(&format!("{part}/{set}-images-idx3-ubyte")), images([1, 28, 28])).unwrap();
+            std::fs::write(at(&format!("{part}/{set}-labels-idx1-ubyte")), labels(&[1])).unwrap();
+        }
+        assert_eq!(find(folder.path()).unwrap().unwrap().images, at("train/train-images-idx3-ubyte"));
+        assert_eq!(find_set(folder.path(), "t10k").unwrap().unwrap().labels, at("test/t10k-labels-idx1-ubyte"));
     }
 
     #[test]

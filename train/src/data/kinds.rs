@@ -6,13 +6,14 @@ use std::path::Path;
 
 use easel_pictures::{Content, DecodeError, identify};
 
+use super::idx;
 use super::walk::walk_to;
 
 /// How many bytes at the beginning of a file tell what it is.
 const START: u64 = 4096;
 
 /// Extensions of archives.
-const ARCHIVES: [&str; 8] = ["zip", "tar", "tgz", "7z", "rar", "xz", "bz2", "zst"];
+const ARCHIVES: [&str; 9] = ["zip", "tar", "tgz", "7z", "rar", "xz", "bz2", "zst", "gz"];
 
 /// Extensions of files that hold whole data sets.
 const SETS: [&str; 11] = ["npz", "npy", "pkl", "pickle", "parquet", "arrow", "csv", "pt", "pth", "mat", "h5"];
@@ -47,12 +48,24 @@ pub fn advice_on_file(file: &Path) -> String {
 /// What to do about a file that holds a whole set.
 fn other_form(file: &Path) -> Option<String> {
     let (extension, name) = (extension(file), file.file_name().unwrap_or_default().to_string_lossy());
+    if idx::is_one(file) {
+        return Some(format!(
+            "{name} is one of MNIST's files by its content: name its set as it is published, train-images-idx3-ubyte[.gz] and \
+             train-labels-idx1-ubyte[.gz]"
+        ));
+    }
     if ARCHIVES.contains(&&*extension) {
         return Some(format!("unpack {name} and give its folder"));
     }
     SETS.contains(&&*extension).then(|| {
         format!("{name} is not read: give MNIST's IDX files, or save its pictures as PNG files in class folders")
     })
+}
+
+/// Whether a file's name is that of a compressed tar archive.
+pub fn is_tar(file: &Path) -> bool {
+    let name = file.file_name().unwrap_or_default().to_string_lossy().to_lowercase();
+    name.ends_with(".tar.gz") || name.ends_with(".tgz")
 }
 
 fn extension(path: &Path) -> String {

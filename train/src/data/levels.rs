@@ -8,8 +8,11 @@ use std::path::PathBuf;
 use easel_pictures::DynamicImage;
 use rayon::prelude::*;
 
-/// No value of a nearly black picture is higher: 12 bits in 16, as 8 bits.
+/// Hardly a value of a nearly black picture is higher: 12 bits in 16, as 8 bits.
 const DARK: u8 = 16;
+
+/// One value in so many may be, of hot pixels. A thin digit has more.
+const HOT: usize = 100;
 
 /// A set of 16-bit pictures whose values are all below this does not use the highest two bits.
 const UNUSED: u16 = 1 << 14;
@@ -20,6 +23,9 @@ const CHECKED: usize = 8;
 /// Float values up to here are 1 but for rounding.
 const BEYOND: f32 = 1.001;
 
+/// And from here on 0.
+const BELOW: f32 = -0.001;
+
 /// The range of the values of pictures with 16 bits and of float ones.
 #[derive(Debug, Clone, Copy, Default, PartialEq)]
 pub struct Levels {
@@ -27,6 +33,8 @@ pub struct Levels {
     deep: (usize, u16),
     /// The number of float pictures with values beyond 1, and the highest.
     beyond: (usize, f32),
+    /// The number of float pictures with values below 0, and the lowest.
+    below: (usize, f32),
 }
 
 impl Levels {
@@ -34,17 +42,19 @@ impl Levels {
     pub fn of(picture: &DynamicImage) -> Self {
         use DynamicImage::{ImageLuma16, ImageLumaA16, ImageRgb16, ImageRgb32F, ImageRgba16, ImageRgba32F};
         let deep = |highest: Option<u16>| Self { deep: (1, highest.unwrap_or(0)), ..Self::default() };
-        let float = |highest: f32| match highest > BEYOND {
-            true => Self { beyond: (1, highest), ..Self::default() },
-            false => Self::default(),
+        let float = |values: &mut dyn Iterator<Item = f32>| {
+            let (lowest, highest) = values.fold((0f32, 0f32), |(low, high), value| (low.min(value), high.max(value)));
+            let beyond = if highest > BEYOND { (1, highest) } else { (0, 0.0) };
+            let below = if lowest < BELOW { (1, lowest) } else { (0, 0.0) };
+            Self { beyond, below, ..Self::default() }
         };
         match picture {
             ImageLuma16(pixels) => deep(pixels.iter().max().copied()),
             ImageRgb16(pixels) => deep(pixels.iter().max().copied()),
             ImageLumaA16(pixels) => deep(pixels.pixels().map(|pixel| pixel[0]).max()),
             ImageRgba16(pixels) => deep(pixels.pixels().flat_map(|pixel| pixel.0[..3].to_vec()).max()),
-            ImageRgb32F(pixels) => float(pixels.iter().copied().fold(0.0, f32::max)),
-            ImageRgba32F(pixels) => float(pixels.pixels().flat_map(|pixel| pixel.0[..3].to_vec()).fold(0.0, f32::max)),
+            ImageRgb32F(pixels) => float(&mut pixels.iter().copied()),
+            ImageRgba32F(pixels) => float(&mut pixels.pixels().flat_map(|pixel| pixel.0[..3].to_vec())),
             _ => Self::default(),
         }
     }
@@ -63,13 +73,17 @@ impl Levels {
 
     /// Whether a picture's bytes are nearly black.
     pub fn is_dark(bytes: &[u8]) -> bool {
-        bytes.iter().all(|&byte| byte <= DARK)
+        bytes.iter().filter(|&&byte| byte > DARK).count() * HOT <= bytes.len()
     }
 
     /// The range of both.
     pub fn and(self, other: Self) -> Self {
         let (deep, beyond) = (self.deep.0 + other.deep.0, self.beyond.0 + other.beyond.0);
-        Self { deep: (deep, self.deep.1.max(other.deep.1)), beyond: (beyond, self.beyond.1.max(other.beyond.1)) }
+        Self {
+            deep: (deep, self.deep.1.max(other.deep.1)),
+            beyond: (beyond, self.beyond.1.max(other.beyond.1)),
+            below: (self.below.0 + other.below.0, self.below.1.min(other.below.1)),
+        }
     }
 
     /// Warnings about a set of `count` pictures, of which `dark` are nearly black.
@@ -85,7 +99,7 @@ impl Levels {
             ));
         } else if dark > 0 && 2 * dark >= count {
             warnings.push(format!(
-                "{dark} of {count} pictures are nearly black (no value is above {DARK} of 255); scale their values to the full \
+                "{dark} of {count} pictures are nearly black (hardly a value is above {DARK} of 255); scale their values to the full \
                  range"
             ));
         }
@@ -93,6 +107,12 @@ impl Levels {
         if beyond > 0 {
             warnings.push(format!(
                 "{beyond} float pictures have values above 1 (up to {highest}), which become white; divide them, so that 1 is white"
+            ));
+        }
+        let (below, lowest) = self.below;
+        if below > 0 {
+            warnings.push(format!(
+                "{below} float pictures have values below 0 (down to {lowest}), which become black; scale them to 0 to 1"
             ));
         }
         warnings
@@ -122,6 +142,8 @@ mod tests {
         assert!(found(&[float(1.0), float(0.0)]).is_empty());
         let bytes = found(&[float(1.0), float(255.0)]);
         assert!(bytes.len() == 1 && bytes[0].contains("1 float") && bytes[0].contains("255"), "{bytes:?}");
+        let both = found(&[float(-1.0), float(2.0)]);
+        assert!(both.len() == 2 && both[1].contains("down to -1"), "{both:?}");
     }
 
     #[test]
@@ -129,5 +151,7 @@ mod tests {
         let warned = |dark, count| !Levels::default().warnings(dark, count).is_empty();
         assert_eq!([warned(5, 10), warned(4, 10), warned(0, 0), warned(1, 1)], [true, false, false, true]);
         assert!(Levels::is_dark(&[0, 15]) && Levels::is_dark(&[16]) && !Levels::is_dark(&[3, 17]));
+        // A hot pixel.
+        assert!(Levels::is_dark(&[&[9; 199][..], &[255]].concat()));
     }
 }

@@ -6,7 +6,7 @@
 
 use std::collections::BTreeSet;
 use std::io::Read;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use super::folder::{Listing, Origin};
 use super::{PictureFormat, Pictures, folder, idx, kinds};
@@ -36,7 +36,7 @@ pub(super) fn files(list: &Path) -> Result<Listing> {
     if bytes.len() as u64 > MOST_BYTES {
         return Err(bad("larger than 1 GiB, too large for a list of pictures; give a smaller file".into()));
     }
-    if idx::looks_like(&bytes) {
+    if idx::looks_like(&bytes) && !kinds::is_tar(list) {
         return Err(bad("looks like one of MNIST's files; give the folder that holds it and its labels".into()));
     }
     let text = match String::from_utf8(bytes) {
@@ -79,8 +79,18 @@ pub(super) fn files(list: &Path) -> Result<Listing> {
         }
     };
     let base = list.parent().unwrap_or(Path::new(""));
-    let files = entries.iter().map(|(_, path, _)| base.join(path)).zip(labels).collect();
-    Ok(Listing::labelled(Origin::List, files, classes, base))
+    let files: Vec<(PathBuf, u32)> = entries.iter().map(|(_, path, _)| base.join(path)).zip(labels).collect();
+    let root = common(&files);
+    Ok(Listing::labelled(Origin::List, files, classes, &root))
+}
+
+/// The deepest folder that holds all files, below which their names stay the same when it and the list are moved.
+fn common(files: &[(PathBuf, u32)]) -> PathBuf {
+    let mut folders = files.iter().map(|(path, _)| path.parent().unwrap_or(Path::new("")));
+    let first = folders.next().unwrap_or(Path::new("")).to_path_buf();
+    folders.fold(first, |common, folder| {
+        common.components().zip(folder.components()).take_while(|(a, b)| a == b).map(|(part, _)| part).collect()
+    })
 }
 
 #[cfg(test)]

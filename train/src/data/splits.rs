@@ -1,13 +1,13 @@
 //! Split folders: `train`, `val`, `test`.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
 use super::about::{About, printable};
 use crate::{Error, Result};
 
 /// A part of a data set.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Part {
     /// To train on.
     Training,
@@ -56,12 +56,14 @@ impl Splits {
     /// The split folders directly in a folder: one to train on beside others. A folder `train` beside other folders alone
     /// is a class. Fails where there are others without one to train on.
     pub fn of(root: &Path, level: &Level) -> Result<Option<Self>> {
+        let name = |path: &Path| path.file_name().unwrap_or_default().to_string_lossy().into_owned();
+        let set = set_of(level.folders.keys().map(|path| name(path)));
         let (mut folders, mut others) = (vec![], vec![]);
         for (path, &count) in &level.folders {
-            let name = path.file_name().unwrap_or_default().to_string_lossy();
-            match Part::named(&name) {
-                Some(part) => folders.push((part, path.clone(), count)),
-                None => others.push(format!("`{}` ({count})", printable(&name))),
+            let name = name(path);
+            match part_in(&name) {
+                Some((of, part)) if of == set => folders.push((part, path.clone(), count)),
+                _ => others.push(format!("`{}` ({count})", printable(&name))),
             }
         }
         let has_training = folders.iter().any(|(part, ..)| *part == Part::Training);
@@ -105,6 +107,32 @@ impl Splits {
     }
 }
 
+/// The part that a folder's name ends in, and what comes before it: `seg_train`, `images_val`. Nothing comes before that of
+/// a folder that is named after a part.
+fn part_in(name: &str) -> Option<(&str, Part)> {
+    if let Some(part) = Part::named(name) {
+        return Some(("", part));
+    }
+    let (of, part) = name.rsplit_once(['_', '-', ' '])?;
+    Some((of, Part::named(part)?))
+}
+
+/// What comes before the parts in the names of the split folders, the same in all of them. Where folders of several sets
+/// have parts, as in `cat_train`, `cat_test`, `dog_train`, `dog_test`, only those that are named after parts count.
+fn set_of(names: impl Iterator<Item = String>) -> String {
+    let mut sets: BTreeMap<String, BTreeSet<Part>> = BTreeMap::new();
+    for name in names {
+        if let Some((of, part)) = part_in(&name) {
+            sets.entry(of.into()).or_default().insert(part);
+        }
+    }
+    let split: Vec<_> = sets.iter().filter(|(_, parts)| parts.len() > 1 && parts.contains(&Part::Training)).collect();
+    match split[..] {
+        [(of, _)] => of.clone(),
+        _ => String::new(),
+    }
+}
+
 /// Folders with their numbers of pictures.
 fn listed(folders: &[(Part, PathBuf, usize)]) -> String {
     let name = |path: &Path| printable(&path.file_name().unwrap_or_default().to_string_lossy());
@@ -129,5 +157,14 @@ mod tests {
         ] {
             names.iter().for_each(|name| assert_eq!(Part::named(name), part, "{name}"));
         }
+    }
+    #[test]
+    fn split_folders_may_be_named_after_their_set() {
+        let of = |names: &[&str]| set_of(names.iter().map(ToString::to_string));
+        assert_eq!(of(&["seg_train", "seg_test", "seg_pred"]), "seg");
+        assert_eq!(of(&["images_train", "images_val"]), "images");
+        assert_eq!(of(&["train", "val", "old_train", "old_val"]), "");
+        assert_eq!(of(&["cat_train", "cat_test", "dog_train", "dog_test"]), "");
+        assert_eq!(of(&["freight_train", "steam_train", "bus"]), "");
     }
 }

@@ -13,14 +13,17 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 
 use anyhow::{Result, bail};
+use easel_console::interrupt::on_interrupt;
 use easel_console::{print, quoted_path, tell};
 use easel_runtime::polarity::Invert;
+use easel_runtime::text::one_line;
 use easel_runtime::{Device, PolarityMatcher};
 use easel_train::data::{PictureFormat, Source};
 use easel_train::networks::{Network, lenet, mlp};
 use easel_train::run::device;
 use easel_train::threads;
 use easel_train::weights::{self, WeightsFile};
+use serde_json::json;
 
 use denoiser::SamplingArgs;
 use evaluator::{Comparison, Evaluator, class_names};
@@ -122,8 +125,26 @@ pub struct Args {
     json: bool,
 }
 
-/// Evaluates, prints the result and gives the exit status.
+/// Evaluates, prints the result and gives the exit status. With `--json`, what ends it early is printed too.
 pub fn eval(args: Args) -> Result<ExitCode> {
+    let run = args.run.to_string_lossy().into_owned();
+    let ended = move |why: &str| print(format_args!("{}\n", json!({ "file": run, "error": why })));
+    if !args.json {
+        return evaluate(args);
+    }
+    let interrupted = ended.clone();
+    on_interrupt(move || {
+        tell!("interrupted");
+        let _ = interrupted("interrupted");
+    });
+    let evaluated = evaluate(args);
+    if let Err(error) = &evaluated {
+        ended(&one_line(&format!("{error:#}")))?;
+    }
+    evaluated
+}
+
+fn evaluate(args: Args) -> Result<ExitCode> {
     let source: Source = args.data.parse()?;
     args.contact_sheet.as_deref().map(contact_sheet::check).transpose()?;
     let text = if weights::is_at(&args.run) {

@@ -10,6 +10,7 @@ use clap::builder::PossibleValue;
 use clap::parser::ValueSource;
 use clap::{Arg, ArgAction, ArgGroup, ArgMatches, Args, Command, value_parser};
 use easel_console::{interrupt, print, quoted_path, tell};
+use easel_runtime::text::escaped;
 use easel_train::recipes::Recipe;
 use easel_train::run::estimate::{Estimate, PhaseEstimate, duration};
 use easel_train::run::{Event, Outcome, Plan};
@@ -161,8 +162,8 @@ fn start<R: Recipe>(config: R, options: TrainOptions) -> Result<ExitCode> {
 
 fn print_event(event: &Event<'_>) {
     match event {
-        Event::Warning(line) => tell!("warning: {line}"),
-        Event::Ready(line) => tell!("{line}"),
+        Event::Warning(line) => tell!("warning: {}", escaped(line)),
+        Event::Ready(line) => tell!("{}", escaped(line)),
         _ => {}
     }
 }

@@ -25,10 +25,19 @@ impl Sets {
     /// is held out, the same for the same seed.
     pub fn load(source: &Source, config: &LenetConfig) -> Result<Self> {
         let mut training = data::load(source, config.format())?;
-        let found = match part(source, Part::Validation, config.format())? {
-            Some(validation) => Some(validation),
-            None => part(source, Part::Test, config.format())?,
-        };
+        let mut found = None;
+        for apart in [Part::Validation, Part::Test] {
+            let Some(pictures) = part(source, apart, config.format())? else { continue };
+            if !is_unlabelled(&pictures, &training) {
+                found = Some(pictures);
+                break;
+            }
+            let what = pictures.about.notes.join(", ");
+            training
+                .about
+                .warnings
+                .push(format!("not validated on the {what}, whose pictures have none of the classes"));
+        }
         let Some(mut validation) = found else {
             return Self::split(training, config.validation_split, config.shared.seed);
         };
@@ -48,6 +57,7 @@ impl Sets {
         let mut known = Known::of(&self.training);
         known.facts.border = self.training.border();
         let (about, warnings) = (&self.validation.about, self.validation.warnings());
+        known.notes.extend(about.notes.iter().map(|note| format!("validated on: {note}")));
         known.warnings.extend(warnings.into_iter().map(|warning| format!("validation: {warning}")));
         let fingerprint = known.facts.fingerprint.take();
         known.facts.fingerprint = fingerprint.map(|fingerprint| match &about.fingerprint {
@@ -125,6 +135,12 @@ fn part(source: &Source, part: Part, format: PictureFormat) -> Result<Option<Pic
         (Source::Synthetic, Part::Test) => Ok(Some(synthetic::digits(SYNTHETIC_TEST, synthetic::SEED + 1, format))),
         _ => data::load_part(source, part, format),
     }
+}
+
+/// Whether pictures are all of one class, which the training pictures do not have, as in the test sets of competitions: they
+/// lie in a folder without class folders, or in a single one, such as `unknown`.
+fn is_unlabelled(pictures: &Pictures, training: &Pictures) -> bool {
+    matches!(&pictures.classes[..], [only] if !training.classes.contains(only))
 }
 
 /// Whether classes are named by their labels.

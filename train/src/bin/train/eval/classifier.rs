@@ -27,7 +27,7 @@ pub fn eval(
     as_json: bool,
 ) -> Result<String> {
     let mut pictures = load_test(source, classifier_input::format(network), classes)?;
-    report::warn(pictures.warning());
+    report::tell_about(&pictures);
     let PictureFormat { height, width, .. } = pictures.format;
     for pixels in pictures.pixels.chunks_exact_mut(pictures.format.len()) {
         polarity.apply(pixels, [height, width]);

@@ -106,7 +106,7 @@ impl<'a> Evaluator<'a> {
     /// classifier's.
     pub fn real_pictures(&self, source: &Source, format: PictureFormat) -> Result<Pictures> {
         let real = relabelled(load_unseen(source, limited(format))?, &source.to_string(), &self.classes)?;
-        report::warn(real.warning());
+        report::tell_about(&real);
         Ok(self.matched(real))
     }
 
@@ -123,7 +123,7 @@ impl<'a> Evaluator<'a> {
     /// The model's training pictures, to compare with those of a format.
     pub fn training_pictures(&self, source: &Source, format: PictureFormat) -> Result<Pictures> {
         let training = data::load(source, limited(format))?;
-        report::warn(training.warning());
+        report::tell_about(&training);
         Ok(self.matched(training))
     }
 

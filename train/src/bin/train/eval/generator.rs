@@ -67,7 +67,7 @@ pub fn eval(path: &Path, generator: &Generator, options: &Options, device: &Devi
     let store = Store::open(options.source, channels, generator.largest(), options.classes)?;
     let evaluator = options.evaluator(store.classes(), device)?;
     let tracker = MetricTracker::new(&*store.at(height), options.count, options.seed)?;
-    report::warn(store.warning());
+    report::tell_about(store.held());
     let (count, name) = (tracker.count(), store.name());
     if count < options.count {
         tell!(

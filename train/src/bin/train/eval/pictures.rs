@@ -20,10 +20,9 @@ pub fn read(folder: &Path, evaluator: &Evaluator) -> Result<GeneratedSet> {
     let first = files.iter().find_map(|(file, _)| open(file).ok());
     let (width, height) = first.map_or((SIDE, SIDE), |first| (first.width() as usize, first.height() as usize));
     let pictures = data::load(&Source::Path(folder.into()), limited(PictureFormat { channels, height, width }))?;
-    report::warn(pictures.warning());
+    report::tell_about(&pictures);
     let about = folder.display().to_string();
-    // Pictures without class folders have one class, named after the folder.
-    let labelled = pictures.classes != [pictures.name.clone()];
+    let labelled = !pictures.about.unclassified;
     let pictures = if labelled { relabelled(pictures, &about, evaluator.classes())? } else { pictures };
     let about = folder.file_name().map_or(about, |name| name.to_string_lossy().into_owned());
     Ok(GeneratedSet { pictures, labelled, about, facts: json!({ "height": height, "width": width }) })

@@ -4,6 +4,8 @@ use std::fmt::Write;
 
 use easel_console::tell;
 use easel_runtime::card::{Evaluation, MetricValue};
+use easel_runtime::text::escaped;
+use easel_train::data::Pictures;
 use easel_train::metrics::{ConfusionMatrix, Measurement};
 use serde_json::{Value, json};
 
@@ -13,9 +15,11 @@ const MOST_CLASSES: usize = 16;
 /// The most mistakes that are listed instead.
 const MOST_MISTAKES: usize = 20;
 
-/// Prints a warning, if there is one.
-pub fn warn(warning: Option<String>) {
-    warning.into_iter().for_each(|line| tell!("warning: {line}"));
+/// Tells which part of the data the pictures are, what was left out of them, and what looks wrong.
+pub fn tell_about(pictures: &Pictures) {
+    let line = |kind: &str, text: &String| tell!("{kind}: {}", escaped(&format!("{}: {text}", pictures.name)));
+    pictures.about.notes.iter().for_each(|note| line("note", note));
+    pictures.warnings().iter().for_each(|warning| line("warning", warning));
 }
 
 /// A row for each metric, with its meaning.
