@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 use std::process::Output;
 
 use candle_core::{DType, Device};
-use common::{digits, failure, success, train, utf8};
+use common::{digits, failure, success, text, train, utf8};
 use easel_runtime::Random;
 use easel_runtime::card::Architecture;
 use easel_train::networks::progan::Stage;
@@ -268,8 +268,11 @@ fn pictures_are_evaluated_from_any_source() {
     let row = |row: u32| image::imageops::crop_imm(&image, 2 + 8 * 16, 2 + row * 86, 10 * 86, 84).to_image();
     assert!(row(0) == row(1) && row(2) != row(3));
     fs::remove_file(&sheet).unwrap();
-    let error = failure(&near("--sheet", &drawn));
-    assert!(error.contains("among the training pictures") && !sheet.exists(), "{error}");
+    let refused = near("--sheet", &drawn);
+    let line: serde_json::Value = serde_json::from_slice(&refused.stdout).unwrap();
+    let error = line["error"].as_str().unwrap();
+    assert!(refused.status.code() == Some(1) && error.contains("among the training pictures"), "{error}");
+    assert!(text(&refused.stderr).contains(error) && !sheet.exists());
     // Without classes there is no accuracy.
     let loose = json(&eval(&drawn.join("3"), &data, &["--json"]));
     assert_eq!(

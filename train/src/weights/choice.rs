@@ -161,16 +161,11 @@ enum Fit<A> {
 ///
 /// Fails with the reason where there is no such part.
 pub fn choose<A>(contents: &Contents, part: Option<&str>, family: &Family<A>) -> Result<Choice<A>, String> {
-    let mut candidates = Vec::new();
-    for dictionary in &contents.dictionaries {
-        for (modules, items) in views(plain(dictionary), part.is_some()) {
-            let path = [&dictionary.keys[..], &modules].concat();
-            candidates.push(Candidate { path, depth: dictionary.keys.len(), items });
-        }
-    }
-    candidates.sort_by_cached_key(|candidate| rank(&candidate.path, candidate.depth));
+    let mut candidates = candidates(contents, false);
     if let Some(part) = part {
-        candidates = named(candidates, part)?;
+        // Any module that a user names may be a network.
+        candidates = named(candidates, part)
+            .or_else(|unknown| named(self::candidates(contents, true), part).map_err(|_| unknown))?;
     }
     let mut fits: Vec<_> = candidates.iter().map(|candidate| fit(candidate, family)).collect();
     let networks: Vec<_> = (0..fits.len()).filter(|at| matches!(fits[*at], Fit::Network(..))).collect();
@@ -269,6 +264,19 @@ fn first_unusable(candidate: &Candidate) -> Option<String> {
     let Candidate { items, path, .. } = candidate;
     let (name, item) = items.iter().find(|(_, item)| item.is_unreadable())?;
     Some(located(&item.problem(name), path))
+}
+
+/// The places where a network may be, the likeliest first; with `any`, all modules are.
+fn candidates(contents: &Contents, any: bool) -> Vec<Candidate> {
+    let mut candidates = Vec::new();
+    for dictionary in &contents.dictionaries {
+        for (modules, items) in views(plain(dictionary), any) {
+            let path = [&dictionary.keys[..], &modules].concat();
+            candidates.push(Candidate { path, depth: dictionary.keys.len(), items });
+        }
+    }
+    candidates.sort_by_cached_key(|candidate| rank(&candidate.path, candidate.depth));
+    candidates
 }
 
 /// Those of the part that was asked for: by its whole path, or by the end of it.
