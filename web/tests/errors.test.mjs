@@ -35,8 +35,8 @@ const CASES = {
     "truncated.onnx": [model.subarray(0, model.length - 5000), /the model file is truncated: .*; copy or export it again$/],
     "half.onnx": [model.subarray(0, model.length / 2), /the model file is truncated: /],
     "picture.onnx": [PNG, /not an ONNX model: /],
-    "empty.onnx": [Buffer.alloc(0), /not an ONNX model: the file is empty$/],
-    "other.onnx": [NO_CARD, /the model has no Easel card .*: it was not written by export-onnx$/],
+    "empty.onnx": [Buffer.alloc(0), /not an ONNX model: the file is empty; /],
+    "other.onnx": [NO_CARD, /the model has no Easel card .*: it was not written by export-onnx, /],
     "newer.onnx": [withCard({ ...card, schema: 99 }), /the model's card has schema 99, .*: update the program$/],
     "stylizer.onnx": [withCard(card), /this model is a stylizer, not a generator$/],
     "tabular.onnx": [

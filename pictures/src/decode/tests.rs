@@ -283,8 +283,9 @@ fn a_png_is_converted_from_its_colour_space() {
 #[test]
 fn every_floating_point_tiff_is_read() {
     use ::tiff::encoder::{TiffEncoder, colortype};
+    type Encoder<'a> = TiffEncoder<&'a mut Cursor<Vec<u8>>>;
     let values = [0.0f32, 0.25, 0.5, 1.0, 1.5, -1.0];
-    let written = |write: &dyn Fn(&mut TiffEncoder<&mut Cursor<Vec<u8>>>)| {
+    let written = |write: &dyn Fn(&mut Encoder)| {
         let mut file = Cursor::new(vec![]);
         write(&mut TiffEncoder::new(&mut file).unwrap());
         file.into_inner()

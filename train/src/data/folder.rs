@@ -4,7 +4,7 @@
 //! pictures may be at any depth in it. A folder without a picture is no class. A folder that holds pictures and no class
 //! folders, or only one beside them, is one class. Split folders ([`splits`](super::splits)) are recognised, and folders
 //! that hold nothing but one other are passed through. Hidden files and what systems leave behind are ignored
-//! ([`kinds`](super::kinds)), links are followed.
+//! ([`kinds`]), links are followed.
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
