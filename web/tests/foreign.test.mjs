@@ -191,9 +191,9 @@ test("what cannot be used says why in a sentence", async () => {
 });
 
 test("a file of the user's enlarges the picture on the page", async () => {
-    const { page, errors } = await open(browser.context, `${site.origin}/?engine=wasm&size=128`);
+    const { page, errors } = await open(browser.context, `${site.origin}/?engine=wasm&size=256`);
     await page.locator("#file").setInputFiles({ name: "double.onnx", mimeType: "", buffer: MODELS["double.onnx"] });
-    await page.waitForFunction(() => document.getElementById("stylize-canvas").width === 256);
+    await page.waitForFunction(() => document.getElementById("stylize-canvas").width === 512);
     await drawn(page);
     const [before, after] = [await canvas(page, "stylize-before"), await canvas(page, "stylize-canvas")];
     assert.deepEqual([before.width, before.height], [after.width, after.height]);
