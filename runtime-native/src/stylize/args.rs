@@ -83,8 +83,8 @@ pub struct Args {
     #[arg(required_unless_present = "doctor", value_name = "INPUT")]
     pub inputs: Vec<PathBuf>,
 
-    /// The model: a file, or the name of a model in the folder `models`. Models from elsewhere need one float32 input and
-    /// output [1, 3, height, width]. With several -m, each model's results go into a folder of its name, or see --blend
+    /// The model: a file, or the name of a model in the folder `models`. Models from elsewhere turn one
+    /// picture of RGB into one, in floats or bytes, and may enlarge it. With several -m, each model's results go into a folder of its name, or see --blend
     #[arg(short, long = "model", required_unless_present = "doctor", value_name = "MODEL")]
     pub models: Vec<PathBuf>,
 

@@ -141,8 +141,12 @@ pub(super) fn collect(plan: &StylizePlan) -> Result<Jobs> {
     }
 }
 
-/// Whether a picture can be the result of another: it has its size, reduced to `--max-size`.
+/// Whether a picture can be the result of another: it is not older, and has its size, reduced to `--max-size`.
 fn can_be_result(plan: &StylizePlan, source: &Path, result: &Path) -> bool {
+    let written = |path: &Path| path.metadata().ok()?.modified().ok();
+    if written(result) < written(source) {
+        return false;
+    }
     let size = |path: &Path, max_size: Option<u32>| {
         let header = Header::read(&read(path).ok()?).ok()?;
         let footprint = Footprint::new(&header, max_size, ImageFormat::Png, false);

@@ -159,15 +159,21 @@ fn an_input_is_no_result_that_is_already_there() {
     for (name, width, height) in [("a.jpg", 8, 6), ("b.png", 7, 5), ("c.bmp", 9, 9), ("c.png", 3, 4)] {
         photo(width, height).save(at(name)).unwrap();
     }
+    // Of the same size, and older than what it would be the result of.
+    for name in ["d.bmp", "d.png"] {
+        photo(6, 6).save(at(name)).unwrap();
+    }
+    let long_ago = std::time::SystemTime::UNIX_EPOCH + Duration::from_secs(1 << 30);
+    fs::File::options().write(true).open(at("d.png")).unwrap().set_modified(long_ago).unwrap();
     let before = ["b.png", "c.png"].map(|name| fs::read(at(name)).unwrap());
     for _ in 0..2 {
         let output = stylize(&folder, "in -m m.onnx -o in --format png --skip-existing --json");
         let errors = failure(&output);
-        for name in ["b.png", "c.bmp", "c.png"] {
+        for name in ["b.png", "c.bmp", "c.png", "d.bmp"] {
             let named = format!("error: in/{name}: its result in/");
             assert!(errors.iter().any(|error| error.starts_with(&named)), "{errors:?}");
         }
-        assert_eq!(names(&at("")), ["a.jpg", "a.png", "b.png", "c.bmp", "c.png"]);
+        assert_eq!(names(&at("")), ["a.jpg", "a.png", "b.png", "c.bmp", "c.png", "d.bmp", "d.png"]);
     }
     assert_eq!(["b.png", "c.png"].map(|name| fs::read(at(name)).unwrap()), before);
     let errors = failure(&stylize(&folder, "a.png -m m.onnx -o a.png --skip-existing"));

@@ -25,7 +25,11 @@ impl VideoInfo {
         }
         let left_out = self.extras.left_out(container, metadata);
         if !left_out.is_empty() {
-            notes.push(format!("left out: {}, which .{} cannot hold", left_out.join(", "), container.extension()));
+            notes.push(format!(
+                "left out, since they are not written to .{1}: {0}",
+                left_out.join(", "),
+                container.extension()
+            ));
         }
         notes
     }
