@@ -164,7 +164,7 @@ fn an_input_is_no_result_that_is_already_there() {
         photo(6, 6).save(at(name)).unwrap();
     }
     let long_ago = std::time::SystemTime::UNIX_EPOCH + Duration::from_secs(1 << 30);
-    fs::File::options().write(true).open(at("d.png")).unwrap().set_modified(long_ago).unwrap();
+    File::options().write(true).open(at("d.png")).unwrap().set_modified(long_ago).unwrap();
     let before = ["b.png", "c.png"].map(|name| fs::read(at(name)).unwrap());
     for _ in 0..2 {
         let output = stylize(&folder, "in -m m.onnx -o in --format png --skip-existing --json");
