@@ -5,7 +5,7 @@ use easel_runtime::classifier::{class_name, classify};
 use easel_runtime::polarity::Invert;
 use easel_runtime::{ModelCard, PolarityMatcher, Tensor};
 use easel_tests::data::{real, root};
-use easel_train::data::{PictureFormat, Pictures, idx, synthetic};
+use easel_train::data::{PictureFormat, Pictures, idx, mnist_files, synthetic};
 
 const FORMAT: PictureFormat = PictureFormat { channels: 1, height: 32, width: 32 };
 
@@ -46,7 +46,7 @@ fn inverted(pictures: &Pictures) -> [usize; 2] {
 #[test]
 fn mnists_test_pictures() {
     let Some(folder) = real("mnist") else { return };
-    let files = idx::find_set(&folder, "t10k").unwrap().expect("the test set is there");
+    let files = mnist_files::find_set(&folder, "t10k").unwrap().expect("the test set is there");
     let pictures = idx::load(&files, "mnist".into(), FORMAT).unwrap();
     assert_eq!(pictures.len(), 10_000);
     let accuracy = accuracy(&pictures);

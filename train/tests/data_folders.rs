@@ -233,7 +233,7 @@ fn other_pictures_are_not_taken_for_the_same() {
     let error = refused(&place);
     assert!(error.contains("dogs (5)") && error.contains("wolves (5)"), "{error}");
     fs::rename(place.at("set/wolves"), place.at("set/dogs")).unwrap();
-    // What is no picture does not matter.
+    // Other files do not matter.
     place.write("set/readme.txt", "no picture");
     run_folder(&train(&["ddpm", "--resume", utf8(&run), "--steps=4"]));
 }

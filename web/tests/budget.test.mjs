@@ -20,13 +20,13 @@ async function weight(paths) {
     return sizes.reduce((sum, size) => sum + size, 0);
 }
 
-test("our scripts and our WebAssembly have less than 235 kB", async (t) => {
+test("our scripts and our WebAssembly have less than 230 kB", async (t) => {
     const own = [...paths.filter((path) => path.startsWith("js/") && !ORT.test(path)), "sw.js"];
     assert.ok(own.some((path) => path.endsWith(".wasm")) && own.length > 4, `${own}`);
     for (const path of own) t.diagnostic(`${path}: ${await weight([path])} bytes`);
     const all = await weight(own);
     t.diagnostic(`together: ${all} bytes`);
-    assert.ok(all < 235_000, `${all} bytes`);
+    assert.ok(all < 230_000, `${all} bytes`);
 });
 
 test("the page and its style sheet have less than 12 kB", async (t) => {

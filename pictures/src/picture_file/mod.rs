@@ -115,7 +115,7 @@ impl PictureFile {
         self.pictures.iter_mut().enumerate().map(move |(at, picture)| (picture, alpha(at)))
     }
 
-    /// Enlarges the transparency, for pictures that were replaced by others so many times as wide and high.
+    /// Scales the alpha channel up by a whole factor, to match pictures that were replaced by larger ones.
     pub fn enlarge_alpha(&mut self, factor: usize) {
         let Some(Picture { width, height, .. }) = self.pictures.first().filter(|_| factor > 1) else { return };
         let (width, height) = (width / factor, height / factor);

@@ -125,7 +125,7 @@ pub(super) fn collect(plan: &StylizePlan) -> Result<Jobs> {
     if let Some(shard) = plan.shard {
         let mut at = 0..;
         all.retain(|_| at.next().is_some_and(|at: usize| at % shard.of == shard.index));
-        // Only the first shard reports what is no job.
+        // Inputs without a job are reported by the first shard alone.
         if shard.index > 0 {
             jobs.failed.clear();
             jobs.left_out.clear();

@@ -91,7 +91,7 @@ impl Footprint {
         Self { decoding: all(self.decoding), computing: all(self.computing), encoding: all(self.encoding), ..self }
     }
 
-    /// That of a picture whose result is so many times as wide and high.
+    /// That of a picture whose result is scaled up by a whole factor.
     pub fn enlarged(&self, scale: usize) -> Self {
         let enlarged = |bytes: usize| bytes.saturating_mul(scale * scale);
         Self { computing: enlarged(self.computing), encoding: enlarged(self.encoding), ..*self }

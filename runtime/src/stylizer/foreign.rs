@@ -1,7 +1,9 @@
 //! Stylizers of other programs: their I/O spec, from the file and from trying sizes.
 
 use super::Rectangle;
-use super::io_spec::{FixedSize, IoSpec, Layout, PixelType, Range};
+use super::io_spec::IoSpec;
+use super::layout::{FixedSize, Layout, PixelType};
+use super::range::Range;
 use crate::onnx::{self, Dimension, Signature, ValueInfo};
 use crate::{Engine, Error, Picture, Result};
 
@@ -125,7 +127,7 @@ impl ForeignSpec {
 
 /// What became of a trial.
 enum Trial {
-    /// The model enlarged the picture so many times, and returned this layout.
+    /// The scale factor of the result, and its layout.
     Works(usize, Layout),
     /// It returned another size.
     Changed(String),

@@ -1,150 +1,13 @@
-//! A stylizer's I/O spec: the names, element types, layouts, ranges, channel order and sizes of its picture input and
-//! output.
-
-use std::fmt;
-use std::str::FromStr;
+//! A stylizer's I/O spec, and how pictures become its input and its output pictures.
 
 use half::f16;
 
 use super::Rectangle;
+use super::layout::{FixedSize, Layout, PixelType};
+use super::range::Range;
 use super::statistics::{STATISTICS, USE_STATISTICS};
 use crate::tensor::Data;
 use crate::{Engine, Error, Picture, Result, Tensor};
-
-/// The range of pixel values, from black to white.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub enum Range {
-    /// 0 to 1, as in all Easel models.
-    #[default]
-    Unit,
-    /// 0 to 255, as in many other models.
-    Byte,
-    /// -1 to 1.
-    Signed,
-    /// 0 to 1, normalised by ImageNet's mean and standard deviation per channel, as for torchvision's networks.
-    ImageNet,
-}
-
-/// ImageNet's mean and standard deviation of red, green and blue, for values from 0 to 1.
-const IMAGENET: [(f32, f32); 3] = [(0.485, 0.229), (0.456, 0.224), (0.406, 0.225)];
-
-impl Range {
-    /// The value of black in a channel (0 is red), and the difference of white from it.
-    fn low_and_span(self, channel: usize) -> (f32, f32) {
-        match self {
-            Self::Unit => (0.0, 1.0),
-            Self::Byte => (0.0, 255.0),
-            Self::Signed => (-1.0, 2.0),
-            Self::ImageNet => {
-                let (mean, deviation) = IMAGENET[channel];
-                (-mean / deviation, 1.0 / deviation)
-            }
-        }
-    }
-
-    /// The range named by a value of the standard metadata key `Image.NominalPixelRange`.
-    pub fn from_metadata(value: &str) -> Option<Self> {
-        match value {
-            "Normalized_0_1" => Some(Self::Unit),
-            "NominalRange_0_255" => Some(Self::Byte),
-            "Normalized_1_1" => Some(Self::Signed),
-            _ => None,
-        }
-    }
-}
-
-impl FromStr for Range {
-    type Err = String;
-
-    fn from_str(text: &str) -> std::result::Result<Self, String> {
-        match text {
-            "0..1" => Ok(Self::Unit),
-            "0..255" => Ok(Self::Byte),
-            "-1..1" => Ok(Self::Signed),
-            "imagenet" => Ok(Self::ImageNet),
-            _ => Err("expected 0..1, 0..255, -1..1 or imagenet".into()),
-        }
-    }
-}
-
-impl fmt::Display for Range {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Self::Unit => "0..1",
-            Self::Byte => "0..255",
-            Self::Signed => "-1..1",
-            Self::ImageNet => "imagenet",
-        })
-    }
-}
-
-/// The element type of a picture that a model takes. A model may return another.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub enum PixelType {
-    /// 32-bit floats, as in all Easel models.
-    #[default]
-    F32,
-    /// 16-bit floats.
-    F16,
-    /// Bytes, whose range is 0 to 255.
-    U8,
-}
-
-/// The order of a picture's dimensions.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub enum Layout {
-    /// `[1, 3, height, width]`, as in all Easel models and as PyTorch has them.
-    #[default]
-    ChannelsFirst,
-    /// `[1, height, width, 3]`, as TensorFlow has them.
-    ChannelsLast,
-}
-
-impl Layout {
-    /// The shape of a picture.
-    pub fn shape(self, [height, width]: [usize; 2]) -> [usize; 4] {
-        match self {
-            Self::ChannelsFirst => [1, 3, height, width],
-            Self::ChannelsLast => [1, height, width, 3],
-        }
-    }
-
-    /// The height and width of a picture's shape; none if it is not that of one picture of three channels.
-    pub fn size(self, shape: &[usize]) -> Option<[usize; 2]> {
-        match (self, shape) {
-            (Self::ChannelsFirst, [1, 3, height, width]) | (Self::ChannelsLast, [1, height, width, 3]) => {
-                Some([*height, *width])
-            }
-            _ => None,
-        }
-    }
-}
-
-/// The only size that a model takes; none on an axis that can have any size.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub struct FixedSize {
-    /// The only width.
-    pub width: Option<usize>,
-    /// The only height.
-    pub height: Option<usize>,
-}
-
-impl FixedSize {
-    /// Whether any size goes.
-    pub fn is_any(self) -> bool {
-        self == Self::default()
-    }
-
-    /// Whether there is only one size.
-    pub fn is_complete(self) -> bool {
-        self.width.is_some() && self.height.is_some()
-    }
-
-    /// Whether a picture of this size goes as it is.
-    pub fn fits(self, width: usize, height: usize) -> bool {
-        self.width.is_none_or(|only| only == width) && self.height.is_none_or(|only| only == height)
-    }
-}
 
 /// The I/O spec of a stylizer.
 #[derive(Debug, Clone, PartialEq)]
@@ -346,6 +209,7 @@ fn reflected(index: usize, size: usize) -> usize {
 
 #[cfg(test)]
 mod tests {
+    use super::super::range::IMAGENET;
     use super::*;
 
     /// Records its inputs and returns them.
@@ -476,15 +340,5 @@ mod tests {
         let (mut broken, io_spec) = (Broken, io_spec(Range::Unit, false));
         let run = io_spec.run(&mut broken, &picture, part, None);
         assert!(pollster::block_on(run).unwrap_err().to_string().contains("NaN"));
-    }
-
-    #[test]
-    fn ranges_are_parsed() {
-        for range in [Range::Unit, Range::Byte, Range::Signed, Range::ImageNet] {
-            assert_eq!(range.to_string().parse(), Ok(range));
-        }
-        assert!("0..2".parse::<Range>().is_err());
-        assert_eq!(Range::from_metadata("NominalRange_0_255"), Some(Range::Byte));
-        assert_eq!(Range::from_metadata("NominalRange_16_235"), None);
     }
 }

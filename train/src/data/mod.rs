@@ -17,6 +17,7 @@ mod kinds;
 pub mod levels;
 pub mod list;
 pub mod loader;
+pub mod mnist_files;
 pub mod sampler;
 pub mod scenes;
 pub mod splits;
@@ -275,7 +276,7 @@ pub fn load_part(source: &Source, part: Part, format: PictureFormat) -> Result<O
         // Version 0.1 knew no split folders.
         return source.path().map_or(Ok(None), |path| idx_part(path, part, format));
     };
-    if idx::find(path)?.is_some() {
+    if mnist_files::find(path)?.is_some() {
         return idx_part(path, part, format);
     }
     let listing = if path.is_dir() { folder::list_part(path, part)? } else { None };
@@ -284,7 +285,7 @@ pub fn load_part(source: &Source, part: Part, format: PictureFormat) -> Result<O
 
 /// The files `t10k` if there are also `train` ones; otherwise they are the training pictures.
 fn idx_part(path: &Path, part: Part, format: PictureFormat) -> Result<Option<Pictures>> {
-    match (part, idx::find_set(path, "train")?, idx::find_set(path, "t10k")?) {
+    match (part, mnist_files::find_set(path, "train")?, mnist_files::find_set(path, "t10k")?) {
         (Part::Test, Some(_), Some(files)) => Ok(Some(idx::load(&files, name_of(path), format)?)),
         _ => Ok(None),
     }
@@ -315,7 +316,7 @@ fn load_here(source: &Source, labels: Labels, format: PictureFormat) -> Result<P
     let kind = std::fs::metadata(path).map_err(|error| {
         Error::Data(format!("{}: cannot open: {error}; give a folder, a list file or `synthetic`", path.display()))
     })?;
-    match idx::find(path)? {
+    match mnist_files::find(path)? {
         Some(files) => idx::load(&files, name_of(path), format),
         None if kind.is_file() => list::load(path, format),
         None => folder::read_all(path, folder::list(path, labels)?, format),

@@ -10,7 +10,9 @@ use rayon::prelude::*;
 
 use super::folder::{Labels, Listing};
 use super::transform::{CentreSquare, Resize};
-use super::{About, Dataset, PictureFiles, PictureFormat, Pictures, Sample, Source, Transformed, folder, idx, list};
+use super::{
+    About, Dataset, PictureFiles, PictureFormat, Pictures, Sample, Source, Transformed, folder, idx, list, mnist_files,
+};
 use crate::{Error, Result};
 
 /// The most bytes of pictures that are kept in memory.
@@ -28,7 +30,7 @@ impl Store {
     /// up to `side` pixels, a power of two; of the classes `only`, or of all if it is empty. Fails where there are none, on
     /// a class that the source does not have, and on more scenes than fit in memory.
     pub fn open(source: &Source, channels: usize, side: usize, only: &[String]) -> Result<Self> {
-        let idx = source.path().map_or(Ok(None), idx::find)?;
+        let idx = source.path().map_or(Ok(None), mnist_files::find)?;
         let count = match (source, &idx) {
             (Source::Path(_) | Source::Former(_), Some(files)) => idx::count(files)?,
             (Source::Path(path) | Source::Former(path), None) => {

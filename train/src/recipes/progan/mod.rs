@@ -21,7 +21,7 @@ pub use growth::{Growth, GrowthPoint};
 use super::learner::{number, progress, same_network};
 use super::players::Players;
 use super::{Known, Preset, Recipe, Training, samples};
-use crate::data::{self, Source, Store, idx};
+use crate::data::{self, Source, Store, mnist_files};
 use crate::losses::wgan_gp::{critic_loss, generator_loss, gradient_penalty};
 use crate::metrics::{self, MetricTracker};
 use crate::networks::progan::{Critic, Generator, Sizes, Stage};
@@ -95,7 +95,7 @@ impl Recipe for ProganConfig {
         let grey = match source {
             Source::Synthetic => true,
             Source::Scenes(_) => false,
-            Source::Path(path) | Source::Former(path) => idx::find(path)?.is_some(),
+            Source::Path(path) | Source::Former(path) => mnist_files::find(path)?.is_some(),
         };
         let channels = *self.channels.get_or_insert(if grey { 1 } else { 3 });
         let pictures = Store::open(source, channels, self.resolution, &self.classes)?;
