@@ -1,0 +1,70 @@
+//! Pictures in memory.
+
+/// The order of the values of pictures in memory.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Order {
+    /// `[batch, channel, height, width]`.
+    ChannelsFirst,
+    /// `[batch, height, width, stride]`, of which the pictures are the channels from `first` on. Several tensors can
+    /// share such memory, which is how they are concatenated.
+    ChannelsLast {
+        /// The distance between two pixels, in values.
+        stride: usize,
+        /// The first channel.
+        first: usize,
+    },
+}
+
+impl Order {
+    /// Channels last, with nothing between two pixels.
+    pub fn interleaved(channels: usize) -> Self {
+        Self::ChannelsLast { stride: channels, first: 0 }
+    }
+
+    /// The number of values that pictures of these dimensions span.
+    pub fn len(&self, batch: usize, channels: usize, [height, width]: [usize; 2]) -> usize {
+        match self {
+            Self::ChannelsFirst => batch * channels * height * width,
+            Self::ChannelsLast { stride, .. } => batch * height * width * stride,
+        }
+    }
+
+    /// The position of a value.
+    pub fn position(&self, channels: usize, [height, width]: [usize; 2], [n, c, y, x]: [usize; 4]) -> usize {
+        match self {
+            Self::ChannelsFirst => ((n * channels + c) * height + y) * width + x,
+            Self::ChannelsLast { stride, first } => ((n * height + y) * width + x) * stride + first + c,
+        }
+    }
+}
+
+/// Pictures that are read.
+#[derive(Debug, Clone, Copy)]
+pub struct Pictures<'a> {
+    /// The values.
+    pub data: &'a [f32],
+    /// Their order.
+    pub order: Order,
+    /// The number of pictures.
+    pub batch: usize,
+    /// The number of channels.
+    pub channels: usize,
+    /// Height and width.
+    pub size: [usize; 2],
+}
+
+impl Pictures<'_> {
+    /// The value of a channel at a pixel: `[picture, channel, row, column]`.
+    pub fn at(&self, at: [usize; 4]) -> f32 {
+        self.data[self.order.position(self.channels, self.size, at)]
+    }
+}
+
+/// Pictures that are written.
+#[derive(Debug)]
+pub struct Target<'a> {
+    /// The values.
+    pub data: &'a mut [f32],
+    /// Their order.
+    pub order: Order,
+}
