@@ -1,6 +1,9 @@
 //! Convolutions.
 
-use crate::{Epilogue, Level, Moments, Target, View, plain};
+use crate::direct::{Direct, Phase, Weights};
+use crate::finish::{Finish, merge};
+use crate::winograd::Winograd;
+use crate::{Epilogue, Level, Moments, Target, View};
 
 /// The numbers of a convolution besides its kernel's dimensions, vertically and horizontally.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -25,7 +28,26 @@ impl Default for Options {
 /// several convolutions, each of which writes every n-th row and column.
 #[derive(Debug)]
 pub struct Convolution {
-    pub(crate) twin: plain::Convolution,
+    shape: Shape,
+    outputs: usize,
+    direct: Direct,
+    winograd: Option<Winograd>,
+}
+
+/// The numbers from which the output's size follows.
+#[derive(Debug, Clone, Copy)]
+struct Shape {
+    inputs: usize,
+    kernel: [usize; 2],
+    options: Options,
+    kind: Kind,
+}
+
+#[derive(Debug, Clone, Copy)]
+enum Kind {
+    /// With the side of the blocks that channels become.
+    Forward { block: usize },
+    Transposed { output_padding: [usize; 2] },
 }
 
 impl Convolution {
@@ -33,24 +55,8 @@ impl Convolution {
     ///
     /// # Panics
     /// If a slice does not have the length that the dimensions ask for.
-    pub fn new(weight: &[f32], dims: [usize; 4], bias: Option<&[f32]>, options: Options, _level: Level) -> Self {
-        Self { twin: plain::Convolution::new(weight, dims, bias, options) }
-    }
-
-    /// The transposed convolution with a weight `[input, output, height, width]`: the adjoint of a convolution with these
-    /// options, with rows and columns of `output_padding` added at the bottom and on the right.
-    ///
-    /// # Panics
-    /// As [`Self::new`].
-    pub fn transposed(
-        weight: &[f32],
-        dims: [usize; 4],
-        bias: Option<&[f32]>,
-        options: Options,
-        output_padding: [usize; 2],
-        _level: Level,
-    ) -> Self {
-        Self { twin: plain::Convolution::transposed(weight, dims, bias, options, output_padding) }
+    pub fn new(weight: &[f32], dims: [usize; 4], bias: Option<&[f32]>, options: Options, level: Level) -> Self {
+        Self::into_blocks(weight, dims, bias, options, 1, level)
     }
 
     /// [`Self::new`], then channel `(c * block + y) * block + x` becomes the pixel `(y, x)` of each block of channel `c`
@@ -64,26 +70,132 @@ impl Convolution {
         bias: Option<&[f32]>,
         options: Options,
         block: usize,
-        _level: Level,
+        level: Level,
     ) -> Self {
-        Self { twin: plain::Convolution::into_blocks(weight, dims, bias, options, block) }
+        let [all, inputs, rows, columns] = dims;
+        check(weight, dims, bias, all);
+        assert_eq!(all % (block * block), 0, "the outputs fill blocks");
+        let outputs = all / (block * block);
+        let taps: [Vec<isize>; 2] = std::array::from_fn(|axis| {
+            let taps = 0..dims[2 + axis];
+            taps.map(|tap| (tap * options.dilation[axis]) as isize - options.padding[axis] as isize).collect()
+        });
+        let phases = (0..block * block).map(|phase| {
+            let weights = Weights::new(level, rows * columns, inputs, outputs, |tap, input, output| {
+                weight[((output * block * block + phase) * inputs + input) * rows * columns + tap]
+            });
+            let bias = (0..outputs).map(|output| bias.map_or(0.0, |bias| bias[output * block * block + phase]));
+            Phase { origin: [phase / block, phase % block], taps: taps.clone(), weights, bias: bias.collect() }
+        });
+        let direct = Direct {
+            phases: phases.collect(),
+            input_step: options.stride,
+            output_step: [block; 2],
+            inputs,
+            outputs,
+            level,
+        };
+        let plain = block == 1 && options.stride == [1, 1] && options.dilation == [1, 1];
+        let winograd = (plain && [rows, columns] == [3, 3] && Winograd::has_enough(inputs, outputs))
+            .then(|| Winograd::new(weight, outputs, inputs, [options.padding[0], options.padding[1]], level));
+        let shape = Shape { inputs, kernel: [rows, columns], options, kind: Kind::Forward { block } };
+        Self { shape, outputs, direct, winograd }
+    }
+
+    /// The transposed convolution with a weight `[input, output, height, width]`: the adjoint of a convolution with these
+    /// options, with rows and columns of `output_padding` added at the bottom and on the right.
+    ///
+    /// # Panics
+    /// As [`Self::new`].
+    pub fn transposed(
+        weight: &[f32],
+        dims: [usize; 4],
+        bias: Option<&[f32]>,
+        options: Options,
+        output_padding: [usize; 2],
+        level: Level,
+    ) -> Self {
+        let [inputs, outputs, rows, columns] = dims;
+        check(weight, dims, bias, outputs);
+        let Options { stride, dilation, padding } = options;
+        // The row of the view that a kernel's row reads for an output row: `(phase + padding - row * dilation) / stride`
+        // rows from the position's own, where that is whole.
+        let taps = |axis: usize, phase: usize| -> Vec<(isize, usize)> {
+            let of = |tap: usize| (phase + padding[axis]) as isize - (tap * dilation[axis]) as isize;
+            let step = stride[axis] as isize;
+            let whole = (0..dims[2 + axis]).filter(|&tap| of(tap).rem_euclid(step) == 0);
+            let mut taps: Vec<_> = whole.map(|tap| (of(tap).div_euclid(step), tap)).collect();
+            taps.sort_unstable();
+            taps
+        };
+        let bias = bias.map_or_else(|| vec![0.0; outputs], <[f32]>::to_vec);
+        let mut phases = Vec::new();
+        for y in 0..stride[0] {
+            for x in 0..stride[1] {
+                let [of_rows, of_columns] = [taps(0, y), taps(1, x)];
+                let weights = Weights::new(level, of_rows.len() * of_columns.len(), inputs, outputs, |tap, input, output| {
+                    let (row, column) = (of_rows[tap / of_columns.len()].1, of_columns[tap % of_columns.len()].1);
+                    weight[((input * outputs + output) * rows + row) * columns + column]
+                });
+                let taps = [of_rows, of_columns].map(|taps| taps.into_iter().map(|(at, _)| at).collect());
+                phases.push(Phase { origin: [y, x], taps, weights, bias: bias.clone() });
+            }
+        }
+        let direct = Direct { phases, input_step: [1, 1], output_step: stride, inputs, outputs, level };
+        let shape = Shape { inputs, kernel: [rows, columns], options, kind: Kind::Transposed { output_padding } };
+        Self { shape, outputs, direct, winograd: None }
     }
 
     /// The channels of the output.
     pub fn outputs(&self) -> usize {
-        self.twin.outputs()
+        self.outputs
     }
 
     /// Height and width of the output for pictures of a size; `None` where the kernel does not fit into them.
     pub fn output_size(&self, size: [usize; 2]) -> Option<[usize; 2]> {
-        self.twin.output_size(size)
+        self.shape.output_size(size)
     }
 
     /// Convolves. Returns the moments if the epilogue asks for them.
     ///
     /// # Panics
     /// If the dimensions of view, epilogue and target do not match.
-    pub fn run(&self, view: &View, epilogue: &Epilogue, target: Target) -> Option<Moments> {
-        self.twin.run(view, epilogue, target)
+    pub fn run(&self, view: &View, epilogue: &Epilogue, mut target: Target) -> Option<Moments> {
+        let (batch, size) = (view.pictures.batch, self.output_size(view.size()).expect("the kernel fits"));
+        view.check();
+        assert_eq!(view.pictures.channels, self.shape.inputs, "the view's channels");
+        assert!(!(epilogue.moments && epilogue.pixel_norm.is_some()), "moments are those before a pixel norm");
+        let finish = Finish::new(&self.direct.phases[0].bias, epilogue, &mut target, batch, size);
+        let sums = match &self.winograd {
+            Some(winograd) if epilogue.pixel_norm.is_none() && Winograd::is_worthwhile(batch, size) => {
+                winograd.run(view, &finish, size)
+            }
+            _ => self.direct.run(view, &finish, size),
+        };
+        epilogue.moments.then(|| merge(sums.iter(), batch, self.outputs()))
+    }
+}
+
+fn check(weight: &[f32], dims: [usize; 4], bias: Option<&[f32]>, outputs: usize) {
+    assert_eq!(weight.len(), dims.iter().product::<usize>(), "the weight's length");
+    assert!(bias.is_none_or(|bias| bias.len() == outputs), "the bias's length");
+}
+
+impl Shape {
+    fn output_size(&self, size: [usize; 2]) -> Option<[usize; 2]> {
+        let Options { stride, dilation, padding } = self.options;
+        let mut result = [0; 2];
+        for axis in 0..2 {
+            let reach = dilation[axis] * self.kernel[axis].checked_sub(1)? + 1;
+            let padding = padding[axis] + padding[axis + 2];
+            result[axis] = match self.kind {
+                Kind::Forward { block } => ((size[axis] + padding).checked_sub(reach)? / stride[axis] + 1) * block,
+                Kind::Transposed { output_padding } => {
+                    let whole = size[axis].checked_sub(1)? * stride[axis] + reach + output_padding[axis];
+                    whole.checked_sub(padding).filter(|&size| size > 0)?
+                }
+            };
+        }
+        Some(result)
     }
 }

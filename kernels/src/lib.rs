@@ -1,14 +1,22 @@
 #![doc = include_str!("../README.md")]
 
 mod convolution;
+mod direct;
 mod epilogue;
+mod few;
+mod finish;
+mod panels;
+mod parallel;
 mod pictures;
 pub mod plain;
+mod region;
 mod simd;
+mod tile;
 mod view;
+mod winograd;
 
 pub use convolution::{Convolution, Options};
 pub use epilogue::{Epilogue, Moments};
 pub use pictures::{Order, Pictures, Target};
-pub use simd::Level;
+pub use simd::{LEVEL_VARIABLE, Level};
 pub use view::{Activation, Affine, View, ZERO};

@@ -1,6 +1,6 @@
 //! Pictures as a kernel reads them.
 
-use crate::Pictures;
+use crate::{Order, Pictures};
 
 /// In the maps of a [`View`]: a row or column of zeros.
 pub const ZERO: u32 = u32::MAX;
@@ -31,6 +31,24 @@ impl<'a> View<'a> {
     pub fn size(&self) -> [usize; 2] {
         let [height, width] = self.pictures.size;
         [self.rows.map_or(height, <[u32]>::len), self.columns.map_or(width, <[u32]>::len)]
+    }
+
+    /// # Panics
+    /// If the data does not have the length that its dimensions ask for, or a map goes beyond it.
+    pub(crate) fn check(&self) {
+        let Pictures { data, order, batch, channels, size } = self.pictures;
+        assert!(data.len() >= order.len(batch, channels, size), "the pictures are shorter than their dimensions");
+        if let Order::ChannelsLast { stride, first } = order {
+            assert!(first + channels <= stride, "the pictures have too few channels");
+        }
+        for (map, size) in [self.rows, self.columns].into_iter().zip(size) {
+            let inside = |&at: &u32| at == ZERO || (at as usize) < size;
+            assert!(map.is_none_or(|map| map.iter().all(inside)), "a map goes beyond the pictures");
+        }
+        if let Some(affine) = &self.affine {
+            assert!([channels, batch * channels].contains(&affine.scale.len()));
+            assert_eq!(affine.scale.len(), affine.shift.len());
+        }
     }
 
     /// The value of a channel at a pixel: `[picture, channel, row, column]`.

@@ -1,0 +1,48 @@
+//! Times convolutions of a stylizer of width 16 at 512x512, one thread: the fastest of some runs.
+
+use std::time::Instant;
+
+use easel_kernels::{Activation, Convolution, Epilogue, Level, Options, Order, Pictures, Target, View};
+
+fn main() {
+    let runs: usize = std::env::args().nth(1).and_then(|runs| runs.parse().ok()).unwrap_or(7);
+    let mut total = 0.0;
+    // Name, count, inputs, outputs, kernel, stride, transposed, size.
+    let cases = [
+        ("first 9x9", 1, 3, 16, 9, 1, false, 512usize),
+        ("3x3 stride 2", 1, 16, 32, 3, 2, false, 512),
+        ("3x3 stride 2", 1, 32, 64, 3, 2, false, 256),
+        ("3x3 residual", 10, 64, 64, 3, 1, false, 128),
+        ("transposed", 1, 64, 32, 3, 2, true, 128),
+        ("transposed", 1, 32, 16, 3, 2, true, 256),
+        ("last 9x9", 1, 16, 3, 9, 1, false, 512),
+    ];
+    for (name, count, inputs, outputs, kernel, stride, transposed, side) in cases {
+        let value = |at: usize| ((at * 2654435761) % 1000) as f32 / 1000.0 - 0.5;
+        let weight: Vec<f32> = (0..inputs * outputs * kernel * kernel).map(value).collect();
+        let half = kernel / 2;
+        let options = Options { stride: [stride; 2], padding: [half; 4], ..Options::default() };
+        let level = Level::detect();
+        let convolution = match transposed {
+            true => Convolution::transposed(&weight, [inputs, outputs, kernel, kernel], None, options, [1, 1], level),
+            false => Convolution::new(&weight, [outputs, inputs, kernel, kernel], None, options, level),
+        };
+        let order = if inputs == 3 { Order::ChannelsFirst } else { Order::interleaved(inputs) };
+        let data: Vec<f32> = (0..inputs * side * side).map(value).collect();
+        let view = View::new(Pictures { data: &data, order, batch: 1, channels: inputs, size: [side, side] });
+        let size = convolution.output_size([side, side]).unwrap();
+        let mut to = vec![0.0; outputs * size[0] * size[1]];
+        let epilogue = Epilogue { activation: Activation::Relu, moments: stride == 2, ..Epilogue::default() };
+        let mut best = f64::INFINITY;
+        for _ in 0..runs {
+            let start = Instant::now();
+            convolution.run(&view, &epilogue, Target { data: &mut to, order: Order::interleaved(outputs) });
+            best = best.min(start.elapsed().as_secs_f64());
+        }
+        let taps = if transposed { kernel * kernel * side * side } else { kernel * kernel * size[0] * size[1] };
+        let operations = 2.0 * (taps * inputs * outputs) as f64;
+        println!("{name:14} {inputs:3} to {outputs:3} at {side}: {:7.2} ms, {:6.1} GFLOP/s, times {count}", best * 1e3, operations / best / 1e9);
+        total += best * 1e3 * f64::from(count);
+    }
+    println!("{:?}: {total:.1} ms", Level::detect());
+}

@@ -1,0 +1,120 @@
+//! Convolution to a few output channels, such as those of a picture: vectors of inputs instead of outputs, since a vector
+//! of outputs would be mostly empty.
+
+use crate::Level;
+use crate::direct::Work;
+use crate::finish::{Finish, Sums, Values, write_with};
+use crate::simd::{Simd, dispatch};
+
+/// The most outputs that are few.
+const MOST: usize = 3;
+
+/// The pixels that are computed at a time.
+const PIXELS: usize = 8;
+
+/// The weights: `[vector of inputs, output, input in the vector]`.
+#[derive(Debug)]
+pub(crate) struct FewOutputs {
+    values: Vec<f32>,
+    outputs: usize,
+}
+
+impl FewOutputs {
+    /// Whether this is the quicker way.
+    pub(crate) fn are(level: Level, inputs: usize, outputs: usize) -> bool {
+        outputs <= MOST && inputs > 0 && inputs.is_multiple_of(level.lanes())
+    }
+
+    /// `at(depth, output)` is a weight.
+    pub(crate) fn new(level: Level, depth: usize, outputs: usize, at: impl Fn(usize, usize) -> f32) -> Self {
+        let mut values = Vec::with_capacity(depth * outputs);
+        for first in (0..depth).step_by(level.lanes()) {
+            for output in 0..outputs {
+                values.extend((first..first + level.lanes()).map(|k| at(k, output)));
+            }
+        }
+        Self { values, outputs }
+    }
+}
+
+dispatch!(pub(crate) unsafe fn multiply(
+    work: &Work,
+    few: &FewOutputs,
+    data: &[f32],
+    products: &mut [f32],
+    finish: &Finish,
+    sums: Option<&mut Sums>,
+) = multiply_with);
+
+#[inline(always)]
+unsafe fn multiply_with<S: Simd>(
+    work: &Work,
+    few: &FewOutputs,
+    data: &[f32],
+    products: &mut [f32],
+    finish: &Finish,
+    mut sums: Option<&mut Sums>,
+) {
+    // What fits into the registers.
+    let rows = if S::REGISTERS >= 32 { PIXELS } else { PIXELS / 2 };
+    let mut first = 0;
+    while first < work.pixels.len() {
+        let count = rows.min(work.pixels.len() - first);
+        let mut starts = [work.starts[first]; PIXELS];
+        starts[..count].copy_from_slice(&work.starts[first..first + count]);
+        let values = Values {
+            sums: products.as_ptr(),
+            stride: S::LANES,
+            channels: [0, few.outputs],
+            pixels: &work.pixels[first..first + count],
+        };
+        // SAFETY: the caller's.
+        unsafe {
+            match (few.outputs, rows) {
+                (1, PIXELS) => sum::<S, 1, PIXELS>(work, few, data, &starts, products),
+                (2, PIXELS) => sum::<S, 2, PIXELS>(work, few, data, &starts, products),
+                (_, PIXELS) => sum::<S, 3, PIXELS>(work, few, data, &starts, products),
+                (1, _) => sum::<S, 1, { PIXELS / 2 }>(work, few, data, &starts, products),
+                (2, _) => sum::<S, 2, { PIXELS / 2 }>(work, few, data, &starts, products),
+                (..) => sum::<S, 3, { PIXELS / 2 }>(work, few, data, &starts, products),
+            }
+            write_with::<S>(finish, &values, sums.as_deref_mut());
+        }
+        first += count;
+    }
+}
+
+#[inline(always)]
+unsafe fn sum<S: Simd, const O: usize, const P: usize>(
+    work: &Work,
+    few: &FewOutputs,
+    data: &[f32],
+    starts: &[usize; PIXELS],
+    products: &mut [f32],
+) {
+    // SAFETY: the caller's.
+    unsafe {
+        let mut sums = [[S::splat(0.0); O]; P];
+        let mut weights = few.values.as_ptr();
+        for &run in work.runs {
+            let from: [*const f32; P] = std::array::from_fn(|pixel| data.as_ptr().add(starts[pixel] + run));
+            let mut at = 0;
+            while at < work.length {
+                let own: [S::Vector; O] = std::array::from_fn(|output| S::load(weights.add(output * S::LANES)));
+                for pixel in 0..P {
+                    let value = S::load(from[pixel].add(at));
+                    for output in 0..O {
+                        sums[pixel][output] = S::fma(value, own[output], sums[pixel][output]);
+                    }
+                }
+                weights = weights.add(O * S::LANES);
+                at += S::LANES;
+            }
+        }
+        for (pixel, sums) in sums.into_iter().enumerate() {
+            for (output, sum) in sums.into_iter().enumerate() {
+                products[pixel * S::LANES + output] = S::sum(sum);
+            }
+        }
+    }
+}

@@ -1,0 +1,256 @@
+//! The epilogue of a convolution: from sums to values in their place.
+
+use crate::region::activate;
+use crate::simd::{Simd, dispatch};
+use crate::{Affine, Epilogue, Moments, Order, Pictures, Target};
+
+/// What all parts of a convolution need to write their results.
+#[derive(Clone, Copy)]
+pub(crate) struct Finish<'a> {
+    pub bias: &'a [f32],
+    pub epilogue: Epilogue<'a>,
+    pub data: *mut f32,
+    pub order: Order,
+    /// The output's channels.
+    pub channels: usize,
+    /// The output's height times width.
+    pub area: usize,
+}
+
+// SAFETY: parts of a convolution write different pixels or channels.
+unsafe impl Sync for Finish<'_> {}
+
+impl<'a> Finish<'a> {
+    pub(crate) fn new(
+        bias: &'a [f32],
+        epilogue: &Epilogue<'a>,
+        target: &mut Target,
+        batch: usize,
+        size: [usize; 2],
+    ) -> Self {
+        let channels = bias.len();
+        assert!(target.data.len() >= target.order.len(batch, channels, size), "the target is too small");
+        if let Order::ChannelsLast { stride, first } = target.order {
+            assert!(first + channels <= stride, "the target has too few channels");
+        }
+        if let Some(residual) = &epilogue.residual {
+            assert_eq!((residual.batch, residual.channels, residual.size), (batch, channels, size));
+            assert!(residual.data.len() >= residual.order.len(batch, channels, size));
+        }
+        if let Some(affine) = &epilogue.affine {
+            assert!([channels, batch * channels].contains(&affine.scale.len()));
+            assert_eq!(affine.scale.len(), affine.shift.len());
+        }
+        let (data, order) = (target.data.as_mut_ptr(), target.order);
+        Self { bias, epilogue: *epilogue, data, order, channels, area: size[0] * size[1] }
+    }
+
+    /// The position of a channel of a pixel, which counts through all pictures.
+    #[inline(always)]
+    fn position(&self, order: Order, pixel: usize, channel: usize) -> usize {
+        match order {
+            Order::ChannelsFirst => {
+                let picture = pixel / self.area;
+                (picture * self.channels + channel) * self.area + pixel - picture * self.area
+            }
+            Order::ChannelsLast { stride, first } => pixel * stride + first + channel,
+        }
+    }
+}
+
+/// Sums of a part of one picture, `[channel]`: values are counted from a pivot near them, so that squares do not cancel.
+#[derive(Debug, Clone)]
+pub(crate) struct Sums {
+    pub picture: usize,
+    pub count: usize,
+    pub pivot: Vec<f32>,
+    pub sum: Vec<f32>,
+    pub square: Vec<f32>,
+}
+
+impl Sums {
+    pub(crate) fn new(picture: usize, channels: usize) -> Self {
+        // NaN marks a pivot that is not chosen.
+        let [pivot, sum, square] = [f32::NAN, 0.0, 0.0].map(|value| vec![value; channels]);
+        Self { picture, count: 0, pivot, sum, square }
+    }
+}
+
+/// The moments of pictures from the sums of their parts (Chan et al., "Updating formulae", 1979), in the order given.
+pub(crate) fn merge<'a>(parts: impl Iterator<Item = &'a Sums>, batch: usize, channels: usize) -> Moments {
+    let mut merged = vec![(0.0f64, 0.0f64, 0.0f64); batch * channels];
+    for part in parts.filter(|part| part.count > 0) {
+        let count = part.count as f64;
+        for channel in 0..channels {
+            let (sum, square) = (f64::from(part.sum[channel]), f64::from(part.square[channel]));
+            let (mean, squares) = (f64::from(part.pivot[channel]) + sum / count, square - sum * sum / count);
+            let (all, its_mean, its_squares) = &mut merged[part.picture * channels + channel];
+            let (difference, total) = (mean - *its_mean, *all + count);
+            *its_squares += squares + difference * difference * *all * count / total;
+            *its_mean += difference * count / total;
+            *all = total;
+        }
+    }
+    Moments {
+        mean: merged.iter().map(|(_, mean, _)| *mean as f32).collect(),
+        variance: merged.iter().map(|(count, _, squares)| (squares / count).max(0.0) as f32).collect(),
+    }
+}
+
+/// Sums of products that become values.
+pub(crate) struct Values<'a> {
+    /// `[pixel, stride]`.
+    pub sums: *const f32,
+    pub stride: usize,
+    /// The first channel, and the number of channels.
+    pub channels: [usize; 2],
+    /// The pixels, counted through all pictures.
+    pub pixels: &'a [usize],
+}
+
+/// Finishes values and writes them.
+///
+/// # Safety
+/// The pixels and channels lie in the target, and no other thread writes them; the machine has the instructions.
+#[inline(always)]
+pub(crate) unsafe fn write_with<S: Simd>(finish: &Finish, values: &Values, mut moments: Option<&mut Sums>) {
+    // SAFETY: the caller's.
+    unsafe {
+        let Epilogue { affine, residual, activation, .. } = finish.epilogue;
+        let per_picture = affine.filter(|affine| affine.scale.len() > finish.channels);
+        let [first, channels] = values.channels;
+        let mut at = 0;
+        while at < channels {
+            let (channel, count) = (first + at, (channels - at).min(S::LANES));
+            let bias = load::<S>(finish.bias.as_ptr().add(channel), count);
+            let (mut scale, mut shift) = (S::splat(1.0), S::splat(0.0));
+            if let (Some(Affine { scale: factors, shift: summands }), None) = (affine, per_picture) {
+                scale = load::<S>(factors.as_ptr().add(channel), count);
+                shift = load::<S>(summands.as_ptr().add(channel), count);
+            }
+            let [mut sum, mut square] = [S::splat(0.0); 2];
+            let mut pivot = S::splat(0.0);
+            for (index, &pixel) in values.pixels.iter().enumerate() {
+                let mut value = S::add(S::load(values.sums.add(index * values.stride + at)), bias);
+                if affine.is_some() {
+                    if let Some(affine) = per_picture {
+                        let (factors, summands) = affine.of(pixel / finish.area, finish.channels);
+                        scale = load::<S>(factors.as_ptr().add(channel), count);
+                        shift = load::<S>(summands.as_ptr().add(channel), count);
+                    }
+                    value = S::fma(value, scale, shift);
+                }
+                if let Some(residual) = &residual {
+                    value = S::add(value, other::<S>(finish, residual, pixel, channel, count));
+                }
+                value = activate::<S>(value, activation);
+                match finish.order {
+                    Order::ChannelsLast { stride, first } => {
+                        let to = finish.data.add(pixel * stride + first + channel);
+                        if count == S::LANES { S::store(to, value) } else { S::store_part(to, value, count) }
+                    }
+                    order => {
+                        let mut all = [0f32; 16];
+                        S::store(all.as_mut_ptr(), value);
+                        for (lane, value) in all[..count].iter().enumerate() {
+                            *finish.data.add(finish.position(order, pixel, channel + lane)) = *value;
+                        }
+                    }
+                }
+                if let Some(moments) = &mut moments {
+                    if index == 0 {
+                        let own = moments.pivot.as_mut_ptr().add(channel);
+                        if (*own).is_nan() {
+                            store::<S>(own, value, count);
+                        }
+                        pivot = load::<S>(own, count);
+                    }
+                    let difference = S::sub(value, pivot);
+                    sum = S::add(sum, difference);
+                    square = S::fma(difference, difference, square);
+                }
+            }
+            if let Some(moments) = &mut moments {
+                for (to, value) in [(&mut moments.sum, sum), (&mut moments.square, square)] {
+                    let to = to.as_mut_ptr().add(channel);
+                    store::<S>(to, S::add(load::<S>(to, count), value), count);
+                }
+            }
+            at += S::LANES;
+        }
+    }
+}
+
+#[inline(always)]
+unsafe fn load<S: Simd>(from: *const f32, count: usize) -> S::Vector {
+    // SAFETY: the caller's.
+    unsafe { if count == S::LANES { S::load(from) } else { S::load_part(from, count) } }
+}
+
+#[inline(always)]
+unsafe fn store<S: Simd>(to: *mut f32, value: S::Vector, count: usize) {
+    // SAFETY: the caller's.
+    unsafe { if count == S::LANES { S::store(to, value) } else { S::store_part(to, value, count) } }
+}
+
+/// The residual's values.
+#[inline(always)]
+unsafe fn other<S: Simd>(
+    finish: &Finish,
+    residual: &Pictures,
+    pixel: usize,
+    channel: usize,
+    count: usize,
+) -> S::Vector {
+    // SAFETY: the caller's.
+    unsafe {
+        match residual.order {
+            Order::ChannelsLast { stride, first } => {
+                load::<S>(residual.data.as_ptr().add(pixel * stride + first + channel), count)
+            }
+            order => {
+                let mut all = [0f32; 16];
+                for (lane, value) in all[..count].iter_mut().enumerate() {
+                    *value = residual.data[finish.position(order, pixel, channel + lane)];
+                }
+                S::load(all.as_ptr())
+            }
+        }
+    }
+}
+
+dispatch!(pub(crate) unsafe fn normalise_pixels(finish: &Finish, pixels: &[usize], epsilon: f32) = normalise_pixels_with);
+
+/// Divides the pixels' channels by their root mean square.
+#[inline(always)]
+unsafe fn normalise_pixels_with<S: Simd>(finish: &Finish, pixels: &[usize], epsilon: f32) {
+    let channels = finish.channels;
+    // SAFETY: the caller's.
+    unsafe {
+        for &pixel in pixels {
+            let Order::ChannelsLast { stride, first } = finish.order else {
+                let at = |channel| finish.data.add(finish.position(finish.order, pixel, channel));
+                let square = (0..channels).map(|channel| *at(channel) * *at(channel)).sum::<f32>();
+                let factor = 1.0 / (square / channels as f32 + epsilon).sqrt();
+                (0..channels).for_each(|channel| *at(channel) *= factor);
+                continue;
+            };
+            let data = finish.data.add(pixel * stride + first);
+            let mut square = S::splat(0.0);
+            let mut channel = 0;
+            while channel < channels {
+                let value = load::<S>(data.add(channel), (channels - channel).min(S::LANES));
+                square = S::fma(value, value, square);
+                channel += S::LANES;
+            }
+            let factor = S::splat(1.0 / (S::sum(square) / channels as f32 + epsilon).sqrt());
+            channel = 0;
+            while channel < channels {
+                let count = (channels - channel).min(S::LANES);
+                let value = load::<S>(data.add(channel), count);
+                store::<S>(data.add(channel), S::mul(value, factor), count);
+                channel += S::LANES;
+            }
+        }
+    }
+}
