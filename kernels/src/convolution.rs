@@ -2,6 +2,7 @@
 
 use crate::direct::{Direct, Phase, Weights};
 use crate::finish::{Finish, merge};
+use crate::nested::Nested;
 use crate::winograd::Winograd;
 use crate::{Epilogue, Level, Moments, Target, View};
 
@@ -32,6 +33,7 @@ pub struct Convolution {
     outputs: usize,
     direct: Direct,
     winograd: Option<Winograd>,
+    nested: Option<Nested>,
 }
 
 /// The numbers from which the output's size follows.
@@ -98,8 +100,10 @@ impl Convolution {
         let plain = block == 1 && options.stride == [1, 1] && options.dilation == [1, 1];
         let winograd = (plain && [rows, columns] == [3, 3] && Winograd::has_enough(inputs, outputs))
             .then(|| Winograd::new(weight, outputs, inputs, [options.padding[0], options.padding[1]], level));
+        let nested = (plain && Nested::fits([rows, columns]))
+            .then(|| Nested::new(weight, dims, [options.padding[0], options.padding[1]], level));
         let shape = Shape { inputs, kernel: [rows, columns], options, kind: Kind::Forward { block } };
-        Self { shape, outputs, direct, winograd }
+        Self { shape, outputs, direct, winograd, nested }
     }
 
     /// The transposed convolution with a weight `[input, output, height, width]`: the adjoint of a convolution with these
@@ -143,7 +147,7 @@ impl Convolution {
         }
         let direct = Direct { phases, input_step: [1, 1], output_step: stride, inputs, outputs, level };
         let shape = Shape { inputs, kernel: [rows, columns], options, kind: Kind::Transposed { output_padding } };
-        Self { shape, outputs, direct, winograd: None }
+        Self { shape, outputs, direct, winograd: None, nested: None }
     }
 
     /// The channels of the output.
@@ -166,10 +170,10 @@ impl Convolution {
         assert_eq!(view.pictures.channels, self.shape.inputs, "the view's channels");
         assert!(!(epilogue.moments && epilogue.pixel_norm.is_some()), "moments are those before a pixel norm");
         let finish = Finish::new(&self.direct.phases[0].bias, epilogue, &mut target, batch, size);
-        let sums = match &self.winograd {
-            Some(winograd) if epilogue.pixel_norm.is_none() && Winograd::is_worthwhile(batch, size) => {
-                winograd.run(view, &finish, size)
-            }
+        let sums = match (&self.winograd, &self.nested) {
+            _ if epilogue.pixel_norm.is_some() => self.direct.run(view, &finish, size),
+            (Some(winograd), _) if Winograd::is_worthwhile(batch, size) => winograd.run(view, &finish, size),
+            (_, Some(nested)) if Nested::is_worthwhile(size) => nested.run(view, &finish, size),
             _ => self.direct.run(view, &finish, size),
         };
         epilogue.moments.then(|| merge(sums.iter(), batch, self.outputs()))

@@ -151,7 +151,7 @@ impl Direct {
     pub(crate) fn run(&self, view: &View, finish: &Finish, size: [usize; 2]) -> Vec<Sums> {
         let positions = std::array::from_fn(|axis| size[axis].div_ceil(self.output_step[axis]));
         let epilogue = &finish.epilogue;
-        let parts = self.parts(view.pictures.batch, positions, epilogue.moments, epilogue.pixel_norm.is_some());
+        let parts = self.parts(view.pictures.batch, positions, epilogue.moments, epilogue.moments || epilogue.pixel_norm.is_some());
         let mut sums = match epilogue.moments {
             true => parts.iter().map(|part| Sums::new(part.pictures.start, finish.channels)).collect(),
             false => Vec::new(),

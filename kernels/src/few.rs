@@ -10,7 +10,7 @@ use crate::simd::{Simd, dispatch};
 const MOST: usize = 3;
 
 /// The pixels that are computed at a time.
-const PIXELS: usize = 8;
+pub(crate) const PIXELS: usize = 8;
 
 /// The weights: `[vector of inputs, output, input in the vector]`.
 #[derive(Debug)]
@@ -55,28 +55,26 @@ unsafe fn multiply_with<S: Simd>(
     finish: &Finish,
     mut sums: Option<&mut Sums>,
 ) {
-    // What fits into the registers.
-    let rows = if S::REGISTERS >= 32 { PIXELS } else { PIXELS / 2 };
+    let mut sums_at = [0f32; PIXELS * 16];
     let mut first = 0;
     while first < work.pixels.len() {
-        let count = rows.min(work.pixels.len() - first);
+        let count = rows::<S>().min(work.pixels.len() - first);
         let mut starts = [work.starts[first]; PIXELS];
         starts[..count].copy_from_slice(&work.starts[first..first + count]);
         let values = Values {
-            sums: products.as_ptr(),
+            sums: sums_at.as_ptr(),
             stride: S::LANES,
             channels: [0, few.outputs],
             pixels: &work.pixels[first..first + count],
         };
         // SAFETY: the caller's.
         unsafe {
-            match (few.outputs, rows) {
-                (1, PIXELS) => sum::<S, 1, PIXELS>(work, few, data, &starts, products),
-                (2, PIXELS) => sum::<S, 2, PIXELS>(work, few, data, &starts, products),
-                (_, PIXELS) => sum::<S, 3, PIXELS>(work, few, data, &starts, products),
-                (1, _) => sum::<S, 1, { PIXELS / 2 }>(work, few, data, &starts, products),
-                (2, _) => sum::<S, 2, { PIXELS / 2 }>(work, few, data, &starts, products),
-                (..) => sum::<S, 3, { PIXELS / 2 }>(work, few, data, &starts, products),
+            sums_of::<S>(few, data.as_ptr(), work.runs, work.length, &starts, products.as_mut_ptr());
+            for pixel in 0..count {
+                for output in 0..few.outputs {
+                    let sum = S::sum(S::load(products.as_ptr().add((pixel * few.outputs + output) * S::LANES)));
+                    sums_at[pixel * S::LANES + output] = sum;
+                }
             }
             write_with::<S>(finish, &values, sums.as_deref_mut());
         }
@@ -84,22 +82,56 @@ unsafe fn multiply_with<S: Simd>(
     }
 }
 
+/// The pixels for which the registers suffice.
+#[inline(always)]
+fn rows<S: Simd>() -> usize {
+    if S::REGISTERS >= 32 { PIXELS } else { PIXELS / 2 }
+}
+
+/// The sums of some pixels, `[pixel, output, lane]`, whose lanes are yet to be summed. Returns the number of pixels.
+///
+/// # Safety
+/// As [`crate::tile::multiply`].
+#[inline(always)]
+pub(crate) unsafe fn sums_of<S: Simd>(
+    few: &FewOutputs,
+    data: *const f32,
+    runs: &[usize],
+    length: usize,
+    starts: &[usize; PIXELS],
+    to: *mut f32,
+) -> usize {
+    // SAFETY: the caller's.
+    unsafe {
+        match (few.outputs, rows::<S>()) {
+            (1, PIXELS) => sum::<S, 1, PIXELS>(few, data, runs, length, starts, to),
+            (2, PIXELS) => sum::<S, 2, PIXELS>(few, data, runs, length, starts, to),
+            (_, PIXELS) => sum::<S, 3, PIXELS>(few, data, runs, length, starts, to),
+            (1, _) => sum::<S, 1, { PIXELS / 2 }>(few, data, runs, length, starts, to),
+            (2, _) => sum::<S, 2, { PIXELS / 2 }>(few, data, runs, length, starts, to),
+            (..) => sum::<S, 3, { PIXELS / 2 }>(few, data, runs, length, starts, to),
+        }
+    }
+    rows::<S>()
+}
+
 #[inline(always)]
 unsafe fn sum<S: Simd, const O: usize, const P: usize>(
-    work: &Work,
     few: &FewOutputs,
-    data: &[f32],
+    data: *const f32,
+    runs: &[usize],
+    length: usize,
     starts: &[usize; PIXELS],
-    products: &mut [f32],
+    to: *mut f32,
 ) {
     // SAFETY: the caller's.
     unsafe {
         let mut sums = [[S::splat(0.0); O]; P];
         let mut weights = few.values.as_ptr();
-        for &run in work.runs {
-            let from: [*const f32; P] = std::array::from_fn(|pixel| data.as_ptr().add(starts[pixel] + run));
+        for &run in runs {
+            let from: [*const f32; P] = std::array::from_fn(|pixel| data.add(starts[pixel] + run));
             let mut at = 0;
-            while at < work.length {
+            while at < length {
                 let own: [S::Vector; O] = std::array::from_fn(|output| S::load(weights.add(output * S::LANES)));
                 for pixel in 0..P {
                     let value = S::load(from[pixel].add(at));
@@ -113,7 +145,7 @@ unsafe fn sum<S: Simd, const O: usize, const P: usize>(
         }
         for (pixel, sums) in sums.into_iter().enumerate() {
             for (output, sum) in sums.into_iter().enumerate() {
-                products[pixel * S::LANES + output] = S::sum(sum);
+                S::store(to.add((pixel * O + output) * S::LANES), sum);
             }
         }
     }

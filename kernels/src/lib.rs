@@ -5,6 +5,7 @@ mod direct;
 mod epilogue;
 mod few;
 mod finish;
+mod nested;
 mod panels;
 mod parallel;
 mod pictures;

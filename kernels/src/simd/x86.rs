@@ -60,6 +60,15 @@ impl Simd for Avx2 {
     }
 
     #[inline(always)]
+    unsafe fn sum(values: __m256) -> f32 {
+        unsafe {
+            let half = _mm_add_ps(_mm256_castps256_ps128(values), _mm256_extractf128_ps::<1>(values));
+            let quarter = _mm_add_ps(half, _mm_movehl_ps(half, half));
+            _mm_cvtss_f32(_mm_add_ss(quarter, _mm_shuffle_ps::<1>(quarter, quarter)))
+        }
+    }
+
+    #[inline(always)]
     unsafe fn tile(vectors: usize, tile: &Tile) {
         unsafe {
             match vectors {
@@ -122,6 +131,11 @@ impl Simd for Avx512 {
     #[inline(always)]
     unsafe fn fma(a: __m512, b: __m512, c: __m512) -> __m512 {
         unsafe { _mm512_fmadd_ps(a, b, c) }
+    }
+
+    #[inline(always)]
+    unsafe fn sum(values: __m512) -> f32 {
+        unsafe { _mm512_reduce_add_ps(values) }
     }
 
     #[inline(always)]

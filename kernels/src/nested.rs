@@ -1,0 +1,475 @@
+//! Convolution with kernels of several times 3x3, such as 9x9, by products of transformed blocks.
+//!
+//! A 9x9 kernel is 3x3 kernels of 3x3. With F(3x3, 3x3) of arXiv 1509.09308 the blocks of all of them fall on one grid, so
+//! each block of the input is transformed once, and each of the 25 points is a small convolution over blocks. It takes
+//! 25 products for 9 results and each 3x3 part, instead of 81.
+
+use std::ops::Range;
+
+use crate::few::{FewOutputs, sums_of};
+use crate::finish::{Finish, Sums, Values, write_with};
+use crate::panels::Panels;
+use crate::parallel::{self, Shared, with_scratch};
+use crate::region::{Region, copy};
+use crate::simd::{Simd, dispatch};
+use crate::tile::{MAX_COLUMNS, MAX_ROWS, Tile};
+use crate::{Level, View};
+
+/// The side of a block of results, and of a part of the kernel.
+const SIDE: usize = 3;
+
+/// The side of the block that it is computed from.
+const INPUT_SIDE: usize = 5;
+
+const POINTS: usize = INPUT_SIDE * INPUT_SIDE;
+
+/// The transform of a part of the kernel, which is computed in float64.
+const KERNEL: [[f64; SIDE]; INPUT_SIDE] = [
+    [1.0 / 2.0, 0.0, 0.0],
+    [-1.0 / 2.0, -1.0 / 2.0, -1.0 / 2.0],
+    [-1.0 / 6.0, 1.0 / 6.0, -1.0 / 6.0],
+    [1.0 / 6.0, 1.0 / 3.0, 2.0 / 3.0],
+    [0.0, 0.0, 1.0],
+];
+
+/// A convolution of stride 1.
+#[derive(Debug)]
+pub(crate) struct Nested {
+    weights: Weights,
+    /// The 3x3 parts of the kernel, vertically and horizontally.
+    parts: [usize; 2],
+    inputs: usize,
+    outputs: usize,
+    padding: [usize; 2],
+    level: Level,
+}
+
+/// The weights of each point, `[row part, column part, input]` by output.
+#[derive(Debug)]
+enum Weights {
+    Panels(Vec<Panels>),
+    Few(Vec<FewOutputs>),
+}
+
+/// The most values of transformed blocks that are kept at a time: a part of the second-level cache.
+const BLOCK_VALUES: usize = 1 << 17;
+
+/// Blocks of a picture, which one thread computes.
+struct Part {
+    picture: usize,
+    rows: Range<usize>,
+    columns: Range<usize>,
+}
+
+impl Nested {
+    /// Whether this is possible, and the quicker way for large pictures.
+    pub(crate) fn fits([height, width]: [usize; 2]) -> bool {
+        height > SIDE && width > SIDE && height.is_multiple_of(SIDE) && width.is_multiple_of(SIDE)
+    }
+
+    /// Whether the blocks of an output of this size are mostly inside.
+    pub(crate) fn is_worthwhile(size: [usize; 2]) -> bool {
+        size.iter().all(|&size| size >= 4 * SIDE)
+    }
+
+    /// `weight` has the dimensions `[output, input, height, width]`; `padding` is that at the top and on the left.
+    pub(crate) fn new(weight: &[f32], dims: [usize; 4], padding: [usize; 2], level: Level) -> Self {
+        let [outputs, inputs, height, width] = dims;
+        let parts = [height / SIDE, width / SIDE];
+        let depth = parts[0] * parts[1] * inputs;
+        let at = |point: usize, k: usize, output: usize| {
+            let (part, input) = (k / inputs, k % inputs);
+            let (row, column) = (part / parts[1] * SIDE, part % parts[1] * SIDE);
+            let kernel = &weight[(output * inputs + input) * height * width..];
+            let mut sum = 0.0;
+            for y in 0..SIDE {
+                for x in 0..SIDE {
+                    let factor = KERNEL[point / INPUT_SIDE][y] * KERNEL[point % INPUT_SIDE][x];
+                    sum += factor * f64::from(kernel[(row + y) * width + column + x]);
+                }
+            }
+            sum as f32
+        };
+        let points = 0..POINTS;
+        let weights = match FewOutputs::are(level, inputs, outputs) {
+            true => Weights::Few(points.map(|p| FewOutputs::new(level, depth, outputs, |k, o| at(p, k, o))).collect()),
+            false => Weights::Panels(points.map(|p| Panels::new(level, depth, outputs, |k, o| at(p, k, o))).collect()),
+        };
+        Self { weights, parts, inputs, outputs, padding, level }
+    }
+
+    fn divide(&self, batch: usize, blocks: [usize; 2]) -> Vec<Part> {
+        let room = BLOCK_VALUES / (POINTS * self.inputs.max(self.level.lanes() / 2));
+        let side = (room as f64).sqrt() as usize;
+        let [rows, columns] = std::array::from_fn(|axis| {
+            let most = side.saturating_sub(self.parts[axis] - 1).max(2 * self.parts[axis]);
+            blocks[axis].div_ceil(blocks[axis].div_ceil(most))
+        });
+        let mut parts = Vec::new();
+        for picture in 0..batch {
+            for row in (0..blocks[0]).step_by(rows) {
+                for column in (0..blocks[1]).step_by(columns) {
+                    parts.push(Part {
+                        picture,
+                        rows: row..(row + rows).min(blocks[0]),
+                        columns: column..(column + columns).min(blocks[1]),
+                    });
+                }
+            }
+        }
+        parts
+    }
+
+    /// Convolves, and returns the sums of the parts if they are asked for.
+    pub(crate) fn run(&self, view: &View, finish: &Finish, size: [usize; 2]) -> Vec<Sums> {
+        let moments = finish.epilogue.moments;
+        let parts = self.divide(view.pictures.batch, size.map(|size| size.div_ceil(SIDE)));
+        let mut sums = match moments {
+            true => parts.iter().map(|part| Sums::new(part.picture, finish.channels)).collect(),
+            false => Vec::new(),
+        };
+        let shared = Shared::new(&mut sums);
+        parallel::for_each(parts.len(), |index| {
+            // SAFETY: each part has sums of its own.
+            let sums = moments.then(|| unsafe { &mut *shared.pointer().add(index) });
+            self.part(view, finish, size, &parts[index], sums);
+        });
+        sums
+    }
+
+    fn part(&self, view: &View, finish: &Finish, size: [usize; 2], part: &Part, sums: Option<&mut Sums>) {
+        // The blocks of the input.
+        let rows = part.rows.len() + self.parts[0] - 1;
+        let columns = part.columns.len() + self.parts[1] - 1;
+        let region = Region {
+            picture: part.picture,
+            pictures: 1,
+            origin: [
+                (part.rows.start * SIDE) as isize - self.padding[0] as isize,
+                (part.columns.start * SIDE) as isize - self.padding[1] as isize,
+            ],
+            // Filled up to whole blocks, so that it can be sorted by columns.
+            size: [rows * SIDE + 2, (columns + 1) * SIDE],
+        };
+        let line = (columns * self.inputs).next_multiple_of(self.level.lanes());
+        let values = region.size[0] * region.size[1] * self.inputs;
+        let across = part.columns.len().next_multiple_of(MAX_ROWS) + MAX_ROWS;
+        let width = match &self.weights {
+            Weights::Panels(points) => points[0].panels().iter().map(|panel| panel.width).max().unwrap_or(0),
+            Weights::Few(_) => self.outputs * self.level.lanes(),
+        };
+        let lengths = [
+            values,
+            // Sorting by columns reads a vector beyond the end.
+            values + MAX_COLUMNS,
+            POINTS * rows * line + MAX_ROWS * self.inputs,
+            POINTS * across * width,
+            SIDE * across * SIDE * width.max(self.level.lanes()),
+        ];
+        with_scratch(lengths.iter().sum(), |scratch| {
+            let (data, rest) = scratch.split_at_mut(lengths[0]);
+            let (sorted, rest) = rest.split_at_mut(lengths[1]);
+            let (blocks, rest) = rest.split_at_mut(lengths[2]);
+            let (products, values) = rest.split_at_mut(lengths[3]);
+            copy(self.level, view, &region, self.inputs, data);
+            let mut work = Work { nested: self, part, size, rows, columns, line, across, data, width: region.size[1] };
+            // A vector of channels is read at once; fewer channels are sorted so that those of several blocks make one.
+            if !self.inputs.is_multiple_of(self.level.lanes()) {
+                sort_columns(data, sorted, region.size[1], self.inputs);
+                work.data = sorted;
+            }
+            // SAFETY: the slices have the lengths that are read and written, and the machine has the level.
+            unsafe { convolve(self.level, &work, [blocks, products, values], finish, sums) }
+        });
+    }
+}
+
+/// Sorts the pixels of each line by their column modulo the side of a block.
+fn sort_columns(data: &[f32], sorted: &mut [f32], width: usize, channels: usize) {
+    let lines = data.chunks_exact(width * channels).zip(sorted.chunks_exact_mut(width * channels));
+    for (line, sorted) in lines {
+        for (column, pixel) in line.chunks_exact(channels).enumerate() {
+            let to = column % SIDE * (width / SIDE) + column / SIDE;
+            sorted[to * channels..][..channels].copy_from_slice(pixel);
+        }
+    }
+}
+
+struct Work<'a> {
+    nested: &'a Nested,
+    part: &'a Part,
+    size: [usize; 2],
+    /// The blocks of the input.
+    rows: usize,
+    columns: usize,
+    /// The values of a row of transformed blocks.
+    line: usize,
+    /// The blocks of a row of products, filled up.
+    across: usize,
+    data: &'a [f32],
+    /// The pixels in a line of the data.
+    width: usize,
+}
+
+dispatch!(unsafe fn convolve(
+    work: &Work,
+    memory: [&mut [f32]; 3],
+    finish: &Finish,
+    sums: Option<&mut Sums>,
+) = convolve_with);
+
+#[inline(always)]
+unsafe fn convolve_with<S: Simd>(work: &Work, memory: [&mut [f32]; 3], finish: &Finish, mut sums: Option<&mut Sums>) {
+    let [blocks, products, values] = memory;
+    let nested = work.nested;
+    // SAFETY: the caller's.
+    unsafe {
+        transform_all::<S>(work, blocks);
+        for row in 0..work.part.rows.len() {
+            match &nested.weights {
+                Weights::Panels(points) => {
+                    for (index, panel) in points[0].panels().iter().enumerate() {
+                        multiply::<S>(work, points, index, blocks, products, row);
+                        back::<S>(work, products, values, panel.width, panel.vectors, None);
+                        let channels = [panel.columns.start, panel.columns.len()];
+                        write_lines::<S>(work, finish, values, panel.width, channels, row, sums.as_deref_mut());
+                    }
+                }
+                Weights::Few(points) => {
+                    multiply_few::<S>(work, points, blocks, products, row);
+                    let width = nested.outputs * S::LANES;
+                    back::<S>(work, products, values, width, nested.outputs, Some(S::LANES));
+                    write_lines::<S>(work, finish, values, S::LANES, [0, nested.outputs], row, sums.as_deref_mut());
+                }
+            }
+        }
+    }
+}
+
+/// Transforms all blocks of the input to `[point, row, column, input]`.
+#[inline(always)]
+unsafe fn transform_all<S: Simd>(work: &Work, blocks: &mut [f32]) {
+    let (inputs, distance) = (work.nested.inputs, work.rows * work.line);
+    let row_length = work.width * inputs;
+    // SAFETY: the caller's.
+    unsafe {
+        for row in 0..work.rows {
+            let from = work.data.as_ptr().add(row * SIDE * row_length);
+            let to = blocks.as_mut_ptr().add(row * work.line);
+            if inputs.is_multiple_of(S::LANES) {
+                let columns = [0, inputs, 2 * inputs, 3 * inputs, 4 * inputs];
+                for block in 0..work.columns {
+                    for channel in (0..inputs).step_by(S::LANES) {
+                        let from = from.add(block * SIDE * inputs + channel);
+                        transform::<S>(from, row_length, columns, to.add(block * inputs + channel), distance);
+                    }
+                }
+            } else {
+                let sorted = work.width / SIDE * inputs;
+                let columns = [0, sorted, 2 * sorted, inputs, sorted + inputs];
+                for at in (0..work.line).step_by(S::LANES) {
+                    transform::<S>(from.add(at), row_length, columns, to.add(at), distance);
+                }
+            }
+        }
+    }
+}
+
+/// One dimension of the input's transform.
+#[inline(always)]
+unsafe fn input_points<S: Simd>(d: [S::Vector; INPUT_SIDE]) -> [S::Vector; INPUT_SIDE] {
+    // SAFETY: the caller's.
+    unsafe {
+        let [two, three] = [S::splat(2.0), S::splat(3.0)];
+        let (near, far) = (S::sub(d[3], d[1]), S::sub(d[0], d[2]));
+        // 2 d1 - d2 - 2 d3 + d4
+        let last = S::sub(S::sub(d[4], d[2]), S::mul(two, near));
+        let second = S::sub(S::sub(d[3], d[2]), S::mul(two, d[1]));
+        let third = S::sub(S::fma(two, d[1], d[3]), S::mul(three, d[2]));
+        [S::fma(two, far, near), second, third, near, last]
+    }
+}
+
+/// One dimension of the output's transform.
+#[inline(always)]
+unsafe fn output_points<S: Simd>(m: [S::Vector; INPUT_SIDE]) -> [S::Vector; SIDE] {
+    // SAFETY: the caller's.
+    unsafe {
+        let [two, four] = [S::splat(2.0), S::splat(4.0)];
+        let (sum, difference) = (S::add(m[1], m[2]), S::sub(m[1], m[2]));
+        [
+            S::add(S::add(m[0], sum), m[3]),
+            S::fma(two, m[3], difference),
+            S::add(S::fma(four, m[3], sum), m[4]),
+        ]
+    }
+}
+
+#[inline(always)]
+unsafe fn transform<S: Simd>(
+    from: *const f32,
+    row: usize,
+    columns: [usize; INPUT_SIDE],
+    to: *mut f32,
+    distance: usize,
+) {
+    // SAFETY: the caller's.
+    unsafe {
+        let mut half = [[S::splat(0.0); INPUT_SIDE]; INPUT_SIDE];
+        for x in 0..INPUT_SIDE {
+            let at = from.add(columns[x]);
+            let d = [
+                S::load(at),
+                S::load(at.add(row)),
+                S::load(at.add(2 * row)),
+                S::load(at.add(3 * row)),
+                S::load(at.add(4 * row)),
+            ];
+            half[x] = input_points::<S>(d);
+        }
+        for y in 0..INPUT_SIDE {
+            let points = input_points::<S>([half[0][y], half[1][y], half[2][y], half[3][y], half[4][y]]);
+            for x in 0..INPUT_SIDE {
+                S::store(to.add((y * INPUT_SIDE + x) * distance), points[x]);
+            }
+        }
+    }
+}
+
+/// The products of a row of blocks, `[point, block, output]`.
+#[inline(always)]
+unsafe fn multiply<S: Simd>(
+    work: &Work,
+    points: &[Panels],
+    index: usize,
+    blocks: &[f32],
+    products: &mut [f32],
+    row: usize,
+) {
+    let inputs = work.nested.inputs;
+    let mut runs = [0; MAX_ROWS];
+    let of_parts = work.nested.parts[0];
+    for (part, run) in runs[..of_parts].iter_mut().enumerate() {
+        *run = part * work.line;
+    }
+    // SAFETY: the caller's.
+    unsafe {
+        for (point, panels) in points.iter().enumerate() {
+            let panel = &panels.panels()[index];
+            let mut first = 0;
+            while first < work.part.columns.len() {
+                let starts: [usize; MAX_ROWS] = std::array::from_fn(|at| (first + at) * inputs);
+                let tile = Tile {
+                    left: blocks.as_ptr().add((point * work.rows + row) * work.line),
+                    rows: &starts,
+                    runs: &runs[..of_parts],
+                    length: work.nested.parts[1] * inputs,
+                    panel: panels.values(panel).as_ptr(),
+                    result: products.as_mut_ptr().add((point * work.across + first) * panel.width),
+                    stride: panel.width,
+                };
+                S::tile(panel.vectors, &tile);
+                first += S::ROWS[panel.vectors - 1];
+            }
+        }
+    }
+}
+
+/// The products of a row of blocks, `[point, block, output, lane]`, whose lanes are yet to be summed.
+#[inline(always)]
+unsafe fn multiply_few<S: Simd>(work: &Work, points: &[FewOutputs], blocks: &[f32], products: &mut [f32], row: usize) {
+    let inputs = work.nested.inputs;
+    let width = work.nested.outputs * S::LANES;
+    let mut runs = [0; MAX_ROWS];
+    let of_parts = work.nested.parts[0];
+    for (part, run) in runs[..of_parts].iter_mut().enumerate() {
+        *run = part * work.line;
+    }
+    // SAFETY: the caller's.
+    unsafe {
+        for (point, few) in points.iter().enumerate() {
+            let left = blocks.as_ptr().add((point * work.rows + row) * work.line);
+            let mut first = 0;
+            while first < work.part.columns.len() {
+                let starts = std::array::from_fn(|at| (first + at) * inputs);
+                let to = products.as_mut_ptr().add((point * work.across + first) * width);
+                let length = work.nested.parts[1] * inputs;
+                first += sums_of::<S>(few, left, &runs[..of_parts], length, &starts, to);
+            }
+        }
+    }
+}
+
+/// Transforms the products of a row of blocks back to three lines of pixels, `[line, pixel, output]`. If the products'
+/// lanes are to be summed, `lanes` is the distance between two pixels of the result.
+#[inline(always)]
+unsafe fn back<S: Simd>(
+    work: &Work,
+    products: &[f32],
+    values: &mut [f32],
+    width: usize,
+    vectors: usize,
+    lanes: Option<usize>,
+) {
+    let (distance, stride) = (work.across * width, lanes.unwrap_or(width));
+    // SAFETY: the caller's.
+    unsafe {
+        for block in 0..work.part.columns.len() {
+            for vector in 0..vectors {
+                let from = products.as_ptr().add(block * width + vector * S::LANES);
+                let mut half = [[S::splat(0.0); SIDE]; INPUT_SIDE];
+                for x in 0..INPUT_SIDE {
+                    let m = [
+                        S::load(from.add(x * distance)),
+                        S::load(from.add((INPUT_SIDE + x) * distance)),
+                        S::load(from.add((2 * INPUT_SIDE + x) * distance)),
+                        S::load(from.add((3 * INPUT_SIDE + x) * distance)),
+                        S::load(from.add((4 * INPUT_SIDE + x) * distance)),
+                    ];
+                    half[x] = output_points::<S>(m);
+                }
+                for y in 0..SIDE {
+                    let results = output_points::<S>([half[0][y], half[1][y], half[2][y], half[3][y], half[4][y]]);
+                    for x in 0..SIDE {
+                        let pixel = values.as_mut_ptr().add(((y * work.across + block) * SIDE + x) * stride);
+                        match lanes {
+                            Some(_) => *pixel.add(vector) = S::sum(results[x]),
+                            None => S::store(pixel.add(vector * S::LANES), results[x]),
+                        }
+                    }
+                }
+            }
+        }
+    }
+}
+
+/// Finishes the three lines of a row of blocks.
+#[inline(always)]
+unsafe fn write_lines<S: Simd>(
+    work: &Work,
+    finish: &Finish,
+    values: &[f32],
+    stride: usize,
+    channels: [usize; 2],
+    row: usize,
+    mut sums: Option<&mut Sums>,
+) {
+    /// The pixels that are finished at a time.
+    const RUN: usize = 64;
+    let (y, x) = ((work.part.rows.start + row) * SIDE, work.part.columns.start * SIDE);
+    let width = (work.part.columns.len() * SIDE).min(work.size[1] - x);
+    for line in 0..SIDE.min(work.size[0] - y) {
+        for first in (0..width).step_by(RUN) {
+            let pixel = (work.part.picture * work.size[0] + y + line) * work.size[1] + x + first;
+            let pixels: [usize; RUN] = std::array::from_fn(|at| pixel + at);
+            let count = RUN.min(width - first);
+            let at = (line * work.across * SIDE + first) * stride;
+            let values = Values { sums: values[at..].as_ptr(), stride, channels, pixels: &pixels[..count] };
+            // SAFETY: the caller's.
+            unsafe { write_with::<S>(finish, &values, sums.as_deref_mut()) };
+            if let (Some(sums), 0) = (&mut sums, channels[0]) {
+                sums.count += count;
+            }
+        }
+    }
+}
