@@ -41,7 +41,11 @@ fn main() {
         }
         let taps = if transposed { kernel * kernel * side * side } else { kernel * kernel * size[0] * size[1] };
         let operations = 2.0 * (taps * inputs * outputs) as f64;
-        println!("{name:14} {inputs:3} to {outputs:3} at {side}: {:7.2} ms, {:6.1} GFLOP/s, times {count}", best * 1e3, operations / best / 1e9);
+        println!(
+            "{name:14} {inputs:3} to {outputs:3} at {side}: {:7.2} ms, {:6.1} GFLOP/s, times {count}",
+            best * 1e3,
+            operations / best / 1e9
+        );
         total += best * 1e3 * f64::from(count);
     }
     println!("{:?}: {total:.1} ms", Level::detect());

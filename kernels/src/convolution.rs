@@ -48,8 +48,12 @@ struct Shape {
 #[derive(Debug, Clone, Copy)]
 enum Kind {
     /// With the side of the blocks that channels become.
-    Forward { block: usize },
-    Transposed { output_padding: [usize; 2] },
+    Forward {
+        block: usize,
+    },
+    Transposed {
+        output_padding: [usize; 2],
+    },
 }
 
 impl Convolution {
@@ -137,10 +141,11 @@ impl Convolution {
         for y in 0..stride[0] {
             for x in 0..stride[1] {
                 let [of_rows, of_columns] = [taps(0, y), taps(1, x)];
-                let weights = Weights::new(level, of_rows.len() * of_columns.len(), inputs, outputs, |tap, input, output| {
-                    let (row, column) = (of_rows[tap / of_columns.len()].1, of_columns[tap % of_columns.len()].1);
-                    weight[((input * outputs + output) * rows + row) * columns + column]
-                });
+                let weights =
+                    Weights::new(level, of_rows.len() * of_columns.len(), inputs, outputs, |tap, input, output| {
+                        let (row, column) = (of_rows[tap / of_columns.len()].1, of_columns[tap % of_columns.len()].1);
+                        weight[((input * outputs + output) * rows + row) * columns + column]
+                    });
                 let taps = [of_rows, of_columns].map(|taps| taps.into_iter().map(|(at, _)| at).collect());
                 phases.push(Phase { origin: [y, x], taps, weights, bias: bias.clone() });
             }

@@ -2,8 +2,8 @@
 
 use std::ops::Range;
 
-use crate::finish::{Finish, Sums, Values, normalise_pixels, write_with};
 use crate::few::{self, FewOutputs};
+use crate::finish::{Finish, Sums, Values, normalise_pixels, write_with};
 use crate::panels::Panels;
 use crate::parallel::{self, Shared, with_scratch};
 use crate::region::{Region, copy};
@@ -41,7 +41,9 @@ impl Weights {
         at: impl Fn(usize, usize, usize) -> f32,
     ) -> Self {
         match FewOutputs::are(level, inputs, outputs) {
-            true => Self::Few(FewOutputs::new(level, taps * inputs, outputs, |k, output| at(k / inputs, k % inputs, output))),
+            true => Self::Few(FewOutputs::new(level, taps * inputs, outputs, |k, output| {
+                at(k / inputs, k % inputs, output)
+            })),
             false => {
                 Self::Panels(Panels::new(level, taps * inputs, outputs, |k, output| at(k / inputs, k % inputs, output)))
             }
@@ -76,6 +78,9 @@ const REGION_VALUES: usize = 1 << 15;
 /// Parts of pictures into which small work is divided, so that there is some for each thread. It does not depend on their
 /// number, so neither does the result.
 const PARTS: usize = 4;
+
+/// The pixels that are finished at a time; a multiple of the rows of each tile.
+const GROUP: usize = 48;
 
 /// The products below which work is not divided.
 const SMALL_WORK: usize = 1 << 19;
@@ -126,7 +131,8 @@ impl Direct {
         let rows = fit((area / width).max(reach[0] + 3 * self.input_step[0]), 0);
         let rows = positions[0].div_ceil(positions[0].div_ceil(rows));
         let of_pictures = batch.div_ceil(pictures);
-        let rows = if of_pictures < parts { rows.min(positions[0].div_ceil(parts.div_ceil(of_pictures))) } else { rows };
+        let rows =
+            if of_pictures < parts { rows.min(positions[0].div_ceil(parts.div_ceil(of_pictures))) } else { rows };
         let blocks = of_pictures * positions[0].div_ceil(rows) * positions[1].div_ceil(columns);
         let groups = if whole { 1 } else { parts.div_ceil(blocks).min(panels) };
         let mut result = Vec::new();
@@ -151,7 +157,12 @@ impl Direct {
     pub(crate) fn run(&self, view: &View, finish: &Finish, size: [usize; 2]) -> Vec<Sums> {
         let positions = std::array::from_fn(|axis| size[axis].div_ceil(self.output_step[axis]));
         let epilogue = &finish.epilogue;
-        let parts = self.parts(view.pictures.batch, positions, epilogue.moments, epilogue.moments || epilogue.pixel_norm.is_some());
+        let parts = self.parts(
+            view.pictures.batch,
+            positions,
+            epilogue.moments,
+            epilogue.moments || epilogue.pixel_norm.is_some(),
+        );
         let mut sums = match epilogue.moments {
             true => parts.iter().map(|part| Sums::new(part.pictures.start, finish.channels)).collect(),
             false => Vec::new(),
@@ -178,7 +189,7 @@ impl Direct {
         };
         let values = pictures * region_size[0] * region_size[1] * inputs;
         let (mut starts, mut pixels, mut runs) = (Vec::new(), Vec::new(), Vec::new());
-        with_scratch(values + MAX_ROWS * MAX_COLUMNS, |scratch| {
+        with_scratch(values + (GROUP + MAX_ROWS) * MAX_COLUMNS, |scratch| {
             let (data, products) = scratch.split_at_mut(values);
             copy(self.level, view, &region, inputs, data);
             for phase in &self.phases {
@@ -260,33 +271,29 @@ unsafe fn multiply_with<S: Simd>(
     mut sums: Option<&mut Sums>,
 ) {
     for panel in &panels.panels()[range] {
-        let rows = S::ROWS[panel.vectors - 1];
-        let mut first = 0;
-        while first < work.pixels.len() {
-            let count = rows.min(work.pixels.len() - first);
-            let mut starts = [work.starts[first]; MAX_ROWS];
-            starts[..count].copy_from_slice(&work.starts[first..first + count]);
-            let tile = Tile {
-                left: data.as_ptr(),
-                rows: &starts,
-                runs: work.runs,
-                length: work.length,
-                panel: panels.values(panel).as_ptr(),
-                result: products.as_mut_ptr(),
-                stride: panel.width,
-            };
-            let values = Values {
-                sums: products.as_ptr(),
-                stride: panel.width,
-                channels: [panel.columns.start, panel.columns.len()],
-                pixels: &work.pixels[first..first + count],
-            };
-            // SAFETY: the caller's.
-            unsafe {
-                S::tile(panel.vectors, &tile);
-                write_with::<S>(finish, &values, sums.as_deref_mut());
+        for (starts, pixels) in work.starts.chunks(GROUP).zip(work.pixels.chunks(GROUP)) {
+            let mut first = 0;
+            while first < pixels.len() {
+                let count = S::ROWS[panel.vectors - 1].min(pixels.len() - first);
+                let mut rows = [starts[first]; MAX_ROWS];
+                rows[..count].copy_from_slice(&starts[first..first + count]);
+                let tile = Tile {
+                    left: data.as_ptr(),
+                    rows: &rows,
+                    runs: work.runs,
+                    length: work.length,
+                    panel: panels.values(panel).as_ptr(),
+                    result: products[first * panel.width..].as_mut_ptr(),
+                    stride: panel.width,
+                };
+                // SAFETY: the caller's.
+                unsafe { S::tile(panel.vectors, &tile) };
+                first += count;
             }
-            first += count;
+            let channels = [panel.columns.start, panel.columns.len()];
+            let values = Values { sums: products.as_ptr(), stride: panel.width, channels, pixels };
+            // SAFETY: the caller's.
+            unsafe { write_with::<S>(finish, &values, sums.as_deref_mut()) };
         }
     }
 }

@@ -115,7 +115,8 @@ pub(crate) unsafe fn sums_of<S: Simd>(
     rows::<S>()
 }
 
-#[inline(always)]
+#[cfg_attr(not(target_arch = "wasm32"), inline(always))]
+#[cfg_attr(target_arch = "wasm32", inline(never))]
 unsafe fn sum<S: Simd, const O: usize, const P: usize>(
     few: &FewOutputs,
     data: *const f32,

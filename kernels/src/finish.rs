@@ -2,7 +2,7 @@
 
 use crate::region::activate;
 use crate::simd::{Simd, dispatch};
-use crate::{Affine, Epilogue, Moments, Order, Pictures, Target};
+use crate::{Activation, Affine, Epilogue, Moments, Order, Pictures, Target};
 
 /// What all parts of a convolution need to write their results.
 #[derive(Clone, Copy)]
@@ -59,7 +59,7 @@ impl<'a> Finish<'a> {
 }
 
 /// Sums of a part of one picture, `[channel]`: values are counted from a pivot near them, so that squares do not cancel.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Default)]
 pub(crate) struct Sums {
     pub picture: usize,
     pub count: usize,
@@ -113,7 +113,70 @@ pub(crate) struct Values<'a> {
 /// # Safety
 /// The pixels and channels lie in the target, and no other thread writes them; the machine has the instructions.
 #[inline(always)]
-pub(crate) unsafe fn write_with<S: Simd>(finish: &Finish, values: &Values, mut moments: Option<&mut Sums>) {
+pub(crate) unsafe fn write_with<S: Simd>(finish: &Finish, values: &Values, moments: Option<&mut Sums>) {
+    let epilogue = &finish.epilogue;
+    let plain = epilogue.affine.is_none()
+        && epilogue.residual.is_none()
+        && matches!(finish.order, Order::ChannelsLast { .. })
+        && values.channels[1].is_multiple_of(S::LANES)
+        && matches!(epilogue.activation, Activation::None | Activation::Relu);
+    // SAFETY: the caller's.
+    unsafe {
+        match (plain, moments) {
+            (true, None) => write_plain::<S, false>(finish, values, &mut Sums::default()),
+            (true, Some(sums)) => write_plain::<S, true>(finish, values, sums),
+            (false, moments) => write_any::<S>(finish, values, moments),
+        }
+    }
+}
+
+/// The common case: whole vectors of neighbouring channels, with no more than a bias and ReLU.
+#[cfg_attr(not(target_arch = "wasm32"), inline(always))]
+#[cfg_attr(target_arch = "wasm32", inline(never))]
+unsafe fn write_plain<S: Simd, const MOMENTS: bool>(finish: &Finish, values: &Values, moments: &mut Sums) {
+    let Order::ChannelsLast { stride, first: offset } = finish.order else { return };
+    // No value is below this one.
+    let low = if finish.epilogue.activation == Activation::Relu { 0.0 } else { f32::NEG_INFINITY };
+    let [first, channels] = values.channels;
+    // SAFETY: the caller's.
+    unsafe {
+        let low = S::splat(low);
+        for at in (0..channels).step_by(S::LANES) {
+            let channel = first + at;
+            let bias = S::load(finish.bias.as_ptr().add(channel));
+            let [mut sum, mut square] = [S::splat(0.0); 2];
+            let pivot = match MOMENTS {
+                true => {
+                    let own = moments.pivot.as_mut_ptr().add(channel);
+                    if (*own).is_nan() {
+                        S::store(own, S::max(low, S::add(S::load(values.sums.add(at)), bias)));
+                    }
+                    S::load(own)
+                }
+                false => bias,
+            };
+            for (index, &pixel) in values.pixels.iter().enumerate() {
+                let value = S::max(low, S::add(S::load(values.sums.add(index * values.stride + at)), bias));
+                S::store(finish.data.add(pixel * stride + offset + channel), value);
+                if MOMENTS {
+                    let difference = S::sub(value, pivot);
+                    sum = S::add(sum, difference);
+                    square = S::fma(difference, difference, square);
+                }
+            }
+            if MOMENTS {
+                for (to, value) in [(&mut moments.sum, sum), (&mut moments.square, square)] {
+                    let to = to.as_mut_ptr().add(channel);
+                    S::store(to, S::add(S::load(to), value));
+                }
+            }
+        }
+    }
+}
+
+#[cfg_attr(not(target_arch = "wasm32"), inline(always))]
+#[cfg_attr(target_arch = "wasm32", inline(never))]
+unsafe fn write_any<S: Simd>(finish: &Finish, values: &Values, mut moments: Option<&mut Sums>) {
     // SAFETY: the caller's.
     unsafe {
         let Epilogue { affine, residual, activation, .. } = finish.epilogue;

@@ -297,15 +297,12 @@ unsafe fn output_points<S: Simd>(m: [S::Vector; INPUT_SIDE]) -> [S::Vector; SIDE
     unsafe {
         let [two, four] = [S::splat(2.0), S::splat(4.0)];
         let (sum, difference) = (S::add(m[1], m[2]), S::sub(m[1], m[2]));
-        [
-            S::add(S::add(m[0], sum), m[3]),
-            S::fma(two, m[3], difference),
-            S::add(S::fma(four, m[3], sum), m[4]),
-        ]
+        [S::add(S::add(m[0], sum), m[3]), S::fma(two, m[3], difference), S::add(S::fma(four, m[3], sum), m[4])]
     }
 }
 
-#[inline(always)]
+#[cfg_attr(not(target_arch = "wasm32"), inline(always))]
+#[cfg_attr(target_arch = "wasm32", inline(never))]
 unsafe fn transform<S: Simd>(
     from: *const f32,
     row: usize,
@@ -402,7 +399,8 @@ unsafe fn multiply_few<S: Simd>(work: &Work, points: &[FewOutputs], blocks: &[f3
 
 /// Transforms the products of a row of blocks back to three lines of pixels, `[line, pixel, output]`. If the products'
 /// lanes are to be summed, `lanes` is the distance between two pixels of the result.
-#[inline(always)]
+#[cfg_attr(not(target_arch = "wasm32"), inline(always))]
+#[cfg_attr(target_arch = "wasm32", inline(never))]
 unsafe fn back<S: Simd>(
     work: &Work,
     products: &[f32],

@@ -98,12 +98,22 @@ fn copy_run(level: crate::Level, view: &View, at: [usize; 4], length: usize, str
         }
         Order::ChannelsLast { stride: from_stride, .. } => {
             let from = &pictures.data[first..first + (length - 1) * from_stride + channels];
-            if affine.is_none() && view.activation == Activation::None && from_stride == channels && stride == channels {
+            if affine.is_none() && view.activation == Activation::None && from_stride == channels && stride == channels
+            {
                 return to.copy_from_slice(from);
             }
             // SAFETY: the slices have the lengths that are read and written, and the machine has the level.
             unsafe {
-                change(level, from.as_ptr(), from_stride, to.as_mut_ptr(), stride, [length, channels], affine, view.activation)
+                change(
+                    level,
+                    from.as_ptr(),
+                    from_stride,
+                    to.as_mut_ptr(),
+                    stride,
+                    [length, channels],
+                    affine,
+                    view.activation,
+                )
             }
         }
     }

@@ -30,7 +30,8 @@ pub(crate) struct Tile<'a> {
 
 /// # Safety
 /// The pointers of the tile are valid for `R` rows and `V` vectors of columns; the machine has the instructions.
-#[inline(always)]
+#[cfg_attr(not(target_arch = "wasm32"), inline(always))]
+#[cfg_attr(target_arch = "wasm32", inline(never))]
 pub(crate) unsafe fn multiply<S: Simd, const V: usize, const R: usize>(tile: &Tile) {
     // SAFETY: the caller's.
     unsafe {
@@ -38,21 +39,48 @@ pub(crate) unsafe fn multiply<S: Simd, const V: usize, const R: usize>(tile: &Ti
         let mut panel = tile.panel;
         let rows: [usize; R] = std::array::from_fn(|row| *tile.rows.get_unchecked(row));
         for &run in tile.runs {
-            let starts: [*const f32; R] = std::array::from_fn(|row| tile.left.add(rows[row] + run));
-            for at in 0..tile.length {
-                let columns: [S::Vector; V] = std::array::from_fn(|vector| S::load(panel.add(vector * S::LANES)));
-                for row in 0..R {
-                    let value = S::splat(*starts[row].add(at));
-                    for vector in 0..V {
-                        sums[row][vector] = S::fma(value, columns[vector], sums[row][vector]);
-                    }
+            let mut starts: [*const f32; R] = std::array::from_fn(|row| tile.left.add(rows[row] + run));
+            let mut left = tile.length;
+            while left >= UNROLL {
+                for at in 0..UNROLL {
+                    step::<S, V, R>(&mut sums, &starts, at, panel.add(at * V * S::LANES));
                 }
-                panel = panel.add(V * S::LANES);
+                starts = starts.map(|start| start.add(UNROLL));
+                panel = panel.add(UNROLL * V * S::LANES);
+                left -= UNROLL;
             }
+            for at in 0..left {
+                step::<S, V, R>(&mut sums, &starts, at, panel.add(at * V * S::LANES));
+            }
+            panel = panel.add(left * V * S::LANES);
         }
         for (row, sums) in sums.into_iter().enumerate() {
             for (vector, sum) in sums.into_iter().enumerate() {
                 S::store(tile.result.add(row * tile.stride + vector * S::LANES), sum);
+            }
+        }
+    }
+}
+
+/// The values of each row that are multiplied in one turn of the loop. In WebAssembly more than one would be reordered
+/// until the registers do not suffice.
+const UNROLL: usize = if cfg!(target_arch = "wasm32") { 1 } else { 4 };
+
+/// Multiplies one value of each row.
+#[inline(always)]
+unsafe fn step<S: Simd, const V: usize, const R: usize>(
+    sums: &mut [[S::Vector; V]; R],
+    starts: &[*const f32; R],
+    at: usize,
+    panel: *const f32,
+) {
+    // SAFETY: the caller's.
+    unsafe {
+        let columns: [S::Vector; V] = std::array::from_fn(|vector| S::load(panel.add(vector * S::LANES)));
+        for row in 0..R {
+            let value = S::splat(*starts[row].add(at));
+            for vector in 0..V {
+                sums[row][vector] = S::fma(value, columns[vector], sums[row][vector]);
             }
         }
     }

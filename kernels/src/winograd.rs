@@ -8,7 +8,7 @@ use crate::panels::Panels;
 use crate::parallel::{self, Shared, with_scratch};
 use crate::region::{Region, copy};
 use crate::simd::{Simd, dispatch};
-use crate::tile::{MAX_COLUMNS, MAX_ROWS, Tile};
+use crate::tile::{MAX_ROWS, Tile};
 use crate::{Level, View};
 
 /// The side of a block of results.
@@ -43,6 +43,9 @@ pub(crate) struct Winograd {
 /// The most values of transformed blocks that are kept at a time: a part of the second-level cache.
 const BLOCK_VALUES: usize = 1 << 17;
 
+/// The blocks that are finished at a time.
+const RUN: usize = 4;
+
 /// Parts into which small work is divided; it does not depend on the number of threads.
 const PARTS: usize = 4;
 
@@ -62,7 +65,8 @@ impl Winograd {
                 let kernel = &weight[(output * inputs + input) * 9..][..9];
                 for y in 0..INPUT_SIDE {
                     for x in 0..INPUT_SIDE {
-                        let sum: f64 = (0..9).map(|at| KERNEL[y][at / 3] * f64::from(kernel[at]) * KERNEL[x][at % 3]).sum();
+                        let sum: f64 =
+                            (0..9).map(|at| KERNEL[y][at / 3] * f64::from(kernel[at]) * KERNEL[x][at % 3]).sum();
                         transformed[((y * INPUT_SIDE + x) * inputs + input) * outputs + output] = sum as f32;
                     }
                 }
@@ -154,7 +158,7 @@ impl Winograd {
             pictures * region.size[0] * region.size[1] * stride,
             POINTS * rows * stride,
             POINTS * rows * width,
-            SIDE * SIDE * MAX_COLUMNS,
+            RUN * SIDE * SIDE * width,
         ];
         with_scratch(lengths.iter().sum(), |scratch| {
             let (data, rest) = scratch.split_at_mut(lengths[0]);
@@ -184,12 +188,7 @@ dispatch!(unsafe fn convolve(
 ) = convolve_with);
 
 #[inline(always)]
-unsafe fn convolve_with<S: Simd>(
-    work: &Work,
-    memory: [&mut [f32]; 4],
-    finish: &Finish,
-    mut sums: Option<&mut Sums>,
-) {
+unsafe fn convolve_with<S: Simd>(work: &Work, memory: [&mut [f32]; 4], finish: &Finish, mut sums: Option<&mut Sums>) {
     let [data, inputs, products, values] = memory;
     let Work { winograd, part, region, size, rows } = *work;
     let (stride, depth) = (winograd.stride(), winograd.inputs);
@@ -227,20 +226,31 @@ unsafe fn convolve_with<S: Simd>(
                     first += tile_rows;
                 }
             }
-            for block in 0..count {
-                let from = products.as_ptr().add(block * panel.width);
-                for column in (0..panel.width).step_by(S::LANES) {
-                    let to = values.as_mut_ptr().add(column);
-                    transform_output::<S>(from.add(column), rows * panel.width, to, panel.width);
+            let line = RUN * SIDE * panel.width;
+            let mut first = 0;
+            while first < count {
+                let (picture, at) = (part.pictures.start + first / in_picture, first % in_picture);
+                let [row, column] = [at / across, at % across];
+                let run = RUN.min(across - column);
+                for block in first..first + run {
+                    let from = products.as_ptr().add(block * panel.width);
+                    let to = values.as_mut_ptr().add((block - first) * SIDE * panel.width);
+                    for column in (0..panel.width).step_by(S::LANES) {
+                        transform_output::<S>(
+                            from.add(column),
+                            rows * panel.width,
+                            to.add(column),
+                            [line, panel.width],
+                        );
+                    }
                 }
-                let (picture, at) = (part.pictures.start + block / in_picture, block % in_picture);
-                let (y, x) = ((part.rows.start + at / across) * SIDE, (part.columns.start + at % across) * SIDE);
+                let (y, x) = ((part.rows.start + row) * SIDE, (part.columns.start + column) * SIDE);
                 for row in 0..SIDE.min(size[0] - y) {
-                    let first = (picture * size[0] + y + row) * size[1] + x;
-                    let pixels: [usize; SIDE] = std::array::from_fn(|column| first + column);
-                    let inside = SIDE.min(size[1] - x);
+                    let pixel = (picture * size[0] + y + row) * size[1] + x;
+                    let pixels: [usize; RUN * SIDE] = std::array::from_fn(|column| pixel + column);
+                    let inside = (run * SIDE).min(size[1] - x);
                     let values = Values {
-                        sums: values.as_ptr().add(row * SIDE * panel.width),
+                        sums: values.as_ptr().add(row * line),
                         stride: panel.width,
                         channels: [panel.columns.start, panel.columns.len()],
                         pixels: &pixels[..inside],
@@ -250,6 +260,7 @@ unsafe fn convolve_with<S: Simd>(
                         sums.count += inside;
                     }
                 }
+                first += run;
             }
         }
     }
@@ -292,7 +303,8 @@ unsafe fn output_points<S: Simd>(m: [S::Vector; INPUT_SIDE]) -> [S::Vector; SIDE
 }
 
 /// Transforms a block of one vector of channels; `to` is `[point, ..]` with this distance between two points.
-#[inline(always)]
+#[cfg_attr(not(target_arch = "wasm32"), inline(always))]
+#[cfg_attr(target_arch = "wasm32", inline(never))]
 unsafe fn transform_input<S: Simd>(from: *const f32, [row, column]: [usize; 2], to: *mut f32, distance: usize) {
     // SAFETY: the caller's.
     unsafe {
@@ -318,9 +330,10 @@ unsafe fn transform_input<S: Simd>(from: *const f32, [row, column]: [usize; 2], 
     }
 }
 
-/// Transforms the products of a block back; `to` is `[pixel, ..]` with this distance between two pixels.
-#[inline(always)]
-unsafe fn transform_output<S: Simd>(from: *const f32, distance: usize, to: *mut f32, stride: usize) {
+/// Transforms the products of a block back; `to` is `[row, column, ..]` with these distances.
+#[cfg_attr(not(target_arch = "wasm32"), inline(always))]
+#[cfg_attr(target_arch = "wasm32", inline(never))]
+unsafe fn transform_output<S: Simd>(from: *const f32, distance: usize, to: *mut f32, [row, column]: [usize; 2]) {
     // SAFETY: the caller's.
     unsafe {
         let mut half = [[S::splat(0.0); SIDE]; INPUT_SIDE];
@@ -338,7 +351,7 @@ unsafe fn transform_output<S: Simd>(from: *const f32, distance: usize, to: *mut 
         for y in 0..SIDE {
             let results = output_points::<S>([half[0][y], half[1][y], half[2][y], half[3][y], half[4][y], half[5][y]]);
             for x in 0..SIDE {
-                S::store(to.add((y * SIDE + x) * stride), results[x]);
+                S::store(to.add(y * row + x * column), results[x]);
             }
         }
     }

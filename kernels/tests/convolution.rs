@@ -1,6 +1,8 @@
 //! Convolutions at every level against their plain twin, on random shapes.
 
-use easel_kernels::{Activation, Affine, Convolution, Epilogue, Level, Options, Order, Pictures, Target, View, ZERO, plain};
+use easel_kernels::{
+    Activation, Affine, Convolution, Epilogue, Level, Options, Order, Pictures, Target, View, ZERO, plain,
+};
 
 /// Random numbers (xorshift64*).
 struct Random(u64);
@@ -51,7 +53,8 @@ impl Random {
 
 /// One random convolution: the kernel's and the twin's results and moments, and the largest sum of absolute products.
 fn compare(random: &mut Random, level: Level) {
-    let (mut inputs, mut outputs) = (random.of(&[1, 3, 7, 8, 16, 20, 32, 48]), random.of(&[1, 2, 3, 6, 8, 16, 24, 48, 80, 100]));
+    let (mut inputs, mut outputs) =
+        (random.of(&[1, 3, 7, 8, 16, 20, 32, 48]), random.of(&[1, 2, 3, 6, 8, 16, 24, 48, 80, 100]));
     let kind = random.below(5);
     let kernel = match random.below(4) {
         0 => [random.below(5) + 1, random.below(5) + 1],
