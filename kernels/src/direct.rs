@@ -287,7 +287,7 @@ unsafe fn multiply_with<S: Simd>(
                     stride: panel.width,
                 };
                 // SAFETY: the caller's.
-                unsafe { S::tile(panel.vectors, &tile) };
+                unsafe { S::tile(panel.vectors, count, &tile) };
                 first += count;
             }
             let channels = [panel.columns.start, panel.columns.len()];

@@ -365,7 +365,7 @@ unsafe fn multiply<S: Simd>(
                     result: products.as_mut_ptr().add((point * work.across + first) * panel.width),
                     stride: panel.width,
                 };
-                S::tile(panel.vectors, &tile);
+                S::tile(panel.vectors, work.part.columns.len() - first, &tile);
                 first += S::ROWS[panel.vectors - 1];
             }
         }

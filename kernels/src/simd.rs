@@ -142,8 +142,9 @@ pub(crate) trait Simd: Copy {
     unsafe fn min(a: Self::Vector, b: Self::Vector) -> Self::Vector;
     /// `a * b + c`.
     unsafe fn fma(a: Self::Vector, b: Self::Vector, c: Self::Vector) -> Self::Vector;
-    /// Multiplies a tile whose columns are this number of vectors.
-    unsafe fn tile(vectors: usize, tile: &Tile);
+    /// Multiplies a tile whose columns are this number of vectors. At least this number of rows is computed, and at most
+    /// those of [`Self::ROWS`].
+    unsafe fn tile(vectors: usize, rows: usize, tile: &Tile);
 
     #[inline(always)]
     unsafe fn sum(values: Self::Vector) -> f32 {

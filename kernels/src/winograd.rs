@@ -88,7 +88,7 @@ impl Winograd {
     /// them to pay for reading the transformed weights.
     pub(crate) fn is_worthwhile(batch: usize, [height, width]: [usize; 2]) -> bool {
         let blocks = height.div_ceil(SIDE) * width.div_ceil(SIDE);
-        blocks * POINTS * 3 < height * width * 9 * 2 && batch * blocks >= 8
+        blocks * POINTS * 3 < height * width * 9 * 2 && batch * blocks >= 4
     }
 
     fn stride(&self) -> usize {
@@ -222,7 +222,7 @@ unsafe fn convolve_with<S: Simd>(work: &Work, memory: [&mut [f32]; 4], finish: &
                         result: products.as_mut_ptr().add((point * rows + first) * panel.width),
                         stride: panel.width,
                     };
-                    S::tile(panel.vectors, &tile);
+                    S::tile(panel.vectors, count - first, &tile);
                     first += tile_rows;
                 }
             }

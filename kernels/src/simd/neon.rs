@@ -60,10 +60,11 @@ impl Simd for Neon {
     }
 
     #[inline(always)]
-    unsafe fn tile(vectors: usize, tile: &Tile) {
+    unsafe fn tile(vectors: usize, rows: usize, tile: &Tile) {
         unsafe {
-            match vectors {
-                1 => multiply::<Self, 1, 8>(tile),
+            match (vectors, rows) {
+                (1, _) => multiply::<Self, 1, 8>(tile),
+                (_, ..=2) => multiply::<Self, 2, 2>(tile),
                 _ => multiply::<Self, 2, 8>(tile),
             }
         }

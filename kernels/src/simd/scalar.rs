@@ -64,10 +64,11 @@ impl Simd for Scalar {
     }
 
     #[inline(always)]
-    unsafe fn tile(vectors: usize, tile: &Tile) {
+    unsafe fn tile(vectors: usize, rows: usize, tile: &Tile) {
         unsafe {
-            match vectors {
-                1 => multiply::<Self, 1, 4>(tile),
+            match (vectors, rows) {
+                (1, _) => multiply::<Self, 1, 4>(tile),
+                (_, ..=2) => multiply::<Self, 2, 2>(tile),
                 _ => multiply::<Self, 2, 4>(tile),
             }
         }

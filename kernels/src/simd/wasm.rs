@@ -63,10 +63,11 @@ impl Simd for Wasm {
     }
 
     #[inline(always)]
-    unsafe fn tile(vectors: usize, tile: &Tile) {
+    unsafe fn tile(vectors: usize, rows: usize, tile: &Tile) {
         unsafe {
-            match vectors {
-                1 => multiply::<Self, 1, 6>(tile),
+            match (vectors, rows) {
+                (1, _) => multiply::<Self, 1, 6>(tile),
+                (_, ..=2) => multiply::<Self, 2, 2>(tile),
                 _ => multiply::<Self, 2, 4>(tile),
             }
         }

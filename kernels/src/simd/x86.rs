@@ -69,10 +69,13 @@ impl Simd for Avx2 {
     }
 
     #[inline(always)]
-    unsafe fn tile(vectors: usize, tile: &Tile) {
+    unsafe fn tile(vectors: usize, rows: usize, tile: &Tile) {
         unsafe {
-            match vectors {
-                1 => multiply::<Self, 1, 8>(tile),
+            match (vectors, rows) {
+                (1, ..=4) => multiply::<Self, 1, 4>(tile),
+                (1, _) => multiply::<Self, 1, 8>(tile),
+                (_, ..=2) => multiply::<Self, 2, 2>(tile),
+                (_, ..=4) => multiply::<Self, 2, 4>(tile),
                 _ => multiply::<Self, 2, 6>(tile),
             }
         }
@@ -149,12 +152,18 @@ impl Simd for Avx512 {
     }
 
     #[inline(always)]
-    unsafe fn tile(vectors: usize, tile: &Tile) {
+    unsafe fn tile(vectors: usize, rows: usize, tile: &Tile) {
         unsafe {
-            match vectors {
-                1 => multiply::<Self, 1, 12>(tile),
-                2 => multiply::<Self, 2, 12>(tile),
-                3 => multiply::<Self, 3, 8>(tile),
+            match (vectors, rows) {
+                (1, ..=4) => multiply::<Self, 1, 4>(tile),
+                (1, _) => multiply::<Self, 1, 12>(tile),
+                (2, ..=4) => multiply::<Self, 2, 4>(tile),
+                (2, ..=8) => multiply::<Self, 2, 8>(tile),
+                (2, _) => multiply::<Self, 2, 12>(tile),
+                (3, ..=4) => multiply::<Self, 3, 4>(tile),
+                (3, _) => multiply::<Self, 3, 8>(tile),
+                (_, ..=2) => multiply::<Self, 4, 2>(tile),
+                (_, ..=4) => multiply::<Self, 4, 4>(tile),
                 _ => multiply::<Self, 4, 6>(tile),
             }
         }
