@@ -62,14 +62,11 @@ struct Part {
 }
 
 impl Nested {
-    /// Whether this is possible, and the quicker way for large pictures.
-    pub(crate) fn fits([height, width]: [usize; 2]) -> bool {
-        height > SIDE && width > SIDE && height.is_multiple_of(SIDE) && width.is_multiple_of(SIDE)
-    }
-
-    /// Whether the blocks of an output of this size are mostly inside.
-    pub(crate) fn is_worthwhile(size: [usize; 2]) -> bool {
-        size.iter().all(|&size| size >= 4 * SIDE)
+    /// Whether this is possible for a weight of these dimensions, and the quicker way for an output of this size: its
+    /// blocks are mostly inside.
+    pub(crate) fn is_worthwhile([_, _, height, width]: [usize; 4], size: [usize; 2]) -> bool {
+        let fits = |side: usize| side > SIDE && side.is_multiple_of(SIDE);
+        fits(height) && fits(width) && size.iter().all(|&size| size >= 4 * SIDE)
     }
 
     /// `weight` has the dimensions `[output, input, height, width]`; `padding` is that at the top and on the left.

@@ -63,10 +63,11 @@ impl Winograd {
         for output in 0..outputs {
             for input in 0..inputs {
                 let kernel = &weight[(output * inputs + input) * 9..][..9];
+                let column = |y: usize, x: usize| (0..3).map(|at| KERNEL[y][at] * f64::from(kernel[3 * at + x])).sum();
                 for y in 0..INPUT_SIDE {
+                    let row: [f64; 3] = [column(y, 0), column(y, 1), column(y, 2)];
                     for x in 0..INPUT_SIDE {
-                        let sum: f64 =
-                            (0..9).map(|at| KERNEL[y][at / 3] * f64::from(kernel[at]) * KERNEL[x][at % 3]).sum();
+                        let sum: f64 = KERNEL[x].iter().zip(row).map(|(factor, value)| factor * value).sum();
                         transformed[((y * INPUT_SIDE + x) * inputs + input) * outputs + output] = sum as f32;
                     }
                 }
@@ -79,16 +80,19 @@ impl Winograd {
         Self { points, inputs, padding, level }
     }
 
-    /// Whether there are enough channels to pay for the transforms.
-    pub(crate) fn has_enough(inputs: usize, outputs: usize) -> bool {
-        inputs.min(outputs) >= 8
-    }
-
-    /// Whether this is the quicker way for an output of this size: its blocks are mostly inside, and there are enough of
-    /// them to pay for reading the transformed weights.
-    pub(crate) fn is_worthwhile(batch: usize, [height, width]: [usize; 2]) -> bool {
+    /// Whether this is the quicker way for a weight of these dimensions and an output of this size: there are enough
+    /// channels to pay for the transforms, blocks are mostly inside, and there are enough of them to pay for reading the
+    /// transformed weights.
+    pub(crate) fn is_worthwhile(
+        [outputs, inputs, rows, columns]: [usize; 4],
+        batch: usize,
+        [height, width]: [usize; 2],
+    ) -> bool {
         let blocks = height.div_ceil(SIDE) * width.div_ceil(SIDE);
-        blocks * POINTS * 3 < height * width * 9 * 2 && batch * blocks >= 4
+        [rows, columns] == [3, 3]
+            && inputs.min(outputs) >= 8
+            && blocks * POINTS * 3 < height * width * 9 * 2
+            && batch * blocks >= 4
     }
 
     fn stride(&self) -> usize {
