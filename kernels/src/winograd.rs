@@ -1,6 +1,9 @@
 //! Convolution with 3x3 kernels by products of transformed blocks: F(4x4, 3x3) of Lavin and Gray, "Fast Algorithms for
 //! Convolutional Neural Networks", arXiv 1509.09308. It takes 36 products for 16 results instead of 144.
 
+// The indices are those of the matrices.
+#![allow(clippy::needless_range_loop)]
+
 use std::ops::Range;
 
 use crate::finish::{Finish, Sums, Values, write_with};
@@ -143,7 +146,7 @@ impl Winograd {
         sums
     }
 
-    fn part(&self, view: &View, finish: &Finish, size: [usize; 2], part: &Part, mut sums: Option<&mut Sums>) {
+    fn part(&self, view: &View, finish: &Finish, size: [usize; 2], part: &Part, sums: Option<&mut Sums>) {
         let (stride, pictures) = (self.stride(), part.pictures.len());
         let region = Region {
             picture: part.pictures.start,
@@ -171,7 +174,7 @@ impl Winograd {
             copy(self.level, view, &region, stride, data);
             let work = Work { winograd: self, part, region: &region, size, rows };
             // SAFETY: the slices have the lengths that are read and written, and the machine has the level.
-            unsafe { convolve(self.level, &work, [data, inputs, products, values], finish, sums.as_deref_mut()) }
+            unsafe { convolve(self.level, &work, [data, inputs, products, values], finish, sums) }
         });
     }
 }
