@@ -152,7 +152,7 @@ impl Convolution {
         assert_eq!(view.pictures.channels, inputs, "the view's channels");
         assert!(!(epilogue.moments && epilogue.pixel_norm.is_some()), "moments are those before a pixel norm");
         let finish = Finish::new(&self.bias[..outputs], epilogue, &mut target, batch, size);
-        let plain = self.shape.kind == Kind::Forward { block: 1 } && epilogue.pixel_norm.is_none();
+        let plain = self.shape.kind == Kind::Forward { block: 1 };
         let unit = options.stride == [1, 1] && options.dilation == [1, 1];
         let padding = [options.padding[0], options.padding[1]];
         let sums = if !plain || !unit {

@@ -9,7 +9,7 @@ mod transforms;
 use std::ops::Range;
 
 use crate::few::{FewOutputs, sums_of};
-use crate::finish::{Finish, Sums, Values, write_with};
+use crate::finish::{Finish, Sums, Values, normalise_rectangle, write_with};
 use crate::panels::Panels;
 use crate::parallel::{self, Shared, with_scratch};
 use crate::region::{Region, copy};
@@ -180,6 +180,9 @@ impl Nested {
             }
             // SAFETY: the slices have the lengths that are read and written, and the machine has the level.
             unsafe { convolve(self.level, &work, [blocks, products, values], finish, sums) }
+            let [rows, columns] = [&part.rows, &part.columns].map(|range| range.start * SIDE..range.end * SIDE);
+            // SAFETY: this part wrote these pixels.
+            unsafe { normalise_rectangle(self.level, finish, [part.picture..part.picture + 1, rows, columns], size) }
         });
     }
 }

@@ -6,7 +6,7 @@
 
 use std::ops::Range;
 
-use crate::finish::{Finish, Sums, Values, write_with};
+use crate::finish::{Finish, Sums, Values, normalise_rectangle, write_with};
 use crate::panels::Panels;
 use crate::parallel::{self, Shared, with_scratch};
 use crate::region::{Region, copy};
@@ -175,6 +175,9 @@ impl Winograd {
             let work = Work { winograd: self, part, region: &region, size, rows };
             // SAFETY: the slices have the lengths that are read and written, and the machine has the level.
             unsafe { convolve(self.level, &work, [data, inputs, products, values], finish, sums) }
+            let [rows, columns] = [&part.rows, &part.columns].map(|range| range.start * SIDE..range.end * SIDE);
+            // SAFETY: this part wrote these pixels.
+            unsafe { normalise_rectangle(self.level, finish, [part.pictures.clone(), rows, columns], size) }
         });
     }
 }
