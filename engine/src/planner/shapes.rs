@@ -188,17 +188,20 @@ impl Planner<'_> {
         self.close(target.buffer);
         let stride = result.source.channels;
         let buffers: Vec<_> = pictures.iter().map(|picture| self.root(picture.source.buffer)).collect();
+        let moves = |(picture, root): (&Picture, &usize)| {
+            let repeats = buffers.iter().filter(|&other| other == root).count() > 1;
+            !repeats && self.is_movable(&picture.source) && !self.reads_any(picture.source.buffer, &buffers)
+        };
+        let moves: Vec<_> = pictures.iter().zip(&buffers).map(moves).collect();
         let mut first = 0;
-        for (index, picture) in pictures.iter().enumerate() {
+        for (picture, moves) in pictures.iter().zip(moves) {
             let Source { buffer, channels, .. } = picture.source;
-            let repeats = buffers.iter().filter(|&&other| other == buffers[index]).count() > 1;
-            if !repeats && self.is_movable(&picture.source) && !self.reads_any(buffer, &buffers) {
+            if moves {
                 self.buffers[buffer].storage = Storage::Within { buffer: target.buffer, first, stride };
                 self.close(buffer);
             } else {
                 let order = Order::ChannelsLast { stride, first };
                 self.push(Work::Copy { source: picture.source.clone(), target: Place { order, ..target } });
-                self.makers[target.buffer] = None;
             }
             first += channels;
         }
