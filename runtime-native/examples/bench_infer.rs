@@ -1,16 +1,18 @@
 //! Timed runs of a model, this library's side of `cargo xtask bench infer`.
 //!
 //! `bench_infer ENGINE JOB.json` loads the job's model, runs it once on the job's inputs, writes the first output's float32
-//! elements to the job's file, and prints `ready VERSION`, or `failed REASON`. Each line on stdin is a number of runs; it
+//! elements to the job's file, and prints `ready`, or `failed REASON`. Each line on stdin is a number of runs; it
 //! takes them and prints `{"cpu": seconds, "wall": seconds, "memory": bytes by which loading and running have raised the
 //! process's peak}`.
 
 use std::error::Error;
 use std::io::{BufRead, Write};
 use std::path::Path;
+use std::sync::Arc;
 use std::time::Instant;
 use std::{env, fs, io};
 
+use easel_engine::{Level, Session, SessionOptions};
 use easel_native::{EngineOptions, OrtEngine, library};
 use easel_runtime::{Engine, Tensor};
 use serde_json::{Value, json};
@@ -27,14 +29,18 @@ fn main() -> Result<()> {
     let job: Value = serde_json::from_slice(&fs::read(job)?)?;
     let model = fs::read(text(&job["model"]))?;
     let threads = job["threads"].as_u64().and_then(|threads| usize::try_from(threads).ok());
-    let done = match &engine[..] {
+    let outcome = match &engine[..] {
+        "easel" => bench(&job, || {
+            let model = Arc::new(easel_engine::Model::load(&model, Level::detect())?);
+            Ok(Session::new(model, &SessionOptions { threads })?)
+        }),
         "onnxruntime" => {
             library::load(None)?;
             bench(&job, || Ok(OrtEngine::load(&model, &EngineOptions { threads, ..EngineOptions::default() })?))
         }
         other => Err(format!("no engine is named `{other}`").into()),
     };
-    done.or_else(|error| Ok(println!("failed {error}")))
+    outcome.or_else(|error| Ok(println!("failed {error}")))
 }
 
 fn bench<E: Engine>(job: &Value, load: impl FnOnce() -> Result<E>) -> Result<()> {
@@ -47,7 +53,7 @@ fn bench<E: Engine>(job: &Value, load: impl FnOnce() -> Result<E>) -> Result<()>
     let mut run = || pollster::block_on(engine.run(&inputs));
     let output: Vec<u8> = run()?[0].1.as_f32()?.iter().flat_map(|value| value.to_le_bytes()).collect();
     fs::write(text(&job["output"]), output)?;
-    println!("ready {}", env!("CARGO_PKG_VERSION"));
+    println!("ready");
     for line in io::stdin().lock().lines() {
         let count: u32 = line?.trim().parse()?;
         let (cpu, wall) = (cpu_time(), Instant::now());
