@@ -5,6 +5,8 @@ mod direct;
 mod epilogue;
 mod few;
 mod finish;
+#[cfg(feature = "gradients")]
+pub mod gradients;
 mod nested;
 mod panels;
 mod parallel;
