@@ -12,5 +12,6 @@ pub mod norm;
 pub mod pad2d;
 pub mod pointwise;
 pub mod pool2d;
+mod winograd;
 
 pub use float::Float;

@@ -15,10 +15,10 @@ use crate::{Level, View};
 pub(crate) const SIDE: usize = 4;
 
 /// The side of the block that it is computed from.
-const INPUT_SIDE: usize = SIDE + 2;
+pub(crate) const INPUT_SIDE: usize = SIDE + 2;
 
 /// The number of products for a block.
-const POINTS: usize = INPUT_SIDE * INPUT_SIDE;
+pub(crate) const POINTS: usize = INPUT_SIDE * INPUT_SIDE;
 
 /// The transform of the kernel, which is computed in float64.
 const KERNEL: [[f64; 3]; INPUT_SIDE] = [
@@ -231,7 +231,7 @@ unsafe fn convolve_with<S: Simd>(
                 let from = products.as_ptr().add(block * panel.width);
                 for column in (0..panel.width).step_by(S::LANES) {
                     let to = values.as_mut_ptr().add(column);
-                    transform_output::<S>(from.add(column), rows * panel.width, to, panel.width);
+                    transform_output::<S>(from.add(column), rows * panel.width, to, [SIDE * panel.width, panel.width]);
                 }
                 let (picture, at) = (part.pictures.start + block / in_picture, block % in_picture);
                 let (y, x) = ((part.rows.start + at / across) * SIDE, (part.columns.start + at % across) * SIDE);
@@ -293,7 +293,7 @@ unsafe fn output_points<S: Simd>(m: [S::Vector; INPUT_SIDE]) -> [S::Vector; SIDE
 
 /// Transforms a block of one vector of channels; `to` is `[point, ..]` with this distance between two points.
 #[inline(always)]
-unsafe fn transform_input<S: Simd>(from: *const f32, [row, column]: [usize; 2], to: *mut f32, distance: usize) {
+pub(crate) unsafe fn transform_input<S: Simd>(from: *const f32, [row, column]: [usize; 2], to: *mut f32, distance: usize) {
     // SAFETY: the caller's.
     unsafe {
         let mut half = [[S::splat(0.0); INPUT_SIDE]; INPUT_SIDE];
@@ -318,9 +318,14 @@ unsafe fn transform_input<S: Simd>(from: *const f32, [row, column]: [usize; 2], 
     }
 }
 
-/// Transforms the products of a block back; `to` is `[pixel, ..]` with this distance between two pixels.
+/// Transforms the products of a block back; `to` is `[row, column, ..]` with these distances.
 #[inline(always)]
-unsafe fn transform_output<S: Simd>(from: *const f32, distance: usize, to: *mut f32, stride: usize) {
+pub(crate) unsafe fn transform_output<S: Simd>(
+    from: *const f32,
+    distance: usize,
+    to: *mut f32,
+    [row, column]: [usize; 2],
+) {
     // SAFETY: the caller's.
     unsafe {
         let mut half = [[S::splat(0.0); SIDE]; INPUT_SIDE];
@@ -338,7 +343,7 @@ unsafe fn transform_output<S: Simd>(from: *const f32, distance: usize, to: *mut 
         for y in 0..SIDE {
             let results = output_points::<S>([half[0][y], half[1][y], half[2][y], half[3][y], half[4][y], half[5][y]]);
             for x in 0..SIDE {
-                S::store(to.add((y * SIDE + x) * stride), results[x]);
+                S::store(to.add(y * row + x * column), results[x]);
             }
         }
     }
