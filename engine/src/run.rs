@@ -30,7 +30,8 @@ pub(crate) fn run(
     mut times: Option<&mut Vec<Duration>>,
 ) -> Result<Vec<Vec<f32>>> {
     let missing = (plan.arena + LINE).saturating_sub(arena.len());
-    let out_of_memory = |_| Error::Runtime(easel_runtime::Error::OutOfMemory("not enough memory for inputs of this size".into()));
+    let out_of_memory =
+        |_| Error::Runtime(easel_runtime::Error::OutOfMemory("not enough memory for inputs of this size".into()));
     arena.try_reserve_exact(missing).map_err(out_of_memory)?;
     arena.resize(arena.len() + missing, 0.0);
     // Buffers begin at cache lines, so that no vector lies in two.

@@ -93,7 +93,9 @@ pub(super) fn fits(shape: &ConvShape) -> bool {
     let blocks = Blocks::new(shape);
     let transformed = POINTS * shape.inputs * shape.outputs;
     let enough = if transformed > 1 << 20 { 24 } else { 8 };
-    is_small_kernel(shape) && 2 * height * width * 9 >= 3 * POINTS * blocks.size[0] * blocks.size[1] && blocks.count() >= enough
+    is_small_kernel(shape)
+        && 2 * height * width * 9 >= 3 * POINTS * blocks.size[0] * blocks.size[1]
+        && blocks.count() >= enough
 }
 
 /// Whether the kernel has 3x3 elements and stride 1, and there are enough channels to pay for the transforms.
@@ -124,7 +126,8 @@ pub(super) fn forward(shape: &ConvShape, input: &[f32], kernels: &Kernels, bias:
         with_scratch(lengths.iter().sum(), |scratch| {
             let (window, rest) = scratch.split_at_mut(lengths[0]);
             let (blocks_in, products) = rest.split_at_mut(lengths[1]);
-            let work = Work { shape, blocks: &blocks, rows, kernels: &transformed, of_points, channels: [inputs, outputs] };
+            let work =
+                Work { shape, blocks: &blocks, rows, kernels: &transformed, of_points, channels: [inputs, outputs] };
             let memory = [window.as_mut_ptr(), blocks_in.as_mut_ptr(), products.as_mut_ptr()];
             // SAFETY: the slices have the lengths that the dimensions ask for, and parts write different rows.
             unsafe { convolve(level, &work, input, bias, memory, shared.pointer()) }

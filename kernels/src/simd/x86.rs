@@ -69,7 +69,13 @@ impl Simd for Avx2 {
     }
 
     #[inline(always)]
-    unsafe fn transpose(from: *const f32, from_stride: usize, [rows, columns]: [usize; 2], to: *mut f32, to_stride: usize) {
+    unsafe fn transpose(
+        from: *const f32,
+        from_stride: usize,
+        [rows, columns]: [usize; 2],
+        to: *mut f32,
+        to_stride: usize,
+    ) {
         unsafe {
             let whole = rows == 8 && columns == 8;
             let load = |row: usize| match whole {
@@ -88,7 +94,16 @@ impl Simd for Avx2 {
             let [[b0, b1], [b2, b3]] = [four(c[0], d[0]), four(c[1], d[1])];
             let low = |a, b| _mm256_permute2f128_ps::<0x20>(a, b);
             let high = |a, b| _mm256_permute2f128_ps::<0x31>(a, b);
-            let result = [low(a0, b0), low(a1, b1), low(a2, b2), low(a3, b3), high(a0, b0), high(a1, b1), high(a2, b2), high(a3, b3)];
+            let result = [
+                low(a0, b0),
+                low(a1, b1),
+                low(a2, b2),
+                low(a3, b3),
+                high(a0, b0),
+                high(a1, b1),
+                high(a2, b2),
+                high(a3, b3),
+            ];
             for (column, values) in result.into_iter().enumerate() {
                 if whole {
                     Self::store(to.add(column * to_stride), values);
@@ -183,7 +198,13 @@ impl Simd for Avx512 {
     }
 
     #[inline(always)]
-    unsafe fn transpose(from: *const f32, from_stride: usize, [rows, columns]: [usize; 2], to: *mut f32, to_stride: usize) {
+    unsafe fn transpose(
+        from: *const f32,
+        from_stride: usize,
+        [rows, columns]: [usize; 2],
+        to: *mut f32,
+        to_stride: usize,
+    ) {
         unsafe {
             let whole = rows == 16 && columns == 16;
             let load = |row: usize| match whole {
@@ -207,8 +228,10 @@ impl Simd for Avx512 {
             // Then the quarters change places.
             for column in 0..4 {
                 let [a, b, c, d] = [a[column], b[column], c[column], d[column]];
-                let [ab, cd] = [_mm512_shuffle_f32x4::<0b10_00_10_00>(a, b), _mm512_shuffle_f32x4::<0b10_00_10_00>(c, d)];
-                let [ab2, cd2] = [_mm512_shuffle_f32x4::<0b11_01_11_01>(a, b), _mm512_shuffle_f32x4::<0b11_01_11_01>(c, d)];
+                let [ab, cd] =
+                    [_mm512_shuffle_f32x4::<0b10_00_10_00>(a, b), _mm512_shuffle_f32x4::<0b10_00_10_00>(c, d)];
+                let [ab2, cd2] =
+                    [_mm512_shuffle_f32x4::<0b11_01_11_01>(a, b), _mm512_shuffle_f32x4::<0b11_01_11_01>(c, d)];
                 let quarters = [
                     _mm512_shuffle_f32x4::<0b10_00_10_00>(ab, cd),
                     _mm512_shuffle_f32x4::<0b10_00_10_00>(ab2, cd2),
