@@ -37,7 +37,7 @@ static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
         export-onnx runs/00004-lenet-mnist --best -o c.onnx    the run's best checkpoint\n  \
         export-onnx generator.pt -o digits.onnx                a state dictionary saved by PyTorch\n  \
         export-onnx runs/00007-style-wave -o wave.onnx --half  half the size\n  \
-        export-onnx wave.onnx -o wave8.onnx --int8 --calibrate photos  less than half the CPU time\n  \
+        export-onnx wave.onnx -o wave8.onnx --int8 --calibrate photos  half the CPU time\n  \
         export-onnx runs/00009-progan -o c.onnx --alpha 1      a ProGAN with its fade completed\n  \
         export-onnx inspect digits.onnx                        the card, inputs, outputs, operators\n  \
         export-onnx verify digits.onnx                         verify the file again"
