@@ -1,5 +1,7 @@
 //! Convolutions.
 
+use std::sync::OnceLock;
+
 use crate::direct::{Direct, Phase, Weights};
 use crate::finish::{Finish, merge};
 use crate::nested::Nested;
@@ -29,23 +31,28 @@ impl Default for Options {
 /// several convolutions, each of which writes every n-th row and column.
 #[derive(Debug)]
 pub struct Convolution {
+    weight: Vec<f32>,
+    bias: Vec<f32>,
     shape: Shape,
-    outputs: usize,
-    direct: Direct,
-    winograd: Option<Winograd>,
-    nested: Option<Nested>,
+    level: Level,
+    // Each is made when it is first used: which ones are depends on the pictures' size.
+    direct: OnceLock<Direct>,
+    winograd: OnceLock<Winograd>,
+    nested: OnceLock<Nested>,
 }
 
-/// The numbers from which the output's size follows.
+/// The numbers of a convolution.
 #[derive(Debug, Clone, Copy)]
 struct Shape {
+    /// Of the weight, as it was given.
+    dims: [usize; 4],
     inputs: usize,
-    kernel: [usize; 2],
+    outputs: usize,
     options: Options,
     kind: Kind,
 }
 
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone, Copy, PartialEq)]
 enum Kind {
     /// With the side of the blocks that channels become.
     Forward {
@@ -78,36 +85,9 @@ impl Convolution {
         block: usize,
         level: Level,
     ) -> Self {
-        let [all, inputs, rows, columns] = dims;
-        check(weight, dims, bias, all);
-        assert_eq!(all % (block * block), 0, "the outputs fill blocks");
-        let outputs = all / (block * block);
-        let taps: [Vec<isize>; 2] = std::array::from_fn(|axis| {
-            let taps = 0..dims[2 + axis];
-            taps.map(|tap| (tap * options.dilation[axis]) as isize - options.padding[axis] as isize).collect()
-        });
-        let phases = (0..block * block).map(|phase| {
-            let weights = Weights::new(level, rows * columns, inputs, outputs, |tap, input, output| {
-                weight[((output * block * block + phase) * inputs + input) * rows * columns + tap]
-            });
-            let bias = (0..outputs).map(|output| bias.map_or(0.0, |bias| bias[output * block * block + phase]));
-            Phase { origin: [phase / block, phase % block], taps: taps.clone(), weights, bias: bias.collect() }
-        });
-        let direct = Direct {
-            phases: phases.collect(),
-            input_step: options.stride,
-            output_step: [block; 2],
-            inputs,
-            outputs,
-            level,
-        };
-        let plain = block == 1 && options.stride == [1, 1] && options.dilation == [1, 1];
-        let winograd = (plain && [rows, columns] == [3, 3] && Winograd::has_enough(inputs, outputs))
-            .then(|| Winograd::new(weight, outputs, inputs, [options.padding[0], options.padding[1]], level));
-        let nested = (plain && Nested::fits([rows, columns]))
-            .then(|| Nested::new(weight, dims, [options.padding[0], options.padding[1]], level));
-        let shape = Shape { inputs, kernel: [rows, columns], options, kind: Kind::Forward { block } };
-        Self { shape, outputs, direct, winograd, nested }
+        assert_eq!(dims[0] % (block * block), 0, "the outputs fill blocks");
+        let [inputs, outputs] = [dims[1], dims[0] / (block * block)];
+        Self::checked(weight, bias, Shape { dims, inputs, outputs, options, kind: Kind::Forward { block } }, level)
     }
 
     /// The transposed convolution with a weight `[input, output, height, width]`: the adjoint of a convolution with these
@@ -123,41 +103,37 @@ impl Convolution {
         output_padding: [usize; 2],
         level: Level,
     ) -> Self {
-        let [inputs, outputs, rows, columns] = dims;
-        check(weight, dims, bias, outputs);
-        let Options { stride, dilation, padding } = options;
-        // The row of the view that a kernel's row reads for an output row: `(phase + padding - row * dilation) / stride`
-        // rows from the position's own, where that is whole.
-        let taps = |axis: usize, phase: usize| -> Vec<(isize, usize)> {
-            let of = |tap: usize| (phase + padding[axis]) as isize - (tap * dilation[axis]) as isize;
-            let step = stride[axis] as isize;
-            let whole = (0..dims[2 + axis]).filter(|&tap| of(tap).rem_euclid(step) == 0);
-            let mut taps: Vec<_> = whole.map(|tap| (of(tap).div_euclid(step), tap)).collect();
-            taps.sort_unstable();
-            taps
+        let [inputs, outputs, ..] = dims;
+        Self::checked(
+            weight,
+            bias,
+            Shape { dims, inputs, outputs, options, kind: Kind::Transposed { output_padding } },
+            level,
+        )
+    }
+
+    fn checked(weight: &[f32], bias: Option<&[f32]>, shape: Shape, level: Level) -> Self {
+        assert_eq!(weight.len(), shape.dims.iter().product::<usize>(), "the weight's length");
+        let area = match shape.kind {
+            Kind::Forward { block } => block * block,
+            Kind::Transposed { .. } => 1,
         };
-        let bias = bias.map_or_else(|| vec![0.0; outputs], <[f32]>::to_vec);
-        let mut phases = Vec::new();
-        for y in 0..stride[0] {
-            for x in 0..stride[1] {
-                let [of_rows, of_columns] = [taps(0, y), taps(1, x)];
-                let weights =
-                    Weights::new(level, of_rows.len() * of_columns.len(), inputs, outputs, |tap, input, output| {
-                        let (row, column) = (of_rows[tap / of_columns.len()].1, of_columns[tap % of_columns.len()].1);
-                        weight[((input * outputs + output) * rows + row) * columns + column]
-                    });
-                let taps = [of_rows, of_columns].map(|taps| taps.into_iter().map(|(at, _)| at).collect());
-                phases.push(Phase { origin: [y, x], taps, weights, bias: bias.clone() });
-            }
+        let biases = shape.outputs * area;
+        assert!(bias.is_none_or(|bias| bias.len() == biases), "the bias's length");
+        Self {
+            weight: weight.to_vec(),
+            bias: bias.map_or_else(|| vec![0.0; biases], <[f32]>::to_vec),
+            shape,
+            level,
+            direct: OnceLock::new(),
+            winograd: OnceLock::new(),
+            nested: OnceLock::new(),
         }
-        let direct = Direct { phases, input_step: [1, 1], output_step: stride, inputs, outputs, level };
-        let shape = Shape { inputs, kernel: [rows, columns], options, kind: Kind::Transposed { output_padding } };
-        Self { shape, outputs, direct, winograd: None, nested: None }
     }
 
     /// The channels of the output.
     pub fn outputs(&self) -> usize {
-        self.outputs
+        self.shape.outputs
     }
 
     /// Height and width of the output for pictures of a size; `None` where the kernel does not fit into them.
@@ -172,22 +148,82 @@ impl Convolution {
     pub fn run(&self, view: &View, epilogue: &Epilogue, mut target: Target) -> Option<Moments> {
         let (batch, size) = (view.pictures.batch, self.output_size(view.size()).expect("the kernel fits"));
         view.check();
-        assert_eq!(view.pictures.channels, self.shape.inputs, "the view's channels");
+        let Shape { dims, inputs, outputs, options, .. } = self.shape;
+        assert_eq!(view.pictures.channels, inputs, "the view's channels");
         assert!(!(epilogue.moments && epilogue.pixel_norm.is_some()), "moments are those before a pixel norm");
-        let finish = Finish::new(&self.direct.phases[0].bias, epilogue, &mut target, batch, size);
-        let sums = match (&self.winograd, &self.nested) {
-            _ if epilogue.pixel_norm.is_some() => self.direct.run(view, &finish, size),
-            (Some(winograd), _) if Winograd::is_worthwhile(batch, size) => winograd.run(view, &finish, size),
-            (_, Some(nested)) if Nested::is_worthwhile(size) => nested.run(view, &finish, size),
-            _ => self.direct.run(view, &finish, size),
+        let finish = Finish::new(&self.bias[..outputs], epilogue, &mut target, batch, size);
+        let plain = self.shape.kind == Kind::Forward { block: 1 };
+        let unit = options.stride == [1, 1] && options.dilation == [1, 1];
+        let padding = [options.padding[0], options.padding[1]];
+        let sums = if !plain || !unit {
+            self.direct().run(view, &finish, size)
+        } else if Winograd::is_worthwhile(dims, batch, size) {
+            let winograd = || Winograd::new(&self.weight, outputs, inputs, padding, self.level);
+            self.winograd.get_or_init(winograd).run(view, &finish, size)
+        } else if Nested::is_worthwhile(dims, size) {
+            let nested = || Nested::new(&self.weight, dims, padding, self.level);
+            self.nested.get_or_init(nested).run(view, &finish, size)
+        } else {
+            self.direct().run(view, &finish, size)
         };
-        epilogue.moments.then(|| merge(sums.iter(), batch, self.outputs()))
+        epilogue.moments.then(|| merge(sums.iter(), batch, outputs))
     }
-}
 
-fn check(weight: &[f32], dims: [usize; 4], bias: Option<&[f32]>, outputs: usize) {
-    assert_eq!(weight.len(), dims.iter().product::<usize>(), "the weight's length");
-    assert!(bias.is_none_or(|bias| bias.len() == outputs), "the bias's length");
+    fn direct(&self) -> &Direct {
+        self.direct.get_or_init(|| match self.shape.kind {
+            Kind::Forward { block } => self.forward_phases(block),
+            Kind::Transposed { .. } => self.transposed_phases(),
+        })
+    }
+
+    /// A phase for each pixel of a block.
+    fn forward_phases(&self, block: usize) -> Direct {
+        let Shape { dims, inputs, outputs, options, .. } = self.shape;
+        let [rows, columns] = [dims[2], dims[3]];
+        let taps: [Vec<isize>; 2] = std::array::from_fn(|axis| {
+            let taps = 0..dims[2 + axis];
+            taps.map(|tap| (tap * options.dilation[axis]) as isize - options.padding[axis] as isize).collect()
+        });
+        let phases = (0..block * block).map(|phase| {
+            let weights = Weights::new(self.level, rows * columns, inputs, outputs, |tap, input, output| {
+                self.weight[((output * block * block + phase) * inputs + input) * rows * columns + tap]
+            });
+            let bias = (0..outputs).map(|output| self.bias[output * block * block + phase]).collect();
+            Phase { origin: [phase / block, phase % block], taps: taps.clone(), weights, bias }
+        });
+        let (input_step, output_step) = (options.stride, [block; 2]);
+        Direct { phases: phases.collect(), input_step, output_step, inputs, outputs, level: self.level }
+    }
+
+    /// A phase for each row and column of the output, modulo the stride.
+    fn transposed_phases(&self) -> Direct {
+        let Shape { dims, inputs, outputs, options, .. } = self.shape;
+        let Options { stride, dilation, padding } = options;
+        // The row of the view that a kernel's row reads for an output row: `(phase + padding - row * dilation) / stride`
+        // rows from the position's own, where that is whole.
+        let taps = |axis: usize, phase: usize| -> Vec<(isize, usize)> {
+            let of = |tap: usize| (phase + padding[axis]) as isize - (tap * dilation[axis]) as isize;
+            let step = stride[axis] as isize;
+            let whole = (0..dims[2 + axis]).filter(|&tap| of(tap).rem_euclid(step) == 0);
+            let mut taps: Vec<_> = whole.map(|tap| (of(tap).div_euclid(step), tap)).collect();
+            taps.sort_unstable();
+            taps
+        };
+        let mut phases = Vec::new();
+        for y in 0..stride[0] {
+            for x in 0..stride[1] {
+                let [of_rows, of_columns] = [taps(0, y), taps(1, x)];
+                let count = of_rows.len() * of_columns.len();
+                let weights = Weights::new(self.level, count, inputs, outputs, |tap, input, output| {
+                    let (row, column) = (of_rows[tap / of_columns.len()].1, of_columns[tap % of_columns.len()].1);
+                    self.weight[((input * outputs + output) * dims[2] + row) * dims[3] + column]
+                });
+                let taps = [of_rows, of_columns].map(|taps| taps.into_iter().map(|(at, _)| at).collect());
+                phases.push(Phase { origin: [y, x], taps, weights, bias: self.bias.clone() });
+            }
+        }
+        Direct { phases, input_step: [1, 1], output_step: stride, inputs, outputs, level: self.level }
+    }
 }
 
 impl Shape {
@@ -195,7 +231,7 @@ impl Shape {
         let Options { stride, dilation, padding } = self.options;
         let mut result = [0; 2];
         for axis in 0..2 {
-            let reach = dilation[axis] * self.kernel[axis].checked_sub(1)? + 1;
+            let reach = dilation[axis] * self.dims[2 + axis].checked_sub(1)? + 1;
             let padding = padding[axis] + padding[axis + 2];
             result[axis] = match self.kind {
                 Kind::Forward { block } => ((size[axis] + padding).checked_sub(reach)? / stride[axis] + 1) * block,

@@ -1,8 +1,10 @@
 //! The epilogue of a convolution: from sums to values in their place.
 
+use std::ops::Range;
+
 use crate::region::activate;
 use crate::simd::{Simd, dispatch};
-use crate::{Activation, Affine, Epilogue, Moments, Order, Pictures, Target};
+use crate::{Activation, Affine, Epilogue, Level, Moments, Order, Pictures, Target};
 
 /// What all parts of a convolution need to write their results.
 #[derive(Clone, Copy)]
@@ -278,6 +280,27 @@ unsafe fn other<S: Simd>(
                 }
                 S::load(all.as_ptr())
             }
+        }
+    }
+}
+
+/// Applies the pixel norm, if there is one, to a rectangle of some pictures: pictures, rows, columns.
+///
+/// # Safety
+/// The pixels are written with all their channels, and no other thread uses them; the machine has the level.
+pub(crate) unsafe fn normalise_rectangle(
+    level: Level,
+    finish: &Finish,
+    [pictures, rows, columns]: [Range<usize>; 3],
+    [height, width]: [usize; 2],
+) {
+    let Some(epsilon) = finish.epilogue.pixel_norm else { return };
+    for picture in pictures {
+        for row in rows.start..rows.end.min(height) {
+            let first = (picture * height + row) * width;
+            let pixels: Vec<usize> = (first + columns.start..first + columns.end.min(width)).collect();
+            // SAFETY: the caller's.
+            unsafe { normalise_pixels(level, finish, &pixels, epsilon) }
         }
     }
 }

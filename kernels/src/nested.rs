@@ -4,16 +4,19 @@
 //! each block of the input is transformed once, and each of the 25 points is a small convolution over blocks. It takes
 //! 25 products for 9 results and each 3x3 part, instead of 81.
 
+mod transforms;
+
 use std::ops::Range;
 
 use crate::few::{FewOutputs, sums_of};
-use crate::finish::{Finish, Sums, Values, write_with};
+use crate::finish::{Finish, Sums, Values, normalise_rectangle, write_with};
 use crate::panels::Panels;
 use crate::parallel::{self, Shared, with_scratch};
 use crate::region::{Region, copy};
 use crate::simd::{Simd, dispatch};
 use crate::tile::{MAX_COLUMNS, MAX_ROWS, Tile};
 use crate::{Level, View};
+use transforms::{back, transform_all};
 
 /// The side of a block of results, and of a part of the kernel.
 const SIDE: usize = 3;
@@ -62,14 +65,11 @@ struct Part {
 }
 
 impl Nested {
-    /// Whether this is possible, and the quicker way for large pictures.
-    pub(crate) fn fits([height, width]: [usize; 2]) -> bool {
-        height > SIDE && width > SIDE && height.is_multiple_of(SIDE) && width.is_multiple_of(SIDE)
-    }
-
-    /// Whether the blocks of an output of this size are mostly inside.
-    pub(crate) fn is_worthwhile(size: [usize; 2]) -> bool {
-        size.iter().all(|&size| size >= 4 * SIDE)
+    /// Whether this is possible for a weight of these dimensions, and the quicker way for an output of this size: its
+    /// blocks are mostly inside.
+    pub(crate) fn is_worthwhile([_, _, height, width]: [usize; 4], size: [usize; 2]) -> bool {
+        let fits = |side: usize| side > SIDE && side.is_multiple_of(SIDE);
+        fits(height) && fits(width) && size.iter().all(|&size| size >= 4 * SIDE)
     }
 
     /// `weight` has the dimensions `[output, input, height, width]`; `padding` is that at the top and on the left.
@@ -180,6 +180,9 @@ impl Nested {
             }
             // SAFETY: the slices have the lengths that are read and written, and the machine has the level.
             unsafe { convolve(self.level, &work, [blocks, products, values], finish, sums) }
+            let [rows, columns] = [&part.rows, &part.columns].map(|range| range.start * SIDE..range.end * SIDE);
+            // SAFETY: this part wrote these pixels.
+            unsafe { normalise_rectangle(self.level, finish, [part.picture..part.picture + 1, rows, columns], size) }
         });
     }
 }
@@ -246,93 +249,6 @@ unsafe fn convolve_with<S: Simd>(work: &Work, memory: [&mut [f32]; 3], finish: &
     }
 }
 
-/// Transforms all blocks of the input to `[point, row, column, input]`.
-#[inline(always)]
-unsafe fn transform_all<S: Simd>(work: &Work, blocks: &mut [f32]) {
-    let (inputs, distance) = (work.nested.inputs, work.rows * work.line);
-    let row_length = work.width * inputs;
-    // SAFETY: the caller's.
-    unsafe {
-        for row in 0..work.rows {
-            let from = work.data.as_ptr().add(row * SIDE * row_length);
-            let to = blocks.as_mut_ptr().add(row * work.line);
-            if inputs.is_multiple_of(S::LANES) {
-                let columns = [0, inputs, 2 * inputs, 3 * inputs, 4 * inputs];
-                for block in 0..work.columns {
-                    for channel in (0..inputs).step_by(S::LANES) {
-                        let from = from.add(block * SIDE * inputs + channel);
-                        transform::<S>(from, row_length, columns, to.add(block * inputs + channel), distance);
-                    }
-                }
-            } else {
-                let sorted = work.width / SIDE * inputs;
-                let columns = [0, sorted, 2 * sorted, inputs, sorted + inputs];
-                for at in (0..work.line).step_by(S::LANES) {
-                    transform::<S>(from.add(at), row_length, columns, to.add(at), distance);
-                }
-            }
-        }
-    }
-}
-
-/// One dimension of the input's transform.
-#[inline(always)]
-unsafe fn input_points<S: Simd>(d: [S::Vector; INPUT_SIDE]) -> [S::Vector; INPUT_SIDE] {
-    // SAFETY: the caller's.
-    unsafe {
-        let [two, three] = [S::splat(2.0), S::splat(3.0)];
-        let (near, far) = (S::sub(d[3], d[1]), S::sub(d[0], d[2]));
-        // 2 d1 - d2 - 2 d3 + d4
-        let last = S::sub(S::sub(d[4], d[2]), S::mul(two, near));
-        let second = S::sub(S::sub(d[3], d[2]), S::mul(two, d[1]));
-        let third = S::sub(S::fma(two, d[1], d[3]), S::mul(three, d[2]));
-        [S::fma(two, far, near), second, third, near, last]
-    }
-}
-
-/// One dimension of the output's transform.
-#[inline(always)]
-unsafe fn output_points<S: Simd>(m: [S::Vector; INPUT_SIDE]) -> [S::Vector; SIDE] {
-    // SAFETY: the caller's.
-    unsafe {
-        let [two, four] = [S::splat(2.0), S::splat(4.0)];
-        let (sum, difference) = (S::add(m[1], m[2]), S::sub(m[1], m[2]));
-        [S::add(S::add(m[0], sum), m[3]), S::fma(two, m[3], difference), S::add(S::fma(four, m[3], sum), m[4])]
-    }
-}
-
-#[cfg_attr(not(target_arch = "wasm32"), inline(always))]
-#[cfg_attr(target_arch = "wasm32", inline(never))]
-unsafe fn transform<S: Simd>(
-    from: *const f32,
-    row: usize,
-    columns: [usize; INPUT_SIDE],
-    to: *mut f32,
-    distance: usize,
-) {
-    // SAFETY: the caller's.
-    unsafe {
-        let mut half = [[S::splat(0.0); INPUT_SIDE]; INPUT_SIDE];
-        for x in 0..INPUT_SIDE {
-            let at = from.add(columns[x]);
-            let d = [
-                S::load(at),
-                S::load(at.add(row)),
-                S::load(at.add(2 * row)),
-                S::load(at.add(3 * row)),
-                S::load(at.add(4 * row)),
-            ];
-            half[x] = input_points::<S>(d);
-        }
-        for y in 0..INPUT_SIDE {
-            let points = input_points::<S>([half[0][y], half[1][y], half[2][y], half[3][y], half[4][y]]);
-            for x in 0..INPUT_SIDE {
-                S::store(to.add((y * INPUT_SIDE + x) * distance), points[x]);
-            }
-        }
-    }
-}
-
 /// The products of a row of blocks, `[point, block, output]`.
 #[inline(always)]
 unsafe fn multiply<S: Simd>(
@@ -392,50 +308,6 @@ unsafe fn multiply_few<S: Simd>(work: &Work, points: &[FewOutputs], blocks: &[f3
                 let to = products.as_mut_ptr().add((point * work.across + first) * width);
                 let length = work.nested.parts[1] * inputs;
                 first += sums_of::<S>(few, left, &runs[..of_parts], length, &starts, to);
-            }
-        }
-    }
-}
-
-/// Transforms the products of a row of blocks back to three lines of pixels, `[line, pixel, output]`. If the products'
-/// lanes are to be summed, `lanes` is the distance between two pixels of the result.
-#[cfg_attr(not(target_arch = "wasm32"), inline(always))]
-#[cfg_attr(target_arch = "wasm32", inline(never))]
-unsafe fn back<S: Simd>(
-    work: &Work,
-    products: &[f32],
-    values: &mut [f32],
-    width: usize,
-    vectors: usize,
-    lanes: Option<usize>,
-) {
-    let (distance, stride) = (work.across * width, lanes.unwrap_or(width));
-    // SAFETY: the caller's.
-    unsafe {
-        for block in 0..work.part.columns.len() {
-            for vector in 0..vectors {
-                let from = products.as_ptr().add(block * width + vector * S::LANES);
-                let mut half = [[S::splat(0.0); SIDE]; INPUT_SIDE];
-                for x in 0..INPUT_SIDE {
-                    let m = [
-                        S::load(from.add(x * distance)),
-                        S::load(from.add((INPUT_SIDE + x) * distance)),
-                        S::load(from.add((2 * INPUT_SIDE + x) * distance)),
-                        S::load(from.add((3 * INPUT_SIDE + x) * distance)),
-                        S::load(from.add((4 * INPUT_SIDE + x) * distance)),
-                    ];
-                    half[x] = output_points::<S>(m);
-                }
-                for y in 0..SIDE {
-                    let results = output_points::<S>([half[0][y], half[1][y], half[2][y], half[3][y], half[4][y]]);
-                    for x in 0..SIDE {
-                        let pixel = values.as_mut_ptr().add(((y * work.across + block) * SIDE + x) * stride);
-                        match lanes {
-                            Some(_) => *pixel.add(vector) = S::sum(results[x]),
-                            None => S::store(pixel.add(vector * S::LANES), results[x]),
-                        }
-                    }
-                }
             }
         }
     }

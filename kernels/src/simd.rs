@@ -188,6 +188,7 @@ macro_rules! dispatch {
     ($visibility:vis unsafe fn $name:ident($($argument:ident: $kind:ty),* $(,)?) $(-> $result:ty)? = $generic:ident) => {
         /// # Safety
         /// As the function that it calls; the machine has the level.
+        #[allow(clippy::too_many_arguments)]
         $visibility unsafe fn $name(level: $crate::Level, $($argument: $kind),*) $(-> $result)? {
             #[cfg(target_arch = "x86_64")]
             #[target_feature(enable = "avx512f,avx2,fma")]

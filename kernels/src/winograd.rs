@@ -1,9 +1,12 @@
 //! Convolution with 3x3 kernels by products of transformed blocks: F(4x4, 3x3) of Lavin and Gray, "Fast Algorithms for
 //! Convolutional Neural Networks", arXiv 1509.09308. It takes 36 products for 16 results instead of 144.
 
+// The indices are those of the matrices.
+#![allow(clippy::needless_range_loop)]
+
 use std::ops::Range;
 
-use crate::finish::{Finish, Sums, Values, write_with};
+use crate::finish::{Finish, Sums, Values, normalise_rectangle, write_with};
 use crate::panels::Panels;
 use crate::parallel::{self, Shared, with_scratch};
 use crate::region::{Region, copy};
@@ -63,10 +66,11 @@ impl Winograd {
         for output in 0..outputs {
             for input in 0..inputs {
                 let kernel = &weight[(output * inputs + input) * 9..][..9];
+                let column = |y: usize, x: usize| (0..3).map(|at| KERNEL[y][at] * f64::from(kernel[3 * at + x])).sum();
                 for y in 0..INPUT_SIDE {
+                    let row: [f64; 3] = [column(y, 0), column(y, 1), column(y, 2)];
                     for x in 0..INPUT_SIDE {
-                        let sum: f64 =
-                            (0..9).map(|at| KERNEL[y][at / 3] * f64::from(kernel[at]) * KERNEL[x][at % 3]).sum();
+                        let sum: f64 = KERNEL[x].iter().zip(row).map(|(factor, value)| factor * value).sum();
                         transformed[((y * INPUT_SIDE + x) * inputs + input) * outputs + output] = sum as f32;
                     }
                 }
@@ -79,16 +83,19 @@ impl Winograd {
         Self { points, inputs, padding, level }
     }
 
-    /// Whether there are enough channels to pay for the transforms.
-    pub(crate) fn has_enough(inputs: usize, outputs: usize) -> bool {
-        inputs.min(outputs) >= 8
-    }
-
-    /// Whether this is the quicker way for an output of this size: its blocks are mostly inside, and there are enough of
-    /// them to pay for reading the transformed weights.
-    pub(crate) fn is_worthwhile(batch: usize, [height, width]: [usize; 2]) -> bool {
+    /// Whether this is the quicker way for a weight of these dimensions and an output of this size: there are enough
+    /// channels to pay for the transforms, blocks are mostly inside, and there are enough of them to pay for reading the
+    /// transformed weights.
+    pub(crate) fn is_worthwhile(
+        [outputs, inputs, rows, columns]: [usize; 4],
+        batch: usize,
+        [height, width]: [usize; 2],
+    ) -> bool {
         let blocks = height.div_ceil(SIDE) * width.div_ceil(SIDE);
-        blocks * POINTS * 3 < height * width * 9 * 2 && batch * blocks >= 4
+        [rows, columns] == [3, 3]
+            && inputs.min(outputs) >= 8
+            && blocks * POINTS * 3 < height * width * 9 * 2
+            && batch * blocks >= 4
     }
 
     fn stride(&self) -> usize {
@@ -139,7 +146,7 @@ impl Winograd {
         sums
     }
 
-    fn part(&self, view: &View, finish: &Finish, size: [usize; 2], part: &Part, mut sums: Option<&mut Sums>) {
+    fn part(&self, view: &View, finish: &Finish, size: [usize; 2], part: &Part, sums: Option<&mut Sums>) {
         let (stride, pictures) = (self.stride(), part.pictures.len());
         let region = Region {
             picture: part.pictures.start,
@@ -167,7 +174,10 @@ impl Winograd {
             copy(self.level, view, &region, stride, data);
             let work = Work { winograd: self, part, region: &region, size, rows };
             // SAFETY: the slices have the lengths that are read and written, and the machine has the level.
-            unsafe { convolve(self.level, &work, [data, inputs, products, values], finish, sums.as_deref_mut()) }
+            unsafe { convolve(self.level, &work, [data, inputs, products, values], finish, sums) }
+            let [rows, columns] = [&part.rows, &part.columns].map(|range| range.start * SIDE..range.end * SIDE);
+            // SAFETY: this part wrote these pixels.
+            unsafe { normalise_rectangle(self.level, finish, [part.pictures.clone(), rows, columns], size) }
         });
     }
 }

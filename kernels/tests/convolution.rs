@@ -194,3 +194,43 @@ fn bits_do_not_depend_on_the_number_of_threads() {
         assert!(run(2) == one && run(3) == one, "{dims:?}");
     }
 }
+
+#[test]
+fn moments_do_not_cancel() {
+    let size = [96, 80];
+    let mut random = Random(3);
+    let data: Vec<f32> = random.values(16 * size[0] * size[1]).into_iter().map(|value| 1e-2 * value).collect();
+    let mut weight = vec![0.0; 16 * 16];
+    (0..16).for_each(|channel| weight[channel * 17] = 1.0);
+    for level in Level::available() {
+        let shifted = Convolution::new(&weight, [16, 16, 1, 1], Some(&[1000.0; 16]), Options::default(), level);
+        let pictures = Pictures { data: &data, order: Order::interleaved(16), batch: 1, channels: 16, size };
+        let mut to = vec![0.0; data.len()];
+        let target = Target { data: &mut to, order: Order::interleaved(16) };
+        let epilogue = Epilogue { moments: true, ..Epilogue::default() };
+        let moments = shifted.run(&View::new(pictures), &epilogue, target).unwrap();
+        // A third of the squared half width of a uniform distribution.
+        for (mean, variance) in moments.mean.iter().zip(&moments.variance) {
+            assert!((mean - 1000.0).abs() < 1e-2 && (variance / 3.33e-5 - 1.0).abs() < 0.1, "{mean} {variance}");
+        }
+    }
+}
+
+#[test]
+fn nan_is_not_hidden() {
+    for (kernel, level) in
+        [1, 3, 9].into_iter().flat_map(|kernel| Level::available().into_iter().map(move |l| (kernel, l)))
+    {
+        let weight = vec![0.5; 16 * 16 * kernel * kernel];
+        let options = Options { padding: [kernel / 2; 4], ..Options::default() };
+        let convolution = Convolution::new(&weight, [16, 16, kernel, kernel], None, options, level);
+        let mut data = vec![1.0; 16 * 24 * 24];
+        data[16 * (5 * 24 + 7)] = f32::NAN;
+        let pictures = Pictures { data: &data, order: Order::interleaved(16), batch: 1, channels: 16, size: [24, 24] };
+        let mut to = vec![0.0; data.len()];
+        let target = Target { data: &mut to, order: Order::interleaved(16) };
+        let view = View { activation: Activation::Relu, ..View::new(pictures) };
+        convolution.run(&view, &Epilogue { activation: Activation::Relu, ..Epilogue::default() }, target);
+        assert!(to[16 * (5 * 24 + 7)].is_nan(), "{kernel} {level:?}");
+    }
+}

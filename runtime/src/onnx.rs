@@ -6,14 +6,18 @@
 
 mod cut;
 mod external;
+mod graph;
 mod initializers;
+mod tensor;
 mod signature;
 mod statistics;
 
 pub use cut::before_norm;
+pub use graph::{Attribute, Graph, Node, graph};
 pub use external::{MAKE_ONE_FILE, check_one_file, external_files, with_external_data};
 pub use initializers::{ElementType, Initializer, initializers};
 pub use signature::{Dimension, Signature, ValueInfo, signature};
+pub use tensor::{Constant, Elements};
 pub use statistics::{outputs, plain_statistics, statistics_outputs};
 
 use crate::{Error, FileKind, Result};
@@ -141,7 +145,8 @@ fn string_entry(entry: &[u8]) -> Result<(String, String)> {
 enum Field<'a> {
     Varint(u64),
     Bytes(&'a [u8]),
-    Fixed,
+    /// Four or eight bytes.
+    Fixed(&'a [u8]),
 }
 
 /// Reads the fields of a protobuf message in order.
@@ -172,12 +177,12 @@ impl<'a> Fields<'a> {
         let (number, wire_type) = (key >> 3, key & 7);
         let field = match wire_type {
             0 => Field::Varint(self.varint(recognised)?),
-            1 => self.take(8, recognised).map(|_| Field::Fixed)?,
+            1 => self.take(8, recognised).map(Field::Fixed)?,
             2 => {
                 let length = usize::try_from(self.varint(recognised)?).unwrap_or(usize::MAX);
                 Field::Bytes(self.take(length, recognised)?)
             }
-            5 => self.take(4, recognised).map(|_| Field::Fixed)?,
+            5 => self.take(4, recognised).map(Field::Fixed)?,
             other => return Err(Error::NotOnnx(format!("unknown wire type {other} at byte {}", self.position))),
         };
         if number == 0 {
@@ -296,6 +301,7 @@ mod tests {
             let _ = before_norm(&bytes, 0);
             let _ = signature(&bytes);
             let _ = external_files(&bytes);
+            let _ = graph(&bytes);
         }
     }
 }

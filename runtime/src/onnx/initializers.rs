@@ -65,7 +65,38 @@ pub fn initializers(model: &[u8]) -> Result<Vec<Initializer<'_>>> {
 }
 
 pub(super) fn initializer(tensor: &[u8]) -> Result<Option<Initializer<'_>>> {
-    let (mut name, mut bytes, mut dims, mut kind) = (&[][..], &[][..], Vec::new(), 0);
+    let Header { name, dims, kind, raw } = header(tensor)?;
+    let element = match kind {
+        FLOAT => ElementType::F32,
+        FLOAT16 => ElementType::F16,
+        _ => return Ok(None),
+    };
+    check_inside(tensor)?;
+    let wanted = dims.iter().try_fold(element.bytes(), |product, &dim| product.checked_mul(dim));
+    if wanted != Some(raw.len()) {
+        let found = raw.len();
+        return Err(Error::NotOnnx(format!("the constant `{name}` of shape {dims:?} has {found} bytes in the file")));
+    }
+    Ok(Some(Initializer { name, dims, element, bytes: raw }))
+}
+
+/// Fails with [`Error::ExternalData`] if a TensorProto's data is in another file.
+pub(super) fn check_inside(tensor: &[u8]) -> Result<()> {
+    external_file(tensor)?.map_or(Ok(()), |file| Err(Error::ExternalData { file }))
+}
+
+/// What a TensorProto says of itself, and its raw data.
+pub(super) struct Header<'a> {
+    pub name: &'a str,
+    pub dims: Vec<usize>,
+    /// A `TensorProto.DataType`.
+    pub kind: u64,
+    pub raw: &'a [u8],
+}
+
+/// Fails if there are too many dimensions.
+pub(super) fn header(tensor: &[u8]) -> Result<Header<'_>> {
+    let (mut name, mut raw, mut dims, mut kind) = (&[][..], &[][..], Vec::new(), 0);
     let mut fields = Fields::new(tensor);
     while let Some((number, value)) = fields.next_field(true)? {
         match (number, value) {
@@ -79,29 +110,16 @@ pub(super) fn initializer(tensor: &[u8]) -> Result<Option<Initializer<'_>>> {
             }
             (DATA_TYPE, Field::Varint(value)) => kind = value,
             (NAME, Field::Bytes(value)) => name = value,
-            (RAW_DATA, Field::Bytes(value)) => bytes = value,
+            (RAW_DATA, Field::Bytes(value)) => raw = value,
             _ => {}
         }
         if dims.len() > MAX_DIMS {
             return Err(Error::NotOnnx(format!("a constant of more than {MAX_DIMS} dimensions")));
         }
     }
-    let element = match kind {
-        FLOAT => ElementType::F32,
-        FLOAT16 => ElementType::F16,
-        _ => return Ok(None),
-    };
     let name = str::from_utf8(name).map_err(|_| Error::NotOnnx("a constant's name is not UTF-8 text".into()))?;
-    let dims: Vec<usize> = dims.into_iter().map(|dim| usize::try_from(dim).unwrap_or(usize::MAX)).collect();
-    let wanted = dims.iter().try_fold(element.bytes(), |product, &dim| product.checked_mul(dim));
-    if let Some(file) = external_file(tensor)? {
-        return Err(Error::ExternalData { file });
-    }
-    if wanted != Some(bytes.len()) {
-        let found = bytes.len();
-        return Err(Error::NotOnnx(format!("the constant `{name}` of shape {dims:?} has {found} bytes in the file")));
-    }
-    Ok(Some(Initializer { name, dims, element, bytes }))
+    let dims = dims.into_iter().map(|dim| usize::try_from(dim).unwrap_or(usize::MAX)).collect();
+    Ok(Header { name, dims, kind, raw })
 }
 
 #[cfg(test)]

@@ -136,7 +136,7 @@ fn dimension(dim: &[u8]) -> Result<Dimension> {
 }
 
 /// The name of a `TensorProto.DataType`.
-fn element_name(kind: u64) -> &'static str {
+pub(super) fn element_name(kind: u64) -> &'static str {
     match kind {
         1 => "float32",
         2 => "uint8",

@@ -1,0 +1,175 @@
+//! Operators that choose rows and columns: borders, enlargement, repetition.
+
+use std::sync::Arc;
+
+use easel_kernels::ZERO;
+
+use super::pictures::{Picture, nchw};
+use super::{Planner, Value};
+use crate::error::{Failure, malformed, unsupported};
+use crate::network::Node;
+use crate::operator::{Coordinates, PadMode, Rounding};
+use crate::shape::{axis, broadcast};
+
+/// The most rows or columns that are added: more than any picture has.
+const MAX_SIDE: usize = 1 << 24;
+
+impl Planner<'_> {
+    /// Pictures whose rows (0) or columns (1) are chosen.
+    pub(super) fn mapped(&mut self, picture: &Picture, axis: usize, map: &[u32]) -> Result<Picture, Failure> {
+        if map.iter().copied().eq(0..picture.source.read_size()[axis] as u32) {
+            return Ok(picture.clone());
+        }
+        // The rows that are added are zeros after what is done to the others.
+        let mut result = picture.clone();
+        let source = &mut result.source;
+        let own = if axis == 0 { &mut source.rows } else { &mut source.columns };
+        let composed: Arc<[u32]> = match own {
+            Some(own) => map.iter().map(|&at| if at == ZERO { ZERO } else { own[at as usize] }).collect(),
+            None => map.into(),
+        };
+        *own = Some(composed);
+        let rank = result.dims.len();
+        result.dims[rank - 2 + axis] = map.len();
+        Ok(result)
+    }
+
+    pub(super) fn pad(&mut self, node: &Node, mode: PadMode, pads: Option<&[i64]>) -> Result<Value, Failure> {
+        let (_, mut picture) = self.picture(node, 0)?;
+        let rank = picture.dims.len();
+        let pads = match pads {
+            Some(pads) => pads.to_vec(),
+            None => self.known_ints(node, 1)?.map_or_else(|| malformed("it has no input 1"), Ok)?,
+        };
+        if let Some(value) = self.known(node, 2)?
+            && mode == PadMode::Constant
+            && value.scalar() != Some(0.0)
+        {
+            return unsupported("a border that is not 0");
+        }
+        let axes = match self.known_ints(node, 3)? {
+            Some(axes) => axes.iter().map(|&at| axis(at, rank)).collect::<Result<Vec<_>, _>>()?,
+            None => (0..rank).collect(),
+        };
+        if pads.len() != 2 * axes.len() {
+            return malformed(format!("{} pads for {} axes", pads.len(), axes.len()));
+        }
+        for (at, &axis) in axes.iter().enumerate() {
+            let [before, after] = [pads[at], pads[at + axes.len()]];
+            if [before, after] == [0, 0] {
+                continue;
+            }
+            if rank != 4 || axis < 2 {
+                return unsupported(format!("a border along axis {axis} of {rank}"));
+            }
+            let map = border(picture.source.read_size()[axis - 2], before, after, mode)?;
+            picture = self.mapped(&picture, axis - 2, &map)?;
+        }
+        nchw(&picture.dims)?;
+        Ok(Value::Pictures(picture))
+    }
+
+    pub(super) fn resize(&mut self, node: &Node, coordinates: Coordinates, rounding: Rounding) -> Result<Value, Failure> {
+        let (_, mut picture) = self.picture(node, 0)?;
+        let at = if node.inputs.len() == 2 { 1 } else { 2 };
+        let scales = self.known(node, at)?.filter(|scales| scales.len() > 0);
+        let sizes = self.known_ints(node, 3)?;
+        let rank = picture.dims.len();
+        if rank != 4 {
+            return unsupported(format!("a tensor of {rank} dimensions"));
+        }
+        for axis in 0..rank {
+            let size = picture.dims[axis];
+            let (scale, length) = match (&scales, &sizes) {
+                (Some(scales), _) => {
+                    let scale = scales.as_floats()?.get(axis).copied().unwrap_or(f32::NAN);
+                    (scale, f64::from(scale) * size as f64)
+                }
+                (None, Some(sizes)) => {
+                    let length = sizes.get(axis).copied().unwrap_or(0) as f64;
+                    ((length / size as f64) as f32, length)
+                }
+                _ => return malformed("it has neither scales nor sizes"),
+            };
+            if !(1.0..MAX_SIDE as f64).contains(&length) {
+                return malformed(format!("a side of {length}"));
+            }
+            let length = length as usize;
+            if axis < 2 {
+                if length != size {
+                    return unsupported(format!("a change of axis {axis}"));
+                }
+                continue;
+            }
+            let map: Vec<_> = (0..length).map(|at| source(at, [size, length], scale, coordinates, rounding)).collect();
+            picture = self.mapped(&picture, axis - 2, &map)?;
+        }
+        nchw(&picture.dims)?;
+        Ok(Value::Pictures(picture))
+    }
+
+    pub(super) fn expand(&mut self, node: &Node) -> Result<Value, Failure> {
+        let (_, mut picture) = self.picture(node, 0)?;
+        let Some(wanted) = self.known_ints(node, 1)? else { return malformed("it has no input 1") };
+        let wanted = wanted.iter().map(|&size| usize::try_from(size).or_else(|_| malformed("a negative size")));
+        let dims = broadcast(&picture.dims, &wanted.collect::<Result<Vec<_>, _>>()?)?;
+        nchw(&dims)?;
+        if dims == picture.dims {
+            return Ok(Value::Pictures(picture));
+        }
+        if dims.len() != 4 || picture.dims.len() != 4 || dims[..2] != picture.dims[..2] {
+            return unsupported(format!("from {:?} to {dims:?}", picture.dims));
+        }
+        for axis in 2..4 {
+            if dims[axis] != picture.dims[axis] {
+                picture = self.mapped(&picture, axis - 2, &vec![0; dims[axis]])?;
+            }
+        }
+        Ok(Value::Pictures(picture))
+    }
+}
+
+/// The map of an axis with elements added, or left out where their number is negative.
+fn border(size: usize, before: i64, after: i64, mode: PadMode) -> Result<Vec<u32>, Failure> {
+    let all = size as i64;
+    let limits = -all..MAX_SIDE as i64;
+    let length = before.saturating_add(after).saturating_add(all);
+    if !limits.contains(&before) || !limits.contains(&after) || length < 1 {
+        return malformed(format!("{before} and {after} added to {size}"));
+    }
+    let reaches = match mode {
+        PadMode::Reflect => before.max(after) >= all,
+        PadMode::Wrap => before.max(after) > all,
+        PadMode::Constant | PadMode::Edge => false,
+    };
+    if reaches {
+        return malformed(format!("{before} and {after} added to {size} are too many"));
+    }
+    let source = |at: i64| match mode {
+        _ if (0..all).contains(&at) => at as u32,
+        PadMode::Constant => ZERO,
+        PadMode::Edge => at.clamp(0, all - 1) as u32,
+        PadMode::Wrap => at.rem_euclid(all) as u32,
+        PadMode::Reflect => (if at < 0 { -at } else { 2 * (all - 1) - at }) as u32,
+    };
+    Ok((-before..all + after).map(source).collect())
+}
+
+/// The element of an axis that one of a resized axis takes.
+fn source(at: usize, [size, length]: [usize; 2], scale: f32, coordinates: Coordinates, rounding: Rounding) -> u32 {
+    let at = at as f32;
+    let place = match coordinates {
+        Coordinates::Asymmetric => at / scale,
+        Coordinates::HalfPixelOrZero if length == 1 => 0.0,
+        Coordinates::HalfPixel | Coordinates::HalfPixelOrZero => (at + 0.5) / scale - 0.5,
+        Coordinates::AlignCorners if length == 1 => 0.0,
+        Coordinates::AlignCorners => at * (size - 1) as f32 / (length - 1) as f32,
+    };
+    let rounded = match rounding {
+        Rounding::Floor => place.floor(),
+        Rounding::Ceil => place.ceil(),
+        Rounding::HalfDown => (place - 0.5).ceil(),
+        Rounding::HalfUp => (place + 0.5).floor(),
+    };
+    rounded.clamp(0.0, (size - 1) as f32) as u32
+}
