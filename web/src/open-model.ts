@@ -1,7 +1,7 @@
 /** Opening a model on the best engine for it. */
 
 import { candidates, type Download, startBackend, withGpuTimeout } from "./engines.js";
-import { chooseEngine, type EngineKind, firstLine, type Measurement, type Trial } from "./probe.js";
+import { chooseEngine, type EngineKind, firstLine, type Trial } from "./probe.js";
 import type { EngineChoice, EngineInUse } from "./protocol.js";
 import { runtime } from "./runtime.js";
 import type { Model, ModelCard } from "./wasm/easel_wasm.js";
