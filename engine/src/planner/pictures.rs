@@ -11,7 +11,7 @@ use crate::network::ValueId;
 use crate::step::{BufferId, Place, Source, Storage, Vector, Work};
 
 /// The most values of one tensor: more than any machine has memory for.
-const MAX_VALUES: usize = 1 << 36;
+const MAX_VALUES: usize = 1 << if usize::BITS > 32 { 36 } else { 30 };
 
 /// A tensor of floats that a run computes.
 #[derive(Debug, Clone)]
