@@ -50,6 +50,10 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     }
     let memory = session.memory(&inputs)?;
     println!("{:9.3} ms in {} steps, the shortest run {:.3} ms", total * 1e3, best.len(), whole * 1e3);
-    println!("{:.1} MB between the layers, {:.1} MB of outputs", memory.intermediate as f64 / 1e6, memory.outputs as f64 / 1e6);
+    println!(
+        "{:.1} MB between the layers, {:.1} MB of outputs",
+        memory.intermediate as f64 / 1e6,
+        memory.outputs as f64 / 1e6
+    );
     Ok(())
 }

@@ -130,7 +130,9 @@ impl Planner<'_> {
     /// Some channels, or some pictures.
     fn part(&mut self, picture: &Picture, of_channels: bool, first: usize, count: usize) -> Result<Picture, Failure> {
         let mut picture = match (&picture.source.affine, picture.source.order) {
-            (None, Order::ChannelsLast { .. }) if of_channels || !self.is_part(picture.source.buffer) => picture.clone(),
+            (None, Order::ChannelsLast { .. }) if of_channels || !self.is_part(picture.source.buffer) => {
+                picture.clone()
+            }
             _ => self.copied(picture)?,
         };
         let source = &mut picture.source;
@@ -149,7 +151,8 @@ impl Planner<'_> {
     }
 
     pub(super) fn concat(&mut self, node: &Node, axis: i64) -> Result<Value, Failure> {
-        let pictures = (0..node.inputs.len()).map(|at| Ok(self.picture(node, at)?.1)).collect::<Result<Vec<_>, Failure>>()?;
+        let pictures =
+            (0..node.inputs.len()).map(|at| Ok(self.picture(node, at)?.1)).collect::<Result<Vec<_>, Failure>>()?;
         let Some(first) = pictures.first() else { return malformed("it has no inputs") };
         let rank = first.dims.len();
         let axis = shape::axis(axis, rank)?;
