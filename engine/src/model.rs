@@ -69,7 +69,8 @@ impl Model {
                 Dimension::Named(_) => height,
             });
             let dims: Vec<_> = sizes.collect();
-            let unsupported = |what: String| Error::Unsupported { node: info.name.clone(), operator: "input".into(), what };
+            let unsupported =
+                |what: String| Error::Unsupported { node: info.name.clone(), operator: "input".into(), what };
             match info.element.as_str() {
                 "float32" | "float16" => Ok(Given::Floats(dims)),
                 "int64" => Ok(Given::Ints(dims)),

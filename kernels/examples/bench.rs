@@ -1,5 +1,5 @@
-//! Times the convolutions of a stylizer of width 16 at 512x512, or with `denoiser` those of a denoiser of base 16, for a
-//! number of pictures: `bench [RUNS [denoiser [PICTURES]]]`. Prints the fastest of some runs.
+//! Times the convolutions of a stylizer of width 16 at 512x512, with `wide` of width 32, or with `denoiser` those of a
+//! denoiser of base 16, for a number of pictures: `bench [RUNS [stylizer|wide|denoiser [PICTURES]]]`. Prints the fastest of some runs.
 
 use std::time::Instant;
 
@@ -20,6 +20,15 @@ fn main() {
         ("transposed", 1, 32, 16, 3, 2, true, 256),
         ("last 9x9", 1, 16, 3, 9, 1, false, 512),
     ];
+    let wide = [
+        ("first 9x9", 1, 3, 32, 9, 1, false, 512),
+        ("3x3 stride 2", 1, 32, 64, 3, 2, false, 512),
+        ("3x3 stride 2", 1, 64, 128, 3, 2, false, 256),
+        ("3x3 residual", 10, 128, 128, 3, 1, false, 128),
+        ("transposed", 1, 128, 64, 3, 2, true, 128),
+        ("transposed", 1, 64, 32, 3, 2, true, 256),
+        ("last 9x9", 1, 32, 3, 9, 1, false, 512),
+    ];
     let denoiser = [
         ("3x3", 3, 16, 16, 3, 1, false, 32),
         ("3x3", 1, 32, 16, 3, 1, false, 32),
@@ -36,7 +45,11 @@ fn main() {
         ("3x3", 1, 256, 256, 3, 1, false, 2),
         ("1x1", 1, 256, 512, 1, 1, false, 2),
     ];
-    let cases = if arguments.get(2).is_some_and(|name| name == "denoiser") { &denoiser[..] } else { &stylizer[..] };
+    let cases = match arguments.get(2).map(String::as_str) {
+        Some("denoiser") => &denoiser[..],
+        Some("wide") => &wide[..],
+        _ => &stylizer[..],
+    };
     for (name, count, inputs, outputs, kernel, stride, transposed, side) in cases.iter().copied() {
         let value = |at: usize| ((at * 2654435761) % 1000) as f32 / 1000.0 - 0.5;
         let weight: Vec<f32> = (0..inputs * outputs * kernel * kernel).map(value).collect();

@@ -56,9 +56,8 @@ impl Pool {
         let (batch, channels, [height, width]) = (view.pictures.batch, view.pictures.channels, view.size());
         let size = self.output_size([height, width]).expect("a window fits");
         let rows = Rows::new(target, batch, channels, size);
-        let bands: Vec<_> = (0..batch)
-            .flat_map(|picture| (0..size[0]).map(move |first| Band { picture, first, rows: 1 }))
-            .collect();
+        let bands: Vec<_> =
+            (0..batch).flat_map(|picture| (0..size[0]).map(move |first| Band { picture, first, rows: 1 })).collect();
         for_each_band(&bands, |_, band| {
             let across = self.window(0, band.first, height);
             let region = Region {

@@ -18,7 +18,8 @@ pub(crate) struct Band {
 /// Bands of rows that together are the pictures. They do not depend on the number of threads.
 pub(crate) fn bands(batch: usize, [height, width]: [usize; 2], channels: usize) -> Vec<Band> {
     let rows = (BAND / (width * channels).max(1)).clamp(1, height.max(1));
-    let of = |picture| (0..height).step_by(rows).map(move |first| Band { picture, first, rows: rows.min(height - first) });
+    let of =
+        |picture| (0..height).step_by(rows).map(move |first| Band { picture, first, rows: rows.min(height - first) });
     (0..batch).flat_map(of).collect()
 }
 

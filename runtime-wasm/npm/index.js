@@ -1,7 +1,16 @@
-// For browsers: the module is fetched from beside this file before an import of this file resolves.
-import init from "./easel_wasm.js";
+// For browsers: a build of the module is fetched from beside this file before an import of this file resolves.
+import { builds } from "./builds.js";
 
-await init({ module_or_path: new URL("./easel_wasm_bg.wasm", import.meta.url) });
+// Bundlers need every path as it stands.
+const BUILDS = {
+    relaxed: [() => import("./relaxed/easel_wasm.js"), new URL("./relaxed/easel_wasm_bg.wasm", import.meta.url)],
+    simd: [() => import("./simd/easel_wasm.js"), new URL("./simd/easel_wasm_bg.wasm", import.meta.url)],
+    plain: [() => import("./plain/easel_wasm.js"), new URL("./plain/easel_wasm_bg.wasm", import.meta.url)],
+};
 
-export { Blend, Model, normals, readCard } from "./easel_wasm.js";
+const [bindings, address] = BUILDS[builds()[0]];
+const { default: init, Blend, Model, normals, readCard } = await bindings();
+await init({ module_or_path: address });
+
+export { Blend, Model, normals, readCard };
 export { onnxruntime } from "./onnxruntime.js";

@@ -1,9 +1,11 @@
 // For Node.js, whose `fetch` does not read files.
 import { readFileSync } from "node:fs";
 
-import { initSync } from "./easel_wasm.js";
+import { builds } from "./builds.js";
 
-initSync({ module: readFileSync(new URL("./easel_wasm_bg.wasm", import.meta.url)) });
+const [build] = builds();
+const { initSync, Blend, Model, normals, readCard } = await import(`./${build}/easel_wasm.js`);
+initSync({ module: readFileSync(new URL(`./${build}/easel_wasm_bg.wasm`, import.meta.url)) });
 
-export { Blend, Model, normals, readCard } from "./easel_wasm.js";
+export { Blend, Model, normals, readCard };
 export { onnxruntime } from "./onnxruntime.js";

@@ -60,7 +60,7 @@ pub fn from_ort(tensor: &OrtTensor) -> Result<Tensor> {
 /// The bits of half-precision elements: a `Float16Array`, or a `Uint16Array` in browsers without that class.
 fn half_bits(data: &JsValue) -> Result<Uint16Array> {
     let of = |name: &str| Reflect::get(data, &name.into()).map_err(from_js);
-    let number = |name: &str| Ok(of(name)?.as_f64().unwrap_or(0.0) as u32);
+    let number = |name: &str| of(name).map(|value| value.as_f64().unwrap_or(0.0) as u32);
     Ok(Uint16Array::new_with_byte_offset_and_length(&of("buffer")?, number("byteOffset")?, number("length")?))
 }
 

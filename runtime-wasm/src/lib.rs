@@ -1,7 +1,6 @@
-//! Easel for browsers and Node.js: [`easel_runtime`] over onnxruntime-web, exported to JavaScript.
+//! Easel for browsers and Node.js: [`easel_runtime`] over [`easel_engine`] or onnxruntime-web, exported to JavaScript.
 //!
-//! The caller passes onnxruntime-web as a [`Backend`]. This crate adds what is the same on every target: the
-//! model card, random numbers, samplers, latent walks, tiles, and the conversion to pixels. Failures become JavaScript
+//! The caller may pass onnxruntime-web as a [`Backend`]. This crate adds what is the same on every target: the model card, random numbers, samplers, latent walks, tiles, and the conversion to pixels. Failures become JavaScript
 //! errors with the same text as on the command line.
 
 mod blend;
@@ -10,6 +9,7 @@ mod convert;
 mod error;
 mod model;
 mod numbers;
+mod onnxruntime;
 mod ort;
 mod pictures;
 mod progress;

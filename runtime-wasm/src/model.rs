@@ -8,7 +8,7 @@ use easel_runtime::generator::{generate, latents};
 use easel_runtime::resize::enlarge_smoothly;
 use easel_runtime::stylizer::{ForeignSpec, IoOptions, IoSpec, Source};
 use easel_runtime::transparency::{fill_unseen, split_alpha};
-use easel_runtime::{Engine, Error, ModelCard, Picture, Result, Tensor, golden};
+use easel_runtime::{Engine, Error, ModelCard, Picture, Random, Result, Tensor, golden};
 use js_sys::{BigInt, Uint8Array};
 use wasm_bindgen::Clamped;
 use wasm_bindgen::prelude::*;
@@ -30,6 +30,9 @@ const MAX_SAMPLES: u64 = 1 << 12;
 
 /// The largest width and height of a picture to stylize.
 const MAX_SIDE: u32 = 1 << 16;
+
+/// The width and height of the picture that a stylizer is timed on.
+const REHEARSED_SIDE: usize = 256;
 
 /// A model and the engine that runs it. One call at a time: a second call during the first fails.
 #[wasm_bindgen]
@@ -79,21 +82,21 @@ export interface ModelOptions {
 
 #[wasm_bindgen]
 impl Model {
-    /// Reads the card of an `.onnx` file, then opens the file with the backend: bytes that are not a model never reach the
-    /// engine. A file without a card must be a stylizer of another program. It is run on small pictures to find the sizes
+    /// Reads the card of an `.onnx` file, then opens the file with the backend, or without one with the engine of this
+    /// package, which throws if it lacks an operation of the model. Bytes that are not a model never reach onnxruntime-web. A
+    /// file without a card must be a stylizer of another program. It is run on small pictures to find the sizes
     /// that it takes, and `options` say what its file does not.
-    pub async fn load(bytes: Uint8Array, backend: Backend, options: Option<ModelOptions>) -> JsResult<Model> {
+    pub async fn load(bytes: Uint8Array, backend: Option<Backend>, options: Option<ModelOptions>) -> JsResult<Model> {
         let file = bytes.to_vec();
         let options = io_options(options.as_ref()).map_err(to_js)?;
         let (card, foreign) = card::read(&file, options).map_err(to_js)?;
-        let (bytes, channels) = match card.kind {
-            Kind::Stylizer => match plain(&file, foreign.is_some()).map_err(to_js)? {
-                Some((plain, channels)) => (Uint8Array::from(plain.as_slice()), channels),
-                None => (bytes, 0),
-            },
-            _ => (bytes, 0),
+        let plain = match card.kind {
+            Kind::Stylizer => plain(&file, foreign.is_some()).map_err(to_js)?,
+            _ => None,
         };
-        let session = Session::open(&backend, &bytes).await.map_err(to_js)?;
+        let (file, channels) = plain.unwrap_or((file, 0));
+        let session = Session::open(backend.as_ref(), &file).await.map_err(to_js)?;
+        drop(file);
         let is_foreign = foreign.is_some();
         let io_spec = match foreign {
             None => IoSpec::easel(),
@@ -216,6 +219,20 @@ impl Model {
             _ => golden::check(&mut { session }, &self.card).await,
         };
         checked.map_err(to_js)
+    }
+
+    /// Runs the model once on an input of ordinary size, to time the engine: a stylizer on a picture of 256x256, unless it
+    /// takes another size only, and other models on what `check` runs them on.
+    pub async fn rehearse(&self) -> JsResult<()> {
+        if !matches!(self.card.kind, Kind::Stylizer) {
+            return self.check().await.map(drop);
+        }
+        let side = |only: Option<usize>| only.unwrap_or(REHEARSED_SIDE);
+        let (width, height) = (side(self.io_spec.fixed_size.width), side(self.io_spec.fixed_size.height));
+        let pixels = Random::new(0, 0).uniforms(3 * width * height, 0.0, 256.0).into_iter().map(|value| value as u8);
+        let picture = Picture { width, height, channels: 3, pixels: pixels.collect() };
+        let source = Source { seen: &picture, original: &picture };
+        stylize(self.session().map_err(to_js)?, &self.io_spec, self.channels, source, None).await.map(drop)
     }
 
     /// Frees the engine's memory. The model cannot run afterwards; further calls do nothing.

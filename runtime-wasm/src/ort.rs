@@ -10,7 +10,7 @@ use wasm_bindgen::prelude::*;
 extern "C" {
     /// The class `Tensor` of onnxruntime-web.
     #[derive(Clone)]
-    #[wasm_bindgen(typescript_type = "TensorConstructor")]
+    #[wasm_bindgen(typescript_type = "Backend[\"Tensor\"]")]
     pub type OrtTensorConstructor;
 
     /// An instance of it.
@@ -33,7 +33,7 @@ extern "C" {
 
     /// An `InferenceSession` of onnxruntime-web.
     #[derive(Clone)]
-    #[wasm_bindgen(typescript_type = "InferenceSession")]
+    #[wasm_bindgen(typescript_type = "OrtSession")]
     pub type OrtSession;
 
     #[wasm_bindgen(method, getter, js_name = inputNames)]
@@ -53,7 +53,7 @@ extern "C" {
     #[wasm_bindgen(typescript_type = "Backend")]
     pub type Backend;
 
-    /// The name of the engine and of what it runs on.
+    /// The name of what it runs on.
     #[wasm_bindgen(method, getter)]
     pub fn name(this: &Backend) -> String;
 
@@ -68,13 +68,20 @@ extern "C" {
 
 #[wasm_bindgen(typescript_custom_section)]
 const TYPES: &str = r#"
-import type { InferenceSession, TensorConstructor } from "onnxruntime-web";
+/** The part of a session of onnxruntime-web that is used. */
+export interface OrtSession {
+    readonly inputNames: readonly string[];
+    readonly outputNames: readonly string[];
+    run(feeds: {}, options?: {}): Promise<{}>;
+    release(): Promise<void>;
+}
 
-/** What runs models: an initialised build of onnxruntime-web, and how to open a session with it. */
+/** What runs models in place of this package's engine: a build of onnxruntime-web, and how to open a session with it. */
 export interface Backend {
-    /** The name of the engine and of what it runs on: `WASM, 4 threads`. */
+    /** The name of what it runs on: `WASM, 4 threads`. */
     readonly name: string;
-    readonly Tensor: TensorConstructor;
-    open(model: Uint8Array): Promise<InferenceSession>;
+    /** The class of that name. */
+    readonly Tensor: new (...elements: never[]) => object;
+    open(model: Uint8Array): Promise<OrtSession>;
 }
 "#;

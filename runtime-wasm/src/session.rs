@@ -1,70 +1,70 @@
-//! onnxruntime-web as an [`Engine`].
+//! A model opened by an engine.
 
+use std::cell::RefCell;
+use std::rc::Rc;
+use std::sync::Arc;
+
+use easel_engine::SessionOptions;
+use easel_kernels::Level;
 use easel_runtime::{Engine, Error, Result, Tensor};
-use js_sys::{Array, JsString, Object, Reflect, Uint8Array};
-use wasm_bindgen::{JsCast, JsValue};
+use js_sys::Uint8Array;
 
-use crate::convert::{from_ort, to_ort};
-use crate::error::from_js;
-use crate::ort::{Backend, OrtSession, OrtTensor, OrtTensorConstructor};
+use crate::onnxruntime::OnnxRuntimeSession;
+use crate::ort::Backend;
 
-/// Runs log nothing but what ends the engine: an error is thrown, and that a size does not fit is no news.
-const LOG_FATAL: u32 = 4;
-
-/// A model opened by onnxruntime-web. A clone is another handle to the same session.
+/// A model opened by an engine. A clone is another handle to the same session.
 #[derive(Clone)]
-pub struct Session {
-    name: String,
-    tensor: OrtTensorConstructor,
-    session: OrtSession,
+pub enum Session {
+    /// The project's own engine, which is part of this module.
+    Easel(Rc<RefCell<easel_engine::Session>>),
+    /// onnxruntime-web.
+    OnnxRuntime(OnnxRuntimeSession),
 }
 
 impl Session {
-    /// Opens a model.
-    pub async fn open(backend: &Backend, model: &Uint8Array) -> Result<Self> {
-        let session = backend
-            .open(model)
-            .await
-            .map_err(|thrown| Error::Engine(format!("the engine cannot open the model: {}", from_js(thrown))))?;
-        Ok(Self { name: backend.name(), tensor: backend.tensor_constructor(), session: session.unchecked_into() })
+    /// Opens a model with onnxruntime-web, or without a backend with the project's own engine.
+    pub async fn open(backend: Option<&Backend>, model: &[u8]) -> Result<Self> {
+        match backend {
+            Some(backend) => {
+                OnnxRuntimeSession::open(backend, &Uint8Array::from(model)).await.map(Self::OnnxRuntime)
+            }
+            None => {
+                let cannot = |error: easel_engine::Error| match error {
+                    easel_engine::Error::Runtime(error) => error,
+                    other => Error::Engine(format!("the engine cannot open the model: {other}")),
+                };
+                let model = easel_engine::Model::load(model, Level::detect()).map_err(cannot)?;
+                let session = easel_engine::Session::new(Arc::new(model), &SessionOptions::default()).map_err(cannot)?;
+                Ok(Self::Easel(Rc::new(RefCell::new(session))))
+            }
+        }
     }
 
     /// Frees the model's memory; the session and its clones cannot run afterwards.
     pub async fn release(self) -> Result<()> {
-        self.session.release().await.map(drop).map_err(from_js)
+        match self {
+            // The last handle frees it.
+            Self::Easel(_) => Ok(()),
+            Self::OnnxRuntime(session) => session.release().await,
+        }
     }
 }
 
 impl Engine for Session {
     fn describe(&self) -> String {
-        format!("onnxruntime-web on {}", self.name)
+        match self {
+            Self::Easel(_) => match Level::detect() {
+                Level::Plain => "Easel, no SIMD".into(),
+                level => format!("Easel, {}", level.name()),
+            },
+            Self::OnnxRuntime(session) => session.describe(),
+        }
     }
 
     async fn run(&mut self, inputs: &[(&str, &Tensor)]) -> Result<Vec<(String, Tensor)>> {
-        let feeds = Object::new();
-        let known = names(self.session.input_names());
-        for &(name, tensor) in inputs {
-            if !known.iter().any(|known| known == name) {
-                return Err(Error::Engine(format!("the model has no input named `{name}`, only {}", known.join(", "))));
-            }
-            Reflect::set(&feeds, &name.into(), &to_ort(&self.tensor, tensor)?.into()).map_err(from_js)?;
+        match self {
+            Self::Easel(session) => Ok(session.borrow_mut().run_blocking(inputs)?),
+            Self::OnnxRuntime(session) => session.run(inputs).await,
         }
-        let options = Object::new();
-        Reflect::set(&options, &"logSeverityLevel".into(), &LOG_FATAL.into()).map_err(from_js)?;
-        let outputs = self.session.run(&feeds, &options).await.map_err(from_js)?;
-        names(self.session.output_names())
-            .into_iter()
-            .map(|name| {
-                let output: OrtTensor =
-                    Reflect::get(&outputs, &JsValue::from(&name)).map_err(from_js)?.unchecked_into();
-                let tensor = from_ort(&output)?;
-                output.dispose();
-                Ok((name, tensor))
-            })
-            .collect()
     }
-}
-
-fn names(list: Array<JsString>) -> Vec<String> {
-    list.iter().map(String::from).collect()
 }

@@ -3,6 +3,7 @@
  * and not downloaded again. Where the browser gives the page no storage, every file is downloaded each time.
  */
 
+import type { Build } from "../../runtime-wasm/npm/builds.js";
 import { MAX_MODEL_BYTES, size } from "./memory.js";
 
 /** An entry of `files.json`. */
@@ -36,6 +37,11 @@ export const LARGE = "large";
  */
 export function isLarge(path: string): boolean {
     return path.endsWith(".onnx") || /^ort\/.*\.wasm$/.test(path);
+}
+
+/** The module of `runtime-wasm` in a build, one of the small files. A browser needs no other build. */
+export function modulePath(build: Build): string {
+    return `js/easel-${build}.wasm`;
 }
 
 /** The URL of a file of the page in `folder`. */

@@ -22,6 +22,7 @@ import type {
     TileProgress,
     TimedPictures,
 } from "./protocol.js";
+import { compileRuntime } from "./runtime.js";
 import type { ModelCard } from "./wasm/easel_wasm.js";
 
 export type { FileEntry, FileManifest } from "./cache.js";
@@ -247,6 +248,10 @@ export class Easel {
             this.#fail(new Error(event.message || "the engine cannot be started"));
         });
         worker.postMessage({ files: this.files, gpuLosses: this.#gpuLosses } satisfies Request);
+        compileRuntime().then(
+            (compiled) => worker.postMessage(compiled satisfies Request),
+            (error: Error) => this.#worker === worker && this.#fail(error),
+        );
         return worker;
     }
 

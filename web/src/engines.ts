@@ -1,4 +1,7 @@
-/** The engines: builds of onnxruntime-web, served beside the page. */
+/**
+ * The engines: our own, which is part of the module of `runtime-wasm`, and builds of onnxruntime-web, served beside the page
+ * and downloaded when they are needed.
+ */
 
 import type * as Ort from "onnxruntime-web";
 
@@ -10,10 +13,8 @@ import type { Backend } from "./wasm/easel_wasm.js";
 /** Fetches the file at an address. */
 export type Download = (address: string) => Promise<Uint8Array<ArrayBuffer>>;
 
-/** An engine that is ready for models. */
-export interface Engine extends Backend {
-    readonly kind: EngineKind;
-}
+/** The engines of onnxruntime-web. */
+type BackendKind = Exclude<EngineKind, "easel">;
 
 /** More threads do not speed up models of this size. */
 const MAX_THREADS = 8;
@@ -27,7 +28,7 @@ const GPU_TIMEOUT = { auto: 20, named: 120 };
 /** How long the loss of a GPU may be reported after the failure that it causes, in milliseconds. */
 const GPU_LOSS_DELAY = 500;
 
-const running = new Map<EngineKind, Engine>();
+const running = new Map<BackendKind, Backend>();
 
 /** Why the GPU is no longer used. */
 let disabled: string | undefined;
@@ -38,7 +39,7 @@ export const gpuLost = new Promise<void>((resolve) => (loseGpu = resolve));
 
 /** The engines to try for a choice, the preferred one first. */
 export function candidates(choice: EngineChoice): EngineKind[] {
-    return choice === "auto" ? ["webgpu", "wasm"] : [choice];
+    return choice === "auto" ? ["easel", "webgpu", "wasm"] : [choice];
 }
 
 /** Waits a moment for the loss of the GPU to be reported, if a GPU is in use. */
@@ -52,16 +53,16 @@ export function disableGpu(reason: string): void {
 }
 
 /**
- * Starts an engine, or returns the running one. Unless the user named it (`named`), WebGPU in software is refused:
- * WebAssembly is faster.
+ * Starts an engine of onnxruntime-web, or returns the running one. Unless the user named it (`named`), WebGPU in software
+ * is refused: WebAssembly is faster.
  */
-export async function startEngine(kind: EngineKind, named: boolean, download: Download): Promise<Engine> {
-    let engine = running.get(kind);
-    if (!engine) {
-        engine = kind === "webgpu" ? await startWebGpu(named, download) : await startWasm(download);
-        running.set(kind, engine);
+export async function startBackend(kind: BackendKind, named: boolean, download: Download): Promise<Backend> {
+    let backend = running.get(kind);
+    if (!backend) {
+        backend = kind === "webgpu" ? await startWebGpu(named, download) : await startWasm(download);
+        running.set(kind, backend);
     }
-    return engine;
+    return backend;
 }
 
 /** The engine's answer. A GPU that does not answer in time is disabled. */
@@ -78,13 +79,12 @@ export async function withGpuTimeout<T>(kind: EngineKind, named: boolean, answer
     }
 }
 
-async function startWasm(download: Download): Promise<Engine> {
+async function startWasm(download: Download): Promise<Backend> {
     // Threads need shared memory, which only cross-origin isolated pages have.
     const threads = self.crossOriginIsolated ? Math.min(navigator.hardwareConcurrency || 1, MAX_THREADS) : 1;
     const ort = await import("onnxruntime-web/wasm");
     await prepare(ort, "ort-wasm-simd-threaded", threads, download);
     return {
-        kind: "wasm",
         name: threads > 1 ? `WASM, ${threads} threads` : "WASM",
         Tensor: ort.Tensor,
         open: (model) =>
@@ -92,20 +92,19 @@ async function startWasm(download: Download): Promise<Engine> {
     };
 }
 
-async function startWebGpu(named: boolean, download: Download): Promise<Engine> {
+async function startWebGpu(named: boolean, download: Download): Promise<Backend> {
     if (disabled !== undefined) throw new Error(disabled);
     if (!("gpu" in navigator)) throw new Error("WebGPU: this browser does not support it");
     const adapter = await withGpuTimeout("webgpu", named, navigator.gpu.requestAdapter());
     if (!adapter) throw new Error("WebGPU: this browser found no usable GPU");
     const software = adapter.info.isFallbackAdapter || adapter.info.architecture === "swiftshader";
-    if (software && !named) throw new Error("WebGPU: it runs in software here, which is slower than WASM");
+    if (software && !named) throw new Error("WebGPU: it runs in software here, which is slower than Easel");
 
     // Waiting for the GPU takes JSPI, or a build that was transformed to do without.
     const jspi = "Suspending" in WebAssembly;
     const ort = jspi ? await import("onnxruntime-web/jspi") : await import("onnxruntime-web/webgpu");
     await prepare(ort, `ort-wasm-simd-threaded.${jspi ? "jspi" : "asyncify"}`, 1, download);
     return {
-        kind: "webgpu",
         name: software ? "WebGPU (software)" : "WebGPU",
         Tensor: ort.Tensor,
         async open(model) {

@@ -1,11 +1,15 @@
 /** Choosing an engine by measuring: engines that fail are skipped, and the fastest one is used. */
 
-export type EngineKind = "webgpu" | "wasm";
+/** The project's own engine, or one of onnxruntime-web's. */
+export type EngineKind = "easel" | "webgpu" | "wasm";
 
-const NAMES: Record<EngineKind, string> = { webgpu: "WebGPU", wasm: "WASM" };
+const NAMES: Record<EngineKind, string> = { easel: "Easel", webgpu: "WebGPU", wasm: "WASM" };
 
 /** No faster engine is looked for if a run takes at most this many milliseconds. */
 const FAST_ENOUGH = 4;
+
+/** The engine that is tried only if no other can run the model: one thread of it takes twice as long as Easel. */
+const LAST_RESORT: EngineKind = "wasm";
 
 /** A model opened on an engine. */
 export interface Measurement<T> {
@@ -39,7 +43,7 @@ export async function chooseEngine<T>(
     let best: (Measurement<T> & { kind: EngineKind }) | undefined;
     let reason: string | undefined;
     for (const kind of kinds) {
-        if (best && best.milliseconds <= enough) break;
+        if (best && (best.milliseconds <= enough || kind === LAST_RESORT)) break;
         try {
             const measured = { kind, ...(await trial.open(kind)) };
             if (best) {
@@ -53,8 +57,8 @@ export async function chooseEngine<T>(
             }
         } catch (error) {
             rejections.push(firstLine(error));
-            // WASM runs in every browser, so its error is about the model.
-            if (reason === undefined || kind === "wasm") reason = firstLine(error);
+            // The last resort runs every model in every browser, so its error is about the model.
+            if (reason === undefined || kind === LAST_RESORT) reason = firstLine(error);
         }
     }
     if (!best) throw new Error(reason);

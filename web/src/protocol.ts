@@ -2,18 +2,20 @@
 
 import type { DownloadProgress, FileManifest } from "./cache.js";
 import type { Directions } from "./directions.js";
+import type { EngineKind } from "./probe.js";
+import type { CompiledRuntime } from "./runtime.js";
 import type { ModelCard, SampleOptions, StylizeOptions } from "./wasm/easel_wasm.js";
 
 /** The kinds of model that make pictures. */
 export type ModelKind = "generator" | "denoiser" | "stylizer";
 
 /** Which engine to use: a named one, or the fastest. */
-export type EngineChoice = "auto" | "webgpu" | "wasm";
+export type EngineChoice = "auto" | EngineKind;
 
 /** An engine in use. */
 export interface EngineInUse {
-    kind: "webgpu" | "wasm";
-    /** As shown to the user: `WebGPU`, `WASM, 4 threads`. */
+    kind: EngineKind;
+    /** As shown to the user: `Easel, relaxed SIMD`, `WebGPU`, `WASM, 4 threads`. */
     name: string;
     /** Why preferred engines are not used, a sentence each. */
     rejections: string[];
@@ -162,9 +164,10 @@ export interface ProgressOf extends Record<Call, unknown> {
 
 export type Progress = LoadProgress | SampleStep | TileProgress | DirectionsProgress;
 
-/** Page to Worker: the settings it starts with; a call; that a call's progress was handled; that a call is aborted. */
+/** Page to Worker: the settings and the module it starts with; a call; that a call's progress was handled; that a call is aborted. */
 export type Request =
     | { files: FileManifest; gpuLosses: number }
+    | CompiledRuntime
     | { [C in Call]: { id: number; call: C; argument: Parameters<Calls[C]>[0] } }[Call]
     | { id: number; handled: true }
     | { id: number; abort: true };

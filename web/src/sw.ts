@@ -5,7 +5,8 @@
  * A new build is fetched as a whole beside the old one, which stays in use while any of its pages is open.
  */
 
-import { addressOf, cacheName, type FileManifest, hash, isLarge, keyOf, LARGE } from "./cache.js";
+import { builds } from "../../runtime-wasm/npm/builds.js";
+import { addressOf, cacheName, type FileManifest, hash, isLarge, keyOf, LARGE, modulePath } from "./cache.js";
 
 /** The hash of `files.json`, which the build puts in a line before this script. */
 declare const BUILD: string;
@@ -44,7 +45,7 @@ async function install(): Promise<void> {
     const cache = await caches.open(own);
     try {
         await cache.put("files.json", list);
-        const small = Object.entries(files).filter(([path]) => !isLarge(path));
+        const small = Object.entries(files).filter(([path]) => !isLarge(path) && !isOfOtherBuild(path));
         const policy = policyOf(await (await fetchFile("index.html", files["index.html"]!.sha256)).text());
         const put = async (path: string, sha256: string) => cache.put(address(path), await fetchFile(path, sha256, policy));
         await Promise.all(small.map(([path, { sha256 }]) => put(path, sha256)));
@@ -52,6 +53,11 @@ async function install(): Promise<void> {
         await caches.delete(own);
         throw error;
     }
+}
+
+/** Whether a file is a build of our module that this browser does not use. */
+function isOfOtherBuild(path: string): boolean {
+    return path.endsWith(".wasm") && path !== modulePath(builds()[0]!);
 }
 
 /** The content security policy in the page's meta element, which Workers need as a header. */

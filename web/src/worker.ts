@@ -27,7 +27,8 @@ import type {
     StylizeRequest,
     TimedPictures,
 } from "./protocol.js";
-import init, { Model, type ModelCard, normals, type Pictures, readCard, type SamplingStep } from "./wasm/easel_wasm.js";
+import { runtime, startRuntime } from "./runtime.js";
+import type { Model, ModelCard, Pictures, SamplingStep } from "./wasm/easel_wasm.js";
 
 /** The caller of a function. */
 interface Caller {
@@ -49,9 +50,18 @@ const MILLISECONDS_PER_STEP = 30;
 
 const scope = self as unknown as DedicatedWorkerGlobalScope;
 const cache = new DownloadCache(new URL("../", import.meta.url).href);
-const initialised = init({ module_or_path: new URL("./easel_wasm_bg.wasm", import.meta.url) });
+
+/** Resolves when the page has sent the module and it has started. */
+const started = new Promise<void>((resolve, reject) => {
+    const receive = ({ data }: MessageEvent<Request>) => {
+        if (!("module" in data)) return;
+        scope.removeEventListener("message", receive);
+        startRuntime(data).then(resolve, reject);
+    };
+    scope.addEventListener("message", receive);
+});
 // A failure is reported by the first call; before that, nobody handles it.
-initialised.catch(() => {});
+started.catch(() => {});
 
 /** A place for a model, which serves one call at a time. */
 interface ModelSlot {
@@ -108,7 +118,7 @@ async function loadInto(slot: ModelSlot, request: LoadRequest, { report, signal 
             ? await cache.download(source, (progress) => report({ what: "model", ...progress }), signal)
             : await read(source);
     signal.throwIfAborted();
-    const card = readCard(bytes, request.kind);
+    const card = runtime.readCard(bytes, request.kind);
 
     const releaseEngine = await engineMutex.acquire();
     try {
@@ -137,7 +147,7 @@ async function read(file: Blob): Promise<Uint8Array> {
 
 /** The card of a model of any kind that makes pictures. */
 async function inspect(file: Blob): Promise<ModelCard> {
-    return readCard(await read(file));
+    return runtime.readCard(await read(file));
 }
 
 function draw(request: DrawRequest): Promise<GridPicture> {
@@ -246,7 +256,7 @@ async function directions(request: DirectionsRequest, { report }: Caller): Promi
         throw new Error(`directions need latent vectors of at most ${MAX_LATENT_LENGTH} elements; this model's have ${dim}`);
     }
     let stream = 0n;
-    const z = trials(dim, (count) => normals(0n, stream++, count));
+    const z = trials(dim, (count) => runtime.normals(0n, stream++, count));
     const jacobian = new MeanJacobian(dim, size);
     const pairs = z.length / dim;
     const length = size.channels * size.height * size.width;
@@ -306,7 +316,7 @@ const calls: { [C in Call]: (argument: never, caller: Caller) => ReturnType<Call
     latents: (request: PointsRequest) => withModel(request, async (model) => latentsOf(model, request)),
     directions,
     generateRaw: (request: LatentsRequest) => withModel(request, (model) => model.generateRaw(request.z)),
-    normals: ({ seed, stream, count }: NormalsRequest) => normals(seed, stream, count),
+    normals: ({ seed, stream, count }: NormalsRequest) => runtime.normals(seed, stream, count),
 };
 
 /** A call in progress. */
@@ -328,7 +338,7 @@ scope.addEventListener("message", ({ data: request }: MessageEvent<Request>) => 
         if (request.gpuLosses > MAX_GPU_LOSSES) disableGpu(`the GPU was lost ${request.gpuLosses} times`);
     } else if ("call" in request) {
         void answer(request);
-    } else {
+    } else if ("id" in request) {
         const call = active.get(request.id);
         if (!call) return;
         if ("abort" in request) call.controller.abort();
@@ -353,7 +363,7 @@ async function answer({ id, call: name, argument }: Extract<Request, { call: Cal
         if (call.unhandled > 0 && !signal.aborted) await new Promise<void>((resolve) => (call.resume = resolve));
     };
     try {
-        await initialised;
+        await started;
         signal.throwIfAborted();
         const value = await calls[name](argument as never, { report, handled, signal });
         reply({ id, value }, value);

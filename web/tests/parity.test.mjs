@@ -25,9 +25,11 @@ after(async () => {
  * Loads a model on an engine with the page's module, on a blank page, and computes the reference's latent vectors. The
  * Worker's dispatches to the GPU are counted.
  */
-async function compute(origin, engine, { jspi = true, model = "test", z = reference.z } = {}) {
+async function compute(origin, engine, { jspi = true, model = "test", z = reference.z, line = "" } = {}) {
     const { page, errors } = await open(browser.context, `${origin}/blank.html`, { waitForPictures: false });
-    const builds = [];
+    const [builds, requests] = [[], []];
+    page.on("request", (request) => requests.push(new URL(request.url()).pathname));
+    await page.evaluate(line);
     page.on("request", (request) => builds.push(.../ort-wasm-simd-threaded\.?(.*)\.wasm$/.exec(request.url())?.slice(1) ?? []));
     const [worker] = await Promise.all([
         page.waitForEvent("worker"),
@@ -61,7 +63,8 @@ async function compute(origin, engine, { jspi = true, model = "test", z = refere
     const dispatches = (await worker.evaluate(() => self.dispatches)) - before;
     assert.deepEqual(errors, []);
     await page.close();
-    return { used, image, dispatches, builds };
+    const modules = requests.map((path) => path.split("/").pop()).filter((name) => /^easel-.*wasm$/.test(name));
+    return { used, image, dispatches, builds, modules, requests };
 }
 
 function assertParity(image, reference) {
@@ -73,6 +76,26 @@ function assertParity(image, reference) {
     });
     assert.ok(worst.difference <= LARGEST_DIFFERENCE, JSON.stringify(worst));
     return worst.difference;
+}
+
+/** What each build of our module computes. */
+const images = {};
+
+for (const [build, line] of Object.entries({
+    relaxed: "",
+    simd: "const own = WebAssembly.validate; WebAssembly.validate = (bytes) => own(bytes) && !bytes.includes(0x85)",
+    plain: "WebAssembly.validate = (bytes) => bytes.length === 8",
+})) {
+    test(`Easel, ${build}`, async (t) => {
+        const { used, image, modules, requests } = await compute(site.origin, "easel", { line });
+        assert.equal(used.kind, "easel");
+        assert.equal(used.name, `Easel, ${{ relaxed: "relaxed SIMD", simd: "SIMD", plain: "no SIMD" }[build]}`);
+        assert.deepEqual(modules, [`easel-${build}.wasm`]);
+        assert.ok(!requests.some((path) => path.includes("ort")), `${requests}`);
+        t.diagnostic(`${used.name}: ${assertParity(image, reference)} from ${reference.engine}`);
+        images[build] = image;
+        assertParity(image, { image: images.relaxed });
+    });
 }
 
 test("WASM with threads", async (t) => {
@@ -99,7 +122,7 @@ for (const build of ["jspi", "asyncify"]) {
     });
 }
 
-for (const engine of ["wasm", "webgpu"]) {
+for (const engine of ["easel", "wasm", "webgpu"]) {
     test(`a ProGAN, on ${engine}`, async (t) => {
         const { used, image } = await compute(site.origin, engine, { model: "progan-scenes", z: proganReference.z });
         assert.equal(used.kind, engine);
@@ -115,7 +138,7 @@ for (const [model, { walk, image_shape: [, , height, width] }] of [["test", refe
             async ([model, from, to, steps]) => {
                 const { Easel } = await import("/js/easel.js");
                 const easel = new Easel();
-                await easel.load(`/models/${model}.onnx`, { engine: "wasm" });
+                await easel.load(`/models/${model}.onnx`, { engine: "easel" });
                 const points = Array.from({ length: steps + 1 }, (_, step) => {
                     return { from: BigInt(from), to: BigInt(to), t: step / steps };
                 });

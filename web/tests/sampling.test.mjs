@@ -49,11 +49,11 @@ function sample(page, { options, labels, seed, count }) {
     );
 }
 
-for (const engine of ["wasm", "webgpu"]) {
+for (const engine of ["easel", "wasm", "webgpu"]) {
     test(`the native pictures, on ${engine}`, async (t) => {
         const { page, errors, used } = await loaded(engine);
         // More steps take minutes on a GPU in software.
-        const most = engine === "wasm" ? Infinity : 5;
+        const most = engine === "webgpu" ? 5 : Infinity;
         for (const wanted of denoiserReference.samples.filter(({ options }) => options.steps <= most)) {
             const { rgba, steps } = await sample(page, wanted);
             const expected = Buffer.from(wanted.rgba, "base64");

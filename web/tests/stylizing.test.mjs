@@ -43,7 +43,7 @@ function stylize(page, { width, height, rgba, options }) {
     );
 }
 
-for (const engine of ["wasm", "webgpu"]) {
+for (const engine of ["easel", "wasm", "webgpu"]) {
     test(`the native pixels, on ${engine}`, async (t) => {
         const { page, errors } = await loaded(engine);
         for (const wanted of stylizerReference.results) {

@@ -7,10 +7,10 @@ use std::process::Command;
 use anyhow::{Context, Result};
 
 use crate::workspace::Workspace;
-use crate::{folder, process};
+use crate::{folder, process, web};
 
-/// The files of the bindings in `web/src/wasm`.
-const BINDINGS: [&str; 3] = ["easel_wasm.js", "easel_wasm.d.ts", "easel_wasm_bg.wasm"];
+/// The files of each build in `web/src/wasm`.
+const BINDINGS: [&str; 2] = ["easel_wasm.js", "easel_wasm_bg.wasm"];
 
 /// The project's licences.
 const LICENCES: [&str; 2] = ["LICENSE-MIT", "LICENSE-APACHE"];
@@ -25,8 +25,12 @@ pub fn pack(workspace: &Workspace) -> Result<PathBuf> {
     for entry in fs::read_dir(root.join("runtime-wasm/npm"))? {
         folder::copy_into(&entry?.path(), &package)?;
     }
-    for file in BINDINGS {
-        folder::copy_into(&root.join("web/src/wasm").join(file), &package)?;
+    let wasm = root.join("web/src/wasm");
+    folder::copy_into(&wasm.join(web::TYPES), &package)?;
+    for build in web::builds() {
+        for file in BINDINGS {
+            folder::copy_into(&wasm.join(build).join(file), &package.join(build))?;
+        }
     }
     for file in LICENCES {
         folder::copy_into(&root.join(file), &package)?;

@@ -24,6 +24,35 @@ use crate::{files, folder, process};
 const ORT_BUILDS: [&str; 3] =
     ["ort-wasm-simd-threaded", "ort-wasm-simd-threaded.jspi", "ort-wasm-simd-threaded.asyncify"];
 
+/// A build of `runtime-wasm`. A browser loads the first that it can run: `runtime-wasm/npm/builds.js` finds it.
+struct Build {
+    /// Its folder in `web/src/wasm` and in the npm package.
+    name: &'static str,
+    /// The target features of Rust, beyond those of all browsers that the page supports.
+    features: &'static str,
+    /// The options of `wasm-opt` that allow them.
+    allowed: &'static [&'static str],
+}
+
+/// The builds, the quickest first.
+const BUILDS: [Build; 3] = [
+    Build {
+        name: "relaxed",
+        features: "+simd128,+relaxed-simd",
+        allowed: &["--enable-simd", "--enable-relaxed-simd"],
+    },
+    Build { name: "simd", features: "+simd128", allowed: &["--enable-simd"] },
+    Build { name: "plain", features: "", allowed: &[] },
+];
+
+/// The declarations of types, the same for all builds, and where they lie beside the builds' folders.
+pub const TYPES: &str = "easel_wasm.d.ts";
+
+/// The names of the builds' folders.
+pub fn builds() -> impl Iterator<Item = &'static str> {
+    BUILDS.iter().map(|build| build.name)
+}
+
 /// An entry of `models/index.json`, the built page's list of models. Each tab starts with the first of its kind.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct ModelEntry {
@@ -53,9 +82,13 @@ pub fn build(workspace: &Workspace) -> Result<PathBuf> {
     let web = workspace.root.join("web");
     let dist = web.join("dist");
     packages(&web)?;
-    let module = compile(workspace)?;
-    bindings(&web, &module)?;
-    bundle(&web, &dist)?;
+    for build in &BUILDS {
+        // The builds' modules have one path, so the bindings of each are made before the next is compiled.
+        bindings(&web, build, &compile(workspace, build)?)?;
+    }
+    let wasm = web.join("src/wasm");
+    fs::copy(wasm.join(BUILDS[0].name).join(TYPES), wasm.join(TYPES))?;
+    bundle(workspace, &dist)?;
     let mut shipped: Vec<PathBuf> = WalkDir::new(workspace.root.join("models"))
         .max_depth(1)
         .into_iter()
@@ -136,7 +169,7 @@ fn distribution(distribution: Distribution) -> &'static str {
 }
 
 /// Installs the npm packages that `package-lock.json` names. Their install scripts do not run: none is needed.
-fn packages(web: &Path) -> Result<()> {
+pub fn packages(web: &Path) -> Result<()> {
     let inputs = Inputs::default().file(&web.join("package.json"))?.file(&web.join("package-lock.json"))?;
     inputs.once(&web.join("node_modules/.easel-packages"), || {
         tell!("web: npm packages");
@@ -145,15 +178,18 @@ fn packages(web: &Path) -> Result<()> {
 }
 
 /// Compiles the crate and returns the module's path.
-fn compile(workspace: &Workspace) -> Result<PathBuf> {
+fn compile(workspace: &Workspace, build: &Build) -> Result<PathBuf> {
+    let flags = if build.features.is_empty() { String::new() } else { format!("-Ctarget-feature={}", build.features) };
     let output = workspace
         .cargo("build")
         .args(["--profile", "wasm"])
         .args(WASM)
         .arg("--message-format=json-render-diagnostics")
+        // Takes precedence over flags for the machine's own processor, which WebAssembly does not have.
+        .env("CARGO_ENCODED_RUSTFLAGS", flags)
         .stderr(Stdio::inherit())
         .output()?;
-    ensure!(output.status.success(), "easel-wasm does not compile");
+    ensure!(output.status.success(), "easel-wasm does not compile ({})", build.name);
     output
         .stdout
         .split(|&byte| byte == b'\n')
@@ -164,12 +200,12 @@ fn compile(workspace: &Workspace) -> Result<PathBuf> {
         .context("cargo built no easel_wasm.wasm")
 }
 
-/// Writes the module and its JavaScript and TypeScript bindings to `web/src/wasm`.
-fn bindings(web: &Path, module: &Path) -> Result<()> {
-    let out = web.join("src/wasm");
+/// Writes the module and its JavaScript and TypeScript bindings to the build's folder in `web/src/wasm`.
+fn bindings(web: &Path, build: &Build, module: &Path) -> Result<()> {
+    let out = web.join("src/wasm").join(build.name);
     let inputs = Inputs::default().file(module)?.file(&web.join("package-lock.json"))?;
     inputs.once(&out.join(".stamp"), || {
-        tell!("web: bindings of {}", module.display());
+        tell!("web: bindings of {} ({})", module.display(), build.name);
         folder::remove(&out)?;
         wasm_bindgen_cli_support::Bindgen::new()
             .input_path(module)
@@ -189,6 +225,7 @@ fn bindings(web: &Path, module: &Path) -> Result<()> {
                     "--enable-multivalue",
                 ])
                 .args(["--enable-mutable-globals", "--enable-nontrapping-float-to-int", "--enable-sign-ext"])
+                .args(build.allowed)
                 .arg(&wasm)
                 .arg("-o")
                 .arg(&wasm),
@@ -197,8 +234,10 @@ fn bindings(web: &Path, module: &Path) -> Result<()> {
 }
 
 /// Checks the types, bundles the TypeScript, and copies everything that the page fetches beside it.
-fn bundle(web: &Path, dist: &Path) -> Result<()> {
+fn bundle(workspace: &Workspace, dist: &Path) -> Result<()> {
+    let web = &workspace.root.join("web");
     let mut inputs = Inputs::default().folder(&web.join("src"))?.folder(&web.join("static"))?;
+    inputs = inputs.file(&workspace.root.join("runtime-wasm/npm/builds.js"))?;
     for file in ["package-lock.json", "tsconfig.json", "tsconfig.worker.json", "tsconfig.sw.json"] {
         inputs = inputs.file(&web.join(file))?;
     }
@@ -232,7 +271,10 @@ fn bundle(web: &Path, dist: &Path) -> Result<()> {
                 .arg(format!("--outfile={}", dist.join(files::BUNDLED_SERVICE_WORKER).display()))
                 .current_dir(web),
         )?;
-        folder::copy_into(&web.join("src/wasm/easel_wasm_bg.wasm"), &scripts)?;
+        for build in builds() {
+            let module = web.join("src/wasm").join(build).join("easel_wasm_bg.wasm");
+            fs::copy(module, scripts.join(format!("easel-{build}.wasm")))?;
+        }
         let builds = web.join("node_modules/onnxruntime-web/dist");
         for build in ORT_BUILDS {
             folder::copy_into(&builds.join(format!("{build}.wasm")), &ort)?;

@@ -11,7 +11,7 @@ use crate::network::ValueId;
 use crate::step::{BufferId, Place, Source, Storage, Vector, Work};
 
 /// The most values of one tensor: more than any machine has memory for.
-const MAX_VALUES: usize = 1 << 36;
+const MAX_VALUES: usize = 1 << if usize::BITS > 32 { 36 } else { 30 };
 
 /// A tensor of floats that a run computes.
 #[derive(Debug, Clone)]
@@ -47,7 +47,8 @@ impl Picture {
         // One pixel has its values in the same order either way.
         let order = if size == [1, 1] && order == Order::ChannelsFirst { Order::interleaved(channels) } else { order };
         let (affine, activation) = (None, Activation::None);
-        let source = Source { buffer, offset: 0, order, batch, channels, size, rows: None, columns: None, affine, activation };
+        let source =
+            Source { buffer, offset: 0, order, batch, channels, size, rows: None, columns: None, affine, activation };
         Ok(Self { dims, source })
     }
 

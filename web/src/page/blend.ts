@@ -1,6 +1,6 @@
 /** Blends of pictures, computed by the WebAssembly module on the page, so that they do not wait for a busy Worker. */
 
-import init, { Blend, enlarge } from "../wasm/easel_wasm.js";
+import { compileRuntime, runtime, startRuntime } from "../runtime.js";
 import type { Pixels } from "./stage.js";
 
 /** The bytes that are blended at a time; it bounds the module's memory. */
@@ -13,20 +13,12 @@ export interface Layer {
     weight: number;
 }
 
-let loading: Promise<unknown> | undefined;
-
-/** Loads the module, once. `blend` needs it. */
+/** Loads the module, once. */
 export async function loadBlend(): Promise<void> {
-    loading ??= init({ module_or_path: new URL("./easel_wasm_bg.wasm", import.meta.url) });
-    try {
-        await loading;
-    } catch (error) {
-        loading = undefined;
-        throw error;
-    }
+    await startRuntime(await compileRuntime());
 }
 
-/** The weighted mean of layers of one size, in sRGB values, rounded to the nearest byte. */
+/** The weighted mean of layers of one size, in sRGB values, rounded to the nearest byte. Needs `loadBlend`. */
 export function blend(layers: readonly Layer[]): Uint8ClampedArray<ArrayBuffer> {
     const visible = layers.filter(({ weight }) => weight > 0);
     const { length } = visible[0]!.rgba;
@@ -34,20 +26,20 @@ export function blend(layers: readonly Layer[]): Uint8ClampedArray<ArrayBuffer> 
     const blended = new Uint8ClampedArray(length);
     for (let start = 0; start < length; start += CHUNK) {
         const end = Math.min(start + CHUNK, length);
-        const chunk = new Blend(end - start);
+        const chunk = new runtime.Blend(end - start);
         for (const { rgba, weight } of visible) chunk.add(rgba.subarray(start, end), weight);
         blended.set(chunk.finish(), start);
     }
     return blended;
 }
 
-/** A picture enlarged to a width, as the programs do it. Throws if that is not a multiple of its own. */
+/** A picture enlarged to a width, as the programs do it. Needs `loadBlend`. Throws if that is not a multiple of its own. */
 export function enlarged(pixels: Pixels, width: number): Pixels {
     const factor = width / pixels.width;
     if (factor === 1) return pixels;
     if (!Number.isInteger(factor)) {
         throw new Error("these styles enlarge pictures by different factors and cannot be blended; choose one of them");
     }
-    const rgba = enlarge(pixels.rgba, pixels.width, pixels.height, factor) as Pixels["rgba"];
+    const rgba = runtime.enlarge(pixels.rgba, pixels.width, pixels.height, factor) as Pixels["rgba"];
     return { width, height: factor * pixels.height, rgba };
 }

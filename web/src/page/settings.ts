@@ -32,7 +32,7 @@ export function parseNumber(text: string, min: number, max: number): number | un
 }
 
 export function parseEngine(text: string | null): EngineChoice {
-    return text === "webgpu" || text === "wasm" ? text : "auto";
+    return text === "easel" || text === "webgpu" || text === "wasm" ? text : "auto";
 }
 
 /** A random seed of at most six digits. */

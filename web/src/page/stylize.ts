@@ -22,7 +22,7 @@ import { enableLink, type Host, type Tab } from "./tab.js";
 import { words } from "./words.js";
 
 /** The longest side with which stylizing takes about a second. */
-const DEFAULT_SIZE = { webgpu: 1024, wasm: 768 } as const;
+const DEFAULT_SIZE = { easel: 768, webgpu: 1024, wasm: 768 } as const;
 
 /** What the result on the screen was made of. */
 interface StylizeResult {
@@ -164,7 +164,8 @@ export class StylizeTab implements Tab {
 
     /** The longest side, set or default. */
     get #size(): Size {
-        const expected = this.#host.engine() === "wasm" || !("gpu" in navigator) ? "wasm" : "webgpu";
+        const choice = this.#host.engine();
+        const expected = choice !== "auto" ? choice : "gpu" in navigator ? "webgpu" : "easel";
         return this.#settings.size ?? DEFAULT_SIZE[this.#runner.engine ?? expected];
     }
 

@@ -13,7 +13,7 @@ export const zh: Words = {
     retry: "重试",
 
     engine: "引擎",
-    engines: { auto: "自动", webgpu: "WebGPU", wasm: "WASM" },
+    engines: { auto: "自动", easel: "Easel", webgpu: "WebGPU", wasm: "WASM" },
     noEngine: "尚无引擎",
     timePerPicture: (milliseconds) => `每张 ${milliseconds} 毫秒`,
 
@@ -25,7 +25,7 @@ export const zh: Words = {
         ready: "正在准备…",
     },
     offline: "此页面现在可以离线使用。",
-    gpuLost: "GPU 连接已丢失，正在生成的图像也随之丢失。请重试：引擎会重新启动，GPU 仍不可用时改用 WASM。",
+    gpuLost: "GPU 连接已丢失，正在生成的图像也随之丢失。请重试：引擎会重新启动，GPU 仍不可用时不再使用它。",
     loading: (file) => `正在载入 ${file}`,
     listDamaged: "模型列表（models/index.json）已损坏。",
     listUnanswered: "无法获取模型列表：服务器没有响应，请检查网络连接。",

@@ -13,7 +13,7 @@ export const en = {
     retry: "Try again",
 
     engine: "Engine",
-    engines: { auto: "Automatic", webgpu: "WebGPU", wasm: "WASM" } as Record<EngineChoice, string>,
+    engines: { auto: "Automatic", easel: "Easel", webgpu: "WebGPU", wasm: "WASM" } as Record<EngineChoice, string>,
     noEngine: "No engine yet",
     timePerPicture: (milliseconds: string) => `${milliseconds} ms per picture`,
 
@@ -26,7 +26,7 @@ export const en = {
     },
     offline: "This page now works offline, too.",
     gpuLost:
-        "The GPU was lost, and the picture with it. Try again: the engine restarts, on WASM if the GPU does not come back.",
+        "The GPU was lost, and the picture with it. Try again: the engine restarts, without the GPU if it does not come back.",
     loading: (file: string) => `Loading ${file}`,
     listDamaged: "The list of models (models/index.json) is damaged.",
     listUnanswered: "The list of models cannot be fetched: no answer from the server; check the connection.",
