@@ -59,20 +59,35 @@ struct Part {
     columns: Range<usize>,
 }
 
+/// Sums of three vectors with a factor each.
+fn combine<T>(factors: &[f64; 3], [a, b, c]: [&[f64]; 3], sums: &mut [T], convert: impl Fn(f64) -> T) {
+    for ((sum, &a), (&b, &c)) in sums.iter_mut().zip(a).zip(b.iter().zip(c)) {
+        *sum = convert(factors[0] * a + factors[1] * b + factors[2] * c);
+    }
+}
+
 impl Winograd {
     /// `weight` is `[output, input, 3, 3]`; `padding` that at the top and on the left.
     pub(crate) fn new(weight: &[f32], outputs: usize, inputs: usize, padding: [usize; 2], level: Level) -> Self {
         let mut transformed = vec![0f32; POINTS * inputs * outputs];
-        for output in 0..outputs {
-            for input in 0..inputs {
+        // The kernels of all outputs at once, which the compiler vectorises: their taps, then their columns transformed.
+        let mut taps = vec![0f64; 9 * outputs];
+        let mut columns = vec![0f64; 3 * outputs];
+        for input in 0..inputs {
+            for output in 0..outputs {
                 let kernel = &weight[(output * inputs + input) * 9..][..9];
-                let column = |y: usize, x: usize| (0..3).map(|at| KERNEL[y][at] * f64::from(kernel[3 * at + x])).sum();
-                for y in 0..INPUT_SIDE {
-                    let row: [f64; 3] = [column(y, 0), column(y, 1), column(y, 2)];
-                    for x in 0..INPUT_SIDE {
-                        let sum: f64 = KERNEL[x].iter().zip(row).map(|(factor, value)| factor * value).sum();
-                        transformed[((y * INPUT_SIDE + x) * inputs + input) * outputs + output] = sum as f32;
-                    }
+                kernel.iter().enumerate().for_each(|(tap, &value)| taps[tap * outputs + output] = value.into());
+            }
+            for y in 0..INPUT_SIDE {
+                for x in 0..3 {
+                    let above = [x, 3 + x, 6 + x].map(|tap| &taps[tap * outputs..][..outputs]);
+                    combine(&KERNEL[y], above, &mut columns[x * outputs..][..outputs], |sum| sum);
+                }
+                let row = [0, 1, 2].map(|x| &columns[x * outputs..][..outputs]);
+                for x in 0..INPUT_SIDE {
+                    let point = y * INPUT_SIDE + x;
+                    let to = &mut transformed[(point * inputs + input) * outputs..][..outputs];
+                    combine(&KERNEL[x], row, to, |sum| sum as f32);
                 }
             }
         }
