@@ -235,6 +235,7 @@ fn recorded(write: Write, rank: usize, norms: NormForm) -> Vec<u8> {
 #[test]
 fn every_operation_matches() {
     for &(name, rank, write) in OPERATIONS {
+        println!("{name}");
         for norms in [NormForm::Statistics, NormForm::Operator] {
             let model = recorded(write, rank, norms);
             for level in Level::available() {
