@@ -59,9 +59,10 @@ pub(crate) fn evaluate(operator: &Operator, inputs: &[Option<&Constant>]) -> Res
                 false => Constant::floats(dims, vec![*value; count]),
             })
         }
-        Operator::Unary(Unary::Neg) if x.as_ints().is_ok() => {
-            Ok(Constant::ints(x.dims.clone(), x.as_ints()?.iter().map(|value| value.wrapping_neg()).collect::<Vec<_>>()))
-        }
+        Operator::Unary(Unary::Neg) if x.as_ints().is_ok() => Ok(Constant::ints(
+            x.dims.clone(),
+            x.as_ints()?.iter().map(|value| value.wrapping_neg()).collect::<Vec<_>>(),
+        )),
         Operator::Unary(function) => map(x, |value| function.apply(value)),
         Operator::Activation(function) => map(x, |value| function.apply(value)),
         Operator::Binary(operation) => binary(*operation, x, input(1)?),
@@ -104,7 +105,9 @@ fn gather(x: &Constant, indices: &Constant, axis: i64) -> Result<Constant, Failu
     count(&dims)?;
     let outer = x.dims[..axis].iter().product::<usize>();
     let places = &places;
-    let positions = (0..outer).flat_map(|at| places.iter().flat_map(move |&place| (at * size + place) * inner..(at * size + place + 1) * inner));
+    let positions = (0..outer).flat_map(|at| {
+        places.iter().flat_map(move |&place| (at * size + place) * inner..(at * size + place + 1) * inner)
+    });
     Ok(x.select(dims, positions))
 }
 
@@ -186,7 +189,8 @@ fn slice(
     let slices = slices(&x.dims, starts, ends, axes, steps)?;
     let of_axes = strides(&x.dims);
     let dims: Vec<_> = slices.iter().map(|slice| slice.1).collect();
-    let steps: Vec<_> = slices.iter().zip(&of_axes).map(|(slice, &stride)| slice.2 as isize * stride as isize).collect();
+    let steps: Vec<_> =
+        slices.iter().zip(&of_axes).map(|(slice, &stride)| slice.2 as isize * stride as isize).collect();
     let first = slices.iter().zip(&of_axes).map(|(slice, &stride)| slice.0 as isize * stride as isize).sum();
     let positions: Vec<_> = positions(&dims, &steps, first).collect();
     Ok(x.select(dims, positions.into_iter()))
@@ -213,7 +217,9 @@ fn concat(parts: &[&Constant], axis: i64) -> Result<Constant, Failure> {
     count(&dims)?;
     let outer = dims[..axis].iter().product::<usize>();
     fn join<T: Copy>(parts: &[&[T]], outer: usize) -> Vec<T> {
-        let of = |at: usize| parts.iter().flat_map(move |part| part[part.len() / outer * at..][..part.len() / outer].iter().copied());
+        let of = |at: usize| {
+            parts.iter().flat_map(move |part| part[part.len() / outer * at..][..part.len() / outer].iter().copied())
+        };
         (0..outer).flat_map(of).collect()
     }
     Ok(match &first.values {
@@ -264,7 +270,8 @@ fn binary(operation: Binary, a: &Constant, b: &Constant) -> Result<Constant, Fai
             None => malformed("integers overflow, or are divided by 0"),
         };
     }
-    let values: Vec<_> = a.as_floats()?.iter().zip(b.as_floats()?.iter()).map(|(&a, &b)| operation.apply(a, b)).collect();
+    let values: Vec<_> =
+        a.as_floats()?.iter().zip(b.as_floats()?.iter()).map(|(&a, &b)| operation.apply(a, b)).collect();
     Ok(Constant::floats(dims, values))
 }
 

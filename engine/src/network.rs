@@ -93,7 +93,9 @@ impl Network {
             }
             let operator = operator::read(&node).map_err(fail)?;
             let known = |input: &Option<ValueId>| {
-                input.map(|id| constants.get(&id).filter(|_| !optional.contains(&id)).map(Arc::as_ref)).map_or(Some(None), |known| known.map(Some))
+                input
+                    .map(|id| constants.get(&id).filter(|_| !optional.contains(&id)).map(Arc::as_ref))
+                    .map_or(Some(None), |known| known.map(Some))
             };
             if let Some(known) = inputs.iter().map(known).collect::<Option<Vec<_>>>()
                 && !known.is_empty()

@@ -11,40 +11,91 @@ pub(crate) enum Operator {
     Conv(ConvAttributes),
     /// With the output's additional rows and columns.
     ConvTranspose(ConvAttributes, [usize; 2]),
-    Gemm { alpha: f32, beta: f32, transposed: bool },
+    Gemm {
+        alpha: f32,
+        beta: f32,
+        transposed: bool,
+    },
     Pool(PoolAttributes),
     /// A mean over height and width.
     GlobalAverage,
-    Pad { mode: PadMode, pads: Option<Vec<i64>> },
-    Slice { starts: Option<Vec<i64>>, ends: Vec<i64>, axes: Option<Vec<i64>> },
-    Resize { coordinates: Coordinates, rounding: Rounding },
-    Concat { axis: i64 },
-    DepthToSpace { block: usize },
+    Pad {
+        mode: PadMode,
+        pads: Option<Vec<i64>>,
+    },
+    Slice {
+        starts: Option<Vec<i64>>,
+        ends: Vec<i64>,
+        axes: Option<Vec<i64>>,
+    },
+    Resize {
+        coordinates: Coordinates,
+        rounding: Rounding,
+    },
+    Concat {
+        axis: i64,
+    },
+    DepthToSpace {
+        block: usize,
+    },
     Activation(Activation),
     /// With limits in inputs.
     Clip,
     Unary(Unary),
     Binary(Binary),
-    ReduceMean { axes: Option<Vec<i64>>, keep: bool },
-    InstanceNorm { epsilon: f32 },
-    BatchNorm { epsilon: f32 },
+    ReduceMean {
+        axes: Option<Vec<i64>>,
+        keep: bool,
+    },
+    InstanceNorm {
+        epsilon: f32,
+    },
+    BatchNorm {
+        epsilon: f32,
+    },
     Where,
-    Shape { start: i64, end: Option<i64> },
-    Gather { axis: i64 },
-    Reshape { allow_zero: bool },
-    Flatten { axis: i64 },
-    Transpose { perm: Option<Vec<i64>> },
-    Unsqueeze { axes: Option<Vec<i64>> },
-    Squeeze { axes: Option<Vec<i64>> },
+    Shape {
+        start: i64,
+        end: Option<i64>,
+    },
+    Gather {
+        axis: i64,
+    },
+    Reshape {
+        allow_zero: bool,
+    },
+    Flatten {
+        axis: i64,
+    },
+    Transpose {
+        perm: Option<Vec<i64>>,
+    },
+    Unsqueeze {
+        axes: Option<Vec<i64>>,
+    },
+    Squeeze {
+        axes: Option<Vec<i64>>,
+    },
     Expand,
-    Cast { to: Element },
+    Cast {
+        to: Element,
+    },
     Identity,
-    ConstantOfShape { value: f32, ints: bool },
-    DequantizeLinear { axis: i64 },
+    ConstantOfShape {
+        value: f32,
+        ints: bool,
+    },
+    DequantizeLinear {
+        axis: i64,
+    },
     /// The mean of squares over height and width.
-    MeanSquare { keep: bool },
+    MeanSquare {
+        keep: bool,
+    },
     /// A pixel norm over the channels.
-    PixelNorm { epsilon: f32 },
+    PixelNorm {
+        epsilon: f32,
+    },
 }
 
 /// What a convolution has besides its weights.
@@ -250,7 +301,10 @@ impl<'a> Attributes<'a> {
     }
 
     fn size(&self, name: &str) -> Result<usize, Failure> {
-        usize::try_from(self.required_int(name)?).ok().filter(|&size| (1..1 << 16).contains(&size)).map_or_else(|| self.wrong(name), Ok)
+        usize::try_from(self.required_int(name)?)
+            .ok()
+            .filter(|&size| (1..1 << 16).contains(&size))
+            .map_or_else(|| self.wrong(name), Ok)
     }
 
     fn float(&self, name: &str, default: f32) -> Result<f32, Failure> {

@@ -33,8 +33,7 @@ impl Plan {
         for step in &mut steps {
             step.work.places(|buffer, order| resolve(&buffers, buffer, order));
         }
-        let mut needed: Vec<_> =
-            buffers.iter().map(|buffer| matches!(buffer.storage, Storage::Output(_))).collect();
+        let mut needed: Vec<_> = buffers.iter().map(|buffer| matches!(buffer.storage, Storage::Output(_))).collect();
         let mut kept = Vec::new();
         for mut step in steps.into_iter().rev() {
             if let Work::Convolve(work) = &mut step.work

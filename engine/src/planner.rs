@@ -29,7 +29,10 @@ pub(crate) enum Value {
     Known(Arc<Constant>),
     Pictures(Picture),
     /// An input of integers, by its number.
-    Indices { input: usize, dims: Vec<usize> },
+    Indices {
+        input: usize,
+        dims: Vec<usize>,
+    },
 }
 
 impl Value {
@@ -131,7 +134,9 @@ impl<'a> Planner<'a> {
     /// The condition of a `Where`, if it is one known flag.
     fn condition(&self, node: &Node) -> Option<bool> {
         match self.values[node.inputs.first().copied().flatten()?].as_ref()? {
-            Value::Known(constant) => constant.as_ints().ok().filter(|flags| flags.len() == 1).map(|flags| flags[0] != 0),
+            Value::Known(constant) => {
+                constant.as_ints().ok().filter(|flags| flags.len() == 1).map(|flags| flags[0] != 0)
+            }
             _ => None,
         }
     }
@@ -234,7 +239,9 @@ impl<'a> Planner<'a> {
                 _ => unsupported("integers"),
             },
             Operator::Cast { .. } => unsupported("a cast to integers"),
-            Operator::ConstantOfShape { .. } | Operator::DequantizeLinear { .. } => unsupported("an input that is computed"),
+            Operator::ConstantOfShape { .. } | Operator::DequantizeLinear { .. } => {
+                unsupported("an input that is computed")
+            }
         }
     }
 
@@ -339,7 +346,8 @@ impl<'a> Planner<'a> {
 
     /// The convolution that makes pictures for one use only, to which something can be added.
     fn open(&self, value: ValueId, picture: &Picture) -> Option<usize> {
-        if self.uses[value] != 1 || !self.computed.get(self.node).copied().unwrap_or(true) || !picture.source.is_plain() {
+        if self.uses[value] != 1 || !self.computed.get(self.node).copied().unwrap_or(true) || !picture.source.is_plain()
+        {
             return None;
         }
         let step = self.makers[picture.source.buffer].filter(|&step| !self.closed[step])?;

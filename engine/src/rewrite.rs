@@ -63,7 +63,8 @@ fn pixel_norm(graph: &Graph, node: &Node) -> Option<(Operator, ValueId)> {
     let x = node.inputs[0]?;
     let root = graph.maker(node, 1).filter(|node| node.operator == Operator::Unary(Unary::Sqrt))?;
     let sum = graph.maker(root, 0).filter(|node| node.operator == Operator::Binary(Binary::Add))?;
-    let of = |at: usize| sum.inputs.get(at).copied().flatten().and_then(|id| graph.network.constants[id].as_ref()?.scalar());
+    let of =
+        |at: usize| sum.inputs.get(at).copied().flatten().and_then(|id| graph.network.constants[id].as_ref()?.scalar());
     let (mean, epsilon) = match (of(0), of(1)) {
         (None, Some(epsilon)) => (graph.maker(sum, 0)?, epsilon),
         (Some(epsilon), None) => (graph.maker(sum, 1)?, epsilon),

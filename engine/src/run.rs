@@ -27,7 +27,8 @@ pub(crate) fn run(
     mut times: Option<&mut Vec<Duration>>,
 ) -> Result<Vec<Vec<f32>>> {
     let missing = plan.arena.saturating_sub(arena.len());
-    let out_of_memory = |_| Error::Runtime(easel_runtime::Error::OutOfMemory("not enough memory for inputs of this size".into()));
+    let out_of_memory =
+        |_| Error::Runtime(easel_runtime::Error::OutOfMemory("not enough memory for inputs of this size".into()));
     arena.try_reserve_exact(missing).map_err(out_of_memory)?;
     arena.resize(arena.len() + missing, 0.0);
     let mut outputs = Vec::new();
@@ -41,7 +42,7 @@ pub(crate) fn run(
         outputs.push(values);
     }
     for step in &plan.steps {
-        // WebAssembly has no clock.
+        // A browser has no such clock.
         let start = times.is_some().then(Instant::now);
         let mut run = Run { plan, level, inputs, arena, outputs: &mut outputs };
         run.step(&step.work)?;

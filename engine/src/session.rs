@@ -130,7 +130,11 @@ impl Session {
         Ok(steps.collect())
     }
 
-    fn run_with(&mut self, inputs: &[(&str, &Tensor)], times: Option<&mut Vec<Duration>>) -> Result<Vec<(String, Tensor)>> {
+    fn run_with(
+        &mut self,
+        inputs: &[(&str, &Tensor)],
+        times: Option<&mut Vec<Duration>>,
+    ) -> Result<Vec<(String, Tensor)>> {
         let (plan, values) = self.prepared(inputs)?;
         let (level, arena) = (self.model.network.level, &mut self.arena);
         #[cfg(feature = "threads")]
@@ -150,7 +154,10 @@ impl Session {
         for (name, _) in inputs {
             if !network.inputs.iter().any(|port| port.info.name == *name) {
                 let known: Vec<_> = self.model.inputs().iter().map(|input| input.name.as_str()).collect();
-                return Err(engine_error(format!("the model has no input named `{name}`; it has {}", known.join(", "))));
+                return Err(engine_error(format!(
+                    "the model has no input named `{name}`; it has {}",
+                    known.join(", ")
+                )));
             }
         }
         let (mut given, mut values) = (Vec::new(), Vec::new());
@@ -224,9 +231,7 @@ fn result(port: &Port, output: &Output, values: Vec<f32>) -> Result<(String, Ten
     let half = |values: Vec<f32>| Data::F16(values.into_iter().map(f16::from_f32).collect());
     let is_half = port.info.element == "float16";
     let tensor = match output {
-        Output::Computed(dims) => {
-            Tensor::new(dims.clone(), if is_half { half(values) } else { Data::F32(values) })?
-        }
+        Output::Computed(dims) => Tensor::new(dims.clone(), if is_half { half(values) } else { Data::F32(values) })?,
         Output::Known(constant) => {
             let data = match (constant.as_floats(), constant.as_ints()) {
                 (Ok(values), _) if is_half => half(values.to_vec()),

@@ -123,7 +123,9 @@ mod tests {
             let absolute = |at: i64| if at < 0 { at + size } else { at };
             let first = absolute(start).max(0).min(if step > 0 { size } else { size - 1 });
             let all = (0..size).map(|count| first + count * step);
-            let inside = |at: &i64| (0..size).contains(at) && if step > 0 { *at < absolute(end) } else { *at > absolute(end).max(-1) };
+            let inside = |at: &i64| {
+                (0..size).contains(at) && if step > 0 { *at < absolute(end) } else { *at > absolute(end).max(-1) }
+            };
             let expected: Vec<_> = all.take_while(inside).collect();
             let (first, count, by) = slice(size as usize, start, end, step).unwrap();
             let found: Vec<_> = (0..count as i64).map(|index| first + index * by).collect();

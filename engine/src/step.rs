@@ -14,9 +14,15 @@ pub(crate) type BufferId = usize;
 #[derive(Debug, Clone)]
 pub(crate) enum Storage {
     /// In the memory of the plan.
-    Arena { offset: usize },
+    Arena {
+        offset: usize,
+    },
     /// Part of the channels of another buffer, from one on.
-    Within { buffer: BufferId, first: usize, stride: usize },
+    Within {
+        buffer: BufferId,
+        first: usize,
+        stride: usize,
+    },
     Known(Arc<[f32]>),
     /// An input of the graph.
     Input(usize),
@@ -105,15 +111,46 @@ pub(crate) struct Place {
 #[derive(Debug, Clone)]
 pub(crate) enum Work {
     Convolve(Box<Convolve>),
-    Copy { source: Source, target: Place },
-    Combine { operation: Binary, sources: [Source; 2], target: Place },
-    Map { function: Unary, source: Source, target: Place },
-    Pool { pool: Pool, source: Source, target: Place },
-    Moments { source: Source, moments: [Span; 2] },
-    PixelNorm { source: Source, epsilon: f32, target: Place },
-    Vector { operation: VectorOperation, operands: Vec<Vector>, target: Span },
+    Copy {
+        source: Source,
+        target: Place,
+    },
+    Combine {
+        operation: Binary,
+        sources: [Source; 2],
+        target: Place,
+    },
+    Map {
+        function: Unary,
+        source: Source,
+        target: Place,
+    },
+    Pool {
+        pool: Pool,
+        source: Source,
+        target: Place,
+    },
+    Moments {
+        source: Source,
+        moments: [Span; 2],
+    },
+    PixelNorm {
+        source: Source,
+        epsilon: f32,
+        target: Place,
+    },
+    Vector {
+        operation: VectorOperation,
+        operands: Vec<Vector>,
+        target: Span,
+    },
     /// Rows of a table, chosen by an input of integers.
-    Lookup { table: Arc<[f32]>, width: usize, input: usize, target: Span },
+    Lookup {
+        table: Arc<[f32]>,
+        width: usize,
+        input: usize,
+        target: Span,
+    },
 }
 
 /// A convolution and what follows it in the same pass.

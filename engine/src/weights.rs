@@ -84,8 +84,11 @@ fn arranged(network: &Network, node: &Node, block: usize) -> Result<Option<Weigh
         Operator::Gemm { alpha, beta, transposed } => {
             let [rows, columns] = weight.dims[..] else { return unsupported("a product with other than a matrix") };
             let (inputs, outputs) = if *transposed { (columns, rows) } else { (rows, columns) };
-            let at = |output: usize, input: usize| values[if *transposed { output * inputs + input } else { input * outputs + output }];
-            let weights: Vec<_> = (0..outputs * inputs).map(|index| alpha * at(index / inputs, index % inputs)).collect();
+            let at = |output: usize, input: usize| {
+                values[if *transposed { output * inputs + input } else { input * outputs + output }]
+            };
+            let weights: Vec<_> =
+                (0..outputs * inputs).map(|index| alpha * at(index / inputs, index % inputs)).collect();
             let bias = match bias_values {
                 None => None,
                 Some(bias) if bias.len() == 1 => Some(vec![beta * bias[0]; outputs]),
@@ -145,7 +148,11 @@ impl Kernel<'_> {
     /// The convolution of stride 1 that this one computes in blocks of pixels, if it does: the kernel of each pixel is the
     /// same, shifted by the pixel's place in the block (sub-pixel convolution, arXiv 1609.05158). It is quicker, since the
     /// kernels of a block are mostly zeros.
-    fn single_pixels(&self, attributes: &ConvAttributes, block: usize) -> Option<(Vec<f32>, [usize; 4], Option<Vec<f32>>)> {
+    fn single_pixels(
+        &self,
+        attributes: &ConvAttributes,
+        block: usize,
+    ) -> Option<(Vec<f32>, [usize; 4], Option<Vec<f32>>)> {
         let [all, inputs, rows, columns] = self.dims;
         let blocks = block > 1 && attributes.stride == [block; 2] && attributes.dilation == [1, 1];
         if !blocks || rows < block || columns < block {

@@ -194,7 +194,7 @@ unsafe fn write_any<S: Simd>(finish: &Finish, values: &Values, mut moments: Opti
                 shift = load::<S>(summands.as_ptr().add(channel), count);
             }
             let [mut sum, mut square] = [S::splat(0.0); 2];
-            let mut pivot = S::splat(0.0);
+            let (mut pivot, mut is_new) = (S::splat(0.0), false);
             for (index, &pixel) in values.pixels.iter().enumerate() {
                 let mut value = S::add(S::load(values.sums.add(index * values.stride + at)), bias);
                 if affine.is_some() {
@@ -225,7 +225,8 @@ unsafe fn write_any<S: Simd>(finish: &Finish, values: &Values, mut moments: Opti
                 if let Some(moments) = &mut moments {
                     if index == 0 {
                         let own = moments.pivot.as_mut_ptr().add(channel);
-                        if (*own).is_nan() {
+                        is_new = (*own).is_nan();
+                        if is_new {
                             store::<S>(own, value, count);
                         }
                         pivot = load::<S>(own, count);
@@ -236,6 +237,13 @@ unsafe fn write_any<S: Simd>(finish: &Finish, values: &Values, mut moments: Opti
                 }
             }
             if let Some(moments) = &mut moments {
+                if is_new {
+                    // From the first value to the mean of the first ones, since a corner may lie far from the others.
+                    let mean = S::mul(sum, S::splat(1.0 / values.pixels.len() as f32));
+                    store::<S>(moments.pivot.as_mut_ptr().add(channel), S::add(pivot, mean), count);
+                    square = S::sub(square, S::mul(sum, mean));
+                    sum = S::splat(0.0);
+                }
                 for (to, value) in [(&mut moments.sum, sum), (&mut moments.square, square)] {
                     let to = to.as_mut_ptr().add(channel);
                     store::<S>(to, S::add(load::<S>(to, count), value), count);

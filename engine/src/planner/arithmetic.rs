@@ -163,4 +163,3 @@ impl Planner<'_> {
         Ok(None)
     }
 }
-

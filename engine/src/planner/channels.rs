@@ -97,7 +97,12 @@ impl Planner<'_> {
     }
 
     /// One affine map after another, with vectors of one length.
-    fn composed(&mut self, first: Option<[Vector; 2]>, [scale, shift]: [Vector; 2], source: &crate::step::Source) -> [Vector; 2] {
+    fn composed(
+        &mut self,
+        first: Option<[Vector; 2]>,
+        [scale, shift]: [Vector; 2],
+        source: &crate::step::Source,
+    ) -> [Vector; 2] {
         let [mut factors, mut summands] = first.unwrap_or([Vector::Splat(1.0), Vector::Splat(0.0)]);
         factors = self.combine_vectors(Binary::Mul, &factors, &scale);
         summands = self.combine_vectors(Binary::Mul, &summands, &scale);
@@ -107,7 +112,12 @@ impl Planner<'_> {
     }
 
     /// A function of each value: in the convolution that makes it alone, or when it is read.
-    pub(super) fn activated(&mut self, value: ValueId, picture: &Picture, function: Activation) -> Result<Picture, Failure> {
+    pub(super) fn activated(
+        &mut self,
+        value: ValueId,
+        picture: &Picture,
+        function: Activation,
+    ) -> Result<Picture, Failure> {
         if let Some(step) = self.open(value, picture) {
             let whole = picture.source.stored_len() == self.buffers[picture.source.buffer].length;
             let work = self.convolution(step);

@@ -209,7 +209,9 @@ impl Planner<'_> {
             return false;
         }
         let is_one = matches!(scale, Vector::Known(values) if values.iter().all(|&value| value == 1.0));
-        let Some(step) = self.makers[picture.source.buffer].and_then(|step| self.steps[step].as_ref()) else { return false };
+        let Some(step) = self.makers[picture.source.buffer].and_then(|step| self.steps[step].as_ref()) else {
+            return false;
+        };
         let (Work::Convolve(work), Vector::Stored(shift)) = (&step.work, shift) else { return false };
         let negated = self.makers[shift.buffer].and_then(|step| self.steps[step].as_ref()).map(|step| &step.work);
         let Some(Work::Vector { operands, .. }) = negated else { return false };

@@ -47,7 +47,8 @@ impl Picture {
         // One pixel has its values in the same order either way.
         let order = if size == [1, 1] && order == Order::ChannelsFirst { Order::interleaved(channels) } else { order };
         let (affine, activation) = (None, Activation::None);
-        let source = Source { buffer, offset: 0, order, batch, channels, size, rows: None, columns: None, affine, activation };
+        let source =
+            Source { buffer, offset: 0, order, batch, channels, size, rows: None, columns: None, affine, activation };
         Ok(Self { dims, source })
     }
 

@@ -130,7 +130,9 @@ impl Planner<'_> {
     /// Some channels, or some pictures.
     fn part(&mut self, picture: &Picture, of_channels: bool, first: usize, count: usize) -> Result<Picture, Failure> {
         let mut picture = match (&picture.source.affine, picture.source.order) {
-            (None, Order::ChannelsLast { .. }) if of_channels || !self.is_part(picture.source.buffer) => picture.clone(),
+            (None, Order::ChannelsLast { .. }) if of_channels || !self.is_part(picture.source.buffer) => {
+                picture.clone()
+            }
             _ => self.copied(picture)?,
         };
         let source = &mut picture.source;
@@ -149,7 +151,8 @@ impl Planner<'_> {
     }
 
     pub(super) fn concat(&mut self, node: &Node, axis: i64) -> Result<Value, Failure> {
-        let pictures = (0..node.inputs.len()).map(|at| Ok(self.picture(node, at)?.1)).collect::<Result<Vec<_>, Failure>>()?;
+        let pictures =
+            (0..node.inputs.len()).map(|at| Ok(self.picture(node, at)?.1)).collect::<Result<Vec<_>, Failure>>()?;
         let Some(first) = pictures.first() else { return malformed("it has no inputs") };
         let rank = first.dims.len();
         let axis = shape::axis(axis, rank)?;
@@ -188,17 +191,20 @@ impl Planner<'_> {
         self.close(target.buffer);
         let stride = result.source.channels;
         let buffers: Vec<_> = pictures.iter().map(|picture| self.root(picture.source.buffer)).collect();
+        let moves = |(picture, root): (&Picture, &usize)| {
+            let repeats = buffers.iter().filter(|&other| other == root).count() > 1;
+            !repeats && self.is_movable(&picture.source) && !self.reads_any(picture.source.buffer, &buffers)
+        };
+        let moves: Vec<_> = pictures.iter().zip(&buffers).map(moves).collect();
         let mut first = 0;
-        for (index, picture) in pictures.iter().enumerate() {
+        for (picture, moves) in pictures.iter().zip(moves) {
             let Source { buffer, channels, .. } = picture.source;
-            let repeats = buffers.iter().filter(|&&other| other == buffers[index]).count() > 1;
-            if !repeats && self.is_movable(&picture.source) && !self.reads_any(buffer, &buffers) {
+            if moves {
                 self.buffers[buffer].storage = Storage::Within { buffer: target.buffer, first, stride };
                 self.close(buffer);
             } else {
                 let order = Order::ChannelsLast { stride, first };
                 self.push(Work::Copy { source: picture.source.clone(), target: Place { order, ..target } });
-                self.makers[target.buffer] = None;
             }
             first += channels;
         }

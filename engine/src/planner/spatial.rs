@@ -69,7 +69,12 @@ impl Planner<'_> {
         Ok(Value::Pictures(picture))
     }
 
-    pub(super) fn resize(&mut self, node: &Node, coordinates: Coordinates, rounding: Rounding) -> Result<Value, Failure> {
+    pub(super) fn resize(
+        &mut self,
+        node: &Node,
+        coordinates: Coordinates,
+        rounding: Rounding,
+    ) -> Result<Value, Failure> {
         let (_, mut picture) = self.picture(node, 0)?;
         let at = if node.inputs.len() == 2 { 1 } else { 2 };
         let scales = self.known(node, at)?.filter(|scales| scales.len() > 0);
