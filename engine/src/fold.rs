@@ -2,6 +2,7 @@
 
 use easel_kernels::Binary;
 
+use crate::border::{Pads, pad};
 use crate::constant::{Constant, Values, count};
 use crate::error::{Failure, malformed, unsupported};
 use crate::operator::{Element, Operator, Unary};
@@ -40,6 +41,10 @@ pub(crate) fn evaluate(operator: &Operator, inputs: &[Option<&Constant>]) -> Res
                 None => (required(1)?, required(2)?, ints(3)?, ints(4)?),
             };
             slice(x, &starts, &ends, axes.as_deref(), steps.as_deref())
+        }
+        Operator::Pad { mode, pads } => {
+            let pads = pads.clone().map_or_else(|| required(1), Ok)?;
+            pad(x, &Pads::new(x.dims.len(), &pads, inputs.get(2).copied().flatten(), ints(3)?.as_deref())?, *mode)
         }
         Operator::Concat { axis } => {
             let parts: Vec<_> = inputs.iter().copied().flatten().collect();

@@ -9,6 +9,9 @@ use crate::error::{Error, Result};
 use crate::plan::{Output, Plan};
 use crate::step::{BufferId, Convolve, Place, Source, Span, Storage, Vector, VectorOperation, Work};
 
+/// The values in a cache line.
+const LINE: usize = 16;
+
 /// An input of a run.
 #[derive(Debug)]
 pub(crate) enum Input<'a> {
@@ -26,11 +29,13 @@ pub(crate) fn run(
     arena: &mut Vec<f32>,
     mut times: Option<&mut Vec<Duration>>,
 ) -> Result<Vec<Vec<f32>>> {
-    let missing = plan.arena.saturating_sub(arena.len());
+    let missing = (plan.arena + LINE).saturating_sub(arena.len());
     let out_of_memory =
         |_| Error::Runtime(easel_runtime::Error::OutOfMemory("not enough memory for inputs of this size".into()));
     arena.try_reserve_exact(missing).map_err(out_of_memory)?;
     arena.resize(arena.len() + missing, 0.0);
+    // Buffers begin at cache lines, so that no vector lies in two.
+    let first = arena.as_ptr().align_offset(LINE * size_of::<f32>()).min(LINE);
     let mut outputs = Vec::new();
     for output in &plan.outputs {
         let mut values = Vec::new();
@@ -44,7 +49,7 @@ pub(crate) fn run(
     for step in &plan.steps {
         // A browser has no such clock.
         let start = times.is_some().then(Instant::now);
-        let mut run = Run { plan, level, inputs, arena, outputs: &mut outputs };
+        let mut run = Run { plan, level, inputs, arena: &mut arena[first..], outputs: &mut outputs };
         run.step(&step.work)?;
         if let (Some(times), Some(start)) = (&mut times, start) {
             times.push(start.elapsed());

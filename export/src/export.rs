@@ -11,7 +11,7 @@ use easel_train::networks::style::Stylizer;
 
 use crate::error::{Error, Result};
 use crate::exportable::Exportable;
-use crate::graph::{Graph, NormForm};
+use crate::graph::{ConvForm, Graph, NormForm};
 use crate::quantise::{CalibrationSet, quantise};
 use crate::sample::sample;
 use crate::storage::Storage;
@@ -22,6 +22,8 @@ use crate::verify::{self, verify};
 pub struct ExportOptions {
     /// The form of instance normalisation.
     pub norms: NormForm,
+    /// The form of convolutions of few output channels.
+    pub convolutions: ConvForm,
     /// The precision of stored weights. With [`Storage::Half`] the network must have the rounded weights
     /// ([`Storage::round`]), since the file is verified against it.
     pub storage: Storage,
@@ -48,6 +50,7 @@ impl Default for ExportOptions {
     fn default() -> Self {
         Self {
             norms: NormForm::default(),
+            convolutions: ConvForm::default(),
             storage: Storage::default(),
             rounding: None,
             title: None,
@@ -95,7 +98,7 @@ pub fn export(
     provenance: Provenance,
     options: &ExportOptions,
 ) -> Result<ExportedModel> {
-    let graph = Graph::new(options.norms, options.storage);
+    let graph = Graph::new(options.norms, options.convolutions, options.storage);
     network.record(&graph)?;
     let mut card = unverified(network, architecture, provenance, options)?;
     let found = verify(&to_bytes(&graph, &card, options), network, options.library.as_deref())?;
@@ -104,7 +107,7 @@ pub fn export(
 }
 
 /// Exports a stylizer in int8, with ranges observed on the calibration pictures, and evaluates it on the others. The
-/// options' `norms`, `storage` and `rounding` are ignored. Nothing is written.
+/// options' `norms`, `convolutions`, `storage` and `rounding` are ignored. Nothing is written.
 ///
 /// Fails with [`Error::LowPsnr`] below `min_psnr` decibels, with [`Error::NotQuantisable`], with [`Error::NotFinite`], and
 /// as [`export`] does.

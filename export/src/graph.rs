@@ -34,6 +34,17 @@ pub enum NormForm {
     Operator,
 }
 
+/// The form in which convolutions of few output channels are recorded.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum ConvForm {
+    /// Blocks of 4x4 pixels as channels, followed by DepthToSpace (mode CRD), for kernels of 7x7 and more with at most 4
+    /// outputs, where the picture's size is known to be a multiple of 4. The result is equal within rounding.
+    #[default]
+    SubPixel,
+    /// As the network has them, for engines without DepthToSpace.
+    Plain,
+}
+
 /// A graph being recorded. Clones are the same graph.
 ///
 /// ```
@@ -59,6 +70,7 @@ struct Recording {
     names: HashSet<String>,
     counts: BTreeMap<&'static str, usize>,
     norms: NormForm,
+    convolutions: ConvForm,
     storage: Storage,
     norm_channels: usize,
     norm_count: usize,
@@ -84,8 +96,8 @@ struct Output {
 pub use easel_runtime::stylizer::statistics::{STATISTICS, USE_STATISTICS};
 
 impl Graph {
-    /// An empty graph. The default one has optional statistics and float32 weights.
-    pub fn new(norms: NormForm, storage: Storage) -> Self {
+    /// An empty graph. The default one has optional statistics, convolutions in sub-pixel form and float32 weights.
+    pub fn new(norms: NormForm, convolutions: ConvForm, storage: Storage) -> Self {
         Self(Rc::new(RefCell::new(Recording {
             nodes: Vec::new(),
             initializers: Vec::new(),
@@ -94,6 +106,7 @@ impl Graph {
             names: HashSet::new(),
             counts: BTreeMap::new(),
             norms,
+            convolutions,
             storage,
             norm_channels: 0,
             norm_count: 0,
@@ -117,6 +130,11 @@ impl Graph {
     /// The form of instance normalisation.
     pub(crate) fn norms(&self) -> NormForm {
         self.0.borrow().norms
+    }
+
+    /// The form of convolutions.
+    pub(crate) fn convolutions(&self) -> ConvForm {
+        self.0.borrow().convolutions
     }
 
     /// Records a node with one output. Gives the output's name.
@@ -191,7 +209,7 @@ impl Graph {
         unique
     }
 
-    /// The name of a constant of 8-bit or 32-bit integers, which is the given one.
+    /// The name of a constant of integers, which is the given one.
     pub(crate) fn integers<T: Integer>(&self, name: &str, dims: &[usize], values: &[T]) -> String {
         let bytes = values.iter().flat_map(|&value| value.bytes()).collect();
         self.initializer(name, || proto::tensor(T::ELEMENT, dims, bytes));
@@ -262,7 +280,7 @@ impl Graph {
 
 impl Default for Graph {
     fn default() -> Self {
-        Self::new(NormForm::default(), Storage::default())
+        Self::new(NormForm::default(), ConvForm::default(), Storage::default())
     }
 }
 

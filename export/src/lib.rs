@@ -28,6 +28,7 @@
 pub mod error;
 pub mod export;
 pub mod exportable;
+mod extent;
 pub mod fold;
 pub mod graph;
 pub mod growth;
@@ -43,7 +44,7 @@ pub mod verify;
 
 pub use error::{Error, Result};
 pub use exportable::{Exportable, NamedTensors};
-pub use graph::{Graph, NormForm};
+pub use graph::{ConvForm, Graph, NormForm};
 pub use proto::Dim;
 pub use storage::Storage;
 pub use symbol::Symbol;

@@ -23,7 +23,7 @@ pub enum Attribute {
     Text(&'static str),
 }
 
-/// The integers of quantised values.
+/// The integers of constants.
 pub trait Integer: Copy {
     const ELEMENT: DataType;
     /// Little-endian.
@@ -41,7 +41,7 @@ macro_rules! integers {
     };
 }
 
-integers!(u8: Uint8, i8: Int8, i32: Int32);
+integers!(u8: Uint8, i8: Int8, i32: Int32, i64: Int64);
 
 /// A node with one output, which has the node's name.
 pub fn node(operator: &str, output: &str, inputs: &[&str], attributes: &[(&str, Attribute)]) -> onnx::NodeProto {

@@ -18,7 +18,8 @@ pub const TOLERANCE: f64 = 1e-4;
 
 /// ONNX Runtime with a model and one thread, so that results repeat.
 pub(crate) fn engine(model: &[u8], library: Option<&Path>) -> Result<OrtEngine> {
-    let options = EngineOptions { library: library.map(Path::to_path_buf), device: Device::Cpu, threads: Some(1) };
+    let library = library.map(Path::to_path_buf);
+    let options = EngineOptions { library, device: Device::Cpu, threads: Some(1), ..EngineOptions::default() };
     Ok(OrtEngine::load(model, &options)?)
 }
 

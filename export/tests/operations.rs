@@ -1,7 +1,7 @@
 //! Each operation of `Value`: ONNX Runtime must compute the same with the recorded graph as candle.
 
 use candle_core::{DType, Device, Tensor};
-use easel_export::{Dim, Graph, NormForm, Storage, Symbol};
+use easel_export::{ConvForm, Dim, Graph, NormForm, Storage, Symbol};
 use easel_native::{EngineOptions, OrtEngine};
 use easel_runtime::Random;
 use easel_train::nn::{
@@ -118,7 +118,7 @@ fn check(name: &str, inputs: &[Input], operation: &Operation, norms: NormForm) {
         inputs.iter().enumerate().map(|(index, input)| input.tensor(run, index as u64 + 1)).collect()
     };
     let compute = |x: &[Tensor]| operation.apply(x).unwrap_or_else(|error| panic!("{name}: {error}"));
-    let graph = Graph::new(norms, Storage::Float32);
+    let graph = Graph::new(norms, ConvForm::default(), Storage::Float32);
     let names: Vec<_> = (0..inputs.len()).map(|index| format!("x{index}")).collect();
     let symbols: Vec<_> = inputs.iter().zip(&names).map(|(input, name)| input.record(&graph, name)).collect();
     let rank = compute(&tensors(0)).rank();

@@ -147,10 +147,12 @@ unsafe fn write_plain<S: Simd, const MOMENTS: bool>(finish: &Finish, values: &Va
             let channel = first + at;
             let bias = S::load(finish.bias.as_ptr().add(channel));
             let [mut sum, mut square] = [S::splat(0.0); 2];
+            let mut is_new = false;
             let pivot = match MOMENTS {
                 true => {
                     let own = moments.pivot.as_mut_ptr().add(channel);
-                    if (*own).is_nan() {
+                    is_new = (*own).is_nan();
+                    if is_new {
                         S::store(own, S::max(low, S::add(S::load(values.sums.add(at)), bias)));
                     }
                     S::load(own)
@@ -167,6 +169,10 @@ unsafe fn write_plain<S: Simd, const MOMENTS: bool>(finish: &Finish, values: &Va
                 }
             }
             if MOMENTS {
+                if is_new {
+                    [sum, square] =
+                        recentred::<S>(moments, channel, values.pixels.len(), [pivot, sum, square], S::LANES);
+                }
                 for (to, value) in [(&mut moments.sum, sum), (&mut moments.square, square)] {
                     let to = to.as_mut_ptr().add(channel);
                     S::store(to, S::add(S::load(to), value));
@@ -238,11 +244,7 @@ unsafe fn write_any<S: Simd>(finish: &Finish, values: &Values, mut moments: Opti
             }
             if let Some(moments) = &mut moments {
                 if is_new {
-                    // From the first value to the mean of the first ones, since a corner may lie far from the others.
-                    let mean = S::mul(sum, S::splat(1.0 / values.pixels.len() as f32));
-                    store::<S>(moments.pivot.as_mut_ptr().add(channel), S::add(pivot, mean), count);
-                    square = S::sub(square, S::mul(sum, mean));
-                    sum = S::splat(0.0);
+                    [sum, square] = recentred::<S>(moments, channel, values.pixels.len(), [pivot, sum, square], count);
                 }
                 for (to, value) in [(&mut moments.sum, sum), (&mut moments.square, square)] {
                     let to = to.as_mut_ptr().add(channel);
@@ -251,6 +253,24 @@ unsafe fn write_any<S: Simd>(finish: &Finish, values: &Values, mut moments: Opti
             }
             at += S::LANES;
         }
+    }
+}
+
+/// Moves the pivot from the first value to the mean of the first ones, since a corner of a picture may lie far from the
+/// rest. Returns the sums from there.
+#[inline(always)]
+unsafe fn recentred<S: Simd>(
+    moments: &mut Sums,
+    channel: usize,
+    pixels: usize,
+    [pivot, sum, square]: [S::Vector; 3],
+    count: usize,
+) -> [S::Vector; 2] {
+    // SAFETY: the caller's.
+    unsafe {
+        let mean = S::mul(sum, S::splat(1.0 / pixels as f32));
+        store::<S>(moments.pivot.as_mut_ptr().add(channel), S::add(pivot, mean), count);
+        [S::splat(0.0), S::sub(square, S::mul(sum, mean))]
     }
 }
 

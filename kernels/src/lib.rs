@@ -7,6 +7,8 @@ mod elementwise;
 mod epilogue;
 mod few;
 mod finish;
+#[cfg(feature = "gradients")]
+pub mod gradients;
 mod nested;
 mod norm;
 mod panels;

@@ -162,6 +162,24 @@ pub(crate) trait Simd: Copy {
         all[0]
     }
 
+    /// Transposes a block of at most `LANES` rows and columns: writes `columns` rows of `rows` values.
+    #[cfg_attr(not(feature = "gradients"), allow(dead_code))]
+    #[inline(always)]
+    unsafe fn transpose(
+        from: *const f32,
+        from_stride: usize,
+        [rows, columns]: [usize; 2],
+        to: *mut f32,
+        to_stride: usize,
+    ) {
+        for column in 0..columns {
+            for row in 0..rows {
+                // SAFETY: the caller's.
+                unsafe { *to.add(column * to_stride + row) = *from.add(row * from_stride + column) }
+            }
+        }
+    }
+
     #[inline(always)]
     unsafe fn load_part(from: *const f32, count: usize) -> Self::Vector {
         let mut all = [0f32; 16];

@@ -18,10 +18,10 @@ use crate::{Level, View};
 pub(crate) const SIDE: usize = 4;
 
 /// The side of the block that it is computed from.
-const INPUT_SIDE: usize = SIDE + 2;
+pub(crate) const INPUT_SIDE: usize = SIDE + 2;
 
 /// The number of products for a block.
-const POINTS: usize = INPUT_SIDE * INPUT_SIDE;
+pub(crate) const POINTS: usize = INPUT_SIDE * INPUT_SIDE;
 
 /// The transform of the kernel, which is computed in float64.
 const KERNEL: [[f64; 3]; INPUT_SIDE] = [
@@ -315,7 +315,12 @@ unsafe fn output_points<S: Simd>(m: [S::Vector; INPUT_SIDE]) -> [S::Vector; SIDE
 /// Transforms a block of one vector of channels; `to` is `[point, ..]` with this distance between two points.
 #[cfg_attr(not(target_arch = "wasm32"), inline(always))]
 #[cfg_attr(target_arch = "wasm32", inline(never))]
-unsafe fn transform_input<S: Simd>(from: *const f32, [row, column]: [usize; 2], to: *mut f32, distance: usize) {
+pub(crate) unsafe fn transform_input<S: Simd>(
+    from: *const f32,
+    [row, column]: [usize; 2],
+    to: *mut f32,
+    distance: usize,
+) {
     // SAFETY: the caller's.
     unsafe {
         let mut half = [[S::splat(0.0); INPUT_SIDE]; INPUT_SIDE];
@@ -343,7 +348,12 @@ unsafe fn transform_input<S: Simd>(from: *const f32, [row, column]: [usize; 2], 
 /// Transforms the products of a block back; `to` is `[row, column, ..]` with these distances.
 #[cfg_attr(not(target_arch = "wasm32"), inline(always))]
 #[cfg_attr(target_arch = "wasm32", inline(never))]
-unsafe fn transform_output<S: Simd>(from: *const f32, distance: usize, to: *mut f32, [row, column]: [usize; 2]) {
+pub(crate) unsafe fn transform_output<S: Simd>(
+    from: *const f32,
+    distance: usize,
+    to: *mut f32,
+    [row, column]: [usize; 2],
+) {
     // SAFETY: the caller's.
     unsafe {
         let mut half = [[S::splat(0.0); SIDE]; INPUT_SIDE];

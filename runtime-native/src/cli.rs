@@ -18,13 +18,18 @@ use tracing_subscriber::filter::Targets;
 use tracing_subscriber::layer::SubscriberExt;
 use tracing_subscriber::util::SubscriberInitExt;
 
-use crate::engine::{EngineOptions, OrtEngine};
+use crate::engine::{EngineChoice, EngineOptions, NativeEngine};
 use crate::error::Result;
 
 /// The options for running a model.
 #[derive(Debug, Clone, Args)]
 #[command(next_help_heading = "Engine")]
 pub struct EngineArgs {
+    /// What runs the model: easel (Easel's own engine, on the CPU), onnxruntime, or auto (ONNX Runtime on CUDA, Easel's engine
+    /// on the CPU, and ONNX Runtime for models that it cannot run)
+    #[arg(long, value_name = "auto|easel|onnxruntime", default_value_t)]
+    pub engine: EngineChoice,
+
     /// Where to compute: auto (CUDA if it works, or else the CPU), cpu, cuda, cuda:N
     #[arg(long, value_name = "DEVICE", default_value_t)]
     pub device: Device,
@@ -33,8 +38,8 @@ pub struct EngineArgs {
     #[arg(long, value_name = "auto|N", default_value_t, value_parser = auto_or(1..=1024))]
     pub threads: Auto<u32>,
 
-    /// ONNX Runtime's shared library, or its folder, to use in place of the first one found: in ORT_DYLIB_PATH, beside
-    /// the program, in .tools/, on the system's library path
+    /// Use ONNX Runtime with this shared library, or that in this folder, in place of the first one found: in
+    /// ORT_DYLIB_PATH, beside the program, in .tools/, on the system's library path
     #[arg(long, value_name = "PATH")]
     pub ort_lib: Option<PathBuf>,
 
@@ -44,8 +49,17 @@ pub struct EngineArgs {
 }
 
 impl EngineArgs {
-    /// The options as the engine takes them. With `--verbose`, turns messages on.
-    pub fn options(&self) -> EngineOptions {
+    /// The options as the engine takes them. With `--verbose`, turns messages on. Fails on options that do not go together.
+    pub fn options(&self) -> Result<EngineOptions, Misuse> {
+        if self.engine == EngineChoice::Easel {
+            if let Device::Cuda(_) = self.device {
+                let reason = format!("--engine easel computes on the CPU only, not on {}; remove one", self.device);
+                return Err(Misuse::new("--engine", reason));
+            }
+            if self.ort_lib.is_some() {
+                return Err(Misuse::new("--ort-lib", "--ort-lib is for --engine onnxruntime, not easel; remove it"));
+            }
+        }
         if self.verbose {
             let shown = tracing_subscriber::fmt()
                 .with_writer(|| Messages)
@@ -58,7 +72,7 @@ impl EngineArgs {
             let _ = shown.try_init();
         }
         let threads = self.threads.value().map(|threads| threads as usize);
-        EngineOptions { library: self.ort_lib.clone(), device: self.device, threads }
+        Ok(EngineOptions { engine: self.engine, library: self.ort_lib.clone(), device: self.device, threads })
     }
 }
 
@@ -132,16 +146,26 @@ impl Misuse {
     }
 }
 
-/// Names the engine, and why no better one is used: `ONNX Runtime 1.31.1 on CPU, 2 threads (no CUDA: ..)`.
-pub(crate) fn describe(engine: &OrtEngine) -> String {
-    let note = engine.note().map(|note| format!(" ({note})")).unwrap_or_default();
-    format!("{}{note}", engine.describe())
+/// What the engine in use is called.
+#[derive(Debug, Clone)]
+pub(crate) struct EngineNames {
+    /// As on the command line: `onnxruntime`.
+    pub name: &'static str,
+    /// With its processor, and why no other is used: `ONNX Runtime 1.31.1 on CPU, 2 threads (no CUDA: ..)`.
+    pub description: String,
+}
+
+impl EngineNames {
+    pub fn of(engine: &NativeEngine) -> Self {
+        let note = engine.note().map(|note| format!(" ({note})")).unwrap_or_default();
+        Self { name: engine.name(), description: format!("{}{note}", engine.describe()) }
+    }
 }
 
 /// Prints the engine on stderr, and how many `things` it computes at a time if that is more than one.
-pub(crate) fn announce(engine: &str, count: usize, things: &str) {
+pub(crate) fn announce(engine: &EngineNames, count: usize, things: &str) {
     let at_a_time = if count > 1 { format!(", {count} {things} at a time") } else { String::new() };
-    tell!("engine: {engine}{at_a_time}");
+    tell!("engine: {}{at_a_time}", engine.description);
 }
 
 /// A program's exit status. Prints an error on stderr, as one line.

@@ -50,6 +50,22 @@ pub enum Error {
         /// ONNX Runtime's message.
         reason: String,
     },
+    /// CUDA and the engine that computes on CPUs.
+    #[error("--device {device}: Easel's engine computes on the CPU only; use --engine onnxruntime, or --device cpu")]
+    EngineOnCpu {
+        /// The device.
+        device: Device,
+    },
+    /// A model that Easel's engine cannot run, and no other engine.
+    #[error("{}{reason}; {advice}", prefix(path.as_deref()))]
+    Unsupported {
+        /// The model's file, if it is known.
+        path: Option<PathBuf>,
+        /// The operation that the engine lacks, and the node.
+        reason: String,
+        /// How to run it, or why no other engine does.
+        advice: String,
+    },
     /// The engine ran out of memory.
     #[error("{}{reason}", prefix(path.as_deref()))]
     OutOfMemory {
@@ -314,7 +330,16 @@ impl Error {
             Self::Runtime(easel_runtime::Error::Interface(reason)) => Self::ModelInterface { path, reason },
             Self::Runtime(source) => Self::Model { path, source },
             Self::OutOfMemory { path: None, reason } => Self::OutOfMemory { path: Some(path), reason },
+            Self::Unsupported { path: None, reason, advice } => Self::Unsupported { path: Some(path), reason, advice },
             other => other,
+        }
+    }
+
+    /// What happened, without what to do about it if ONNX Runtime is missing.
+    pub(crate) fn in_brief(&self) -> String {
+        match self {
+            Self::LibraryMissing { .. } => "ONNX Runtime's library was not found".into(),
+            other => other.to_string(),
         }
     }
 

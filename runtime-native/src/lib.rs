@@ -1,8 +1,9 @@
-//! Runs models with ONNX Runtime: [`OrtEngine`] is an [`Engine`](easel_runtime::Engine), and the programs `sample`,
+//! Runs models on CPUs and GPUs: [`NativeEngine`] is an [`Engine`](easel_runtime::Engine), and the programs `sample`,
 //! `stylize` and `classify` use it.
 //!
-//! ONNX Runtime is loaded with the first model, from a shared library that [`library`] finds. A model file is opened with
-//! [`Model::open`]; the bytes of a model without a card go to [`OrtEngine::load`].
+//! It is Easel's own engine on a CPU, and ONNX Runtime ([`OrtEngine`]) on a GPU and for models that ours cannot run
+//! ([`EngineChoice`]). ONNX Runtime is loaded when it is first needed, from a shared library that [`library`] finds. A model
+//! file is opened with [`Model::open`]; the bytes of a model without a card go to [`NativeEngine::load`].
 
 // They panic where nobody reads; `easel_console` does not.
 #![warn(clippy::print_stderr, clippy::print_stdout)]
@@ -24,7 +25,7 @@ pub mod stylize;
 mod test_support;
 
 pub use device::OnDevice;
-pub use engine::{Dimension, EngineOptions, OrtEngine, ValueInfo};
+pub use engine::{Dimension, EngineChoice, EngineOptions, NativeEngine, OrtEngine, ValueInfo};
 pub use error::{Error, Result};
 pub use library::onnxruntime_version;
 pub use model::{AnyModelFile, Model, ModelFile, find_model};

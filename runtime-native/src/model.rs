@@ -5,7 +5,7 @@ use std::path::{Component, Path, PathBuf};
 
 use easel_runtime::{FileKind, ModelCard, onnx};
 
-use crate::engine::{EngineOptions, OrtEngine};
+use crate::engine::{EngineOptions, NativeEngine};
 use crate::error::{Error, Result};
 use crate::places;
 
@@ -42,7 +42,7 @@ pub struct Model {
     /// Its card.
     pub card: ModelCard,
     /// Its engine.
-    pub engine: OrtEngine,
+    pub engine: NativeEngine,
 }
 
 impl ModelFile {
@@ -54,9 +54,9 @@ impl ModelFile {
         Ok(Self { path: path.to_owned(), card, bytes })
     }
 
-    /// Loads it into ONNX Runtime.
+    /// Loads it into an engine.
     pub fn load(self, options: &EngineOptions) -> Result<Model> {
-        let engine = OrtEngine::load(&self.bytes, options).map_err(|error| error.in_file(&self.path))?;
+        let engine = NativeEngine::load(&self.bytes, options).map_err(|error| error.in_file(&self.path))?;
         Ok(Model { card: self.card, engine })
     }
 }

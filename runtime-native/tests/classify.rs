@@ -46,7 +46,7 @@ fn lines(output: &Output) -> Vec<String> {
 fn succeeds(folder: &TempDir, flags: &str) -> Vec<String> {
     let output = classify(folder, flags);
     assert!(output.status.success(), "{flags}: {}", stderr(&output));
-    assert!(stderr(&output).contains("engine: ONNX Runtime 1."), "{}", stderr(&output));
+    assert!(stderr(&output).contains("engine: "), "{}", stderr(&output));
     lines(&output)
 }
 

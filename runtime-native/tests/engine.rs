@@ -8,7 +8,7 @@ use easel_runtime::tensor::Data;
 use easel_runtime::{Device, Engine, Tensor, generator};
 
 fn on_cpu() -> EngineOptions {
-    EngineOptions { device: Device::Cpu, threads: Some(1), library: None }
+    EngineOptions { device: Device::Cpu, threads: Some(1), ..EngineOptions::default() }
 }
 
 fn load(model: &[u8]) -> OrtEngine {

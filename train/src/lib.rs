@@ -9,7 +9,6 @@
 
 pub mod data;
 pub mod error;
-pub mod kernels;
 pub mod losses;
 pub mod metrics;
 pub mod networks;

@@ -4,9 +4,9 @@ mod tensor;
 
 pub(crate) use tensor::weight_and_bias;
 
-pub use crate::kernels::pad2d::PadMode;
 pub use crate::ops::pad2d::Padding;
 use crate::{Param, Result};
+pub use easel_kernels::gradients::pad2d::PadMode;
 
 /// A convolution's options, with PyTorch's meaning. Padding is with zeros; other modes are a separate operation.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

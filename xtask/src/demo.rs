@@ -70,7 +70,7 @@ pub fn run(workspace: &Workspace, options: Options) -> Result<()> {
     let run = programs::train(workspace, &training)?;
     heading(4, "export it as one ONNX file, and verify the file");
     programs::export(workspace, &run, &model)?;
-    heading(5, "sample it with ONNX Runtime");
+    heading(5, "sample it");
     programs::sample(workspace, &model, DIGITS, SEED, &picture)?;
     heading(6, "draw a landscape, and stylize it with a model that ships");
     let (scene, stylized) = (out.join("scene.png"), out.join("stylized.png"));

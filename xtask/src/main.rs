@@ -56,6 +56,7 @@ Examples:
   cargo xtask test browser                  run one step, and the steps it needs
   cargo xtask test a_later_schema           run the Rust tests with this in their names
   cargo xtask bench train                   compare training steps with PyTorch's
+  cargo xtask bench infer --case wave-512   compare one model with other engines
   cargo xtask setup --gpu                   fetch ONNX Runtime for NVIDIA GPUs";
 
 #[derive(Subcommand)]
@@ -91,7 +92,11 @@ enum Task {
 #[derive(Subcommand)]
 enum Bench {
     /// Compare training steps with PyTorch's, and save the table in docs/performance.md
-    Train(bench::Options),
+    Train(bench::TrainOptions),
+    /// Compare models with other engines on this CPU, and save the table in docs/performance.md
+    Infer(bench::InferOptions),
+    /// Compare models with other engines of the web, in Node.js, and save the table in docs/performance.md
+    Web(bench::WebOptions),
 }
 
 fn main() -> ExitCode {
@@ -104,6 +109,8 @@ fn run(task: Task) -> Result<ExitCode> {
         Task::Demo(options) => demo::run(&Workspace::find()?, options)?,
         Task::Test(options) => return Ok(test::run(&Workspace::find()?, options)),
         Task::Bench(Bench::Train(options)) => bench::train(&Workspace::find()?, &options)?,
+        Task::Bench(Bench::Infer(options)) => bench::infer(&Workspace::find()?, &options)?,
+        Task::Bench(Bench::Web(options)) => bench::web(&Workspace::find()?, &options)?,
         Task::Check => return Ok(test::check(&Workspace::find()?)),
         Task::Web => page(&Workspace::find()?)?,
         Task::Serve { folder, port } => serve::run(&folder, port)?,

@@ -32,6 +32,33 @@ pub const CHECKS: Environment = Environment {
     about: "onnx, onnxruntime and numpy from PyPI (50 MB)",
 };
 
+/// For the comparison with programs that use onnxruntime.
+pub const BENCH_ONNXRUNTIME: Environment = Environment {
+    folder: "bench-onnxruntime",
+    file: "bench-onnxruntime.txt",
+    requirements: include_str!("../python/bench-onnxruntime.txt"),
+    complete: true,
+    about: "onnxruntime and Pillow from PyPI (50 MB)",
+};
+
+/// For the comparison with OpenVINO.
+pub const BENCH_OPENVINO: Environment = Environment {
+    folder: "bench-openvino",
+    file: "bench-openvino.txt",
+    requirements: include_str!("../python/bench-openvino.txt"),
+    complete: true,
+    about: "OpenVINO from PyPI (80 MB)",
+};
+
+/// For the comparison with ncnn.
+pub const BENCH_NCNN: Environment = Environment {
+    folder: "bench-ncnn",
+    file: "bench-ncnn.txt",
+    requirements: include_str!("../python/bench-ncnn.txt"),
+    complete: true,
+    about: "ncnn and pnnx from PyPI (50 MB)",
+};
+
 /// For the comparison with PyTorch.
 pub const BENCH: Environment = Environment {
     folder: "bench-python",
@@ -42,6 +69,11 @@ pub const BENCH: Environment = Environment {
 };
 
 impl Environment {
+    /// The version of a package that it pins.
+    pub fn version(&self, package: &str) -> Option<&'static str> {
+        self.requirements.lines().find_map(|line| line.strip_prefix(package)?.strip_prefix("=="))
+    }
+
     /// Its interpreter, if the environment is complete and up to date.
     pub fn installed(&self, workspace: &Workspace) -> Option<PathBuf> {
         let folder = workspace.tools.join(self.folder);

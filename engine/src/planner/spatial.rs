@@ -6,13 +6,11 @@ use easel_kernels::ZERO;
 
 use super::pictures::{Picture, nchw};
 use super::{Planner, Value};
+use crate::border::{MAX_SIDE, Pads, border};
 use crate::error::{Failure, malformed, unsupported};
 use crate::network::Node;
 use crate::operator::{Coordinates, PadMode, Rounding};
-use crate::shape::{axis, broadcast};
-
-/// The most rows or columns that are added: more than any picture has.
-const MAX_SIDE: usize = 1 << 24;
+use crate::shape::broadcast;
 
 impl Planner<'_> {
     /// Pictures whose rows (0) or columns (1) are chosen.
@@ -41,21 +39,12 @@ impl Planner<'_> {
             Some(pads) => pads.to_vec(),
             None => self.known_ints(node, 1)?.map_or_else(|| malformed("it has no input 1"), Ok)?,
         };
-        if let Some(value) = self.known(node, 2)?
-            && mode == PadMode::Constant
-            && value.scalar() != Some(0.0)
-        {
+        let axes = self.known_ints(node, 3)?;
+        let pads = Pads::new(rank, &pads, self.known(node, 2)?.as_deref(), axes.as_deref())?;
+        if mode == PadMode::Constant && pads.value != 0.0 {
             return unsupported("a border that is not 0");
         }
-        let axes = match self.known_ints(node, 3)? {
-            Some(axes) => axes.iter().map(|&at| axis(at, rank)).collect::<Result<Vec<_>, _>>()?,
-            None => (0..rank).collect(),
-        };
-        if pads.len() != 2 * axes.len() {
-            return malformed(format!("{} pads for {} axes", pads.len(), axes.len()));
-        }
-        for (at, &axis) in axes.iter().enumerate() {
-            let [before, after] = [pads[at], pads[at + axes.len()]];
+        for (axis, [before, after]) in pads.of_axes.into_iter().enumerate() {
             if [before, after] == [0, 0] {
                 continue;
             }
@@ -132,32 +121,6 @@ impl Planner<'_> {
         }
         Ok(Value::Pictures(picture))
     }
-}
-
-/// The map of an axis with elements added, or left out where their number is negative.
-fn border(size: usize, before: i64, after: i64, mode: PadMode) -> Result<Vec<u32>, Failure> {
-    let all = size as i64;
-    let limits = -all..MAX_SIDE as i64;
-    let length = before.saturating_add(after).saturating_add(all);
-    if !limits.contains(&before) || !limits.contains(&after) || length < 1 {
-        return malformed(format!("{before} and {after} added to {size}"));
-    }
-    let reaches = match mode {
-        PadMode::Reflect => before.max(after) >= all,
-        PadMode::Wrap => before.max(after) > all,
-        PadMode::Constant | PadMode::Edge => false,
-    };
-    if reaches {
-        return malformed(format!("{before} and {after} added to {size} are too many"));
-    }
-    let source = |at: i64| match mode {
-        _ if (0..all).contains(&at) => at as u32,
-        PadMode::Constant => ZERO,
-        PadMode::Edge => at.clamp(0, all - 1) as u32,
-        PadMode::Wrap => at.rem_euclid(all) as u32,
-        PadMode::Reflect => (if at < 0 { -at } else { 2 * (all - 1) - at }) as u32,
-    };
-    Ok((-before..all + after).map(source).collect())
 }
 
 /// The element of an axis that one of a resized axis takes.

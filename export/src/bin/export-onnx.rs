@@ -13,7 +13,7 @@ use easel_export::export::{self, ExportOptions, ExportedModel, export, export_in
 use easel_export::inspect::Description;
 use easel_export::quantise::{CalibrationSet, MIN_PSNR};
 use easel_export::verify::{golden_difference, network_difference, verify_file};
-use easel_export::{NormForm, Storage, fold, growth, inspect, models};
+use easel_export::{ConvForm, NormForm, Storage, fold, growth, inspect, models};
 use easel_files::write_atomically;
 use easel_runtime::ModelCard;
 use easel_runtime::card::{Evaluation, Int8, Provenance};
@@ -37,7 +37,7 @@ static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
         export-onnx runs/00004-lenet-mnist --best -o c.onnx    the run's best checkpoint\n  \
         export-onnx generator.pt -o digits.onnx                a state dictionary saved by PyTorch\n  \
         export-onnx runs/00007-style-wave -o wave.onnx --half  half the size\n  \
-        export-onnx wave.onnx -o wave8.onnx --int8 --calibrate photos  less than half the CPU time\n  \
+        export-onnx wave.onnx -o wave8.onnx --int8 --calibrate photos  half the CPU time\n  \
         export-onnx runs/00009-progan -o c.onnx --alpha 1      a ProGAN with its fade completed\n  \
         export-onnx inspect digits.onnx                        the card, inputs, outputs, operators\n  \
         export-onnx verify digits.onnx                         verify the file again"
@@ -109,7 +109,7 @@ struct ExportArgs {
     #[arg(long)]
     half: bool,
     /// Quantise a stylizer to int8: much faster on a CPU, pictures differ by a few levels of 255
-    #[arg(long, requires = "calibrate", conflicts_with_all = ["half", "plain_norm"])]
+    #[arg(long, requires = "calibrate", conflicts_with_all = ["half", "plain", "plain_norm"])]
     int8: bool,
     /// A folder of pictures of the kind that an int8 model is for, or `synthetic`; a third of them is for evaluation
     #[arg(long, value_name = "DIR", requires = "int8")]
@@ -121,6 +121,9 @@ struct ExportArgs {
     /// tiles of a large picture differ in tone
     #[arg(long)]
     plain_norm: bool,
+    /// Write every convolution as the network has it, for engines without DepthToSpace; most are slower with it
+    #[arg(long)]
+    plain: bool,
     /// A ProGAN's resolution, one that it has grown to, instead of the last
     #[arg(long, value_name = "N")]
     resolution: Option<usize>,
@@ -187,6 +190,7 @@ fn run_export(args: ExportArgs) -> Result<()> {
     };
     let options = ExportOptions {
         norms: if args.plain_norm { NormForm::Operator } else { NormForm::Statistics },
+        convolutions: if args.plain { ConvForm::Plain } else { ConvForm::SubPixel },
         storage,
         rounding,
         title: args.title.or(title.clone()),

@@ -122,7 +122,7 @@ impl Recorder {
         let value = if relu && !self.is_quantised() { value.relu()? } else { value.clone() };
         let range = self.add_point(&value, 1).map_or([0.0; 2], |ranges| ranges[0]);
         let params = QuantParams::of_range(if relu { [0.0, range[1]] } else { range });
-        let quantised = depth_to_space(&self.quantise(&value, params), block);
+        let quantised = self.quantise(&value, params).depth_to_space(block);
         Ok(State::Quantised { quantised, params, affine: None })
     }
 
@@ -136,7 +136,7 @@ impl Recorder {
             graph.floats(name, &[1, channels, 1, 1], &values)
         };
         if !self.is_quantised() {
-            let y = depth_to_space(&self.record(&conv), block);
+            let y = self.record(&conv).depth_to_space(block);
             self.add_point(&y, channels);
             return Ok(State::Float { value: y.instance_norm2d(channels, affine, epsilon)?, block: 1 });
         }
@@ -231,14 +231,6 @@ impl Recorder {
                 ("group", int(1)),
             ],
         )
-    }
-}
-
-/// Rearranges channels that are blocks of pixels.
-pub(super) fn depth_to_space(blocks: &Symbol, block: usize) -> Symbol {
-    match block {
-        1 => blocks.clone(),
-        _ => blocks.node("DepthToSpace", &[], &[("blocksize", int(block)), ("mode", Attribute::Text("CRD"))]),
     }
 }
 

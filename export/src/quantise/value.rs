@@ -11,22 +11,20 @@ use easel_train::{Param, Result, Value};
 
 use super::kernel::Kernel;
 use super::params::QuantParams;
-use super::recorder::{Conv, Recorder, State, depth_to_space, repeat_for_block};
+use super::recorder::{Conv, Recorder, State, repeat_for_block};
 use crate::error::Error;
-use crate::symbol::Symbol;
+use crate::extent::Extent;
+use crate::symbol::{MAX_BLOCK_CHANNELS, Symbol};
 
-/// The most output channels of a sub-pixel convolution: as many as engines multiply at once with vectors of 64 bytes.
-const MAX_BLOCK_CHANNELS: usize = 64;
 /// The largest block's side.
 const MAX_BLOCK: usize = 4;
 
-/// A value of a quantised graph. Its height and width are `multiple * n + extra` pixels for some integer n.
+/// A value of a quantised graph.
 #[derive(Clone)]
 pub(super) struct QuantisedValue {
     recorder: Rc<Recorder>,
     state: State,
-    multiple: usize,
-    extra: isize,
+    extent: Extent,
 }
 
 fn unsupported(operation: &str) -> easel_train::Error {
@@ -42,7 +40,7 @@ impl QuantisedValue {
     pub fn picture(recorder: Rc<Recorder>, image: &Symbol) -> Self {
         let quantised = recorder.quantise(image, QuantParams::PICTURE);
         let state = State::Quantised { quantised, params: QuantParams::PICTURE, affine: None };
-        Self { recorder, state, multiple: 1, extra: 0 }
+        Self { recorder, state, extent: Extent::ANY }
     }
 
     /// The dequantised value.
@@ -107,20 +105,16 @@ impl QuantisedValue {
 
     /// A convolution of stride 1 in sub-pixel form, with the largest block that divides its output.
     fn sub_pixel(&self, mut conv: Conv) -> Self {
-        let extra = self.extra + (conv.padding[0] + conv.padding[1]) as isize - conv.kernel.side as isize + 1;
+        let extent = self.extent.grown((conv.padding[0] + conv.padding[1]) as isize).windows(conv.kernel.side, 1);
         let outputs = conv.kernel.outputs;
-        let fits = |block: &usize| {
-            outputs * block * block <= MAX_BLOCK_CHANNELS
-                && self.multiple.is_multiple_of(*block)
-                && extra.rem_euclid(*block as isize) == 0
-        };
+        let fits = |block: &usize| outputs * block * block <= MAX_BLOCK_CHANNELS && extent.is_multiple_of(*block);
         let block = (1..=MAX_BLOCK).rev().find(fits).unwrap_or(1);
         if block > 1 {
             conv.kernel = conv.kernel.sub_pixel(block);
             conv.bias = repeat_for_block(&conv.bias, block);
             (conv.stride, conv.block) = (block, block);
         }
-        Self { extra, ..self.with(State::Conv(conv)) }
+        Self { extent, ..self.with(State::Conv(conv)) }
     }
 }
 
@@ -145,12 +139,8 @@ impl Value for QuantisedValue {
             return Ok(self.sub_pixel(conv));
         }
         conv.stride = stride;
-        let last = self.extra + 2 * padding as isize - side as isize;
-        let (multiple, extra) = match self.multiple.is_multiple_of(stride) {
-            true => (self.multiple / stride, last.div_euclid(stride as isize) + 1),
-            false => (1, 0),
-        };
-        Ok(Self { multiple, extra, ..self.with(State::Conv(conv)) })
+        let extent = self.extent.grown(2 * padding as isize).windows(side, stride);
+        Ok(Self { extent, ..self.with(State::Conv(conv)) })
     }
 
     fn conv_transpose2d(&self, weight: &Param, bias: Option<&Param>, config: ConvTranspose2dConfig) -> Result<Self> {
@@ -165,7 +155,7 @@ impl Value for QuantisedValue {
             (2, 3, 1, 1, 1, 1) if side == width => {
                 let kernel = Kernel::upsampling(inputs, outputs, &weights);
                 let conv = self.conv(weight, bias, kernel, [0, 1], 2)?;
-                Ok(Self { multiple: 2 * self.multiple, extra: 2 * self.extra, ..self.with(State::Conv(conv)) })
+                Ok(Self { extent: self.extent.times(2), ..self.with(State::Conv(conv)) })
             }
             _ => Err(unsupported("transposed convolution with these settings")),
         }
@@ -214,7 +204,7 @@ impl Value for QuantisedValue {
         let value = self.recorder.record(conv);
         let value = if self.recorder.is_quantised() { value } else { Value::clamp(&value, low, high)? };
         let params = QuantParams::PICTURE;
-        let quantised = depth_to_space(&self.recorder.quantise(&value, params), conv.block);
+        let quantised = self.recorder.quantise(&value, params).depth_to_space(conv.block);
         Ok(self.with(State::Quantised { quantised, params, affine: None }))
     }
 
@@ -223,19 +213,19 @@ impl Value for QuantisedValue {
         if mode.is_none() || rows != columns {
             return Err(unsupported("padding of this kind"));
         }
-        let extra = self.extra + (rows[0] + rows[1]) as isize;
-        Ok(Self { extra, ..self.move_pixels("padding", |value| value.pad2d(padding, mode))? })
+        let extent = self.extent.grown((rows[0] + rows[1]) as isize);
+        Ok(Self { extent, ..self.move_pixels("padding", |value| value.pad2d(padding, mode))? })
     }
 
     fn pad_to_multiple(&self, multiple: usize, at_least: usize) -> Result<Self> {
         let padded = self.move_pixels("padding", |value| value.pad_to_multiple(multiple, at_least))?;
-        Ok(Self { multiple, extra: 0, ..padded })
+        Ok(Self { extent: Extent::padded_to(multiple, at_least), ..padded })
     }
 
     fn crop_like(&self, other: &Self) -> Result<Self> {
         let (like, _) = other.quantised("crop")?;
         let cropped = self.move_pixels("crop", |value| value.crop_like(like))?;
-        Ok(Self { multiple: other.multiple, extra: other.extra, ..cropped })
+        Ok(Self { extent: other.extent, ..cropped })
     }
 
     not_quantised! {

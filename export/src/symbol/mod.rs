@@ -1,11 +1,15 @@
 //! A value of a graph that is being recorded.
 
 mod operations;
+mod sub_pixel;
+
+pub(crate) use sub_pixel::MAX_BLOCK_CHANNELS;
 
 use candle_onnx::onnx::tensor_proto::DataType;
 use easel_train::value::Affine;
 
 use crate::error::Result;
+use crate::extent::Extent;
 use crate::graph::{Graph, STATISTICS, StatisticsColumns, USE_STATISTICS};
 use crate::proto::{Attribute, Dim};
 
@@ -15,13 +19,33 @@ use crate::proto::{Attribute, Dim};
 pub struct Symbol {
     graph: Graph,
     name: String,
+    extent: Extent,
 }
+
+/// Operators that leave a picture's height and width as they are.
+const SAME_SIZE: [&str; 11] = [
+    "Add",
+    "BatchNormalization",
+    "Clip",
+    "Div",
+    "InstanceNormalization",
+    "LeakyRelu",
+    "Mul",
+    "Relu",
+    "Sigmoid",
+    "Sub",
+    "Tanh",
+];
 
 impl Graph {
     /// Adds a float32 input.
     pub fn input(&self, name: &str, dims: &[Dim]) -> Symbol {
         self.add_input(name, DataType::Float, dims);
-        Symbol::new(self.clone(), name.to_string())
+        let input = Symbol::new(self.clone(), name.to_string());
+        match dims {
+            [_, _, Dim::Fixed(height), Dim::Fixed(width)] => input.with_extent(Extent::fixed(*height, *width)),
+            _ => input,
+        }
     }
 
     /// Adds an int64 input, for labels and timesteps.
@@ -43,7 +67,12 @@ impl Graph {
 
 impl Symbol {
     pub(crate) fn new(graph: Graph, name: String) -> Self {
-        Self { graph, name }
+        Self { graph, name, extent: Extent::ANY }
+    }
+
+    /// The same value, whose height and width are known.
+    fn with_extent(self, extent: Extent) -> Self {
+        Self { extent, ..self }
     }
 
     /// The value's name in the graph.
@@ -51,10 +80,22 @@ impl Symbol {
         &self.name
     }
 
-    /// Records a node whose first input is this value.
+    /// Records a node whose first input is this value. The output's height and width are known where the operator leaves
+    /// them as they are; no other input may be larger than this value.
     pub(crate) fn node(&self, operator: &'static str, others: &[&str], attributes: &[(&str, Attribute)]) -> Self {
         let inputs: Vec<_> = std::iter::once(self.name.as_str()).chain(others.iter().copied()).collect();
-        self.graph.node(operator, &inputs, attributes)
+        let output = self.graph.node(operator, &inputs, attributes);
+        if SAME_SIZE.contains(&operator) { output.with_extent(self.extent) } else { output }
+    }
+
+    /// Rearranges channels `(c * block + row) * block + column` to blocks of pixels.
+    pub(crate) fn depth_to_space(&self, block: usize) -> Self {
+        match block {
+            1 => self.clone(),
+            _ => self
+                .node("DepthToSpace", &[], &[("blocksize", int(block)), ("mode", Attribute::Text("CRD"))])
+                .with_extent(self.extent.times(block)),
+        }
     }
 
     /// The mean over height and width, `[batch, channel, 1, 1]`.

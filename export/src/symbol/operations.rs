@@ -4,7 +4,9 @@ use easel_runtime::stylizer::statistics::{MEAN_PREFIX, VARIANCE_PREFIX};
 use easel_train::value::{Affine, Conv2dConfig, ConvTranspose2dConfig, PadMode, Padding, Pool2dConfig};
 use easel_train::{Param, Result, Value};
 
+use super::sub_pixel::WeightOrder;
 use super::{Symbol, int, ints};
+use crate::extent::Extent;
 use crate::graph::NormForm;
 use crate::proto::Attribute;
 
@@ -34,6 +36,11 @@ impl Symbol {
         padding: usize,
         dilation: usize,
     ) -> Result<Self> {
+        if dilation == 1
+            && let Some(y) = self.sub_pixel_conv(weight, bias, padding, WeightOrder::Transposed)?
+        {
+            return Ok(y);
+        }
         let graph = &self.graph;
         let last = weight.dims()[2] as i64 - 1;
         let backwards = graph.ints(&(0..=last).rev().collect::<Vec<_>>());
@@ -57,6 +64,23 @@ impl Symbol {
         ))
     }
 
+    /// What is known of the size after a convolution.
+    fn conv_extent(&self, weight: &Param, config: Conv2dConfig) -> Extent {
+        let Conv2dConfig { stride, padding, dilation, .. } = config;
+        match weight.dims() {
+            [_, _, side, width] if side == width => {
+                self.extent.grown(2 * padding as isize).windows(dilation * (side - 1) + 1, stride)
+            }
+            _ => Extent::ANY,
+        }
+    }
+
+    /// An operation that broadcasts.
+    fn with_other(&self, operator: &'static str, other: &Self) -> Self {
+        let same = self.extent == other.extent;
+        self.node(operator, &[&other.name], &[]).with_extent(if same { self.extent } else { Extent::ANY })
+    }
+
     /// The picture's height and width as an int64 vector.
     fn height_and_width(&self) -> Self {
         let ints = |values| self.graph.ints(values);
@@ -72,7 +96,9 @@ impl Symbol {
             ("ceil_mode", int(usize::from(ceil))),
         ];
         attributes.extend_from_slice(more);
-        self.node(operator, &[], &attributes)
+        let extent = self.extent.grown(2 * padding as isize).windows(kernel, stride);
+        // Rounded up, the number of windows depends on the size.
+        self.node(operator, &[], &attributes).with_extent(if ceil { Extent::ANY } else { extent })
     }
 
     /// Circular padding along one axis: the last `before` elements in front and the first `after` behind.
@@ -101,7 +127,13 @@ impl Value for Symbol {
 
     fn conv2d(&self, weight: &Param, bias: Option<&Param>, config: Conv2dConfig) -> Result<Self> {
         let Conv2dConfig { stride, padding, dilation, groups } = config;
-        self.weighted(
+        if (stride, dilation, groups) == (1, 1, 1)
+            && let Some(y) = self.sub_pixel_conv(weight, bias, padding, WeightOrder::Conv)?
+        {
+            return Ok(y);
+        }
+        let extent = self.conv_extent(weight, config);
+        let y = self.weighted(
             "Conv",
             weight,
             bias,
@@ -112,7 +144,8 @@ impl Value for Symbol {
                 ("dilations", ints::<2>(dilation)),
                 ("group", int(groups)),
             ],
-        )
+        )?;
+        Ok(y.with_extent(extent))
     }
 
     fn conv_transpose2d(&self, weight: &Param, bias: Option<&Param>, config: ConvTranspose2dConfig) -> Result<Self> {
@@ -122,9 +155,17 @@ impl Value for Symbol {
             && weight.dims()[3] == kernel
             && padding <= dilation * (kernel - 1)
         {
-            return self.same_size_transpose(weight, bias, dilation * (kernel - 1) - padding, dilation);
+            let padding = dilation * (kernel - 1) - padding;
+            let y = self.same_size_transpose(weight, bias, padding, dilation)?;
+            let same = Conv2dConfig { padding, dilation, ..Default::default() };
+            return Ok(y.with_extent(self.conv_extent(weight, same)));
         }
-        self.weighted(
+        let span = dilation * (kernel - 1) + output_padding + 1;
+        let extent = match weight.dims()[3] == kernel {
+            true => self.extent.grown(-1).times(stride).grown(span as isize - 2 * padding as isize),
+            false => Extent::ANY,
+        };
+        let y = self.weighted(
             "ConvTranspose",
             weight,
             bias,
@@ -136,7 +177,8 @@ impl Value for Symbol {
                 ("dilations", ints::<2>(dilation)),
                 ("group", int(groups)),
             ],
-        )
+        )?;
+        Ok(y.with_extent(extent))
     }
 
     fn instance_norm2d(&self, channels: usize, affine: Option<Affine>, epsilon: f64) -> Result<Self> {
@@ -196,15 +238,15 @@ impl Value for Symbol {
     }
 
     fn add(&self, other: &Self) -> Result<Self> {
-        Ok(self.node("Add", &[&other.name], &[]))
+        Ok(self.with_other("Add", other))
     }
 
     fn sub(&self, other: &Self) -> Result<Self> {
-        Ok(self.node("Sub", &[&other.name], &[]))
+        Ok(self.with_other("Sub", other))
     }
 
     fn mul(&self, other: &Self) -> Result<Self> {
-        Ok(self.node("Mul", &[&other.name], &[]))
+        Ok(self.with_other("Mul", other))
     }
 
     fn scale(&self, by: f64) -> Result<Self> {
@@ -231,7 +273,7 @@ impl Value for Symbol {
 
     fn upsample2x(&self) -> Result<Self> {
         let scales = self.graph.floats("upsample2x", &[4], &[1.0, 1.0, 2.0, 2.0]);
-        Ok(self.node(
+        let resized = self.node(
             "Resize",
             &["", &scales],
             &[
@@ -239,20 +281,24 @@ impl Value for Symbol {
                 ("coordinate_transformation_mode", Attribute::Text("asymmetric")),
                 ("nearest_mode", Attribute::Text("floor")),
             ],
-        ))
+        );
+        Ok(resized.with_extent(self.extent.times(2)))
     }
 
     fn pad2d(&self, padding: Padding, mode: Option<PadMode>) -> Result<Self> {
         let Padding { rows, columns } = padding;
+        let added = |[before, after]: [usize; 2]| self.extent.grown((before + after) as isize);
+        let extent = if added(rows) == added(columns) { added(rows) } else { Extent::ANY };
         let mode = match mode {
             None => "constant",
             Some(PadMode::Reflect) => "reflect",
             Some(PadMode::Replicate) => "edge",
             // Pad has no such mode before opset 19.
-            Some(PadMode::Circular) => return Ok(self.wrap(2, rows).wrap(3, columns)),
+            Some(PadMode::Circular) => return Ok(self.wrap(2, rows).wrap(3, columns).with_extent(extent)),
         };
         let pads = [0, 0, rows[0], columns[0], 0, 0, rows[1], columns[1]].map(|count| count as i64);
-        Ok(self.node("Pad", &[&self.graph.ints(&pads)], &[("mode", Attribute::Text(mode))]))
+        let padded = self.node("Pad", &[&self.graph.ints(&pads)], &[("mode", Attribute::Text(mode))]);
+        Ok(padded.with_extent(extent))
     }
 
     fn pad_to_multiple(&self, multiple: usize, at_least: usize) -> Result<Self> {
@@ -266,12 +312,14 @@ impl Value for Symbol {
             .node("Max", &[&graph.ints(&[at_least as i64])], &[]);
         let missing = target.node("Sub", &[&size.name], &[]);
         let pads = graph.node("Concat", &[&graph.ints(&[0; 6]), &missing.name], &[("axis", Attribute::Int(0))]);
-        Ok(self.node("Pad", &[&pads.name], &[("mode", Attribute::Text("edge"))]))
+        let padded = self.node("Pad", &[&pads.name], &[("mode", Attribute::Text("edge"))]);
+        Ok(padded.with_extent(Extent::padded_to(multiple, at_least)))
     }
 
     fn crop_like(&self, other: &Self) -> Result<Self> {
         let ints = |values| self.graph.ints(values);
-        Ok(self.node("Slice", &[&ints(&[0, 0]), &other.height_and_width().name, &ints(&[2, 3])], &[]))
+        let cropped = self.node("Slice", &[&ints(&[0, 0]), &other.height_and_width().name, &ints(&[2, 3])], &[]);
+        Ok(cropped.with_extent(other.extent))
     }
 
     fn expand_like(&self, other: &Self) -> Result<Self> {
@@ -309,11 +357,11 @@ impl Value for Symbol {
     }
 
     fn pixel_shuffle2x(&self) -> Result<Self> {
-        Ok(self.node("DepthToSpace", &[], &[("blocksize", int(2)), ("mode", Attribute::Text("CRD"))]))
+        Ok(self.depth_to_space(2))
     }
 
     fn concat(&self, other: &Self) -> Result<Self> {
-        Ok(self.node("Concat", &[&other.name], &[("axis", Attribute::Int(1))]))
+        Ok(self.node("Concat", &[&other.name], &[("axis", Attribute::Int(1))]).with_extent(self.extent))
     }
 
     fn lookup(&self, table: &Param) -> Result<Self> {
@@ -332,6 +380,6 @@ impl Value for Symbol {
     fn unflatten(&self, [channels, height, width]: [usize; 3]) -> Result<Self> {
         // 0 keeps the input's own first dimension.
         let shape = self.graph.ints(&[0, channels as i64, height as i64, width as i64]);
-        Ok(self.node("Reshape", &[&shape], &[]))
+        Ok(self.node("Reshape", &[&shape], &[]).with_extent(Extent::fixed(height, width)))
     }
 }

@@ -2,6 +2,7 @@
 
 use std::process::ExitCode;
 
+use clap::CommandFactory;
 use easel_native::classify::{self, Args};
 use easel_native::cli;
 
@@ -10,5 +11,7 @@ static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
 fn main() -> ExitCode {
     easel_console::start();
-    cli::finish(classify::run(&easel_console::parse::<Args>()))
+    let args = easel_console::parse::<Args>();
+    let options = args.engine.options().unwrap_or_else(|misuse| misuse.exit(Args::command()));
+    cli::finish(classify::run(&args, &options))
 }

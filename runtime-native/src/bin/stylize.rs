@@ -13,7 +13,8 @@ fn main() -> ExitCode {
     easel_console::start();
     let args = easel_console::parse::<Args>();
     if args.doctor {
-        return cli::finish(stylize::doctor(&args.models, &args.engine, args.json));
+        let options = args.engine.options().unwrap_or_else(|misuse| misuse.exit(Args::command()));
+        return cli::finish(stylize::doctor(&args.models, &options, args.json));
     }
     let plan = StylizePlan::from_args(&args).unwrap_or_else(|misuse| misuse.exit(Args::command()));
     cli::finish(stylize::run(&plan))

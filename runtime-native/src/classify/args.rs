@@ -38,8 +38,8 @@ pub struct Args {
     #[arg(long, value_name = "K", default_value_t = 1, value_parser = clap::value_parser!(u32).range(1..))]
     pub top: u32,
 
-    /// Print one JSON object per line: path, classes (label, name, probability), and inverted (true) where the picture was;
-    /// or path, error; first, for files in folders that are not pictures, path, left_out (why); where an error or Ctrl-C
+    /// Print one JSON object per line: path, classes (label, name, probability), engine_name (easel or
+    /// onnxruntime), and inverted (true) where the picture was; or path, error; first, for files in folders that are not pictures, path, left_out (why); where an error or Ctrl-C
     /// ends the run, the last line has it, and its path is null
     #[arg(long)]
     pub json: bool,

@@ -12,7 +12,8 @@ use easel_runtime::{ModelCard, PolarityMatcher, Tensor};
 use serde_json::json;
 
 use super::args::Args;
-use crate::cli::{self, Progress};
+use crate::cli::{self, EngineNames, Progress};
+use crate::engine::EngineOptions;
 use crate::error::{Error, Result, printed};
 use crate::left_out;
 use crate::model::{ModelFile, find_model};
@@ -21,7 +22,7 @@ use crate::stylize::reading;
 
 /// Classifies the pictures in the order in which they were named, those of a folder by name. What cannot be read is
 /// reported, and fails the run at the end. With `--json`, an error that ends the run is the last line.
-pub fn run(args: &Args) -> Result<()> {
+pub fn run(args: &Args, options: &EngineOptions) -> Result<()> {
     let output = Arc::new(Mutex::new(Output { results: Results::new(), json: args.json, count: 0 }));
     let shared = output.clone();
     on_interrupt(move || {
@@ -31,7 +32,7 @@ pub fn run(args: &Args) -> Result<()> {
         tell!("interrupted; classified {} pictures", output.count);
         quit()
     });
-    let classified = classify_all(args, &output);
+    let classified = classify_all(args, options, &output);
     let mut output = lock(&output);
     match &classified {
         // Each has its line.
@@ -62,7 +63,7 @@ fn lock(output: &Mutex<Output>) -> MutexGuard<'_, Output> {
     output.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-fn classify_all(args: &Args, output: &Mutex<Output>) -> Result<()> {
+fn classify_all(args: &Args, options: &EngineOptions, output: &Mutex<Output>) -> Result<()> {
     let path = find_model(&args.model)?;
     let file = ModelFile::read(&path)?;
     let in_model = |source| Error::model(&path, source);
@@ -76,8 +77,9 @@ fn classify_all(args: &Args, output: &Mutex<Output>) -> Result<()> {
     let found = Inputs::find(&args.pictures, None);
     let failed = found.failed.into_iter().map(|(path, why)| (path, Err(why)));
     let pictures: Vec<_> = failed.chain(found.pictures.into_iter().map(|input| (input.path, Ok(())))).collect();
-    let mut model = file.load(&args.engine.options())?;
-    cli::announce(&cli::describe(&model.engine), 1, "pictures");
+    let mut model = file.load(options)?;
+    let engine = EngineNames::of(&model.engine);
+    cli::announce(&engine, 1, "pictures");
     for link in &found.loops {
         tell!("note: {}: a link to a folder that was searched already; skipped", link.display());
     }
@@ -120,6 +122,9 @@ fn classify_all(args: &Args, output: &Mutex<Output>) -> Result<()> {
             }
             let line = if args.json {
                 let mut line = as_json(path, &answer, &model.card, args.top as usize);
+                if answer.is_ok() {
+                    line["engine_name"] = json!(engine.name);
+                }
                 if inverted {
                     line["inverted"] = json!(true);
                 }

@@ -39,8 +39,8 @@ or the machine, and is the same in the browser, up to the rounding of the engine
 --json prints one object per line on stdout for each file that is written:
   output, status (done), width, height, pictures, and of an animation frames
 The last line is
-  {\"summary\": {done, ms, model, engine, error}}
-where done counts files, and error is null, or what ended the run.
+  {\"summary\": {done, ms, model, engine, engine_name, error}}
+where done counts files, engine_name is easel or onnxruntime, and error is null, or what ended the run.
 
 Exit status: 0 success, 1 failure, 2 misuse, 130 interrupted.";
 

@@ -42,9 +42,9 @@ pub fn run(plan: &SamplePlan, file: ModelFile, report: &Report) -> Result<String
     let scale = scale(plan, &denoiser, &layout, count * (shown.len() + 1))?;
     let prepared = plan.output.prepare()?;
     let mut model = file.load(&plan.engine)?;
-    let engine = cli::describe(&model.engine);
+    let engine = cli::EngineNames::of(&model.engine);
     cli::announce(&engine, 1, "pictures");
-    report.begin(&card.title, &engine, prepared);
+    report.begin(&card.title, engine, prepared);
 
     let enlarged = |pictures: Vec<Picture>| pictures.iter().map(|picture| enlarge(picture, scale)).collect::<Vec<_>>();
     let in_folder = plan.target == Target::Folder && !plan.denoiser.animate;
@@ -62,13 +62,11 @@ pub fn run(plan: &SamplePlan, file: ModelFile, report: &Report) -> Result<String
         }
         Ok(())
     };
-    let engine = &mut model.engine;
-    let sampled = if engine.is_on_device() {
-        OnDevice::new(engine)
+    let sampled = match model.engine.on_device() {
+        Some(engine) => OnDevice::new(engine)
             .map_err(Error::from)
-            .and_then(|mut model| pollster::block_on(batches.run(&mut model, size, &mut progress, keep)))
-    } else {
-        pollster::block_on(batches.run(&mut OnHost(engine), size, &mut progress, keep))
+            .and_then(|mut model| pollster::block_on(batches.run(&mut model, size, &mut progress, keep))),
+        None => pollster::block_on(batches.run(&mut OnHost(&mut model.engine), size, &mut progress, keep)),
     };
     sampled.map_err(|error| error.in_file(&path))?;
     drop(progress);

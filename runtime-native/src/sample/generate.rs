@@ -35,9 +35,9 @@ pub fn run(plan: &SamplePlan, file: ModelFile, report: &Report) -> Result<String
     let layout = Layout::Grid(plan.grid.unwrap_or_else(|| GridShape::square(count)));
     let prepared = plan.output.prepare()?;
     let mut model = file.load(&plan.engine)?;
-    let engine = cli::describe(&model.engine);
+    let engine = cli::EngineNames::of(&model.engine);
     cli::announce(&engine, 1, "pictures");
-    report.begin(&card.title, &engine, prepared);
+    report.begin(&card.title, engine, prepared);
 
     let [one, many] = match plan.selection {
         Selection::Walk { .. } => ["frame", "frames"],

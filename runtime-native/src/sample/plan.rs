@@ -178,7 +178,7 @@ impl SamplePlan {
             json: args.json,
             scale: args.scale.value().map(|scale| scale as usize),
             batch: args.batch.value().map(|batch| batch as usize),
-            engine: args.engine.options(),
+            engine: args.engine.options()?,
         })
     }
 }

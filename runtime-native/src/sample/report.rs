@@ -13,6 +13,7 @@ use image::ImageFormat;
 use serde_json::json;
 
 use super::plan::{Destination, SamplePlan};
+use crate::cli::EngineNames;
 use crate::error::{Error, Result, printed, written};
 use crate::output::{Prepared, create_folder, write_standard};
 
@@ -29,7 +30,7 @@ struct State {
     prepared: Option<Prepared>,
     done: usize,
     model: Option<String>,
-    engine: Option<String>,
+    engine: Option<EngineNames>,
 }
 
 /// What a file shows.
@@ -61,9 +62,9 @@ impl Report {
     }
 
     /// Sets what the last line names, and the folders that are removed if nothing is written.
-    pub fn begin(&self, model: &str, engine: &str, prepared: Prepared) {
+    pub fn begin(&self, model: &str, engine: EngineNames, prepared: Prepared) {
         let mut state = lock(&self.state);
-        (state.model, state.engine) = (Some(model.into()), Some(engine.into()));
+        (state.model, state.engine) = (Some(model.into()), Some(engine));
         state.prepared = Some(prepared);
     }
 
@@ -120,7 +121,9 @@ impl State {
     fn summary(&mut self, error: Option<&str>) {
         let ms = self.started.elapsed().as_millis() as u64;
         let line = json!({ "summary": {
-            "done": self.done, "ms": ms, "model": self.model, "engine": self.engine, "error": error,
+            "done": self.done, "ms": ms, "model": self.model,
+            "engine": self.engine.as_ref().map(|engine| &engine.description),
+            "engine_name": self.engine.as_ref().map(|engine| engine.name), "error": error,
         }});
         self.line(&line);
     }

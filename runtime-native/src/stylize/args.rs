@@ -65,10 +65,11 @@ is left_out, and has reason. A video has no memory, its ms is the whole time, an
 also has fps, notes (what it lacks, or was converted) and flicker ({result, video,
 share}; share: the part of the video that hardly changes). The last line, after an
 error and Ctrl-C too, is
-  {\"summary\": {done, skipped, failed, left, left_out, ms, idle_ms, models, engine, error}}
+  {\"summary\": {done, skipped, failed, left, left_out, ms, idle_ms, models, engine,
+  engine_name, error}}
 where left_out counts each kind of file ({\"camera raw\": 2}), idle_ms is how long no
-model ran between the first and the last picture or frame, and error is null, or
-what ended the run early. With --doctor each line has
+model ran between the first and the last picture or frame, engine_name is easel or
+onnxruntime, and error is null, or what ended the run early. With --doctor each line has
   check, status (ok, no, none, other, missing, fails), about
 and the last one is {\"summary\": {error}}.
 
@@ -172,7 +173,7 @@ pub struct Args {
     #[arg(long)]
     pub json: bool,
 
-    /// Check this machine: ONNX Runtime, devices, the models and their speed (with -m, that one too)
+    /// Check this machine: engines, devices, the models and their speed (with -m, that one too)
     #[arg(long, conflicts_with_all = ["inputs", "output"])]
     pub doctor: bool,
 

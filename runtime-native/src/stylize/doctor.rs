@@ -13,8 +13,7 @@ use serde_json::json;
 use super::options::IoOptions;
 use super::stylizer::Stylizer;
 use super::video::ffmpeg;
-use crate::cli::EngineArgs;
-use crate::engine::{EngineOptions, OrtEngine};
+use crate::engine::{EngineChoice, EngineOptions, NativeEngine};
 use crate::error::{Error, GET_FFMPEG, Result, printed};
 use crate::library;
 use crate::model::{AnyModelFile, find_model, shipped_models};
@@ -28,15 +27,14 @@ const IDENTITY: &[u8] = b"\x08\x08\x42\x02\x10\x11\x3a\x37\x0a\x10\x0a\x01x\x12\
     \x62\x0f\x0a\x01y\x12\x0a\x0a\x08\x08\x01\x12\x04\x0a\x02\x08\x01";
 
 /// Prints on stdout which library is used, which devices work, and how fast the stylizers are: the shipped ones, and those
-/// of `models`; as JSON, an object for each check and one for the end. Fails at the end if the library, the device asked for
-/// or a model does not work.
-pub fn doctor(models: &[PathBuf], engine: &EngineArgs, json: bool) -> Result<()> {
-    let options = engine.options();
+/// of `models`; as JSON, an object for each check and one for the end. Fails at the end if the engine or the device asked
+/// for or a model does not work.
+pub fn doctor(models: &[PathBuf], options: &EngineOptions, json: bool) -> Result<()> {
     let mut checks = Checks { results: Results::new(), json, broken: vec![] };
     if json {
         on_interrupt(|| Checks { results: Results::new(), json: true, broken: vec![] }.summary(Some("interrupted")));
     }
-    checks.run(models, &options);
+    checks.run(models, options);
     checks.broken.dedup();
     let failed = mem::take(&mut checks.broken);
     let checked = if failed.is_empty() { Ok(()) } else { Err(Error::CheckFailed { failed }) };
@@ -59,19 +57,15 @@ impl Checks {
             true => self.line("program", "ok", concat!("stylize ", env!("CARGO_PKG_VERSION"))),
             false => self.results.line(concat!("stylize ", env!("CARGO_PKG_VERSION"))),
         }
-        match library::load(options.library.as_deref()) {
-            Ok(library) => {
-                self.line("library", "ok", &format!("ONNX Runtime {} at {}", library.version, library.path.display()))
-            }
-            Err(error) => {
-                self.line("library", "MISSING", &error.to_string());
-                self.broken.push("ONNX Runtime's library");
+        let mut devices = vec![Device::Cpu];
+        if options.engine != EngineChoice::Easel {
+            if !self.library(options) {
                 return;
             }
-        }
-        let mut devices = vec![Device::Cpu, Device::Cuda(0)];
-        if let Device::Cuda(1..) = options.device {
-            devices.push(options.device);
+            devices.push(Device::Cuda(0));
+            if let Device::Cuda(1..) = options.device {
+                devices.push(options.device);
+            }
         }
         for device in devices {
             let needed = device == Device::Cpu || device == options.device;
@@ -90,6 +84,27 @@ impl Checks {
             None => self.line("ffmpeg", "none", &format!("videos need it; {GET_FFMPEG}")),
         }
         self.models(models, options);
+    }
+
+    /// Looks for ONNX Runtime. Returns whether the other checks make sense.
+    fn library(&mut self, options: &EngineOptions) -> bool {
+        let needed = options.engine == EngineChoice::OnnxRuntime || matches!(options.device, Device::Cuda(_));
+        match library::load(options.library.as_deref()) {
+            Ok(library) => {
+                self.line("library", "ok", &format!("ONNX Runtime {} at {}", library.version, library.path.display()));
+                true
+            }
+            Err(error @ Error::LibraryMissing { .. }) if !needed => {
+                let what = format!("{}; only CUDA and some models of other programs need it", error.in_brief());
+                self.line("library", "none", &what);
+                true
+            }
+            Err(error) => {
+                self.line("library", "MISSING", &error.to_string());
+                self.broken.push("ONNX Runtime's library");
+                false
+            }
+        }
     }
 
     fn models(&mut self, models: &[PathBuf], options: &EngineOptions) {
@@ -142,20 +157,18 @@ fn is_same(a: &Path, b: &Path) -> bool {
 fn reason(error: Error) -> String {
     match error {
         Error::DeviceUnavailable { reason, .. } => reason,
-        other => other.to_string(),
+        other => other.in_brief(),
     }
 }
 
 fn try_device(device: Device, options: &EngineOptions) -> Result<String> {
-    let mut engine = OrtEngine::load(IDENTITY, &EngineOptions { device, ..options.clone() })?;
+    let mut engine = NativeEngine::load(IDENTITY, &EngineOptions { device, ..options.clone() })?;
     let one = Tensor::new([1], vec![0.5f32])?;
     let outputs = engine.run_blocking(&[("x", &one)])?;
     if outputs.first().map(|(_, tensor)| tensor) != Some(&one) {
         return Err(Error::WrongNumbers);
     }
-    let described = engine.describe();
-    let processor = described.split(" on ").last().unwrap_or(&described);
-    Ok(processor.trim_start_matches("CPU, ").to_string())
+    Ok(engine.describe())
 }
 
 enum ModelCheck {
@@ -185,14 +198,14 @@ fn try_model(path: &Path, options: &EngineOptions) -> Result<ModelCheck> {
     let width = stylizer.width.map(|width| format!(", width {width}")).unwrap_or_default();
     let tiles = if stylizer.io_spec.statistics { "" } else { ", tiles differ in tone" };
     let [first, second] = times;
-    let what =
-        format!("{}, a stylizer{width}{tiles}: {SIDE}x{SIDE} in {} ms{golden}", stylizer.title, first.min(second));
+    let (title, ms, engine) = (&stylizer.title, first.min(second), stylizer.engine.name());
+    let what = format!("{title}, a stylizer{width}{tiles}: {SIDE}x{SIDE} in {ms} ms with {engine}{golden}");
     Ok(ModelCheck::Stylizer(what))
 }
 
 /// Compares the engine's output with the golden output of the card, if it has one.
 fn check_golden(model: &[u8], card: &ModelCard, options: &EngineOptions) -> Result<&'static str> {
-    let mut engine = OrtEngine::load(model, options)?;
+    let mut engine = NativeEngine::load(model, options)?;
     let checked = pollster::block_on(golden::check(&mut engine, card))?;
     Ok(if checked.is_some() { ", golden output correct" } else { "" })
 }

@@ -11,7 +11,7 @@ use super::plan::StylizePlan;
 use super::stylizer::Stylizer;
 use super::tiling::ModelTraits;
 use super::worker::Worker;
-use crate::cli;
+use crate::cli::EngineNames;
 use crate::error::{Error, Result};
 use crate::model::find_model;
 
@@ -25,7 +25,7 @@ pub(super) struct ModelNames {
     /// The models' titles.
     pub titles: Vec<String>,
     /// The engine, if it was started.
-    pub engine: Option<String>,
+    pub engine: Option<EngineNames>,
 }
 
 /// A model of the plan, and what was found by running it. It is opened once by each worker.
@@ -69,7 +69,7 @@ pub(super) fn open_all(plan: &StylizePlan, worker: &mut Worker) -> Result<ModelS
                 check_exact_statistics(stylizer)?;
             }
             summary.on_device = stylizer.engine.is_on_device();
-            summary.names.engine = Some(cli::describe(&stylizer.engine));
+            summary.names.engine = Some(EngineNames::of(&stylizer.engine));
             if stylizer.guessed_range
                 && let Ok(Some(hint)) = stylizer.range_hint()
             {

@@ -129,7 +129,7 @@ impl StylizePlan {
             tiling: TilingOptions { tile: args.tile, statistics: args.statistics, memory: args.memory.value() },
             io: IoOptions { range: args.range.value(), output_range: args.output_range.value(), bgr: args.bgr },
             json: args.json,
-            engine: args.engine.options(),
+            engine: args.engine.options()?,
         })
     }
 

@@ -69,7 +69,9 @@ impl JsonLines {
         let ms = self.ms();
         self.print(&json!({ "summary": {
             "done": done, "skipped": skipped, "failed": failed, "left": left,
-            "left_out": left_out::counts(left_out), "ms": ms, "idle_ms": idle.as_millis() as u64, "models": models.titles, "engine": models.engine, "error": error,
+            "left_out": left_out::counts(left_out), "ms": ms, "idle_ms": idle.as_millis() as u64, "models": models.titles,
+            "engine": models.engine.as_ref().map(|engine| &engine.description),
+            "engine_name": models.engine.as_ref().map(|engine| engine.name), "error": error,
         }}));
     }
 

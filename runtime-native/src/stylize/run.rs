@@ -70,7 +70,7 @@ impl PreparedRun {
         if models.on_device {
             count = 1;
         }
-        cli::announce(models.names.engine.as_deref().unwrap_or_default(), count, "pictures");
+        models.names.engine.iter().for_each(|engine| cli::announce(engine, count, "pictures"));
         jobs.folders().into_iter().for_each(remove_abandoned);
         report.begin(&jobs, models.names);
         let mut workers = vec![first];

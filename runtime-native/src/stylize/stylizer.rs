@@ -14,10 +14,13 @@ use easel_runtime::{Picture, Tensor, onnx};
 
 use super::options::IoOptions;
 use super::tiling::{ModelTraits, TileStatistics, Tiling};
-use crate::engine::{EngineOptions, OrtEngine};
+use crate::engine::{EngineOptions, NativeEngine};
 use crate::error::{Error, Result};
 use crate::memory::release_freed;
 use crate::model::AnyModelFile;
+
+/// The side of the picture that the engine's memory is asked for.
+const PROBE_SIDE: usize = 512;
 
 /// A stylizer, loaded.
 #[derive(Debug)]
@@ -25,7 +28,7 @@ pub struct Stylizer {
     /// Its title, or its file's name.
     pub title: String,
     /// The engine.
-    pub engine: OrtEngine,
+    pub engine: NativeEngine,
     /// Its preprocessing.
     pub io_spec: IoSpec,
     /// Its base channels, if the card has them.
@@ -37,8 +40,8 @@ pub struct Stylizer {
     /// The file, to cut before its norms.
     file: Vec<u8>,
     options: EngineOptions,
-    /// How many norms the file can be cut before.
-    norms: usize,
+    /// How many norms the file can be cut before, once that was asked for.
+    norms: OnceLock<usize>,
     /// Whether the engine holds memory of earlier runs.
     holds_memory: bool,
 }
@@ -77,9 +80,8 @@ impl Stylizer {
         let outputs_statistics = suffix.is_some();
         let length = file.bytes.len();
         file.bytes.extend(suffix.unwrap_or_default());
-        let mut engine = OrtEngine::load(&file.bytes, options).map_err(|error| error.in_file(path))?;
+        let mut engine = NativeEngine::load(&file.bytes, options).map_err(|error| error.in_file(path))?;
         file.bytes.truncate(length);
-        let norms = (0..).take_while(|&norm| matches!(onnx::before_norm(&file.bytes, norm), Ok(Some(_)))).count();
         let takes = |name: &str| engine.inputs().iter().any(|input| input.optional && input.name == name);
         let statistics = outputs_statistics && takes(STATISTICS) && takes(USE_STATISTICS);
         let own = file.card.is_some();
@@ -97,7 +99,7 @@ impl Stylizer {
             guessed_range: !own && foreign.guessed_range,
             engine,
             file: file.bytes,
-            norms,
+            norms: OnceLock::new(),
             options: options.clone(),
             holds_memory: false,
         })
@@ -105,7 +107,7 @@ impl Stylizer {
 
     fn complete(
         foreign: &ForeignSpec,
-        engine: &mut OrtEngine,
+        engine: &mut NativeEngine,
         known: &OnceLock<IoSpec>,
         path: &Path,
     ) -> Result<IoSpec> {
@@ -119,13 +121,30 @@ impl Stylizer {
     /// Whether the inputs of its norms can be read, so that their statistics can be exact. Not in a model of eight bits,
     /// where sums are of whole numbers.
     pub fn has_norm_inputs(&self) -> bool {
-        self.norms > 0
+        self.norms() > 0
+    }
+
+    fn norms(&self) -> usize {
+        let count = || (0..).take_while(|&norm| matches!(onnx::before_norm(&self.file, norm), Ok(Some(_)))).count();
+        *self.norms.get_or_init(count)
     }
 
     /// What memory and tiles depend on.
-    pub fn traits(&self) -> ModelTraits {
+    pub fn traits(&mut self) -> ModelTraits {
         let IoSpec { statistics, fixed_size, multiple, scale, .. } = self.io_spec;
-        ModelTraits { width: self.width, shares_statistics: statistics, fixed_size, multiple, scale }
+        let bytes_per_pixel = self.bytes_per_pixel();
+        ModelTraits { width: self.width, shares_statistics: statistics, fixed_size, multiple, scale, bytes_per_pixel }
+    }
+
+    /// The bytes that the engine takes for each pixel, with the input and the output; none if it does not know.
+    fn bytes_per_pixel(&mut self) -> Option<usize> {
+        let IoSpec { input, layout, multiple, min_size, fixed_size, .. } = &self.io_spec;
+        let side = |fixed: Option<usize>| fixed.unwrap_or(PROBE_SIDE.max(*min_size).next_multiple_of(*multiple));
+        let [height, width] = [fixed_size.height, fixed_size.width].map(side);
+        let image = Tensor::new(layout.shape([height, width]), vec![0f32; 3 * height * width]).ok()?;
+        let bytes = self.engine.memory(&[(input, &image)])?;
+        let input = 3 * size_of::<f32>();
+        Some(bytes.div_ceil(height * width) + input)
     }
 
     /// The fewest tiles for a picture of a size, whatever memory they take: one, unless the model enlarges from one size.
@@ -171,20 +190,22 @@ impl Stylizer {
 
     /// How many tiles are computed for a picture, including those for exact statistics.
     pub fn steps(&self, tiling: &Tiling) -> usize {
-        let passes = if tiling.statistics == TileStatistics::Exact { self.norms } else { 0 };
+        let passes = if tiling.statistics == TileStatistics::Exact { self.norms() } else { 0 };
         tiling.tiles.len() * (1 + passes)
     }
 
     /// Makes the engine release the memory that it holds of earlier runs.
     pub fn release(&mut self) -> Result<()> {
         if self.holds_memory {
-            self.engine.keep_memory(false);
-            let FixedSize { width, height } = self.io_spec.fixed_size;
-            let small = Picture::filled(width.unwrap_or(1), height.unwrap_or(1), 3, 0);
-            let all = Rectangle { left: 0, top: 0, width: small.width, height: small.height };
-            let run = pollster::block_on(self.io_spec.run(&mut self.engine, &small, all, None));
-            self.engine.keep_memory(true);
-            run?;
+            if !self.engine.free_memory() {
+                self.engine.keep_memory(false);
+                let FixedSize { width, height } = self.io_spec.fixed_size;
+                let small = Picture::filled(width.unwrap_or(1), height.unwrap_or(1), 3, 0);
+                let all = Rectangle { left: 0, top: 0, width: small.width, height: small.height };
+                let run = pollster::block_on(self.io_spec.run(&mut self.engine, &small, all, None));
+                self.engine.keep_memory(true);
+                run?;
+            }
             release_freed();
             self.holds_memory = false;
         }
@@ -216,7 +237,7 @@ impl Stylizer {
                     // The cut before this one is closed by now.
                     release_freed();
                     let cut = onnx::before_norm(file, norm)?;
-                    let load = |cut: Vec<u8>| OrtEngine::load(&cut, options);
+                    let load = |cut: Vec<u8>| NativeEngine::load(&cut, options);
                     cut.map(load).transpose().map_err(|error| easel_runtime::Error::Engine(error.to_string()))
                 };
                 let mut done = 0;

@@ -10,15 +10,17 @@ use super::options::{StatisticsSource, TileSize, TilingOptions};
 use crate::error::{Error, Result};
 use crate::memory::free_bytes;
 
-/// The default memory limit for choosing tiles. It does not depend on the machine, so results are the same everywhere.
+/// The default memory limit for choosing tiles, as if ONNX Runtime computed them. It depends on neither the machine nor the
+/// engine, so results are the same everywhere.
 const USUAL_MEMORY: usize = 2_000_000_000;
 
-/// What the program, ONNX Runtime and a model take before the first picture. Measured: 50 MB at width 16, 70 at 32.
+/// What the program, the engine and a model take before the first picture. Measured with ONNX Runtime: 50 MB at width 16,
+/// 70 at 32.
 pub(super) const PROGRAM: usize = 100_000_000;
 
-/// What a stylizer takes for each pixel: a constant, and more for each of its base channels. Measured with ONNX Runtime
-/// on tiles of one size and a thumbnail: 278 bytes at width 8, 447 at 16, 767 at 32; and up to 10 % more after pictures
-/// of several sizes.
+/// What a stylizer takes for each pixel in ONNX Runtime: a constant, and more for each of its base channels. Measured on
+/// tiles of one size and a thumbnail: 278 bytes at width 8, 447 at 16, 767 at 32; and up to 10 % more after pictures of
+/// several sizes.
 const BYTES_PER_PIXEL: usize = 130;
 const BYTES_PER_PIXEL_AND_CHANNEL: usize = 22;
 
@@ -42,6 +44,17 @@ pub struct ModelTraits {
     pub multiple: usize,
     /// How many times as wide and high as a picture its result is.
     pub scale: usize,
+    /// The bytes that the engine takes for each pixel of a picture; none if that is not known, as in ONNX Runtime.
+    pub bytes_per_pixel: Option<usize>,
+}
+
+impl ModelTraits {
+    /// An estimate of the bytes that ONNX Runtime takes for each pixel of a picture.
+    fn usual_bytes_per_pixel(&self) -> usize {
+        // A model that enlarges works at the size of the picture for the most part, and its output is large.
+        let output = BYTES_OF_OUTPUT * (self.scale * self.scale - 1);
+        BYTES_PER_PIXEL + BYTES_PER_PIXEL_AND_CHANNEL * self.width.unwrap_or(CLASSIC_WIDTH) + output
+    }
 }
 
 /// The memory that a picture takes in addition to the program and the engine, in bytes.
@@ -150,14 +163,15 @@ impl Tiling {
 pub fn tiling(model: &ModelTraits, footprint: &Footprint, options: &TilingOptions) -> Result<Tiling> {
     let footprint = footprint.enlarged(model.scale);
     let Footprint { width, height, .. } = footprint;
-    // A model that enlarges works at the size of the picture for the most part, and its output is large.
-    let output = BYTES_OF_OUTPUT * (model.scale * model.scale - 1);
-    let pixel = BYTES_PER_PIXEL + BYTES_PER_PIXEL_AND_CHANNEL * model.width.unwrap_or(CLASSIC_WIDTH) + output;
+    let usual_pixel = model.usual_bytes_per_pixel();
+    let pixel = model.bytes_per_pixel.unwrap_or(usual_pixel);
+    // Tiles that share statistics show by a few levels how large the thumbnail was; others by where they end.
+    let is_usual = options.memory.is_none() && model.shares_statistics;
     let grid = Grid::of_multiple(model.multiple);
     let usual = if model.shares_statistics { USUAL_MEMORY } else { USUAL_MEMORY.max(free_bytes() / 2) };
     let limit = options.memory.unwrap_or(usual);
     let room = limit.saturating_sub(PROGRAM + footprint.computing + footprint.filling);
-    let most = (room / pixel).max(grid.smallest().min(width * height));
+    let most = (room / if is_usual { usual_pixel } else { pixel }).max(grid.smallest().min(width * height));
     let tiles = match options.tile {
         // A picture is resized for a model of one size, but not enlarged from that.
         _ if !model.fixed_size.is_any() && model.scale > 1 => tiles::plan_fixed(width, height, model.fixed_size),
@@ -213,6 +227,7 @@ mod tests {
         fixed_size: FixedSize { width: None, height: None },
         multiple: 1,
         scale: 1,
+        bytes_per_pixel: None,
     };
 
     fn footprint(width: usize, height: usize) -> Footprint {
@@ -244,6 +259,17 @@ mod tests {
         let usual = tiling(&CLASSIC, &footprint(10_000, 10_000), &options(None)).unwrap();
         assert!(usual.peak < USUAL_MEMORY && usual.tiles.len() < 60, "{usual:?}");
         assert_eq!(tiling(&CLASSIC, &footprint(1920, 1080), &options(None)).unwrap().tiles.len(), 1);
+    }
+
+    #[test]
+    fn the_engine_changes_no_tiles_without_a_limit() {
+        let lean = ModelTraits { bytes_per_pixel: Some(150), ..CLASSIC };
+        let plan = |model: &ModelTraits, memory| tiling(model, &footprint(10_000, 10_000), &options(memory)).unwrap();
+        let [usual, same] = [&CLASSIC, &lean].map(|model| plan(model, None));
+        assert_eq!((&usual.tiles, usual.statistics), (&same.tiles, same.statistics));
+        assert!(same.peak < usual.peak && same.bytes < usual.bytes);
+        let [limited, fewer] = [&CLASSIC, &lean].map(|model| plan(model, Some(1_300_000_000)));
+        assert!(fewer.tiles.len() < limited.tiles.len() && fewer.peak <= 1_300_000_000);
     }
 
     #[test]

@@ -181,7 +181,7 @@ fn impossible_requests_are_errors_of_one_line() {
         let result = sample(&folder, &format!("{flags} -o drawn.png"));
         let error = failure(&result);
         assert!(facts.iter().all(|fact| error.contains(fact)), "{flags}: {error}");
-        assert!(!stderr(&result).contains("engine"), "ONNX Runtime was started first: {}", stderr(&result));
+        assert!(!stderr(&result).contains("engine"), "the engine was started first: {}", stderr(&result));
     }
     for (flags, facts) in [
         ("-m m.onnx --animate", ["m.onnx", "--animate"]),

@@ -50,7 +50,7 @@ fn stderr(output: &Output) -> String {
 fn succeeds(folder: &TempDir, flags: &str) -> Output {
     let output = stylize(folder, flags);
     assert!(output.status.success(), "{flags}: {}", stderr(&output));
-    assert!(stderr(&output).contains("engine: ONNX Runtime 1."), "{}", stderr(&output));
+    assert!(stderr(&output).contains("engine: "), "{}", stderr(&output));
     output
 }
 

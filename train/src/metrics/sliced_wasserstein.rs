@@ -16,8 +16,8 @@ use rayon::prelude::*;
 
 use super::pyramid::Pyramid;
 use crate::data::PictureFormat;
-use crate::kernels::matmul::{View, matmul};
 use crate::run::streams;
+use easel_kernels::gradients::matmul::{View, matmul};
 
 /// The number of random directions.
 const DIRECTIONS: usize = 512;

@@ -4,7 +4,7 @@ use candle_core::{CpuStorage, CustomOp1, CustomOp2, Layout, Shape, Tensor};
 
 use super::{is_tracked, keeps_graph, on_floats};
 use crate::Result;
-use crate::kernels::{Float, pointwise};
+use easel_kernels::gradients::{Float, pointwise};
 
 /// `max(x, 0)`; the derivative at 0 is 0.
 pub fn relu(x: &Tensor) -> Result<Tensor> {

@@ -6,9 +6,9 @@ use std::sync::Arc;
 use candle_core::Tensor;
 
 use super::linear_map::{self, LinearMap};
-use crate::kernels::Float;
-use crate::kernels::bilinear::{Tap, interpolate, interpolate_adjoint};
 use crate::{Error, Result};
+use easel_kernels::gradients::Float;
+use easel_kernels::gradients::bilinear::{Tap, interpolate, interpolate_adjoint};
 
 /// A part of a picture's enlargement, which may extend into its reflection padding.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -7,7 +7,7 @@ use candle_core::{CpuStorage, CustomOp2, Layout, Shape, Tensor};
 use super::linear_map::{self, LinearMap};
 use super::{if_tracked, on_floats};
 use crate::Result;
-use crate::kernels::{Float, pointwise};
+use easel_kernels::gradients::{Float, pointwise};
 
 /// A vector `[channel]` seen as `[1, channel, 1, 1]`.
 pub(crate) fn per_channel(values: &Tensor) -> candle_core::Result<Tensor> {

@@ -6,9 +6,9 @@ use candle_core::{CpuStorage, CustomOp2, CustomOp3, Layout, Shape, Tensor};
 
 use super::channels::{add_bias, channel_sums, per_channel};
 use super::{if_tracked, of_weight, on_floats};
-use crate::kernels::conv2d::{self as kernel, ConvShape};
 use crate::value::{Conv2dConfig, ConvTranspose2dConfig};
 use crate::{Error, Result};
+use easel_kernels::gradients::conv2d::{self as kernel, ConvShape};
 
 type Gradients2 = (Option<Tensor>, Option<Tensor>);
 

@@ -5,8 +5,8 @@ use rayon::prelude::*;
 
 use super::on_floats;
 use crate::Result;
-use crate::kernels::Float;
-use crate::kernels::matmul::{View, matmul};
+use easel_kernels::gradients::Float;
+use easel_kernels::gradients::matmul::{View, matmul};
 
 /// `scale x x^T` of every matrix of x `[batch, rows, columns]`.
 pub fn gram_product(x: &Tensor, scale: f64) -> Result<Tensor> {

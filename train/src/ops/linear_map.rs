@@ -6,7 +6,7 @@ use std::sync::Arc;
 use candle_core::{CpuStorage, CustomOp1, Layout, Shape, Tensor};
 
 use super::on_floats;
-use crate::kernels::Float;
+use easel_kernels::gradients::Float;
 
 /// A linear map by its kernel and its adjoint's.
 pub(super) trait LinearMap: Send + Sync + 'static {

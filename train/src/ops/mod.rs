@@ -1,6 +1,6 @@
 //! Operations with correct first and second derivatives.
 //!
-//! On the CPU, each is a candle CustomOp over one of the [kernels](crate::kernels), and its derivative consists of
+//! On the CPU, each is a candle CustomOp over one of the [kernels](easel_kernels::gradients), and its derivative consists of
 //! operations of the same family. On other devices, each has a reference implementation of candle's own operations, chosen
 //! so that the gradients are correct; the kernels are tested against it.
 //!

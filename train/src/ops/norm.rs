@@ -8,8 +8,8 @@ use candle_core::{CpuStorage, CustomOp3, Layout, Shape, Tensor};
 use super::channels::per_channel;
 use super::{if_tracked, keeps_graph, on_floats};
 use crate::Result;
-pub use crate::kernels::norm::Over;
-use crate::kernels::norm::{self as kernel, NormShape, Statistics};
+pub use easel_kernels::gradients::norm::Over;
+use easel_kernels::gradients::norm::{self as kernel, NormShape, Statistics};
 
 /// `(x - mean) / sqrt(variance + epsilon) * weight + bias` of x `[batch, channel, height, width]`, with weight and bias
 /// `[channel]`. The variance is the biased one. Comes with the means and variances, one a group in [`Over`]'s order,

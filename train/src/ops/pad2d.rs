@@ -5,9 +5,9 @@ use std::sync::Arc;
 use candle_core::Tensor;
 
 use super::linear_map::{self, LinearMap};
-pub use crate::kernels::pad2d::PadMode;
-use crate::kernels::{Float, pad2d};
 use crate::{Error, Result};
+pub use easel_kernels::gradients::pad2d::PadMode;
+use easel_kernels::gradients::{Float, pad2d};
 
 /// Rows and columns added on each side.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -6,10 +6,10 @@ use candle_core::{CpuStorage, CustomOp1, Layout, Shape, Tensor};
 
 use super::linear_map::{self, LinearMap};
 use super::on_floats;
-pub use crate::kernels::pool2d::PoolShape;
-use crate::kernels::{Float, pool2d};
 use crate::value::Pool2dConfig;
 use crate::{Error, Result};
+pub use easel_kernels::gradients::pool2d::PoolShape;
+use easel_kernels::gradients::{Float, pool2d};
 
 fn shape(x: &Tensor, config: Pool2dConfig) -> Result<PoolShape> {
     let (_, _, height, width) = x.dims4()?;

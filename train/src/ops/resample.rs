@@ -6,7 +6,7 @@ use candle_core::Tensor;
 
 use super::linear_map::{self, LinearMap};
 use crate::Result;
-use crate::kernels::{Float, pool2d};
+use easel_kernels::gradients::{Float, pool2d};
 
 /// Every element of `[batch, channel, height, width]` repeated twice in both directions.
 pub fn upsample2x(x: &Tensor) -> Result<Tensor> {

@@ -7,7 +7,7 @@ use super::grouped::{check_decays, check_not_negative};
 use super::passes::{Largest, MovingMean, MovingSquare, Pass2, Pass3};
 use super::{Grouped, Rule, Step};
 use crate::Result;
-use crate::kernels::Float;
+use easel_kernels::gradients::Float;
 
 /// Adam's constants, with PyTorch's names and defaults but for the learning rate, which has to be chosen.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]

@@ -3,7 +3,7 @@
 use candle_core::{CpuStorage, InplaceOp2, InplaceOp3, Layout, Tensor, Var, bail};
 
 use crate::Result;
-use crate::kernels::Float;
+use easel_kernels::gradients::Float;
 
 /// `to = of(to, a)` at every element.
 pub(super) trait Pass2 {

@@ -6,8 +6,8 @@ use serde::{Deserialize, Serialize};
 use super::grouped::check_not_negative;
 use super::passes::{Pass2, Pass3};
 use super::{Grouped, Rule, Step};
-use crate::kernels::Float;
 use crate::{Error, Result};
+use easel_kernels::gradients::Float;
 
 /// The constants, with PyTorch's names and defaults but for the learning rate, which has to be chosen.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]

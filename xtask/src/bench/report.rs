@@ -2,7 +2,6 @@
 
 use std::fmt::Write;
 use std::fs;
-use std::path::Path;
 
 use anyhow::{Context, Result};
 use easel_console::tell;
@@ -10,22 +9,20 @@ use easel_files::write_atomically;
 
 use super::case::Case;
 use super::machine;
-use super::side::StepCost;
-
-/// The table is between these lines; the text around them is written by hand.
-const BEGIN: &str = "<!-- bench train: begin -->";
-const END: &str = "<!-- bench train: end -->";
+use super::side::Cost;
+use crate::workspace::Workspace;
 
 /// The median, minimum and maximum of some numbers.
 #[derive(Clone, Copy, Debug, PartialEq)]
-struct Spread {
-    median: f64,
-    low: f64,
-    high: f64,
+pub struct Spread {
+    pub median: f64,
+    pub low: f64,
+    pub high: f64,
 }
 
 impl Spread {
-    fn of(values: impl IntoIterator<Item = f64>) -> Self {
+    /// Of at least one number.
+    pub fn of(values: impl IntoIterator<Item = f64>) -> Self {
         let mut values: Vec<f64> = values.into_iter().collect();
         values.sort_by(f64::total_cmp);
         let middle = values.len() / 2;
@@ -34,7 +31,8 @@ impl Spread {
         Self { median, low: values[0], high: values[values.len() - 1] }
     }
 
-    fn shown(self) -> String {
+    /// `0.51 (0.49 to 0.53)`.
+    pub fn shown(self) -> String {
         format!("{:.2} ({:.2} to {:.2})", self.median, self.low, self.high)
     }
 }
@@ -53,8 +51,8 @@ pub struct Row {
 
 impl Row {
     /// From pairs of measurements, ours and PyTorch's.
-    pub fn new(case: &Case, times: &[[StepCost; 2]]) -> Self {
-        let spread = |of: &dyn Fn(&[StepCost; 2]) -> f64| Spread::of(times.iter().map(of));
+    pub fn new(case: &Case, times: &[[Cost; 2]]) -> Self {
+        let spread = |of: &dyn Fn(&[Cost; 2]) -> f64| Spread::of(times.iter().map(of));
         Self {
             about: case.about,
             target: case.target,
@@ -93,25 +91,33 @@ pub fn table(rows: &[Row], threads: u32, repeats: u32, torch: &str) -> String {
     text
 }
 
-fn milliseconds(seconds: f64) -> String {
+/// `17.5 ms`.
+pub fn milliseconds(seconds: f64) -> String {
     format!("{:.*} ms", usize::from(seconds < 0.1), seconds * 1e3)
 }
 
-/// Replaces the table in a document.
-pub fn save(page: &Path, table: &str) -> Result<()> {
+/// Replaces a bench's table in `docs/performance.md`. It is between two lines there; the text around them is written by
+/// hand.
+pub fn save(workspace: &Workspace, bench: &str, table: &str) -> Result<()> {
+    let page = workspace.root.join("docs/performance.md");
     let shown = page.display();
-    let text = fs::read_to_string(page).with_context(|| shown.to_string())?;
-    let new =
-        replaced(&text, table).with_context(|| format!("{shown}: the lines `{BEGIN}` and `{END}` are missing"))?;
-    write_atomically(page, new.as_bytes()).with_context(|| shown.to_string())?;
+    let text = fs::read_to_string(&page).with_context(|| shown.to_string())?;
+    let new = replaced(&text, bench, table)
+        .with_context(|| format!("{shown}: the lines `{}` are missing", marks(bench).join("` and `")))?;
+    write_atomically(&page, new.as_bytes()).with_context(|| shown.to_string())?;
     tell!("bench: saved in {shown}");
     Ok(())
 }
 
-fn replaced(text: &str, table: &str) -> Option<String> {
-    let (before, rest) = text.split_once(BEGIN)?;
-    let (_, after) = rest.split_once(END)?;
-    Some(format!("{before}{BEGIN}\n{table}{END}{after}"))
+fn marks(bench: &str) -> [String; 2] {
+    ["begin", "end"].map(|place| format!("<!-- bench {bench}: {place} -->"))
+}
+
+fn replaced(text: &str, bench: &str, table: &str) -> Option<String> {
+    let [begin, end] = marks(bench);
+    let (before, rest) = text.split_once(&begin)?;
+    let (_, after) = rest.split_once(&end)?;
+    Some(format!("{before}{begin}\n{table}{end}{after}"))
 }
 
 #[cfg(test)]
@@ -126,16 +132,16 @@ mod tests {
 
     #[test]
     fn ratios_are_of_pairs() {
-        let cost = |cpu| StepCost { cpu, wall: cpu / 2.0, loss: 0.0 };
+        let cost = |cpu| Cost { cpu, wall: cpu / 2.0, loss: 0.0, memory: 0.0 };
         let row = Row::new(&super::super::case::CASES[0], &[[cost(2.0), cost(1.0)], [cost(12.0), cost(4.0)]]);
         assert_eq!(row.ratios[0], Spread { median: 2.5, low: 2.0, high: 3.0 });
         assert!(table(&[row], 2, 2, "9.9").contains("2.50 (2.00 to 3.00)"));
     }
 
     #[test]
-    fn the_table_replaces_the_last_one() {
-        let page = format!("above\n{BEGIN}\nold\n{END}\nbelow\n");
-        assert_eq!(replaced(&page, "new\n").unwrap(), format!("above\n{BEGIN}\nnew\n{END}\nbelow\n"));
-        assert_eq!(replaced("nothing", "new"), None);
+    fn a_table_replaces_its_predecessor() {
+        let page = |table| format!("above\n<!-- bench web: begin -->\n{table}<!-- bench web: end -->\nbelow\n");
+        assert_eq!(replaced(&page("old\n"), "web", "new\n").unwrap(), page("new\n"));
+        assert_eq!(replaced(&page("old\n"), "train", "new"), None);
     }
 }

@@ -1,4 +1,4 @@
-//! One of the two programs under measurement. It takes a number of steps for each line on its stdin.
+//! One of the programs under comparison. For each line on its stdin, a number of steps or runs, it takes them.
 
 use std::io::{BufRead, BufReader, Write};
 use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
@@ -8,15 +8,19 @@ use serde::Deserialize;
 
 use crate::process;
 
-/// The time of training steps in seconds, and the last one's loss.
+/// What a training step or a run of a model costs.
 #[derive(Deserialize, Clone, Copy)]
-pub struct StepCost {
-    /// CPU time of all threads together.
+pub struct Cost {
+    /// CPU time of all threads together, in seconds.
     pub cpu: f64,
-    /// Wall-clock time.
+    /// Wall-clock time in seconds.
     pub wall: f64,
-    /// The last step's loss.
+    /// A training's loss in the last step.
+    #[serde(default)]
     pub loss: f64,
+    /// The most memory so far in bytes; 0 if it is unknown.
+    #[serde(default)]
+    pub memory: f64,
 }
 
 /// A running program, ended when this is dropped.
@@ -29,7 +33,7 @@ pub struct Side {
 }
 
 impl Side {
-    /// Starts a program and waits until it is ready.
+    /// Starts a program and waits until it is `ready VERSION`, or `failed REASON`.
     pub fn start(command: &mut Command) -> Result<Self> {
         let name = process::typed(command);
         let mut child = command
@@ -41,6 +45,9 @@ impl Side {
         let lines = BufReader::new(child.stdout.take().context("a child without stdout")?).lines();
         let mut side = Self { name, child, stdin, lines, version: String::new() };
         let line = side.line()?;
+        if let Some(reason) = line.strip_prefix("failed ") {
+            bail!("{reason}");
+        }
         let Some(version) = line.strip_prefix("ready") else { bail!("{}: expected `ready`, got `{line}`", side.name) };
         side.version = version.trim().to_string();
         Ok(side)
@@ -51,16 +58,16 @@ impl Side {
         &self.version
     }
 
-    /// Takes some steps and returns the mean cost of one.
-    pub fn steps(&mut self, count: usize) -> Result<StepCost> {
+    /// Takes some steps or runs and returns the mean cost of one.
+    pub fn steps(&mut self, count: usize) -> Result<Cost> {
         let stdin = self.stdin.as_mut().context("a child without stdin")?;
         // If the program has ended, the missing answer says so.
         let _ = writeln!(stdin, "{count}").and_then(|()| stdin.flush());
         let line = self.line()?;
-        let total: StepCost =
+        let total: Cost =
             serde_json::from_str(&line).with_context(|| format!("{}: expected times, got `{line}`", self.name))?;
         let count = count as f64;
-        Ok(StepCost { cpu: total.cpu / count, wall: total.wall / count, loss: total.loss })
+        Ok(Cost { cpu: total.cpu / count, wall: total.wall / count, ..total })
     }
 
     fn line(&mut self) -> Result<String> {

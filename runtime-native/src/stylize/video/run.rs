@@ -65,7 +65,7 @@ fn stylize_one(plan: &StylizePlan, job: &Job) -> Result<StyledVideo> {
     let mut first = Worker::new(plan, &files, 1);
     let models = open_all(plan, &mut first)?;
     let count = if models.on_device { 1 } else { plan.engine.thread_count() };
-    cli::announce(models.names.engine.as_deref().unwrap_or_default(), count, "frames");
+    models.names.engine.iter().for_each(|engine| cli::announce(engine, count, "frames"));
     let mut workers = vec![first];
     workers.extend((1..count).map(|_| Worker::new(plan, &files, 1)));
 

@@ -1,4 +1,5 @@
-//! Convolution and its two derivatives, each by a matrix product over unfolded columns (im2col).
+//! Convolution and its two derivatives: by transformed blocks for 3x3 kernels in float32, else by matrix products over
+//! unfolded columns (im2col).
 
 mod unfold;
 
@@ -9,6 +10,7 @@ use rayon::prelude::*;
 
 use super::Float;
 use super::matmul::{View, matmul};
+use super::winograd::{self, Kernels};
 use unfold::{fold, unfold};
 
 /// The shapes of a convolution `input * weight -> output`. All three kernels take the forward convolution's.
@@ -139,6 +141,10 @@ impl<T> Shared<T> {
 
 /// `output = input * weight [+ bias]`, a cross-correlation; bias `[outputs]`.
 pub fn forward<T: Float>(shape: &ConvShape, input: &[T], weight: &[T], bias: Option<&[T]>) -> Vec<T> {
+    if let (Some(input), Some(weight), true) = (T::singles(input), T::singles(weight), winograd::fits(shape)) {
+        let kernels = Kernels::of(shape, weight);
+        return T::from_singles(winograd::forward(shape, input, &kernels, bias.and_then(T::singles)));
+    }
     let [out_height, out_width] = shape.output_size();
     let (plane, in_plane) = (out_height * out_width, shape.size[0] * shape.size[1]);
     let (outputs, inputs, taps) = (shape.outputs / shape.groups, shape.inputs / shape.groups, shape.taps());
@@ -170,6 +176,10 @@ pub fn forward<T: Float>(shape: &ConvShape, input: &[T], weight: &[T], bias: Opt
 /// The gradient of the input, given that of the output: the transposed convolution of `output` with `weight`.
 pub fn input<T: Float>(shape: &ConvShape, output: &[T], weight: &[T]) -> Vec<T> {
     if let Some(flipped) = flipped(shape) {
+        if let (Some(output), Some(weight), true) = (T::singles(output), T::singles(weight), winograd::fits(&flipped)) {
+            let kernels = Kernels::turned(shape, weight);
+            return T::from_singles(winograd::forward(&flipped, output, &kernels, None));
+        }
         return forward(&flipped, output, &flip(shape, weight), None);
     }
     let [out_height, out_width] = shape.output_size();
@@ -238,6 +248,9 @@ fn flip<T: Float>(shape: &ConvShape, weight: &[T]) -> Vec<T> {
 
 /// The gradient of the weight, given the input and the output's gradient.
 pub fn weight<T: Float>(shape: &ConvShape, input: &[T], output: &[T]) -> Vec<T> {
+    if let (Some(input), Some(output), true) = (T::singles(input), T::singles(output), winograd::fits_gradient(shape)) {
+        return T::from_singles(winograd::gradient(shape, input, output));
+    }
     // A fixed number of partial sums: the number of threads must not change the result.
     const PARTS: usize = 4;
     let [out_height, out_width] = shape.output_size();

@@ -2,8 +2,8 @@
 
 use std::ops::Range;
 
+use super::super::Float;
 use super::ConvShape;
-use crate::kernels::Float;
 
 /// Unfolds the input's channels (one group of one picture, planes one after the other) for some rows of the output:
 /// row `(channel, kernel row, kernel column)`, column `(output row, output column)`.
