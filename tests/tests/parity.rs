@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use candle_core::{DType, Device};
 use easel_engine::{Level, Model, Session, SessionOptions};
-use easel_export::{Dim, Graph, NormForm, Storage, Symbol};
+use easel_export::{ConvForm, Dim, Graph, NormForm, Storage, Symbol};
 use easel_native::{EngineOptions, OrtEngine};
 use easel_runtime::onnx::{Dimension, ValueInfo, statistics_outputs};
 use easel_runtime::tensor::Data;
@@ -224,7 +224,7 @@ const OPERATIONS: &[(&str, usize, Write)] = &[
 
 fn recorded(write: Write, rank: usize, norms: NormForm) -> Vec<u8> {
     let params = Params::new(DType::F32, &Device::Cpu, Random::new(1, 0));
-    let network = Network { graph: Graph::new(norms, Storage::Float32), scope: params.root() };
+    let network = Network { graph: Graph::new(norms, ConvForm::SubPixel, Storage::Float32), scope: params.root() };
     let x =
         network.graph.input("image", &[Dim::Named("batch"), Dim::Fixed(4), Dim::Named("height"), Dim::Named("width")]);
     let dims = [Dim::Named("n"), Dim::Named("c"), Dim::Named("h"), Dim::Named("w")];
