@@ -40,14 +40,19 @@ pub(in crate::gradients) fn gradient(shape: &ConvShape, input: &[f32], output: &
                 with_scratch(window * level.lanes(), |window| {
                     let first = (own.start - rows.start) * blocks.size[1];
                     // SAFETY: the memory is as long as the dimensions ask for, and parts write different blocks.
-                    unsafe { transform(level, &work, own, first, [input, output], window.as_mut_ptr(), shared.pointer()) }
+                    unsafe {
+                        transform(level, &work, own, first, [input, output], window.as_mut_ptr(), shared.pointer())
+                    }
                 });
             });
             let panels = inputs.div_ceil(widest);
             let shared_result = Shared::new(&mut result);
             parallel::for_each(panels * shape.outputs.div_ceil(OUTPUTS), |index| {
                 let first = index / panels * OUTPUTS;
-                let own = [first..(first + OUTPUTS).min(shape.outputs), index % panels * widest..inputs.min((index % panels + 1) * widest)];
+                let own = [
+                    first..(first + OUTPUTS).min(shape.outputs),
+                    index % panels * widest..inputs.min((index % panels + 1) * widest),
+                ];
                 with_scratch(POINTS * (OUTPUTS + MAX_ROWS) * widest, |sums| {
                     // SAFETY: as above; each call writes kernels of its own.
                     unsafe {
@@ -194,13 +199,19 @@ unsafe fn multiply_with<S: Simd>(
 
 /// Transforms a block of 4x4, without the factors that [`transform_sums`] has.
 #[inline(always)]
-unsafe fn transform_output_gradient<S: Simd>(from: *const f32, [row, column]: [usize; 2], to: *mut f32, distance: usize) {
+unsafe fn transform_output_gradient<S: Simd>(
+    from: *const f32,
+    [row, column]: [usize; 2],
+    to: *mut f32,
+    distance: usize,
+) {
     // SAFETY: the caller's.
     unsafe {
         let mut half = [[S::splat(0.0); INPUT_SIDE]; SIDE];
         for x in 0..SIDE {
             let at = from.add(x * column);
-            half[x] = points::<S>([S::load(at), S::load(at.add(row)), S::load(at.add(2 * row)), S::load(at.add(3 * row))]);
+            half[x] =
+                points::<S>([S::load(at), S::load(at.add(row)), S::load(at.add(2 * row)), S::load(at.add(3 * row))]);
         }
         for y in 0..INPUT_SIDE {
             let line = points::<S>([half[0][y], half[1][y], half[2][y], half[3][y]]);
@@ -232,8 +243,11 @@ unsafe fn transform_sums<S: Simd>(from: *const f32, distance: usize, to: *mut f3
     unsafe {
         let mut half = [[S::splat(0.0); 3]; INPUT_SIDE];
         for x in 0..INPUT_SIDE {
-            let at = |y: usize| S::load(from.add((y * INPUT_SIDE + x) * distance));
-            half[x] = taps::<S>([at(0), at(1), at(2), at(3), at(4), at(5)]);
+            let mut column = [S::splat(0.0); INPUT_SIDE];
+            for y in 0..INPUT_SIDE {
+                column[y] = S::load(from.add((y * INPUT_SIDE + x) * distance));
+            }
+            half[x] = taps::<S>(column);
         }
         for y in 0..3 {
             let line = taps::<S>([half[0][y], half[1][y], half[2][y], half[3][y], half[4][y], half[5][y]]);
