@@ -169,7 +169,7 @@ fn distribution(distribution: Distribution) -> &'static str {
 }
 
 /// Installs the npm packages that `package-lock.json` names. Their install scripts do not run: none is needed.
-pub fn packages(web: &Path) -> Result<()> {
+fn packages(web: &Path) -> Result<()> {
     let inputs = Inputs::default().file(&web.join("package.json"))?.file(&web.join("package-lock.json"))?;
     inputs.once(&web.join("node_modules/.easel-packages"), || {
         tell!("web: npm packages");
