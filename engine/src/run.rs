@@ -29,11 +29,15 @@ pub(crate) fn run(
     arena: &mut Vec<f32>,
     mut times: Option<&mut Vec<Duration>>,
 ) -> Result<Vec<Vec<f32>>> {
-    let missing = (plan.arena + LINE).saturating_sub(arena.len());
+    let length = plan.arena + LINE;
     let out_of_memory =
         |_| Error::Runtime(easel_runtime::Error::OutOfMemory("not enough memory for inputs of this size".into()));
-    arena.try_reserve_exact(missing).map_err(out_of_memory)?;
-    arena.resize(arena.len() + missing, 0.0);
+    if arena.len() < length {
+        // Nothing is kept from run to run, so the old memory need not be there at the same time as the new.
+        *arena = Vec::new();
+        arena.try_reserve_exact(length).map_err(out_of_memory)?;
+        arena.resize(length, 0.0);
+    }
     // Buffers begin at cache lines, so that no vector lies in two.
     let first = arena.as_ptr().align_offset(LINE * size_of::<f32>()).min(LINE);
     let mut outputs = Vec::new();
