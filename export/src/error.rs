@@ -142,7 +142,7 @@ pub enum Error {
         expected: String,
     },
     /// An output of another shape than the network's.
-    #[error("the output `{output}` has shape {found:?} in ONNX Runtime and {expected:?} in candle")]
+    #[error("the output `{output}` has shape {found:?} in the file and {expected:?} in candle")]
     OutputShape {
         /// The output's name.
         output: String,
@@ -153,7 +153,7 @@ pub enum Error {
     },
     /// A file that computes something else than the network.
     #[error(
-        "the file differs from the network: output `{output}`{index:?} is {expected} in candle and {found} in ONNX Runtime \
+        "the file differs from the network: output `{output}`{index:?} is {expected} in candle and {found} in the file \
          (at most {allowed:e} apart is allowed)"
     )]
     OutputDifference {

@@ -3,9 +3,9 @@
 use std::path::Path;
 
 use candle_core::{DType, Tensor};
-use easel_native::{EngineOptions, OrtEngine};
+use easel_native::{EngineChoice, EngineOptions, NativeEngine, OrtEngine};
 use easel_runtime::card::Verification;
-use easel_runtime::{Device, ModelCard, golden};
+use easel_runtime::{Device, Engine, ModelCard, golden};
 use easel_train::Weights;
 
 use crate::error::{Error, Result};
@@ -49,12 +49,18 @@ pub(crate) fn engine(model: &[u8], library: Option<&Path>) -> Result<OrtEngine> 
 /// ```
 pub fn verify(model: &[u8], network: &dyn Exportable, library: Option<&Path>) -> Result<Verification> {
     let mut engine = engine(model, library)?;
-    let mut verification =
-        Verification { engine: format!("ONNX Runtime {}", engine.version()), ..Verification::default() };
+    let name = format!("ONNX Runtime {}", engine.version());
+    verify_in(&mut engine, name, network)
+}
+
+/// The same in an engine that has loaded the file.
+fn verify_in(engine: &mut impl Engine, name: String, network: &dyn Exportable) -> Result<Verification> {
+    let mut verification = Verification { engine: name, ..Verification::default() };
     let scale = network.output_scale()?;
     for inputs in network.test_inputs()? {
         let fed = inputs.iter().map(|(name, tensor)| Ok((*name, to_runtime(tensor)?))).collect::<Result<Vec<_>>>()?;
-        let found = engine.run_blocking(&fed.iter().map(|(name, tensor)| (*name, tensor)).collect::<Vec<_>>())?;
+        let named = fed.iter().map(|(name, tensor)| (*name, tensor)).collect::<Vec<_>>();
+        let found = pollster::block_on(engine.run(&named))?;
         let expected = network.compute(&inputs)?;
         if found.len() != expected.len() {
             return Err(Error::OutputCount { found: found.len(), expected: expected.len() });
@@ -76,6 +82,18 @@ pub fn verify(model: &[u8], network: &dyn Exportable, library: Option<&Path>) ->
 /// Fails as [`verify`] does, with [`Error::CardMismatch`] where the card describes another model, and with
 /// [`Error::Int8Model`] for an int8 model, which does not hold its network's weights.
 pub fn verify_file(model: &[u8], library: Option<&Path>) -> Result<Verification> {
+    verify(model, &*network_of(model)?, library)
+}
+
+/// [`verify_file`] in Easel's own engine in place of ONNX Runtime. Fails with [`Error::Native`] if it cannot run the file.
+pub fn verify_in_easel(model: &[u8]) -> Result<Verification> {
+    let options = EngineOptions { engine: EngineChoice::Easel, threads: Some(1), ..EngineOptions::default() };
+    let mut engine = NativeEngine::load(model, &options)?;
+    verify_in(&mut engine, concat!("Easel ", env!("CARGO_PKG_VERSION")).into(), &*network_of(model)?)
+}
+
+/// The network of a file, with the file's weights.
+fn network_of(model: &[u8]) -> Result<Box<dyn Exportable>> {
     let card = ModelCard::from_model(model)?;
     if card.verification.int8.is_some() {
         return Err(Error::Int8Model);
@@ -85,7 +103,7 @@ pub fn verify_file(model: &[u8], library: Option<&Path>) -> Result<Verification>
     if (network.kind(), network.picture()) != (card.kind, card.picture) {
         return Err(Error::CardMismatch);
     }
-    verify(model, &*network, library)
+    Ok(network)
 }
 
 /// The largest difference between a model file's output and the golden output in its card, for int8 models.

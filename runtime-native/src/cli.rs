@@ -53,7 +53,7 @@ impl EngineArgs {
     pub fn options(&self) -> Result<EngineOptions, Misuse> {
         if self.engine == EngineChoice::Easel {
             if let Device::Cuda(_) = self.device {
-                let reason = format!("--engine easel computes on the CPU only, not on {}; remove one", self.device);
+                let reason = format!("--engine easel computes on the CPU only; remove it, or --device {}", self.device);
                 return Err(Misuse::new("--engine", reason));
             }
             if self.ort_lib.is_some() {

@@ -12,7 +12,7 @@ use easel_console::{print, tell};
 use easel_export::export::{self, ExportOptions, ExportedModel, export, export_int8};
 use easel_export::inspect::Description;
 use easel_export::quantise::{CalibrationSet, MIN_PSNR};
-use easel_export::verify::{golden_difference, network_difference, verify_file};
+use easel_export::verify::{golden_difference, network_difference, verify_file, verify_in_easel};
 use easel_export::{ConvForm, NormForm, Storage, fold, growth, inspect, models};
 use easel_files::write_atomically;
 use easel_runtime::ModelCard;
@@ -62,7 +62,7 @@ enum Command {
         #[arg(long, value_name = "KEY")]
         part: Option<String>,
     },
-    /// Compare a model file in ONNX Runtime with its network in candle
+    /// Compare a model file in ONNX Runtime, and in Easel's engine, with its network in candle
     Verify {
         /// The model file
         model: PathBuf,
@@ -274,6 +274,11 @@ fn run_verify(path: &Path, update: bool, library: Option<&Path>) -> Result<()> {
         check.engine,
         check.shapes
     ))?;
+    // The file is as it should be, whether our engine runs it or not.
+    print(match verify_in_easel(&model) {
+        Ok(check) => format!("{}: at most {:e} from candle in {}\n", path.display(), check.max_difference, check.engine),
+        Err(error) => format!("{}: not in Easel's engine: {error}\n", path.display()),
+    })?;
     Ok(())
 }
 
