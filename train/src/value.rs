@@ -95,13 +95,7 @@ pub trait Value: Clone {
 
     /// [`conv2d`](Value::conv2d), then [`leaky_relu`](Value::leaky_relu) with this slope, which is
     /// [`relu`](Value::relu) where it is 0. In training, this takes less memory than one after the other.
-    fn conv2d_activated(
-        &self,
-        weight: &Param,
-        bias: Option<&Param>,
-        config: Conv2dConfig,
-        slope: f64,
-    ) -> Result<Self> {
+    fn conv2d_activated(&self, weight: &Param, bias: Option<&Param>, config: Conv2dConfig, slope: f64) -> Result<Self> {
         let sums = self.conv2d(weight, bias, config)?;
         if slope == 0.0 { sums.relu() } else { sums.leaky_relu(slope) }
     }

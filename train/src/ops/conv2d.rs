@@ -184,8 +184,11 @@ impl CustomOp2 for Conv {
         w: &CpuStorage,
         w_layout: &Layout,
     ) -> candle_core::Result<(CpuStorage, Shape)> {
-        let result =
-            on_floats!(self.name(), [x = (x, x_layout), w = (w, w_layout)], forward(&self.shape, x, w, None, self.slope));
+        let result = on_floats!(
+            self.name(),
+            [x = (x, x_layout), w = (w, w_layout)],
+            forward(&self.shape, x, w, None, self.slope)
+        );
         Ok((result, self.shape.output_dims().as_slice().into()))
     }
 

@@ -9,8 +9,8 @@ use super::activation::{leaky_relu, masked};
 use super::channels::per_channel;
 use super::{if_tracked, keeps_graph, on_floats};
 use crate::Result;
-pub use easel_kernels::gradients::norm::Over;
 use easel_kernels::gradients::Float;
+pub use easel_kernels::gradients::norm::Over;
 use easel_kernels::gradients::norm::{self as kernel, NormShape, Statistics, Then};
 
 /// `(x - mean) / sqrt(variance + epsilon) * weight + bias` of x `[batch, channel, height, width]`, with weight and bias

@@ -32,13 +32,7 @@ impl Value for Tensor {
         conv2d::conv2d(self, &weight.tensor(), bias.map(Param::tensor).as_ref(), config)
     }
 
-    fn conv2d_activated(
-        &self,
-        weight: &Param,
-        bias: Option<&Param>,
-        config: Conv2dConfig,
-        slope: f64,
-    ) -> Result<Self> {
+    fn conv2d_activated(&self, weight: &Param, bias: Option<&Param>, config: Conv2dConfig, slope: f64) -> Result<Self> {
         conv2d::conv2d_activated(self, &weight.tensor(), bias.map(Param::tensor).as_ref(), config, Some(slope))
     }
 
