@@ -52,10 +52,8 @@ impl Session {
 impl Engine for Session {
     fn describe(&self) -> String {
         match self {
-            Self::Easel(_) => match Level::detect() {
-                Level::Plain => "Easel, no SIMD".into(),
-                level => format!("Easel, {}", level.name()),
-            },
+            Self::Easel(_) if Level::detect() == Level::Plain => "Easel, no SIMD".into(),
+            Self::Easel(_) => format!("Easel, {}", Level::detect().name()),
             Self::OnnxRuntime(session) => session.describe(),
         }
     }

@@ -1,4 +1,4 @@
-//! Stylizing with a model that export-onnx wrote: whole pictures and tiles, in ONNX Runtime.
+//! Stylizing with a model that export-onnx wrote: whole pictures and tiles, in both engines.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -7,7 +7,7 @@ use std::path::Path;
 
 use easel_export::NormForm;
 use easel_export::export::{ExportOptions, export};
-use easel_native::EngineOptions;
+use easel_native::{EngineChoice, EngineOptions};
 use easel_native::stylize::{IoOptions, Stylizer, TileStatistics, Tiling};
 use easel_runtime::card::Provenance;
 use easel_runtime::stylizer::tiles::{self, Grid};
@@ -19,8 +19,10 @@ use easel_train::Params;
 use easel_train::networks::style::{self, Sizes};
 use flate2::read::DeflateDecoder;
 
+const ENGINES: [EngineChoice; 2] = [EngineChoice::OnnxRuntime, EngineChoice::Easel];
+
 /// PyTorch's weights of the goldens, exported.
-fn stylizer(norms: NormForm) -> Stylizer {
+fn stylizer(norms: NormForm, engine: EngineChoice) -> Stylizer {
     let case = folder("style").unwrap().into_iter().find(|case| case.kind() == "style/imfw").unwrap();
     let params = Params::new(candle_core::DType::F32, &candle_core::Device::Cpu, Random::new(0, 0));
     let network = style::Stylizer::new(params.root(), Sizes { width: case.number("width") }).unwrap();
@@ -30,7 +32,8 @@ fn stylizer(norms: NormForm) -> Stylizer {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("m.onnx");
     fs::write(&path, file.unwrap_or_else(|error| panic!("{error}")).bytes).unwrap();
-    Stylizer::open(&path, IoOptions::default(), &EngineOptions::default()).unwrap()
+    let options = EngineOptions { engine, ..EngineOptions::default() };
+    Stylizer::open(&path, IoOptions::default(), &options).unwrap()
 }
 
 fn scene(width: usize, height: usize) -> Picture {
@@ -46,7 +49,11 @@ fn worst(a: &Picture, b: &Picture) -> u8 {
 /// Odd tiles, odd pictures, and one as large as a photo.
 #[test]
 fn tiles_with_the_same_statistics_are_the_whole_picture() {
-    let mut stylizer = stylizer(NormForm::Statistics);
+    ENGINES.into_iter().for_each(tiles_are_the_whole_picture);
+}
+
+fn tiles_are_the_whole_picture(engine: EngineChoice) {
+    let mut stylizer = stylizer(NormForm::Statistics, engine);
     assert!(stylizer.io_spec.statistics && stylizer.width == Some(8));
     for (width, height, sizes) in
         [(333, 250, &[(57, 101), (201, 999)][..]), (2048, 2048, &[(501, 333), (1023, 1999)][..])]
@@ -79,6 +86,12 @@ fn tiles_with_the_same_statistics_are_the_whole_picture() {
 /// Statistics of a thumbnail come close, and much closer than what each tile finds for itself.
 #[test]
 fn a_thumbnails_statistics_are_close() {
+    // Easel's engine transforms blocks of pixels, which lie otherwise in tiles: values may be rounded to the next level.
+    thumbnail_is_close(EngineChoice::OnnxRuntime, 0);
+    thumbnail_is_close(EngineChoice::Easel, 1);
+}
+
+fn thumbnail_is_close(engine: EngineChoice, most: u8) {
     let (width, height) = (700, 500);
     let picture = scene(width, height);
     let plan = tiles::plan(width, height, 160, 160, Grid::EASEL);
@@ -86,13 +99,13 @@ fn a_thumbnails_statistics_are_close() {
         let sum: u64 = a.pixels.iter().zip(&b.pixels).map(|(a, b)| u64::from(a.abs_diff(*b))).sum();
         sum as f64 / a.pixels.len() as f64
     };
-    let mut stylizer = stylizer(NormForm::Statistics);
+    let mut stylizer = stylizer(NormForm::Statistics, engine);
     let mut run = |tiling: &Tiling| stylizer.run(&picture, tiling, Compositing::default(), |_| {}).unwrap();
     let tiling = |statistics| Tiling::new(plan.clone(), statistics);
     let whole = run(&Tiling::whole(width, height));
     let shared = mean(&run(&tiling(TileStatistics::Thumbnail(width * height / 4))), &whole);
-    assert_eq!(worst(&run(&tiling(TileStatistics::Thumbnail(width * height))), &whole), 0);
-    let mut plain = self::stylizer(NormForm::Operator);
+    assert!(worst(&run(&tiling(TileStatistics::Thumbnail(width * height))), &whole) <= most);
+    let mut plain = self::stylizer(NormForm::Operator, engine);
     assert!(!plain.io_spec.statistics);
     let alone =
         mean(&plain.run(&picture, &tiling(TileStatistics::Own), Compositing::default(), |_| {}).unwrap(), &whole);
@@ -129,7 +142,7 @@ fn exact(sizes: &[(usize, usize, usize)], most: u8) {
 
 #[test]
 fn every_size_comes_out() {
-    let mut stylizer = stylizer(NormForm::Statistics);
+    let mut stylizer = stylizer(NormForm::Statistics, EngineChoice::OnnxRuntime);
     for (width, height) in [(1, 1), (3, 5), (4096, 1), (1, 4096), (63, 65), (640, 481)] {
         let picture = scene(640, 640);
         let row = |y: usize| &picture.pixels[3 * 640 * (y % 640)..];
