@@ -7,8 +7,8 @@ use std::path::Path;
 
 use easel_export::NormForm;
 use easel_export::export::{ExportOptions, export};
-use easel_native::{EngineChoice, EngineOptions};
 use easel_native::stylize::{IoOptions, Stylizer, TileStatistics, Tiling};
+use easel_native::{EngineChoice, EngineOptions};
 use easel_runtime::card::Provenance;
 use easel_runtime::stylizer::tiles::{self, Grid};
 use easel_runtime::stylizer::{Compositing, Range, statistics_of, stylize};
@@ -142,7 +142,11 @@ fn exact(sizes: &[(usize, usize, usize)], most: u8) {
 
 #[test]
 fn every_size_comes_out() {
-    let mut stylizer = stylizer(NormForm::Statistics, EngineChoice::OnnxRuntime);
+    ENGINES.into_iter().for_each(every_size);
+}
+
+fn every_size(engine: EngineChoice) {
+    let mut stylizer = stylizer(NormForm::Statistics, engine);
     for (width, height) in [(1, 1), (3, 5), (4096, 1), (1, 4096), (63, 65), (640, 481)] {
         let picture = scene(640, 640);
         let row = |y: usize| &picture.pixels[3 * 640 * (y % 640)..];
