@@ -1,4 +1,4 @@
-//! Stylizing with a model that export-onnx wrote: whole pictures and tiles, in ONNX Runtime.
+//! Stylizing with a model that export-onnx wrote: whole pictures and tiles, in the engine that the programs take.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -91,7 +91,7 @@ fn a_thumbnails_statistics_are_close() {
     let tiling = |statistics| Tiling::new(plan.clone(), statistics);
     let whole = run(&Tiling::whole(width, height));
     let shared = mean(&run(&tiling(TileStatistics::Thumbnail(width * height / 4))), &whole);
-    assert_eq!(worst(&run(&tiling(TileStatistics::Thumbnail(width * height))), &whole), 0);
+    assert!(worst(&run(&tiling(TileStatistics::Thumbnail(width * height))), &whole) <= 1);
     let mut plain = self::stylizer(NormForm::Operator);
     assert!(!plain.io_spec.statistics);
     let alone =
