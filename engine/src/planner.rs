@@ -109,10 +109,8 @@ pub(crate) fn plan(network: &Network, given: &[Given]) -> Result<Plan> {
     }
     planner.find_uses();
     let needed = planner.needed();
-    for at in 0..network.nodes.len() {
-        if needed[at] {
-            planner.visit(at)?;
-        }
+    for (at, _) in needed.into_iter().enumerate().filter(|(_, needed)| *needed) {
+        planner.visit(at)?;
     }
     planner.finish()
 }

@@ -33,7 +33,7 @@ pub(crate) fn run(
     let out_of_memory =
         |_| Error::Runtime(easel_runtime::Error::OutOfMemory("not enough memory for inputs of this size".into()));
     if arena.len() < length {
-        // Nothing is kept from run to run, so the old memory need not be there at the same time as the new.
+        // Its values are not needed, and both would not fit into memory.
         *arena = Vec::new();
         arena.try_reserve_exact(length).map_err(out_of_memory)?;
         arena.resize(length, 0.0);

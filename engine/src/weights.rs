@@ -119,6 +119,9 @@ fn options(attributes: &ConvAttributes) -> Options {
     Options { stride, dilation, padding }
 }
 
+/// A kernel with its dimensions and its bias.
+type Pixels = (Vec<f32>, [usize; 4], Option<Vec<f32>>);
+
 struct Kernel<'a> {
     /// `[output, input, height, width]`.
     values: &'a [f32],
@@ -148,11 +151,7 @@ impl Kernel<'_> {
     /// The convolution of stride 1 that this one computes in blocks of pixels, if it does: the kernel of each pixel is the
     /// same, shifted by the pixel's place in the block (sub-pixel convolution, arXiv 1609.05158). It is quicker, since the
     /// kernels of a block are mostly zeros.
-    fn single_pixels(
-        &self,
-        attributes: &ConvAttributes,
-        block: usize,
-    ) -> Option<(Vec<f32>, [usize; 4], Option<Vec<f32>>)> {
+    fn single_pixels(&self, attributes: &ConvAttributes, block: usize) -> Option<Pixels> {
         let [all, inputs, rows, columns] = self.dims;
         let blocks = block > 1 && attributes.stride == [block; 2] && attributes.dilation == [1, 1];
         if !blocks || rows < block || columns < block {

@@ -58,7 +58,8 @@ fn a_run_becomes_a_file_that_can_be_inspected_and_verified() {
 
     let output = export_onnx(&[path("verify"), &model]);
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
-    let engines: Vec<_> = String::from_utf8(output.stdout).unwrap().lines().map(|line| line.contains(" from candle in ")).collect();
+    let engines: Vec<_> =
+        String::from_utf8(output.stdout).unwrap().lines().map(|line| line.contains(" from candle in ")).collect();
     assert_eq!(engines, [true, true]);
 
     // A file of an earlier version gets the card of an export by this one.

@@ -5,7 +5,7 @@ use std::ops::Range;
 use crate::few::{self, FewOutputs};
 use crate::finish::{Finish, Sums, Values, normalise_pixels, write_with};
 use crate::panels::Panels;
-use crate::parallel::{self, Shared, with_scratch};
+use crate::parallel::with_scratch;
 use crate::region::{Region, copy};
 use crate::simd::{Simd, dispatch};
 use crate::tile::{MAX_COLUMNS, MAX_ROWS, Tile};
@@ -163,17 +163,7 @@ impl Direct {
             epilogue.moments,
             epilogue.moments || epilogue.pixel_norm.is_some(),
         );
-        let mut sums = match epilogue.moments {
-            true => parts.iter().map(|part| Sums::new(part.pictures.start, finish.channels)).collect(),
-            false => Vec::new(),
-        };
-        let shared = Shared::new(&mut sums);
-        parallel::for_each(parts.len(), |index| {
-            // SAFETY: each part has sums of its own.
-            let sums = epilogue.moments.then(|| unsafe { &mut *shared.pointer().add(index) });
-            self.part(view, finish, size, &parts[index], sums);
-        });
-        sums
+        finish.parts(&parts, |part| part.pictures.start, |part, sums| self.part(view, finish, size, part, sums))
     }
 
     fn part(&self, view: &View, finish: &Finish, size: [usize; 2], part: &Part, mut sums: Option<&mut Sums>) {

@@ -2,6 +2,7 @@
 
 use std::ops::Range;
 
+use crate::parallel::{self, Shared};
 use crate::region::activate;
 use crate::simd::{Simd, dispatch};
 use crate::{Activation, Affine, Epilogue, Level, Moments, Order, Pictures, Target};
@@ -45,6 +46,28 @@ impl<'a> Finish<'a> {
         }
         let (data, order) = (target.data.as_mut_ptr(), target.order);
         Self { bias, epilogue: *epilogue, data, order, channels, area: size[0] * size[1] }
+    }
+
+    /// Computes the parts of a convolution on the threads of the pool. Returns their sums if moments are asked for.
+    /// `picture` is the picture that a part belongs to, and then each part belongs to one.
+    pub(crate) fn parts<P: Sync>(
+        &self,
+        parts: &[P],
+        picture: impl Fn(&P) -> usize,
+        work: impl Fn(&P, Option<&mut Sums>) + Sync + Send,
+    ) -> Vec<Sums> {
+        let moments = self.epilogue.moments;
+        let mut sums: Vec<Sums> = match moments {
+            true => parts.iter().map(|part| Sums::new(picture(part), self.channels)).collect(),
+            false => Vec::new(),
+        };
+        let shared = Shared::new(&mut sums);
+        parallel::for_each(parts.len(), |index| {
+            // SAFETY: each part has sums of its own.
+            let sums = moments.then(|| unsafe { &mut *shared.pointer().add(index) });
+            work(&parts[index], sums);
+        });
+        sums
     }
 
     /// The position of a channel of a pixel, which counts through all pictures.

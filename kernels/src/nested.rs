@@ -11,7 +11,7 @@ use std::ops::Range;
 use crate::few::{FewOutputs, sums_of};
 use crate::finish::{Finish, Sums, Values, normalise_rectangle, write_with};
 use crate::panels::Panels;
-use crate::parallel::{self, Shared, with_scratch};
+use crate::parallel::with_scratch;
 use crate::region::{Region, copy};
 use crate::simd::{Simd, dispatch};
 use crate::tile::{MAX_COLUMNS, MAX_ROWS, Tile};
@@ -122,19 +122,8 @@ impl Nested {
 
     /// Convolves, and returns the sums of the parts if they are asked for.
     pub(crate) fn run(&self, view: &View, finish: &Finish, size: [usize; 2]) -> Vec<Sums> {
-        let moments = finish.epilogue.moments;
         let parts = self.divide(view.pictures.batch, size.map(|size| size.div_ceil(SIDE)));
-        let mut sums = match moments {
-            true => parts.iter().map(|part| Sums::new(part.picture, finish.channels)).collect(),
-            false => Vec::new(),
-        };
-        let shared = Shared::new(&mut sums);
-        parallel::for_each(parts.len(), |index| {
-            // SAFETY: each part has sums of its own.
-            let sums = moments.then(|| unsafe { &mut *shared.pointer().add(index) });
-            self.part(view, finish, size, &parts[index], sums);
-        });
-        sums
+        finish.parts(&parts, |part| part.picture, |part, sums| self.part(view, finish, size, part, sums))
     }
 
     fn part(&self, view: &View, finish: &Finish, size: [usize; 2], part: &Part, sums: Option<&mut Sums>) {

@@ -3,7 +3,7 @@
 #[cfg(target_arch = "aarch64")]
 pub(crate) mod neon;
 pub(crate) mod scalar;
-#[cfg(target_arch = "wasm32")]
+#[cfg(all(target_arch = "wasm32", target_feature = "simd128"))]
 pub(crate) mod wasm;
 #[cfg(target_arch = "x86_64")]
 pub(crate) mod x86;
@@ -18,7 +18,7 @@ pub enum Level {
     /// No SIMD instructions but those that the compiler chooses.
     Plain,
     /// WebAssembly SIMD, with relaxed multiply-add where the module was built for it.
-    #[cfg(target_arch = "wasm32")]
+    #[cfg(all(target_arch = "wasm32", target_feature = "simd128"))]
     Wasm,
     /// Arm's NEON.
     #[cfg(target_arch = "aarch64")]
@@ -49,7 +49,7 @@ impl Level {
     /// The levels that this machine can run, the best one last.
     pub fn available() -> Vec<Self> {
         let levels = vec![Self::Plain];
-        #[cfg(target_arch = "wasm32")]
+        #[cfg(all(target_arch = "wasm32", target_feature = "simd128"))]
         let levels = if cfg!(target_feature = "simd128") { [levels, vec![Self::Wasm]].concat() } else { levels };
         #[cfg(target_arch = "aarch64")]
         let levels = [levels, vec![Self::Neon]].concat();
@@ -71,9 +71,9 @@ impl Level {
     pub fn name(self) -> &'static str {
         match self {
             Self::Plain => "plain",
-            #[cfg(target_arch = "wasm32")]
+            #[cfg(all(target_arch = "wasm32", target_feature = "simd128"))]
             Self::Wasm if cfg!(target_feature = "relaxed-simd") => "relaxed SIMD",
-            #[cfg(target_arch = "wasm32")]
+            #[cfg(all(target_arch = "wasm32", target_feature = "simd128"))]
             Self::Wasm => "SIMD",
             #[cfg(target_arch = "aarch64")]
             Self::Neon => "NEON",
@@ -88,7 +88,7 @@ impl Level {
     pub(crate) fn lanes(self) -> usize {
         match self {
             Self::Plain => scalar::Scalar::LANES,
-            #[cfg(target_arch = "wasm32")]
+            #[cfg(all(target_arch = "wasm32", target_feature = "simd128"))]
             Self::Wasm => wasm::Wasm::LANES,
             #[cfg(target_arch = "aarch64")]
             Self::Neon => neon::Neon::LANES,
@@ -103,7 +103,7 @@ impl Level {
     pub(crate) fn vectors(self) -> usize {
         match self {
             Self::Plain => scalar::Scalar::ROWS.len(),
-            #[cfg(target_arch = "wasm32")]
+            #[cfg(all(target_arch = "wasm32", target_feature = "simd128"))]
             Self::Wasm => wasm::Wasm::ROWS.len(),
             #[cfg(target_arch = "aarch64")]
             Self::Neon => neon::Neon::ROWS.len(),
@@ -224,7 +224,7 @@ macro_rules! dispatch {
             unsafe {
                 match level {
                     $crate::Level::Plain => $generic::<$crate::simd::scalar::Scalar>($($argument),*),
-                    #[cfg(target_arch = "wasm32")]
+                    #[cfg(all(target_arch = "wasm32", target_feature = "simd128"))]
                     $crate::Level::Wasm => $generic::<$crate::simd::wasm::Wasm>($($argument),*),
                     #[cfg(target_arch = "aarch64")]
                     $crate::Level::Neon => $generic::<$crate::simd::neon::Neon>($($argument),*),

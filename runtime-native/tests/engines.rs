@@ -43,8 +43,7 @@ fn folder() -> TempDir {
     for name in ["wave.onnx", "gan-mnist.onnx", "ddpm-mnist.onnx", "lenet-mnist.onnx"] {
         fs::copy(shipped(name), folder.path().join(name)).unwrap();
     }
-    let scene =
-        |x: u32, y: u32| Rgb([(x * 255 / 301) as u8, (y * 255 / 218) as u8, ((x / 7 ^ y / 5) * 9 % 256) as u8]);
+    let scene = |x: u32, y: u32| Rgb([(x * 255 / 301) as u8, (y * 255 / 218) as u8, ((x / 7 ^ y / 5) * 9 % 256) as u8]);
     RgbImage::from_fn(301, 218, scene).save(folder.path().join("a.png")).unwrap();
     fs::write(folder.path().join("sine.onnx"), sine()).unwrap();
     folder
@@ -140,8 +139,7 @@ fn options_that_do_not_go_together_are_misuse() {
         }
     }
     assert!(!folder.path().join("b.png").exists());
-    let options =
-        EngineOptions { engine: EngineChoice::Easel, device: Device::Cuda(0), ..EngineOptions::default() };
+    let options = EngineOptions { engine: EngineChoice::Easel, device: Device::Cuda(0), ..EngineOptions::default() };
     let error = NativeEngine::load(&common::generator(), &options).unwrap_err();
     assert!(matches!(error, Error::EngineOnCpu { device: Device::Cuda(0) }), "{error}");
 }

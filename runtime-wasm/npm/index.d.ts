@@ -13,6 +13,8 @@ export type {
     SampleOptions,
     SamplingStep,
     StylizeOptions,
+    TensorFields,
+    Tensors,
 } from "./easel_wasm.js";
 
 /** The part of onnxruntime-web that this package uses. All its builds have it, such as `onnxruntime-web/webgpu`. */

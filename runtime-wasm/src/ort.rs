@@ -18,10 +18,10 @@ extern "C" {
     pub type OrtTensor;
 
     #[wasm_bindgen(method, getter)]
-    pub fn dims(this: &OrtTensor) -> Array;
+    pub fn dims(this: &OrtTensor) -> JsValue;
 
     #[wasm_bindgen(method, getter, js_name = type)]
-    pub fn element_type(this: &OrtTensor) -> JsString;
+    pub fn element_type(this: &OrtTensor) -> JsValue;
 
     /// The elements; throws if they are in GPU memory.
     #[wasm_bindgen(method, getter, catch)]

@@ -8,17 +8,17 @@ mod cut;
 mod external;
 mod graph;
 mod initializers;
-mod tensor;
 mod signature;
 mod statistics;
+mod tensor;
 
 pub use cut::before_norm;
-pub use graph::{Attribute, Graph, Node, graph};
 pub use external::{MAKE_ONE_FILE, check_one_file, external_files, with_external_data};
+pub use graph::{Attribute, Graph, Node, graph};
 pub use initializers::{ElementType, Initializer, initializers};
 pub use signature::{Dimension, Signature, ValueInfo, signature};
-pub use tensor::{Constant, Elements};
 pub use statistics::{outputs, plain_statistics, statistics_outputs};
+pub use tensor::{Constant, Elements};
 
 use crate::{Error, FileKind, Result};
 

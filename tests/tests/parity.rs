@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use candle_core::{DType, Device};
 use easel_engine::{Level, Model, Session, SessionOptions};
-use easel_export::{Dim, Graph, NormForm, Storage, Symbol};
+use easel_export::{ConvForm, Dim, Graph, NormForm, Storage, Symbol};
 use easel_native::{EngineOptions, OrtEngine};
 use easel_runtime::onnx::{Dimension, ValueInfo, statistics_outputs};
 use easel_runtime::tensor::Data;
@@ -41,11 +41,11 @@ fn input(info: &ValueInfo, sizes: [usize; 3], seed: u64) -> Tensor {
     Tensor::new(dims, data).unwrap()
 }
 
-/// Compares all outputs for some sizes, and returns the largest difference.
-fn compare(model: &[u8], level: Level, sizes: &[[usize; 3]], more: &[(&str, Tensor)]) -> f32 {
-    let mut reference = OrtEngine::load(model, &EngineOptions { threads: Some(1), ..EngineOptions::default() }).unwrap();
+/// Compares all outputs for some sizes.
+fn compare(model: &[u8], level: Level, sizes: &[[usize; 3]], more: &[(&str, Tensor)]) {
+    let mut reference =
+        OrtEngine::load(model, &EngineOptions { threads: Some(1), ..EngineOptions::default() }).unwrap();
     let mut session = session(model, level);
-    let mut worst = 0f32;
     for &sizes in sizes {
         let infos: Vec<_> = session.model().inputs().iter().filter(|info| !info.optional).cloned().collect();
         let tensors: Vec<_> =
@@ -59,21 +59,20 @@ fn compare(model: &[u8], level: Level, sizes: &[[usize; 3]], more: &[(&str, Tens
         for ((name, wanted), (own, found)) in wanted.iter().zip(&found) {
             assert_eq!((name, wanted.shape()), (own, found.shape()), "{sizes:?}");
             let pairs = wanted.as_f32().unwrap().iter().zip(found.as_f32().unwrap());
-            let apart = pairs.map(|(a, b)| (a - b).abs() / a.abs().max(1.0)).fold(0f32, |worst, apart| if apart.is_nan() { f32::NAN } else { worst.max(apart) });
-            println!("{level:?} {sizes:?} {name}: {apart:e}");
-            assert!(apart <= 1e-3, "{name} at {sizes:?}: {apart}");
-            worst = worst.max(apart);
+            let apart = pairs.map(|(a, b)| (a - b).abs() / a.abs().max(1.0));
+            let apart = apart.fold(0f32, |worst, apart| if apart.is_nan() { apart } else { worst.max(apart) });
+            // Statistics of a picture of one colour hang on rounding: norms magnify what is left of a variance of zero.
+            let allowed = if name.starts_with("statistics.") { 1e-3 } else { 1e-4 };
+            assert!(apart <= allowed, "{name} at {sizes:?}: {apart}");
         }
     }
-    worst
 }
 
 #[test]
 fn generators_classifiers_and_denoisers_match() {
     for name in ["gan-mnist", "lenet-mnist", "progan-scenes", "ddpm-mnist"] {
         for level in Level::available() {
-            let worst = compare(&shipped(name), level, &[[1, 0, 0], [3, 0, 0]], &[]);
-            println!("{name}, {level:?}: {worst:e}");
+            compare(&shipped(name), level, &[[1, 0, 0], [3, 0, 0]], &[]);
         }
     }
 }
@@ -83,7 +82,13 @@ fn statistics_of(model: &[u8], sizes: [usize; 3]) -> Tensor {
     let mut session = session(model, Level::detect());
     let image = input(&session.model().inputs()[0].clone(), sizes, 1);
     let found = session.run_blocking(&[("image", &image)]).unwrap();
-    let of = |prefix: &str| found.iter().filter(|(name, _)| name.starts_with(prefix)).flat_map(|(_, tensor)| tensor.as_f32().unwrap().to_vec()).collect::<Vec<_>>();
+    let of = |prefix: &str| {
+        found
+            .iter()
+            .filter(|(name, _)| name.starts_with(prefix))
+            .flat_map(|(_, tensor)| tensor.as_f32().unwrap().to_vec())
+            .collect::<Vec<_>>()
+    };
     let rows = [of("statistics.mean."), of("statistics.variance.")].concat();
     Tensor::new([2, rows.len() / 2], rows).unwrap()
 }
@@ -93,13 +98,12 @@ fn stylizers_match_at_any_size() {
     let sizes = [[1, 1, 1], [1, 5, 9], [1, 61, 83], [3, 16, 40], [2, 96, 72]];
     for name in ["wave", "scream", "starry-night"] {
         let mut model = shipped(name);
-        let worst = compare(&model, Level::detect(), &sizes, &[]);
+        compare(&model, Level::detect(), &sizes, &[]);
         model.extend(statistics_outputs(&model).unwrap().unwrap());
-        let with_statistics = compare(&model, Level::detect(), &sizes, &[]);
+        compare(&model, Level::detect(), &sizes, &[]);
         let statistics = statistics_of(&model, [1, 90, 120]);
         let given = [("use_statistics", Tensor::new([], vec![true]).unwrap()), ("statistics", statistics)];
-        let fed = compare(&model, Level::detect(), &sizes, &given);
-        println!("{name}: {worst:e}, {with_statistics:e}, {fed:e}");
+        compare(&model, Level::detect(), &sizes, &given);
     }
 }
 
@@ -172,7 +176,8 @@ const OPERATIONS: &[(&str, usize, Write)] = &[
         let y = n.conv(&x, "c", [4, 4, 3], Conv2dConfig::default()).instance_norm2d(4, affine, 1e-5).unwrap();
         let mean = n.param("m", &[4]);
         let variance = n.scope.constant("v", &[4], vec![0.5, 1.0, 2.0, 3.0]).unwrap();
-        let y = n.conv(&y, "d", [4, 4, 3], Conv2dConfig::default()).batch_norm2d(&mean, &variance, affine, 1e-5).unwrap();
+        let y =
+            n.conv(&y, "d", [4, 4, 3], Conv2dConfig::default()).batch_norm2d(&mean, &variance, affine, 1e-5).unwrap();
         y.relu().unwrap().batch_norm2d(&mean, &variance, None, 1e-5).unwrap().pixel_norm(1e-8).unwrap()
     }),
     ("pixel norms", 4, |n, x| {
@@ -193,23 +198,35 @@ const OPERATIONS: &[(&str, usize, Write)] = &[
         b.concat(&n.conv(&b, "c", [8, 4, 3], config)).unwrap().relu().unwrap()
     }),
     ("sizes", 4, |n, x| {
-        let y = n.conv(&x.pad_to_multiple(4, 8).unwrap(), "c", [4, 4, 3], Conv2dConfig { padding: 1, ..Default::default() });
+        let y = n.conv(
+            &x.pad_to_multiple(4, 8).unwrap(),
+            "c",
+            [4, 4, 3],
+            Conv2dConfig { padding: 1, ..Default::default() },
+        );
         y.crop_like(x).unwrap()
     }),
     ("flat", 2, |n, x| {
         let y = x.avg_pool2d(Pool2dConfig { kernel: 3, stride: 1, padding: 0, ceil: false }).unwrap();
-        let y = y.max_pool2d(Pool2dConfig { kernel: 5, stride: 100, padding: 0, ceil: false }).unwrap().flatten().unwrap();
+        let y =
+            y.max_pool2d(Pool2dConfig { kernel: 5, stride: 100, padding: 0, ceil: false }).unwrap().flatten().unwrap();
         let y = y.linear(&n.param("w", &[24, 4]), Some(&n.param("b", &[24]))).unwrap().leaky_relu(0.1).unwrap();
         let z = y.unflatten([6, 2, 2]).unwrap().tanh().unwrap();
-        let z = n.conv(&z, "c", [6, 3, 2], Conv2dConfig { padding: 1, ..Default::default() }).upsample2x().unwrap().flatten().unwrap();
+        let z = n
+            .conv(&z, "c", [6, 3, 2], Conv2dConfig { padding: 1, ..Default::default() })
+            .upsample2x()
+            .unwrap()
+            .flatten()
+            .unwrap();
         z.linear(&n.param("v", &[5, 108]), None).unwrap().sigmoid().unwrap()
     }),
 ];
 
 fn recorded(write: Write, rank: usize, norms: NormForm) -> Vec<u8> {
     let params = Params::new(DType::F32, &Device::Cpu, Random::new(1, 0));
-    let network = Network { graph: Graph::new(norms, Storage::Float32), scope: params.root() };
-    let x = network.graph.input("image", &[Dim::Named("batch"), Dim::Fixed(4), Dim::Named("height"), Dim::Named("width")]);
+    let network = Network { graph: Graph::new(norms, ConvForm::SubPixel, Storage::Float32), scope: params.root() };
+    let x =
+        network.graph.input("image", &[Dim::Named("batch"), Dim::Fixed(4), Dim::Named("height"), Dim::Named("width")]);
     let dims = [Dim::Named("n"), Dim::Named("c"), Dim::Named("h"), Dim::Named("w")];
     network.graph.output("y", &write(&network, &x), &dims[..rank]);
     network.graph.to_model("test", &[])
@@ -218,8 +235,8 @@ fn recorded(write: Write, rank: usize, norms: NormForm) -> Vec<u8> {
 #[test]
 fn every_operation_matches() {
     for &(name, rank, write) in OPERATIONS {
+        println!("{name}");
         for norms in [NormForm::Statistics, NormForm::Operator] {
-            println!("{name}");
             let model = recorded(write, rank, norms);
             for level in Level::available() {
                 compare(&model, level, &[[1, 9, 7], [3, 8, 12]], &[]);
@@ -237,7 +254,13 @@ fn conditions_match() {
     let x = network.graph.input("x", &[batch, Dim::Fixed(3), Dim::Named("height"), Dim::Named("width")]);
     let label = network.graph.int_input("label", &[batch]);
     let condition = label.lookup(&network.param("table", &[10, 6])).unwrap();
-    let planes = condition.silu().unwrap().linear(&network.param("planes", &[18, 6]), None).unwrap().unflatten([2, 3, 3]).unwrap();
+    let planes = condition
+        .silu()
+        .unwrap()
+        .linear(&network.param("planes", &[18, 6]), None)
+        .unwrap()
+        .unflatten([2, 3, 3])
+        .unwrap();
     let scale = condition.linear(&network.param("scale", &[2, 6]), None).unwrap().unflatten([2, 1, 1]).unwrap();
     let filled = x.concat(&condition.expand_like(&x).unwrap()).unwrap();
     let y = network.conv(&filled, "c", [9, 2, 3], Conv2dConfig { padding: 1, ..Default::default() });
@@ -245,4 +268,28 @@ fn conditions_match() {
     network.graph.output("y", &y, &[batch, Dim::Fixed(2), Dim::Named("height"), Dim::Named("width")]);
     let model = network.graph.to_model("test", &[]);
     compare(&model, Level::detect(), &[[1, 8, 8], [3, 9, 4]], &[]);
+}
+
+/// The file gives the last convolution in blocks; the engine computes single pixels, and the same.
+#[test]
+fn a_convolution_in_blocks_of_shifted_kernels_matches() {
+    fn blocks(n: &Network, x: &Symbol, spoilt: bool) -> Symbol {
+        let (block, side) = (2, 3);
+        let values = Random::new(5, 0).normals(3 * 4 * side * side);
+        let mut wide = vec![0.0; 3 * block * block * 4 * 16];
+        for (at, value) in values.iter().enumerate() {
+            let [output, input, row, column] = [at / 36, at / 9 % 4, at / 3 % 3, at % 3];
+            for pixel in 0..block * block {
+                let place = [row + pixel / block, column + pixel % block];
+                wide[(((output * 4 + pixel) * 4 + input) * 4 + place[0]) * 4 + place[1]] = *value;
+            }
+        }
+        wide[17] += f32::from(u8::from(spoilt));
+        let weight = n.scope.constant("w", &[12, 4, 4, 4], wide).unwrap();
+        let config = Conv2dConfig { stride: block, padding: 1, ..Default::default() };
+        x.conv2d(&weight, None, config).unwrap().pixel_shuffle2x().unwrap().clamp(-1.0, 1.0).unwrap()
+    }
+    for write in [|n: &Network, x: &Symbol| blocks(n, x, false), |n: &Network, x: &Symbol| blocks(n, x, true)] {
+        compare(&recorded(write, 4, NormForm::Statistics), Level::detect(), &[[1, 8, 10], [2, 9, 7]], &[]);
+    }
 }

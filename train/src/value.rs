@@ -93,6 +93,13 @@ pub trait Value: Clone {
     /// Cross-correlation; weight `[out, in / groups, height, width]`, bias `[out]`.
     fn conv2d(&self, weight: &Param, bias: Option<&Param>, config: Conv2dConfig) -> Result<Self>;
 
+    /// [`conv2d`](Value::conv2d), then [`leaky_relu`](Value::leaky_relu) with this slope, which is
+    /// [`relu`](Value::relu) where it is 0. In training, this takes less memory than one after the other.
+    fn conv2d_activated(&self, weight: &Param, bias: Option<&Param>, config: Conv2dConfig, slope: f64) -> Result<Self> {
+        let sums = self.conv2d(weight, bias, config)?;
+        if slope == 0.0 { sums.relu() } else { sums.leaky_relu(slope) }
+    }
+
     /// Transposed convolution; weight `[in, out, height, width]`, bias `[out]`.
     fn conv_transpose2d(&self, weight: &Param, bias: Option<&Param>, config: ConvTranspose2dConfig) -> Result<Self>;
 
@@ -100,6 +107,12 @@ pub trait Value: Clone {
     /// variance 1 (biased, with `epsilon` added), then times weight plus bias where `affine` gives them. All are
     /// `[channel]`.
     fn instance_norm2d(&self, channels: usize, affine: Option<Affine>, epsilon: f64) -> Result<Self>;
+
+    /// [`instance_norm2d`](Value::instance_norm2d), then [`relu`](Value::relu). In training, this takes less memory than
+    /// one after the other.
+    fn instance_norm2d_relu(&self, channels: usize, affine: Option<Affine>, epsilon: f64) -> Result<Self> {
+        self.instance_norm2d(channels, affine, epsilon)?.relu()
+    }
 
     /// Batch normalisation (Ioffe and Szegedy 2015, arXiv 1502.03167) by known statistics:
     /// `(x - mean) / sqrt(variance + epsilon)`, then times weight plus bias where `affine` gives them. All are

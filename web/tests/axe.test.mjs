@@ -38,7 +38,7 @@ const TABS = { stylize: "size=256", digits: "class=1&n=1&steps=2", walk: "" };
 for (const [tab, query] of Object.entries(TABS)) {
     for (const language of ["en", "zh"]) {
         test(`${tab} in ${language}`, async () => {
-            const { page } = await open(browser.context, `${site.origin}/?tab=${tab}&${query}&engine=wasm&lang=${language}`);
+            const { page } = await open(browser.context, `${site.origin}/?tab=${tab}&${query}&engine=easel&lang=${language}`);
             if (tab === "walk") await page.locator("#direction-6").waitFor();
             await page.addScriptTag({ path: axe });
             const look = async (state) => {
@@ -60,7 +60,7 @@ for (const [tab, query] of Object.entries(TABS)) {
 }
 
 test("an error that can be retried, and an open card", async () => {
-    const address = `${site.origin}/?tab=walk&engine=wasm`;
+    const address = `${site.origin}/?tab=walk&engine=easel`;
     await forget(browser.context, site.origin);
     site.broken.add("models/progan-scenes.onnx");
     const { page } = await open(browser.context, address, { waitForPictures: false });

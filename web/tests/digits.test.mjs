@@ -31,7 +31,7 @@ after(async () => {
     await site?.close();
 });
 
-const url = (query) => `${site.origin}/?tab=digits&engine=wasm&${query}`;
+const url = (query) => `${site.origin}/?tab=digits&engine=easel&${query}`;
 
 /** The pixels of one picture of the grid on a canvas; a picture is `side` pixels wide and high. */
 function cell({ width, data }, side, column, row) {
@@ -101,7 +101,7 @@ test("classes by button and by key; the address restores the sample", async () =
     await labelled(page, "digits-canvas", "2 pictures of 3 drawn from seed 5");
     await drawn(page);
     const settings = "class=3&n=2&seed=5&sampler=ddim&steps=3&guidance=2.5";
-    await page.waitForURL(`${site.origin}/?tab=digits&${settings}&engine=wasm`);
+    await page.waitForURL(`${site.origin}/?tab=digits&${settings}&engine=easel`);
     const command = await page.locator("#digits-command-text").textContent();
     const flags = "--class 3 -n 2 --seed 5 --sampler ddim --steps 3 --guidance 2.5";
     assert.equal(command, `sample -m denoiser ${flags} -o digits.png`);
@@ -193,7 +193,7 @@ test("on WebGPU", async () => {
     const settings = "class=1&n=1&steps=2&guidance=1";
     const { page, errors } = await open(browser.context, url(settings));
     const expected = await canvas(page);
-    await page.goto(url(settings).replace("wasm", "webgpu"));
+    await page.goto(url(settings).replace("engine=easel", "engine=webgpu"));
     await drawn(page);
     assert.match(await page.locator("#engine-name").textContent(), /^WebGPU/);
     assert.ok(difference(await canvas(page), expected).largest <= 2);

@@ -4,35 +4,7 @@ import assert from "node:assert/strict";
 import { after, before, test } from "node:test";
 
 import { canvas, drawn, errorLine, launch, open, serve } from "./harness.mjs";
-
-const [FLOAT, UINT8, FLOAT16] = [1, 2, 10];
-
-// A few fields of onnx.proto3.
-const varint = (value) => (value < 128 ? [value] : [(value % 128) | 128, ...varint(Math.floor(value / 128))]);
-const number = (field, value) => Buffer.from([...varint(field * 8), ...varint(value)]);
-const bytes = (field, value) => {
-    const content = Buffer.isBuffer(value) ? value : Array.isArray(value) ? Buffer.concat(value) : Buffer.from(value);
-    return Buffer.concat([Buffer.from([...varint(field * 8 + 2), ...varint(content.length)]), content]);
-};
-const attribute = (name, kind, ...values) => bytes(5, [bytes(1, name), ...values, number(20, kind)]);
-const int = (name, value) => attribute(name, 2, number(3, value));
-const ints = (name, values) => attribute(name, 7, ...values.map((value) => number(8, value)));
-const string = (name, value) => attribute(name, 3, bytes(4, value));
-const node = (operator, inputs, output, ...attributes) =>
-    bytes(1, [...inputs.map((name) => bytes(1, name)), bytes(2, output), bytes(4, operator), ...attributes]);
-const floats = (name, dims, values) =>
-    bytes(5, [...dims.map((dim) => number(1, dim)), number(2, FLOAT), bytes(8, name), bytes(9, Buffer.from(Float32Array.from(values).buffer))]);
-const external = (name, dims, file) => {
-    const place = bytes(13, [bytes(1, "location"), bytes(2, file)]);
-    return bytes(5, [...dims.map((dim) => number(1, dim)), number(2, FLOAT), bytes(8, name), place, number(14, 1)]);
-};
-const value = (field, name, element, dims) => {
-    const dim = (dim) => bytes(1, typeof dim === "number" ? number(1, dim) : bytes(2, dim));
-    return bytes(field, [bytes(1, name), bytes(2, bytes(1, [number(1, element), bytes(2, dims.map(dim))]))]);
-};
-const input = (name, element, dims) => value(11, name, element, dims);
-const output = (name, element, dims) => value(12, name, element, dims);
-const model = (...graph) => Buffer.concat([number(1, 8), bytes(7, [bytes(2, "test"), ...graph]), bytes(8, number(2, 17))]);
+import { external, FLOAT, FLOAT16, floats, input, int, int8, ints, model, node, output, string, UINT8 } from "./onnx.mjs";
 
 const FIRST = [1, 3, "h", "w"];
 const LAST = [1, "h", "w", 3];
@@ -89,6 +61,7 @@ const MODELS = {
     "unet8.onnx": unet(3),
     "unet32.onnx": unet(5),
     "fixed.onnx": negative(FLOAT, [1, 3, 20, 30]),
+    "int8.onnx": int8,
 };
 
 const REFUSED = {
@@ -125,7 +98,10 @@ after(async () => {
 const [WIDTH, HEIGHT] = [133, 75];
 const PICTURE = Array.from({ length: 4 * WIDTH * HEIGHT }, (_, at) => (at % 4 === 3 ? 255 : (at * 7 + Math.floor(at / 532) * 3) % 256));
 
-/** The results of a model for the picture with each of the options, or why it cannot be used. */
+/**
+ * The results of a model for the picture with each of the options, and the engine, or why it cannot be used. It runs on the
+ * best engine that can run it.
+ */
 async function stylize(name, ...all) {
     const { page, errors } = await open(browser.context, `${site.origin}/blank.html`, { waitForPictures: false });
     const found = await page.evaluate(
@@ -133,13 +109,13 @@ async function stylize(name, ...all) {
             const { Easel } = await import("/js/easel.js");
             const easel = new Easel();
             try {
-                await easel.load(`/models/${name}`, { kind: "stylizer", engine: "wasm", name });
+                const { engine } = await easel.load(`/models/${name}`, { kind: "stylizer", name });
                 const results = [];
                 for (const options of all) {
                     const result = await easel.stylize({ width, height, rgba: Uint8ClampedArray.from(rgba), ...options });
                     results.push({ width: result.width, height: result.height, rgba: Array.from(result.rgba) });
                 }
-                return results;
+                return { engine, results };
             } catch ({ message }) {
                 return message;
             } finally {
@@ -150,7 +126,7 @@ async function stylize(name, ...all) {
     );
     assert.deepEqual(errors, []);
     await page.close();
-    return found;
+    return typeof found === "string" ? found : Object.assign(found.results, { engine: found.engine });
 }
 
 test("layouts and element types do not matter", async () => {
@@ -158,8 +134,20 @@ test("layouts and element types do not matter", async () => {
     for (const name of ["plain.onnx", "last.onnx", "bytes.onnx", "half.onnx"]) {
         const results = await stylize(name, {});
         assert.ok(Array.isArray(results), `${name}: ${results}`);
-        assert.deepEqual(results, [{ width: WIDTH, height: HEIGHT, rgba: expected }], name);
+        assert.deepEqual([...results], [{ width: WIDTH, height: HEIGHT, rgba: expected }], name);
     }
+});
+
+test("what Easel lacks runs on onnxruntime-web, with the reason", async () => {
+    for (const [name, reason] of [["bytes.onnx", /Cast/], ["int8.onnx", /QuantizeLinear/]]) {
+        const results = await stylize(name, {});
+        assert.ok(Array.isArray(results), `${name}: ${results}`);
+        const { kind, rejections } = results.engine;
+        assert.equal(kind, "wasm");
+        assert.match(rejections[0], /^Easel: the engine cannot open the model: .*use ONNX Runtime$/);
+        assert.match(rejections[0], reason);
+    }
+    for (const name of ["plain.onnx", "unet8.onnx"]) assert.equal((await stylize(name, {})).engine.kind, "easel", name);
 });
 
 test("networks that halve often take any size", async () => {
@@ -191,7 +179,7 @@ test("what cannot be used says why in a sentence", async () => {
 });
 
 test("a file of the user's enlarges the picture on the page", async () => {
-    const { page, errors } = await open(browser.context, `${site.origin}/?engine=wasm&size=256`);
+    const { page, errors } = await open(browser.context, `${site.origin}/?engine=auto&size=256`);
     await page.locator("#file").setInputFiles({ name: "double.onnx", mimeType: "", buffer: MODELS["double.onnx"] });
     await page.waitForFunction(() => document.getElementById("stylize-canvas").width === 512);
     await drawn(page);

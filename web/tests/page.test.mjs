@@ -44,11 +44,11 @@ test("loads the models of the open tab, shows progress, and draws", async () => 
     const texts = await progress();
     const parts = (name) => texts.filter((text) => new RegExp(`^${name}: [0-9.]+ [kM]B of [0-9.]+ [kM]B downloaded$`).test(text));
     assert.ok(new Set(parts("Model")).size >= 3, `the model's progress: ${texts}`);
-    assert.ok(parts("Engine").length >= 1, `the engine's progress: ${texts}`);
-
-    assert.match(await page.locator("#engine-name").textContent(), /^(WebGPU|WASM)(, [0-9]+ threads)?$/);
+    assert.equal(await page.locator("#engine-name").textContent(), "Easel, relaxed SIMD");
+    const names = requested.map((url) => new URL(url).pathname);
+    assert.deepEqual(names.filter((name) => name.includes("ort") || name.endsWith(".wasm")), ["/js/easel-relaxed.wasm"]);
     assert.match(await page.locator("#time").textContent(), /^[0-9.]+ ms per picture$/);
-    assert.match(await page.getByRole("status").textContent(), /^1 picture of 1 drawn from seed 1 with W/);
+    assert.match(await page.getByRole("status").textContent(), /^1 picture of 1 drawn from seed 1 with Easel, relaxed SIMD$/);
     assert.ok(!requested.some((url) => url.endsWith("progan-scenes.onnx")), "the other tab's model is loaded later");
     await page.getByRole("tab", { name: "Latent walk" }).click();
     await drawn(page);
@@ -72,7 +72,9 @@ test("shows that it is loading", async () => {
 });
 
 test("uses threads where the page is isolated", async () => {
-    const { page } = await open(browser.context, `${site.origin}/?tab=walk&engine=wasm`);
+    const { page, progress } = await open(browser.context, `${site.origin}/?tab=walk&engine=wasm`);
+    const texts = await progress();
+    assert.ok(texts.some((text) => /^Engine: [0-9.]+ MB of 14.2 MB downloaded$/.test(text)), `the engine's progress: ${texts}`);
     const cores = await page.evaluate(() => navigator.hardwareConcurrency);
     const expected = cores > 1 ? `WASM, ${Math.min(cores, 8)} threads` : "WASM";
     assert.equal(await page.locator("#engine-name").textContent(), expected);
@@ -92,9 +94,11 @@ test("the engine can be switched, for all tabs", async () => {
     await page.waitForURL((url) => url.searchParams.get("engine") === "webgpu");
     await page.getByLabel("Engine", { exact: true }).selectOption("wasm");
     await page.waitForFunction(() => document.getElementById("badge").dataset.engine === "wasm");
+    await page.getByLabel("Engine", { exact: true }).selectOption("easel");
+    await page.waitForFunction(() => document.getElementById("badge").dataset.engine === "easel");
     await page.getByRole("tab", { name: "Digits" }).click();
     await drawn(page);
-    assert.match(await page.locator("#engine-name").textContent(), /^WASM/);
+    assert.match(await page.locator("#engine-name").textContent(), /^Easel/);
     assert.deepEqual(errors, []);
     await page.close();
 });
@@ -206,7 +210,7 @@ test("is in Chinese if the browser is, or if the user chooses it", async () => {
             [...document.querySelectorAll("[data-say], label, .label, button, .hint")]
                 .filter((element) => element.checkVisibility() && element.lang !== "en")
                 .map((element) => element.textContent)
-                .filter((text) => /[a-z]{2}/i.test(text.replace(/\.onnx|GAN|PNG|DPM-Solver|DDIM|WASM, [0-9]+ threads|WebGPU|WASM/g, ""))),
+                .filter((text) => /[a-z]{2}/i.test(text.replace(/\.onnx|GAN|PNG|DPM-Solver|DDIM|WebGPU|WASM|Easel/g, ""))),
         );
         assert.deepEqual(english, []);
     }
@@ -247,7 +251,7 @@ test("files open in the tab for their kind", async () => {
 });
 
 test("a tab draws while another samples", async () => {
-    const { page } = await open(browser.context, `${site.origin}/?engine=wasm&${SHORT}`);
+    const { page } = await open(browser.context, `${site.origin}/?engine=easel&${SHORT}`);
     await page.getByLabel("Sampler").selectOption("ancestral");
     await page.getByText(/^Step [0-9]+ of 1000$/).waitFor();
     await page.getByRole("tab", { name: "Latent walk" }).click();
@@ -292,7 +296,7 @@ test("no request leaves the origin", async () => {
     browser.context.off("request", listen);
     const origins = new Set(requested.map((url) => new URL(url).origin));
     assert.deepEqual([...origins], [site.origin]);
-    for (const part of ["ort-wasm-simd-threaded.wasm", "easel_wasm_bg.wasm", "progan-scenes.onnx"]) {
+    for (const part of ["ort-wasm-simd-threaded.wasm", "easel-relaxed.wasm", "progan-scenes.onnx"]) {
         assert.ok(requested.some((url) => url.endsWith(part)), `${part} was not seen among ${requested}`);
     }
     // From all pages of this file, their Workers and the Workers of those.

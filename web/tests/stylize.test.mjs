@@ -25,7 +25,7 @@ after(async () => {
 });
 
 async function stylize(query = "", options = {}) {
-    return open(browser.context, `${site.origin}/?engine=wasm&size=256&${query}`, options);
+    return open(browser.context, `${site.origin}/?engine=easel&size=256&${query}`, options);
 }
 
 const result = (page) => canvas(page, "stylize-canvas");
@@ -39,7 +39,7 @@ async function computed(page, { width, height, data }, style = "wave", options =
         async ([width, height, data, style, options]) => {
             const { Easel } = await import("/js/easel.js");
             const easel = new Easel();
-            await easel.load(`/models/${style}.onnx`, { kind: "stylizer", engine: "wasm" });
+            await easel.load(`/models/${style}.onnx`, { kind: "stylizer", engine: "easel" });
             const rgba = Uint8ClampedArray.from(atob(data), (char) => char.charCodeAt(0));
             const result = await easel.stylize({ width, height, rgba, ...options });
             easel.close();
@@ -92,15 +92,15 @@ async function stylized(page, name) {
 }
 
 test("a first visit shows the first picture in the first style", async () => {
-    const { page, errors } = await open(browser.context, `${site.origin}/?engine=wasm`);
+    const { page, errors } = await open(browser.context, `${site.origin}/?engine=easel`);
     assert.equal(await page.getByRole("tab", { selected: true }).textContent(), "Stylize");
     assert.equal(await page.title(), "Stylize · Easel");
     assert.equal(await label(page), "Mountains in the style of The Great Wave");
-    assert.match(await page.getByRole("status").textContent(), /^Stylized like The Great Wave with WASM/);
+    assert.match(await page.getByRole("status").textContent(), /^Stylized like The Great Wave with Easel, /);
     assert.match(await page.locator("#time").textContent(), /^[0-9.]+ ms per picture$/);
     assert.equal(await page.getByLabel("Longest side").inputValue(), "768");
     assert.deepEqual(await page.locator("#stylize-size-hint").textContent(), "768 × 512 pixels");
-    await page.waitForURL(`${site.origin}/?tab=stylize&picture=mountains&style=wave&strength=100&engine=wasm`);
+    await page.waitForURL(`${site.origin}/?tab=stylize&picture=mountains&style=wave&strength=100&engine=easel`);
     await page.getByText("stylize mountains.jpg -m wave --max-size 768 -o mountains-wave.png").waitFor();
     await page.locator("#stylize-about summary").click();
     assert.match(await page.locator("#stylize-card").textContent(), /a stylizer/);
@@ -193,7 +193,7 @@ test("several styles are blended, and the address restores the blend", async () 
     assert.ok(difference(mixed, mean([before, 0.5], [one, 0.4], [other, 0.1])).largest <= 1);
     const command = await page.locator("#stylize-command-text").textContent();
     assert.match(command, /^stylize \S+ -m wave -m scream --blend 80,20 --strength 0.5 --max-size 256 -o \S+$/);
-    const query = "tab=stylize&picture=sea&style=wave,scream&shares=100,25&strength=50&size=256&engine=wasm";
+    const query = "tab=stylize&picture=sea&style=wave,scream&shares=100,25&strength=50&size=256&engine=easel";
     await page.waitForURL(`${site.origin}/?${query}`);
     await screenshot(page, "stylize-blend");
     await page.reload();
@@ -346,7 +346,7 @@ test("files that are not pictures, or too large, get a message, and the picture 
 });
 
 test("a file that is not a picture does not change the tab", async () => {
-    const { page } = await open(browser.context, `${site.origin}/?tab=walk&engine=wasm`);
+    const { page } = await open(browser.context, `${site.origin}/?tab=walk&engine=easel`);
     await dropFile(page, "note.txt", Buffer.from("no picture at all"));
     await page.getByText("note.txt: this is not a picture that the browser can read").waitFor();
     assert.equal(await page.getByRole("tab", { selected: true }).textContent(), "Latent walk");
@@ -408,7 +408,7 @@ test("a style of the user's own is added to the others", async () => {
 test("if a style cannot be loaded, the one before stays", async () => {
     const bare = await serve({ files: { "models/scream.onnx": model } });
     try {
-        const { page } = await open(browser.context, `${bare.origin}/?engine=wasm&size=256`);
+        const { page } = await open(browser.context, `${bare.origin}/?engine=easel&size=256`);
         const before = await result(page);
         await page.getByRole("radio", { name: "The Scream" }).check();
         await page.getByText("scream.onnx: this model is a generator, not a stylizer").waitFor();
@@ -440,7 +440,7 @@ test("if no style of a blend can be loaded, the error stays and loading stops", 
     const missing = /^(wave|scream).onnx: cannot be fetched: 404/;
     const bare = await serve();
     try {
-        const query = "engine=wasm&tab=stylize&style=scream,wave&shares=50,50&size=256";
+        const query = "engine=easel&tab=stylize&style=scream,wave&shares=50,50&size=256";
         const { page } = await open(browser.context, `${bare.origin}/?${query}`);
         await page.addInitScript(() => {
             const { Worker } = window;
@@ -537,7 +537,7 @@ test("a download that is no longer needed is aborted, and the style before stays
         const easel = new Easel();
         const controller = new AbortController();
         setTimeout(() => controller.abort("unwanted"), 80);
-        const options = { kind: "stylizer", engine: "wasm", signal: controller.signal };
+        const options = { kind: "stylizer", engine: "easel", signal: controller.signal };
         const reason = await easel.load("/models/scream.onnx", options).catch((reason) => reason);
         easel.close();
         return reason;
@@ -607,7 +607,7 @@ test("the camera is stylized live until a snapshot is taken", async () => {
 test("a camera that is denied, missing or in use gets a message, and the page goes on", async () => {
     const denied = await launch({ args: CAMERA.slice(0, 1) });
     try {
-        const { page } = await open(denied.context, `${site.origin}/?engine=wasm&size=256`);
+        const { page } = await open(denied.context, `${site.origin}/?engine=easel&size=256`);
         await page.getByRole("button", { name: "Camera" }).click();
         await page.getByText(/^Access to the camera was denied: /).waitFor();
         await page.getByRole("button", { name: "Sea" }).click();

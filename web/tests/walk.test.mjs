@@ -24,7 +24,7 @@ after(async () => {
 });
 
 async function walk(query, { directions = true } = {}) {
-    const opened = await open(browser.context, `${site.origin}/?tab=walk&engine=wasm&${query}`);
+    const opened = await open(browser.context, `${site.origin}/?tab=walk&engine=easel&${query}`);
     if (directions) await settled(opened.page);
     return opened;
 }
@@ -95,7 +95,7 @@ test("plays, pauses and is scrubbed; the address restores the picture", async ()
     await position(page).fill("1.5");
     await labelled(page, "walk-canvas", "Picture: From seed 2 to 3, 50%");
     assert.equal(await position(page).getAttribute("aria-valuetext"), "From seed 2 to 3, 50%");
-    await page.waitForURL(`${site.origin}/?tab=walk&seeds=1,2,3&at=1.5&engine=wasm`);
+    await page.waitForURL(`${site.origin}/?tab=walk&seeds=1,2,3&at=1.5&engine=easel`);
     const middle = await picture(page);
     await page.reload();
     await drawn(page);
@@ -208,7 +208,7 @@ test("a frame is saved pixel by pixel", async () => {
 test("invalid settings in the address have their defaults", async () => {
     for (const query of ["seeds=1&at=9", "seeds=1,x&push=99", "seeds=&at=-1"]) {
         const { page } = await walk(query, { directions: false });
-        await page.waitForURL(`${site.origin}/?tab=walk&seeds=20,8,27,37&engine=wasm`);
+        await page.waitForURL(`${site.origin}/?tab=walk&seeds=20,8,27,37&engine=easel`);
         await page.close();
     }
 });

@@ -10,12 +10,25 @@ import { createRequire } from "node:module";
 import { join } from "node:path";
 import { createInterface } from "node:readline";
 import { pathToFileURL } from "node:url";
+import { setFlagsFromString } from "node:v8";
 
 const require = createRequire(join(process.cwd(), "package.json"));
 const importFrom = (path) => import(pathToFileURL(path));
 
 /** For each engine: a function of the job and its inputs that returns `{ version, run }`; `run` resolves to the output. */
 const ENGINES = {
+    /** The project's own, in its npm package. */
+    async easel(job, inputs) {
+        // Node.js 20 has relaxed SIMD, which current browsers run, behind a flag.
+        setFlagsFromString("--experimental-wasm-relaxed-simd");
+        const { Model } = await importFrom(join(process.env.EASEL_PACKAGE, "node.js"));
+        const model = await Model.load(readFileSync(job.model));
+        const feeds = Object.fromEntries(inputs.map(({ name, type, data, shape }) => [name, { type, dims: shape, data }]));
+        const run = async () => Object.values(await model.run(feeds))[0].data;
+        const { version } = JSON.parse(readFileSync(join(process.env.EASEL_PACKAGE, "package.json"), "utf8"));
+        return { version: `${version} (${model.engine.replace("Easel, ", "")})`, run };
+    },
+
     async "onnxruntime-web"(job, inputs) {
         const { default: ort } = await importFrom(require.resolve("onnxruntime-web"));
         ort.env.wasm.numThreads = job.threads;

@@ -18,10 +18,13 @@ def main():
         cpu = memory = 0
         start = time.perf_counter()
         for _ in range(int(line)):
-            process = subprocess.Popen(sys.argv[1:], stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL)
+            process = subprocess.Popen(
+                sys.argv[1:], stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True
+            )
+            messages = process.stderr.read()
             _, status, usage = os.wait4(process.pid, 0)
             if status:
-                sys.exit(f"{sys.argv[1]}: status {os.waitstatus_to_exitcode(status)}")
+                sys.exit(f"{sys.argv[1]}: status {os.waitstatus_to_exitcode(status)}\n{messages}")
             cpu += usage.ru_utime + usage.ru_stime
             # Kilobytes, on macOS bytes.
             memory = max(memory, usage.ru_maxrss * (1 if sys.platform == "darwin" else 1024))

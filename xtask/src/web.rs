@@ -36,11 +36,7 @@ struct Build {
 
 /// The builds, the quickest first.
 const BUILDS: [Build; 3] = [
-    Build {
-        name: "relaxed",
-        features: "+simd128,+relaxed-simd",
-        allowed: &["--enable-simd", "--enable-relaxed-simd"],
-    },
+    Build { name: "relaxed", features: "+simd128,+relaxed-simd", allowed: &["--enable-simd", "--enable-relaxed-simd"] },
     Build { name: "simd", features: "+simd128", allowed: &["--enable-simd"] },
     Build { name: "plain", features: "", allowed: &[] },
 ];
@@ -169,7 +165,7 @@ fn distribution(distribution: Distribution) -> &'static str {
 }
 
 /// Installs the npm packages that `package-lock.json` names. Their install scripts do not run: none is needed.
-pub fn packages(web: &Path) -> Result<()> {
+fn packages(web: &Path) -> Result<()> {
     let inputs = Inputs::default().file(&web.join("package.json"))?.file(&web.join("package-lock.json"))?;
     inputs.once(&web.join("node_modules/.easel-packages"), || {
         tell!("web: npm packages");

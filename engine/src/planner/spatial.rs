@@ -114,9 +114,9 @@ impl Planner<'_> {
         if dims.len() != 4 || picture.dims.len() != 4 || dims[..2] != picture.dims[..2] {
             return unsupported(format!("from {:?} to {dims:?}", picture.dims));
         }
-        for axis in 2..4 {
-            if dims[axis] != picture.dims[axis] {
-                picture = self.mapped(&picture, axis - 2, &vec![0; dims[axis]])?;
+        for (axis, &size) in dims.iter().enumerate().skip(2) {
+            if size != picture.dims[axis] {
+                picture = self.mapped(&picture, axis - 2, &vec![0; size])?;
             }
         }
         Ok(Value::Pictures(picture))

@@ -276,7 +276,9 @@ fn run_verify(path: &Path, update: bool, library: Option<&Path>) -> Result<()> {
     ))?;
     // The file is as it should be, whether our engine runs it or not.
     print(match verify_in_easel(&model) {
-        Ok(check) => format!("{}: at most {:e} from candle in {}\n", path.display(), check.max_difference, check.engine),
+        Ok(check) => {
+            format!("{}: at most {:e} from candle in {}\n", path.display(), check.max_difference, check.engine)
+        }
         Err(error) => format!("{}: not in Easel's engine: {error}\n", path.display()),
     })?;
     Ok(())

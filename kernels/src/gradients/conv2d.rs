@@ -1,6 +1,7 @@
 //! Convolution and its two derivatives: by transformed blocks for 3x3 kernels in float32, else by matrix products over
 //! unfolded columns (im2col).
 
+mod small;
 mod unfold;
 
 use std::cell::RefCell;
@@ -10,6 +11,7 @@ use rayon::prelude::*;
 
 use super::Float;
 use super::matmul::{View, matmul};
+use super::vectorised::vectorised;
 use super::winograd::{self, Kernels};
 use unfold::{fold, unfold};
 
@@ -139,19 +141,38 @@ impl<T> Shared<T> {
     }
 }
 
-/// `output = input * weight [+ bias]`, a cross-correlation; bias `[outputs]`.
-pub fn forward<T: Float>(shape: &ConvShape, input: &[T], weight: &[T], bias: Option<&[T]>) -> Vec<T> {
+vectorised! {
+    /// Adds a bias; then multiplies values that are not positive by the slope.
+    fn finish[T: Float](values: &mut [T], bias: Option<T>, slope: Option<T>) {
+        match (bias, slope) {
+            (None, None) => {}
+            (Some(bias), None) => values.iter_mut().for_each(|value| *value += bias),
+            (bias, Some(slope)) => {
+                let bias = bias.unwrap_or(T::ZERO);
+                for value in values {
+                    let sum = *value + bias;
+                    *value = if sum > T::ZERO { sum } else { sum * slope };
+                }
+            }
+        }
+    }
+}
+
+/// `output = input * weight [+ bias]`, a cross-correlation; bias `[outputs]`. Then values that are not positive are
+/// multiplied by `slope`, if there is one.
+pub fn forward<T: Float>(shape: &ConvShape, input: &[T], weight: &[T], bias: Option<&[T]>, slope: Option<T>) -> Vec<T> {
     if let (Some(input), Some(weight), true) = (T::singles(input), T::singles(weight), winograd::fits(shape)) {
         let kernels = Kernels::of(shape, weight);
-        return T::from_singles(winograd::forward(shape, input, &kernels, bias.and_then(T::singles)));
+        let slope = slope.map(|slope| slope.to_f64() as f32);
+        return T::from_singles(winograd::forward(shape, input, &kernels, bias.and_then(T::singles), slope));
+    }
+    if small::fits(shape) {
+        return small::forward(shape, input, weight, bias, slope);
     }
     let [out_height, out_width] = shape.output_size();
     let (plane, in_plane) = (out_height * out_width, shape.size[0] * shape.size[1]);
     let (outputs, inputs, taps) = (shape.outputs / shape.groups, shape.inputs / shape.groups, shape.taps());
     let mut output = vec![T::ZERO; shape.batch * shape.outputs * plane];
-    if let Some(bias) = bias {
-        output.par_chunks_mut(plane).enumerate().for_each(|(index, plane)| plane.fill(bias[index % shape.outputs]));
-    }
     let shared = Shared::new(&mut output);
     pieces(shape).into_par_iter().for_each(|Piece { picture, group, rows }| {
         let input = &input[(picture * shape.inputs + group * inputs) * in_plane..][..inputs * in_plane];
@@ -160,15 +181,18 @@ pub fn forward<T: Float>(shape: &ConvShape, input: &[T], weight: &[T], bias: Opt
         let length = rows.len() * out_width;
         // SAFETY: a piece writes its own rows of its own planes.
         let output = unsafe { shared.from(first) };
-        let accumulate = bias.is_some();
+        let dims = [outputs, length, taps];
         if shape.is_pointwise() {
-            let columns = View::rows(&input[rows.start * out_width..], plane);
-            return matmul([outputs, length, taps], output, plane, accumulate, weight, columns);
+            matmul(dims, output, plane, false, weight, View::rows(&input[rows.start * out_width..], plane));
+        } else {
+            with_scratch(taps * length, |columns| {
+                unfold(shape, input, rows, columns, length);
+                matmul(dims, output, plane, false, weight, View::rows(columns, length));
+            });
         }
-        with_scratch(taps * length, |columns| {
-            unfold(shape, input, rows, columns);
-            matmul([outputs, length, taps], output, plane, accumulate, weight, View::rows(columns, length));
-        });
+        for (channel, line) in output.chunks_mut(plane).take(outputs).enumerate() {
+            finish(&mut line[..length], bias.map(|bias| bias[group * outputs + channel]), slope);
+        }
     });
     output
 }
@@ -178,12 +202,19 @@ pub fn input<T: Float>(shape: &ConvShape, output: &[T], weight: &[T]) -> Vec<T> 
     if let Some(flipped) = flipped(shape) {
         if let (Some(output), Some(weight), true) = (T::singles(output), T::singles(weight), winograd::fits(&flipped)) {
             let kernels = Kernels::turned(shape, weight);
-            return T::from_singles(winograd::forward(&flipped, output, &kernels, None));
+            return T::from_singles(winograd::forward(&flipped, output, &kernels, None, None));
         }
-        return forward(&flipped, output, &flip(shape, weight), None);
+    }
+    if small::fits(shape) {
+        return small::input(shape, output, weight);
     }
     let [out_height, out_width] = shape.output_size();
     let (plane, in_plane) = (out_height * out_width, shape.size[0] * shape.size[1]);
+    // The way with fewer columns; where both have as many, unfolding is quicker than folding.
+    let unfolds = shape.is_pointwise() || shape.outputs * in_plane <= shape.inputs * plane;
+    if let Some(flipped) = flipped(shape).filter(|_| unfolds) {
+        return forward(&flipped, output, &flip(shape, weight), None, None);
+    }
     let (outputs, inputs, taps) = (shape.outputs / shape.groups, shape.inputs / shape.groups, shape.taps());
     let area = shape.kernel[0] * shape.kernel[1];
     let blocks = shape.blocks();
@@ -202,7 +233,7 @@ pub fn input<T: Float>(shape: &ConvShape, output: &[T], weight: &[T]) -> Vec<T> 
                 with_scratch(taps_here * length, |columns| {
                     let output = View::rows(&output[rows.start * out_width..], plane);
                     matmul([taps_here, length, outputs], columns, length, false, weight, output);
-                    fold(shape, columns, rows.clone(), planes);
+                    fold(shape, columns, rows.clone(), planes, length);
                 });
             }
         });
@@ -251,6 +282,9 @@ pub fn weight<T: Float>(shape: &ConvShape, input: &[T], output: &[T]) -> Vec<T> 
     if let (Some(input), Some(output), true) = (T::singles(input), T::singles(output), winograd::fits_gradient(shape)) {
         return T::from_singles(winograd::gradient(shape, input, output));
     }
+    if small::fits(shape) {
+        return small::weight(shape, input, output);
+    }
     // A fixed number of partial sums: the number of threads must not change the result.
     const PARTS: usize = 4;
     let [out_height, out_width] = shape.output_size();
@@ -274,7 +308,7 @@ pub fn weight<T: Float>(shape: &ConvShape, input: &[T], output: &[T]) -> Vec<T> 
                     matmul(dims, sum, taps, true, gradient, columns);
                 } else {
                     with_scratch(taps * columns_length, |columns| {
-                        unfold(shape, input, rows.clone(), columns);
+                        unfold(shape, input, rows.clone(), columns, columns_length);
                         let columns = View::rows(columns, columns_length).transposed();
                         matmul(dims, sum, taps, true, gradient, columns);
                     });
@@ -356,6 +390,9 @@ mod tests {
             ConvShape { padding: 0, dilation: 2, groups: 2, ..base },
             ConvShape { kernel: [2, 5], padding: 2, ..base },
             ConvShape { kernel: [4, 4], size: [4, 4], padding: 0, batch: 1, ..base },
+            ConvShape { kernel: [4, 4], size: [4, 4], padding: 0, batch: 5, ..base },
+            ConvShape { stride: 2, size: [16, 14], batch: 3, ..base },
+            ConvShape { inputs: 300, outputs: 150, size: [6, 7], batch: 17, ..base },
             ConvShape { batch: 1, inputs: 20, outputs: 3, size: [40, 150], ..base },
             ConvShape { batch: 1, inputs: 20, outputs: 3, size: [40, 151], stride: 2, ..base },
         ] {
@@ -372,7 +409,7 @@ mod tests {
                 dx[i] += g[o] * w[k];
                 dw[k] += g[o] * x[i];
             });
-            assert_near(&forward(&shape, &x, &w, Some(&bias)), &y, "output", &shape);
+            assert_near(&forward(&shape, &x, &w, Some(&bias), None), &y, "output", &shape);
             assert_near(&input(&shape, &g, &w), &dx, "input gradient", &shape);
             assert_near(&weight(&shape, &x, &g), &dw, "weight gradient", &shape);
         }
@@ -396,7 +433,7 @@ mod tests {
         let run = |threads| {
             let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build().unwrap();
             pool.install(|| {
-                let y = forward(&shape, &x, &w, None);
+                let y = forward(&shape, &x, &w, None, None);
                 (input(&shape, &y, &w), weight(&shape, &x, &y))
             })
         };

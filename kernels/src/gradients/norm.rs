@@ -1,8 +1,12 @@
 //! Normalisation of channels over one picture (instance norm) or over the whole batch (batch norm).
 
+use std::mem::MaybeUninit;
+
 use rayon::prelude::*;
 
-use super::Float;
+use super::pointwise::sum_of;
+use super::vectorised::vectorised;
+use super::{Float, new_vec};
 
 /// The elements that share a mean and a variance.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -70,69 +74,137 @@ pub struct Statistics<T> {
     pub inverse_deviation: Vec<T>,
 }
 
-/// Sums in eight SIMD lanes, and in float64 across runs of 1024.
-fn sum<T: Float>(values: &[T], of: impl Fn(usize, T) -> T) -> f64 {
-    const RUN: usize = 1024;
-    const LANES: usize = 8;
-    let mut total = 0.0;
-    for (run, values) in values.chunks(RUN).enumerate() {
-        let mut lanes = [T::ZERO; LANES];
-        let (whole, rest) = values.as_chunks::<LANES>();
-        for (chunk, values) in whole.iter().enumerate() {
-            for (lane, value) in values.iter().enumerate() {
-                lanes[lane] += of(run * RUN + chunk * LANES + lane, *value);
-            }
-        }
-        for (index, value) in rest.iter().enumerate() {
-            lanes[index] += of(run * RUN + whole.len() * LANES + index, *value);
-        }
-        total += lanes.iter().map(|lane| lane.to_f64()).sum::<f64>();
+vectorised! {
+    fn sum[T: Float](values: &[T]) -> f64 {
+        sum_of(values, |_, value| value)
     }
-    total
+}
+
+/// What becomes of each element of a plane: `x scale + shift`, then `slope` times that unless it is positive.
+#[derive(Clone, Copy)]
+struct Line<T> {
+    scale: T,
+    shift: T,
+    slope: T,
+}
+
+impl<T: Float> Line<T> {
+    #[inline(always)]
+    fn sum(self, x: T) -> T {
+        x * self.scale + self.shift
+    }
+
+    /// The gradient of the sum, given that of what comes out.
+    #[inline(always)]
+    fn before(self, x: T, gradient: T) -> T {
+        if self.sum(x) > T::ZERO { gradient } else { gradient * self.slope }
+    }
+}
+
+vectorised! {
+    /// The sum of squared distances from a mean.
+    fn sum_of_squares[T: Float](values: &[T], mean: T) -> f64 {
+        sum_of(values, |_, value| (value - mean) * (value - mean))
+    }
+}
+
+vectorised! {
+    /// The sum of g, the gradient before the activation.
+    fn sum_of_gradients[T: Float](gradient: &[T], input: &[T], line: Line<T>) -> f64 {
+        let input = &input[..gradient.len()];
+        sum_of(gradient, |at, g| line.before(input[at], g))
+    }
+}
+
+vectorised! {
+    /// The sum of `g (x - mean)`.
+    fn sum_of_products[T: Float](gradient: &[T], input: &[T], mean: T, line: Line<T>) -> f64 {
+        let input = &input[..gradient.len()];
+        sum_of(gradient, |at, g| line.before(input[at], g) * (input[at] - mean))
+    }
+}
+
+vectorised! {
+    fn apply[T: Float](to: &mut [MaybeUninit<T>], from: &[T], line: Line<T>) {
+        for (to, from) in to.iter_mut().zip(from) {
+            let sum = line.sum(*from);
+            to.write(if sum > T::ZERO { sum } else { sum * line.slope });
+        }
+    }
+}
+
+vectorised! {
+    /// `g scale - x slope + shift`.
+    fn combine[T: Float](
+        to: &mut [MaybeUninit<T>],
+        input: &[T],
+        gradient: &[T],
+        line: Line<T>,
+        factors: [T; 3],
+    ) {
+        let [scale, slope, shift] = factors;
+        for (to, (x, g)) in to.iter_mut().zip(input.iter().zip(gradient)) {
+            to.write(line.before(*x, *g) * scale - *x * slope + shift);
+        }
+    }
 }
 
 /// Means and variances, the variance from differences to the mean.
 pub fn statistics<T: Float>(shape: &NormShape, input: &[T], epsilon: f64) -> Statistics<T> {
     let members = shape.members() as f64;
     let plane = |index: usize| &input[index * shape.plane..][..shape.plane];
-    let means: Vec<[T; 2]> = shape.sums(|index| [sum(plane(index), |_, value| value) / members, 0.0]);
+    let means: Vec<[T; 2]> = shape.sums(|index| [sum(plane(index)) / members, 0.0]);
     let variances: Vec<[T; 2]> = shape.sums(|index| {
         let mean = means[shape.group(index)][0];
-        [sum(plane(index), |_, value| (value - mean) * (value - mean)) / members, 0.0]
+        [sum_of_squares(plane(index), mean) / members, 0.0]
     });
     let moments: Vec<[T; 2]> = means.iter().zip(&variances).map(|(mean, variance)| [mean[0], variance[0]]).collect();
     let inverse = moments.iter().map(|[_, variance]| T::ONE / (*variance + T::from_f64(epsilon)).sqrt()).collect();
     Statistics { moments, inverse_deviation: inverse }
 }
 
-/// `(x - mean) / deviation * weight[channel] + bias[channel]`.
-pub fn forward<T: Float>(
-    shape: &NormShape,
-    input: &[T],
-    statistics: &Statistics<T>,
-    weight: &[T],
-    bias: &[T],
-) -> Vec<T> {
-    let mut output = vec![T::ZERO; input.len()];
-    let planes = output.par_chunks_mut(shape.plane).zip(input.par_chunks(shape.plane)).enumerate();
-    planes.for_each(|(index, (output, input))| {
-        let (group, channel) = (shape.group(index), index % shape.channels);
-        let scale = statistics.inverse_deviation[group] * weight[channel];
-        let shift = bias[channel] - statistics.moments[group][0] * scale;
-        output.iter_mut().zip(input).for_each(|(to, from)| *to = *from * scale + shift);
-    });
-    output
+/// What follows a normalisation: `normal * weight[channel] + bias[channel]`, and `slope` times that unless it is positive,
+/// which is no activation where the slope is 1.
+#[derive(Debug, Clone, Copy)]
+pub struct Then<'a, T> {
+    /// The factors.
+    pub weight: &'a [T],
+    /// The summands.
+    pub bias: &'a [T],
+    /// The slope of the activation.
+    pub slope: T,
 }
 
-/// The gradients of input, weight and bias, given the output's. With y the normalised input and `h = g * weight`, the
-/// input's is `(h - mean(h) - y mean(h y)) / deviation`.
+impl<T: Float> Then<'_, T> {
+    fn line(&self, shape: &NormShape, statistics: &Statistics<T>, plane: usize) -> Line<T> {
+        let (group, channel) = (shape.group(plane), plane % shape.channels);
+        let scale = statistics.inverse_deviation[group] * self.weight[channel];
+        let shift = self.bias[channel] - statistics.moments[group][0] * scale;
+        Line { scale, shift, slope: self.slope }
+    }
+}
+
+/// `(x - mean) / deviation`, and what follows.
+pub fn forward<T: Float>(shape: &NormShape, input: &[T], statistics: &Statistics<T>, then: &Then<T>) -> Vec<T> {
+    // SAFETY: the planes are all elements.
+    unsafe {
+        new_vec(input.len(), |output| {
+            let planes = output.par_chunks_mut(shape.plane).zip(input.par_chunks(shape.plane)).enumerate();
+            planes.for_each(|(index, (output, input))| apply(output, input, then.line(shape, statistics, index)));
+        })
+    }
+}
+
+/// The gradients of input, weight and bias, given the output's. With y the normalised input, g the gradient before the
+/// activation and `h = g * weight`, the input's is `(h - mean(h) - y mean(h y)) / deviation`.
 pub fn backward<T: Float>(
     shape: &NormShape,
     input: &[T],
     statistics: &Statistics<T>,
-    weight: &[T],
+    then: &Then<T>,
     gradient: &[T],
 ) -> [Vec<T>; 3] {
+    let weight = then.weight;
     let plane = |values: &'_ [T], index: usize| -> std::ops::Range<usize> {
         debug_assert!(index * shape.plane < values.len());
         index * shape.plane..(index + 1) * shape.plane
@@ -144,7 +216,8 @@ pub fn backward<T: Float>(
             let (input, gradient) = (&input[plane(input, index)], &gradient[plane(gradient, index)]);
             let mean = statistics.moments[shape.group(index)][0];
             let inverse = statistics.inverse_deviation[shape.group(index)].to_f64();
-            [sum(gradient, |_, g| g), sum(gradient, |at, g| g * (input[at] - mean)) * inverse]
+            let line = then.line(shape, statistics, index);
+            [sum_of_gradients(gradient, input, line), sum_of_products(gradient, input, mean, line) * inverse]
         })
         .collect();
     let (mut of_weight, mut of_bias) = (vec![0.0; shape.channels], vec![0.0; shape.channels]);
@@ -157,16 +230,20 @@ pub fn backward<T: Float>(
         let weight = weight[index % shape.channels].to_f64();
         planes[index].map(|sum| sum * weight / members)
     });
-    let mut of_input = vec![T::ZERO; input.len()];
-    of_input.par_chunks_mut(shape.plane).enumerate().for_each(|(index, to)| {
-        let (group, weight) = (shape.group(index), weight[index % shape.channels]);
-        let ([mean, _], [mean_h, mean_hy]) = (statistics.moments[group], means[group]);
-        let inverse = statistics.inverse_deviation[group];
-        let (scale, slope) = (inverse * weight, inverse * inverse * mean_hy);
-        let shift = mean * slope - inverse * mean_h;
-        let from = input[plane(input, index)].iter().zip(&gradient[plane(gradient, index)]);
-        to.iter_mut().zip(from).for_each(|(to, (x, g))| *to = *g * scale - *x * slope + shift);
-    });
+    // SAFETY: the planes are all elements.
+    let of_input = unsafe {
+        new_vec(input.len(), |of_input| {
+            of_input.par_chunks_mut(shape.plane).enumerate().for_each(|(index, to)| {
+                let (group, weight) = (shape.group(index), weight[index % shape.channels]);
+                let ([mean, _], [mean_h, mean_hy]) = (statistics.moments[group], means[group]);
+                let inverse = statistics.inverse_deviation[group];
+                let (scale, slope) = (inverse * weight, inverse * inverse * mean_hy);
+                let shift = mean * slope - inverse * mean_h;
+                let (input, gradient) = (&input[plane(input, index)], &gradient[plane(gradient, index)]);
+                combine(to, input, gradient, then.line(shape, statistics, index), [scale, slope, shift]);
+            });
+        })
+    };
     let cast = |values: Vec<f64>| values.into_iter().map(T::from_f64).collect();
     [of_input, cast(of_weight), cast(of_bias)]
 }

@@ -39,6 +39,12 @@ impl PoolShape {
         self.size[0] * self.size[1]
     }
 
+    /// Whether windows of 2x2 lie side by side.
+    fn is_halving(&self) -> bool {
+        (self.kernel, self.stride, self.padding) == (2, 2, 0)
+            && (!self.ceil || self.size.iter().all(|size| size % 2 == 0))
+    }
+
     /// The part of window `at` along one axis that lies in the picture.
     fn window(&self, at: usize, size: usize) -> Range<usize> {
         let start = at * self.stride;
@@ -90,6 +96,11 @@ fn out_area(shape: &PoolShape) -> usize {
 /// The mean of every window.
 pub fn average<T: Float>(shape: &PoolShape, input: &[T]) -> Vec<T> {
     let width = shape.size[1];
+    if shape.is_halving() {
+        return by_planes(input, shape.area(), out_area(shape), T::ZERO, |plane, output| {
+            halving::average(plane, output, width)
+        });
+    }
     by_planes(input, shape.area(), out_area(shape), T::ZERO, |plane, output| {
         shape.windows(|at, rows, columns| {
             let mut sum = T::ZERO;
@@ -104,6 +115,11 @@ pub fn average<T: Float>(shape: &PoolShape, input: &[T]) -> Vec<T> {
 /// The adjoint of [`average`]: spreads every element evenly over its window.
 pub fn average_adjoint<T: Float>(shape: &PoolShape, output: &[T]) -> Vec<T> {
     let width = shape.size[1];
+    if shape.is_halving() {
+        return by_planes(output, out_area(shape), shape.area(), T::ZERO, |output, plane| {
+            halving::average_adjoint(output, plane, width)
+        });
+    }
     by_planes(output, out_area(shape), shape.area(), T::ZERO, |output, plane| {
         shape.windows(|at, rows, columns| {
             let part = output[at] * shape.share(at);
@@ -118,6 +134,11 @@ pub fn average_adjoint<T: Float>(shape: &PoolShape, output: &[T]) -> Vec<T> {
 pub fn max_positions<T: Float>(shape: &PoolShape, input: &[T]) -> Vec<u32> {
     let [height, width] = shape.size;
     let [_, out_width] = shape.output_size();
+    if shape.is_halving() {
+        return by_planes(input, shape.area(), out_area(shape), 0, |plane, output| {
+            halving::max_positions(plane, output, width)
+        });
+    }
     by_planes(input, shape.area(), out_area(shape), 0, |plane, output: &mut [u32]| {
         // First the maximum of each column, vectorised, then that of the row of maxima.
         let (mut largest, mut row_of) = (vec![T::LOWEST; width], vec![0u32; width]);
@@ -162,10 +183,13 @@ pub fn take<T: Float>(shape: &PoolShape, input: &[T], positions: &[u32]) -> Vec<
 
 /// The adjoint of [`take`]: adds every element onto its position.
 pub fn take_adjoint<T: Float>(shape: &PoolShape, output: &[T], positions: &[u32]) -> Vec<T> {
-    let (area, out_area) = (shape.area(), out_area(shape));
+    let (area, out_area, width) = (shape.area(), out_area(shape), shape.size[1]);
     let mut input = vec![T::ZERO; output.len() / out_area * area];
     let planes = output.par_chunks(out_area).zip(positions.par_chunks(out_area));
     input.par_chunks_mut(area).zip(planes).for_each(|(plane, (output, positions))| {
+        if shape.is_halving() {
+            return halving::take_adjoint(output, positions, plane, width);
+        }
         output.iter().zip(positions).for_each(|(from, &position)| plane[position as usize] += *from);
     });
     input
@@ -194,6 +218,76 @@ pub fn upsample2x_adjoint<T: Float>(output: &[T], width: usize) -> Vec<T> {
     input
 }
 
+/// Windows of 2x2 side by side, on a plane of rows of `width`.
+mod halving {
+    use super::super::Float;
+    use super::super::vectorised::vectorised;
+
+    vectorised! {
+        pub fn average[T: Float](plane: &[T], output: &mut [T], width: usize) {
+            let quarter = T::from_f64(0.25);
+            for (line, rows) in output.chunks_exact_mut(width / 2).zip(plane.chunks_exact(2 * width)) {
+                let (upper, lower) = rows.split_at(width);
+                let pairs = upper.as_chunks::<2>().0.iter().zip(lower.as_chunks::<2>().0);
+                for (to, ([a, b], [c, d])) in line.iter_mut().zip(pairs) {
+                    *to = ((*a + *b) + (*c + *d)) * quarter;
+                }
+            }
+        }
+    }
+
+    vectorised! {
+        pub fn average_adjoint[T: Float](output: &[T], plane: &mut [T], width: usize) {
+            let quarter = T::from_f64(0.25);
+            for (line, rows) in output.chunks_exact(width / 2).zip(plane.chunks_exact_mut(2 * width)) {
+                let (upper, lower) = rows.split_at_mut(width);
+                for (pair, from) in upper.as_chunks_mut::<2>().0.iter_mut().zip(line) {
+                    *pair = [*from * quarter; 2];
+                }
+                lower.copy_from_slice(upper);
+            }
+        }
+    }
+
+    vectorised! {
+        pub fn max_positions[T: Float](plane: &[T], output: &mut [u32], width: usize) {
+            let rows = plane.chunks_exact(2 * width).enumerate();
+            for (line, (row, rows)) in output.chunks_exact_mut(width / 2).zip(rows) {
+                let (upper, lower) = rows.split_at(width);
+                let pairs = upper.as_chunks::<2>().0.iter().zip(lower.as_chunks::<2>().0);
+                let first = (2 * row * width) as u32;
+                for (x, (to, ([a, b], [c, d]))) in line.iter_mut().zip(pairs).enumerate() {
+                    let (mut best, mut at) = (*a, 0);
+                    for (value, its) in [(*b, 1), (*c, width as u32), (*d, width as u32 + 1)] {
+                        let larger = (value > best) | value.is_nan();
+                        best = if larger { value } else { best };
+                        at = if larger { its } else { at };
+                    }
+                    *to = first + 2 * x as u32 + at;
+                }
+            }
+        }
+    }
+
+    vectorised! {
+        pub fn take_adjoint[T: Float](output: &[T], positions: &[u32], plane: &mut [T], width: usize) {
+            let lines = output.chunks_exact(width / 2).zip(positions.chunks_exact(width / 2)).enumerate();
+            for (rows, (row, (line, positions))) in plane.chunks_exact_mut(2 * width).zip(lines) {
+                let (upper, lower) = rows.split_at_mut(width);
+                let pairs = upper.as_chunks_mut::<2>().0.iter_mut().zip(lower.as_chunks_mut::<2>().0);
+                let first = (2 * row * width) as u32;
+                for (x, ((upper, lower), (from, at))) in pairs.zip(line.iter().zip(positions)).enumerate() {
+                    let at = *at - first - 2 * x as u32;
+                    let below = width as u32;
+                    let of = |position: u32| if at == position { *from } else { T::ZERO };
+                    *upper = [of(0), of(1)];
+                    *lower = [of(below), of(below + 1)];
+                }
+            }
+        }
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -211,6 +305,7 @@ mod tests {
         let base = PoolShape { size: [7, 9], kernel: 2, stride: 2, padding: 0, ceil: false };
         vec![
             base,
+            PoolShape { size: [8, 6], ..base },
             PoolShape { kernel: 3, padding: 1, ..base },
             PoolShape { kernel: 3, ceil: true, size: [8, 9], ..base },
             PoolShape { stride: 1, ..base },

@@ -78,31 +78,40 @@ impl Simd for Avx2 {
     ) {
         unsafe {
             let whole = rows == 8 && columns == 8;
-            let load = |row: usize| match whole {
-                true => Self::load(from.add(row * from_stride)),
-                false if row < rows => Self::load_part(from.add(row * from_stride), columns),
-                false => Self::splat(0.0),
-            };
-            let r = [load(0), load(1), load(2), load(3), load(4), load(5), load(6), load(7)];
-            // Pairs, then fours, then halves.
-            let pair = |a, b| [_mm256_unpacklo_ps(a, b), _mm256_unpackhi_ps(a, b)];
-            let [a, b, c, d] = [pair(r[0], r[1]), pair(r[2], r[3]), pair(r[4], r[5]), pair(r[6], r[7])];
-            let four = |a: __m256, b: __m256| {
-                [_mm256_shuffle_ps::<0b01_00_01_00>(a, b), _mm256_shuffle_ps::<0b11_10_11_10>(a, b)]
-            };
-            let [[a0, a1], [a2, a3]] = [four(a[0], b[0]), four(a[1], b[1])];
-            let [[b0, b1], [b2, b3]] = [four(c[0], d[0]), four(c[1], d[1])];
-            let low = |a, b| _mm256_permute2f128_ps::<0x20>(a, b);
-            let high = |a, b| _mm256_permute2f128_ps::<0x31>(a, b);
+            // Macros, since closures would lack the instructions.
+            macro_rules! load {
+                ($row:expr) => {
+                    match whole {
+                        true => Self::load(from.add($row * from_stride)),
+                        false if $row < rows => Self::load_part(from.add($row * from_stride), columns),
+                        false => Self::splat(0.0),
+                    }
+                };
+            }
+            // In vector `c`, column `c` of both halves.
+            macro_rules! four {
+                ($first:expr) => {{
+                    let [a, b, c, d] = [load!($first), load!($first + 1), load!($first + 2), load!($first + 3)];
+                    let [ab, cd] = [_mm256_unpacklo_ps(a, b), _mm256_unpacklo_ps(c, d)];
+                    let [ab2, cd2] = [_mm256_unpackhi_ps(a, b), _mm256_unpackhi_ps(c, d)];
+                    [
+                        _mm256_shuffle_ps::<0b01_00_01_00>(ab, cd),
+                        _mm256_shuffle_ps::<0b11_10_11_10>(ab, cd),
+                        _mm256_shuffle_ps::<0b01_00_01_00>(ab2, cd2),
+                        _mm256_shuffle_ps::<0b11_10_11_10>(ab2, cd2),
+                    ]
+                }};
+            }
+            let (a, b) = (four!(0), four!(4));
             let result = [
-                low(a0, b0),
-                low(a1, b1),
-                low(a2, b2),
-                low(a3, b3),
-                high(a0, b0),
-                high(a1, b1),
-                high(a2, b2),
-                high(a3, b3),
+                _mm256_permute2f128_ps::<0x20>(a[0], b[0]),
+                _mm256_permute2f128_ps::<0x20>(a[1], b[1]),
+                _mm256_permute2f128_ps::<0x20>(a[2], b[2]),
+                _mm256_permute2f128_ps::<0x20>(a[3], b[3]),
+                _mm256_permute2f128_ps::<0x31>(a[0], b[0]),
+                _mm256_permute2f128_ps::<0x31>(a[1], b[1]),
+                _mm256_permute2f128_ps::<0x31>(a[2], b[2]),
+                _mm256_permute2f128_ps::<0x31>(a[3], b[3]),
             ];
             for (column, values) in result.into_iter().enumerate() {
                 if whole {
@@ -207,24 +216,31 @@ impl Simd for Avx512 {
     ) {
         unsafe {
             let whole = rows == 16 && columns == 16;
-            let load = |row: usize| match whole {
-                true => Self::load(from.add(row * from_stride)),
-                false if row < rows => Self::load_part(from.add(row * from_stride), columns),
-                false => Self::splat(0.0),
-            };
-            // Fours of rows: in vector `c`, column `c` of each quarter.
-            let four = |first: usize| {
-                let [a, b, c, d] = [load(first), load(first + 1), load(first + 2), load(first + 3)];
-                let [ab, cd] = [_mm512_unpacklo_ps(a, b), _mm512_unpacklo_ps(c, d)];
-                let [ab2, cd2] = [_mm512_unpackhi_ps(a, b), _mm512_unpackhi_ps(c, d)];
-                [
-                    _mm512_shuffle_ps::<0b01_00_01_00>(ab, cd),
-                    _mm512_shuffle_ps::<0b11_10_11_10>(ab, cd),
-                    _mm512_shuffle_ps::<0b01_00_01_00>(ab2, cd2),
-                    _mm512_shuffle_ps::<0b11_10_11_10>(ab2, cd2),
-                ]
-            };
-            let [a, b, c, d] = [four(0), four(4), four(8), four(12)];
+            // Macros, since closures would lack the instructions.
+            macro_rules! load {
+                ($row:expr) => {
+                    match whole {
+                        true => Self::load(from.add($row * from_stride)),
+                        false if $row < rows => Self::load_part(from.add($row * from_stride), columns),
+                        false => Self::splat(0.0),
+                    }
+                };
+            }
+            // In vector `c`, column `c` of each quarter.
+            macro_rules! four {
+                ($first:expr) => {{
+                    let [a, b, c, d] = [load!($first), load!($first + 1), load!($first + 2), load!($first + 3)];
+                    let [ab, cd] = [_mm512_unpacklo_ps(a, b), _mm512_unpacklo_ps(c, d)];
+                    let [ab2, cd2] = [_mm512_unpackhi_ps(a, b), _mm512_unpackhi_ps(c, d)];
+                    [
+                        _mm512_shuffle_ps::<0b01_00_01_00>(ab, cd),
+                        _mm512_shuffle_ps::<0b11_10_11_10>(ab, cd),
+                        _mm512_shuffle_ps::<0b01_00_01_00>(ab2, cd2),
+                        _mm512_shuffle_ps::<0b11_10_11_10>(ab2, cd2),
+                    ]
+                }};
+            }
+            let [a, b, c, d] = [four!(0), four!(4), four!(8), four!(12)];
             // Then the quarters change places.
             for column in 0..4 {
                 let [a, b, c, d] = [a[column], b[column], c[column], d[column]];

@@ -70,9 +70,8 @@ fn results_that_cannot_be_printed_are_an_error() {
 #[test]
 fn every_summary_has_the_same_keys() {
     let folder = folder();
-    let wanted = [
-        "done", "engine", "engine_name", "error", "failed", "idle_ms", "left", "left_out", "models", "ms", "skipped",
-    ];
+    let wanted =
+        ["done", "engine", "engine_name", "error", "failed", "idle_ms", "left", "left_out", "models", "ms", "skipped"];
     for flags in ["a.png -m m.onnx -o b.png --json", "a.png -m gone -o c.png --json", "a.mp4 -m m.onnx -o b.mp4 --json"]
     {
         assert_eq!(keys(stylize(&folder, flags).stdout), wanted, "{flags}");

@@ -91,7 +91,9 @@ pub fn graph(model: &[u8]) -> Result<Graph> {
     let mut fields = Fields::new(model);
     while let Some((number, value)) = fields.next_field(true)? {
         match (number, value) {
-            (OPSET_IMPORT, Field::Bytes(import)) if ["", "ai.onnx"].map(str::as_bytes).contains(&text(import, OPSET_DOMAIN)?) => {
+            (OPSET_IMPORT, Field::Bytes(import))
+                if ["", "ai.onnx"].map(str::as_bytes).contains(&text(import, OPSET_DOMAIN)?) =>
+            {
                 let mut fields = Fields::new(import);
                 while let Some((number, value)) = fields.next_field(true)? {
                     if let (OPSET_VERSION, Field::Varint(version)) = (number, value) {

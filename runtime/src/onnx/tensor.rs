@@ -91,7 +91,9 @@ pub(super) fn constant(tensor: &[u8]) -> Result<Constant> {
     let size = [1, 2, 3, 6, 7, 9, 10].iter().position(|&known| known == kind).map_or(1, |at| [4, 1, 1, 4, 8, 1, 2][at]);
     if elements.len().is_some_and(|found| Some(found) != wanted) || raw.len() % size != 0 {
         let found = elements.len().unwrap_or(0);
-        return Err(Error::NotOnnx(format!("the constant `{name}` of shape {dims:?} has {found} elements in the file")));
+        return Err(Error::NotOnnx(format!(
+            "the constant `{name}` of shape {dims:?} has {found} elements in the file"
+        )));
     }
     Ok(Constant { name: name.to_string(), dims, elements })
 }

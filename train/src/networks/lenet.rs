@@ -105,7 +105,7 @@ impl Lenet {
     fn hidden<V: Value>(&self, x: &V) -> Result<V> {
         let mut x = x.clone();
         for conv in &self.convs {
-            x = conv.forward(&x)?.relu()?.max_pool2d(Pool2dConfig::new(2))?;
+            x = conv.forward_relu(&x)?.max_pool2d(Pool2dConfig::new(2))?;
         }
         let [first, second, _] = &self.linears;
         x = first.forward(&x.flatten()?)?.relu()?;

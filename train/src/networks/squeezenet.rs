@@ -49,7 +49,7 @@ impl Fire {
     }
 
     fn forward<V: Value>(&self, x: &V) -> Result<V> {
-        let x = self.squeeze.forward(x)?.relu()?;
+        let x = self.squeeze.forward_relu(x)?;
         let [single, square] = &self.expand;
         single.forward(&x)?.concat(&square.forward(&x)?)?.relu()
     }
@@ -89,7 +89,7 @@ impl SqueezeNet {
     pub fn features<V: Value>(&self, x: &V, count: usize) -> Result<Vec<V>> {
         let mut features: Vec<V> = Vec::with_capacity(count);
         if count > 0 {
-            features.push(self.first.forward(x)?.relu()?);
+            features.push(self.first.forward_relu(x)?);
         }
         for group in self.groups.iter().take(count.saturating_sub(1)) {
             let mut x = features[features.len() - 1].max_pool2d(POOL)?;

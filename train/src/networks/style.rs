@@ -65,7 +65,7 @@ impl ResidualBlock {
     }
 
     fn forward<V: Value>(&self, x: &V) -> Result<V> {
-        self.second.forward(&self.first.forward(x)?.relu()?)?.add(x)?.relu()
+        self.second.forward(&self.first.forward_relu(x)?)?.add(x)?.relu()
     }
 }
 
@@ -145,14 +145,14 @@ impl Stylizer {
     /// a multiple of [`MULTIPLE`].
     pub fn forward<V: Value>(&self, x: &V) -> Result<V> {
         let [first, second, third] = &self.down;
-        let mut x = first.1.forward(&first.0.forward(&x.reflection_pad2d(4)?)?)?.relu()?;
-        x = second.1.forward(&second.0.forward(&x)?)?.relu()?;
-        x = third.1.forward(&third.0.forward(&x.reflection_pad2d(1)?)?)?.relu()?;
+        let mut x = first.1.forward_relu(&first.0.forward(&x.reflection_pad2d(4)?)?)?;
+        x = second.1.forward_relu(&second.0.forward(&x)?)?;
+        x = third.1.forward_relu(&third.0.forward(&x.reflection_pad2d(1)?)?)?;
         for block in &self.blocks {
             x = block.forward(&x)?;
         }
         for (conv, norm) in &self.up {
-            x = norm.forward(&conv.forward(&x)?)?.relu()?;
+            x = norm.forward_relu(&conv.forward(&x)?)?;
         }
         self.last.forward(&x)
     }

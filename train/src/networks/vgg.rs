@@ -56,7 +56,7 @@ impl Vgg16 {
                 Some(above) => above.max_pool2d(Pool2dConfig::new(2))?,
             };
             for conv in block {
-                x = conv.forward(&x)?.relu()?;
+                x = conv.forward_relu(&x)?;
             }
             features.push(x);
         }

@@ -2,7 +2,7 @@
 
 use candle_core::Tensor;
 
-use crate::ops::norm::{Over, normalise};
+use crate::ops::norm::{Over, normalise_activated};
 use crate::param::{Init, Scope};
 use crate::value::{Affine, weight_and_bias};
 use crate::{Error, Param, Result, Value};
@@ -63,6 +63,11 @@ impl BatchNorm2d {
     ///
     /// Fails where a channel has only one element and thus no variance.
     pub fn train(&self, x: &Tensor) -> Result<(Tensor, BatchStatistics)> {
+        self.train_activated(x, None)
+    }
+
+    /// The same, then a leaky ReLU with this slope, if there is one.
+    pub fn train_activated(&self, x: &Tensor, slope: Option<f64>) -> Result<(Tensor, BatchStatistics)> {
         let (batch, channels, height, width) = x.dims4()?;
         let count = batch * height * width;
         if count < 2 {
@@ -72,7 +77,7 @@ impl BatchNorm2d {
             )));
         }
         let (weight, bias) = weight_and_bias(x, channels, self.affine())?;
-        let (y, [mean, variance]) = normalise(x, &weight, &bias, self.options.epsilon, Over::Batch)?;
+        let (y, [mean, variance]) = normalise_activated(x, &weight, &bias, self.options.epsilon, Over::Batch, slope)?;
         let variance = (variance * (count as f64 / (count - 1) as f64))?;
         let momentum = self.options.momentum;
         let updates = [(self.running_mean.clone(), mean), (self.running_var.clone(), variance)];

@@ -57,11 +57,23 @@ impl Conv2d {
 
     /// `[batch, inputs, height, width]` to `[batch, outputs, ..]`.
     pub fn forward<V: Value>(&self, x: &V) -> Result<V> {
+        let (x, config) = self.padded(x)?;
+        x.conv2d(&self.weight, self.bias.as_ref(), config)
+    }
+
+    /// The same, then a ReLU; see [`Value::conv2d_activated`].
+    pub fn forward_relu<V: Value>(&self, x: &V) -> Result<V> {
+        let (x, config) = self.padded(x)?;
+        x.conv2d_activated(&self.weight, self.bias.as_ref(), config, 0.0)
+    }
+
+    /// The input with the padding that is not zeros, and what the convolution does then.
+    fn padded<V: Value>(&self, x: &V) -> Result<(V, Conv2dConfig)> {
         let Conv2dOptions { config, padding_mode, .. } = self.options;
         if padding_mode.is_none() || config.padding == 0 {
-            return x.conv2d(&self.weight, self.bias.as_ref(), config);
+            return Ok((x.clone(), config));
         }
         let padded = x.pad2d(Padding::all(config.padding), padding_mode)?;
-        padded.conv2d(&self.weight, self.bias.as_ref(), Conv2dConfig { padding: 0, ..config })
+        Ok((padded, Conv2dConfig { padding: 0, ..config }))
     }
 }

@@ -36,7 +36,15 @@ impl InstanceNorm2d {
 
     /// The output has the input's shape.
     pub fn forward<V: Value>(&self, x: &V) -> Result<V> {
-        let affine = self.affine.as_ref().map(|[weight, bias]| Affine { weight, bias });
-        x.instance_norm2d(self.channels, affine, self.epsilon)
+        x.instance_norm2d(self.channels, self.affine(), self.epsilon)
+    }
+
+    /// The same, then a ReLU; see [`Value::instance_norm2d_relu`].
+    pub fn forward_relu<V: Value>(&self, x: &V) -> Result<V> {
+        x.instance_norm2d_relu(self.channels, self.affine(), self.epsilon)
+    }
+
+    fn affine(&self) -> Option<Affine<'_>> {
+        self.affine.as_ref().map(|[weight, bias]| Affine { weight, bias })
     }
 }

@@ -17,6 +17,11 @@ pub trait Pass<V: Value> {
         norm.forward(x)
     }
 
+    /// Batch normalisation, then a ReLU.
+    fn batch_norm2d_relu(&mut self, norm: &BatchNorm2d, x: &V) -> Result<V> {
+        self.batch_norm2d(norm, x)?.relu()
+    }
+
     /// Dropout.
     fn dropout(&mut self, _dropout: Dropout, x: &V) -> Result<V> {
         Ok(x.clone())
@@ -59,6 +64,12 @@ impl<'a> Train<'a> {
 impl Pass<Tensor> for Train<'_> {
     fn batch_norm2d(&mut self, norm: &BatchNorm2d, x: &Tensor) -> Result<Tensor> {
         let (y, statistics) = norm.train(x)?;
+        self.statistics.push(statistics);
+        Ok(y)
+    }
+
+    fn batch_norm2d_relu(&mut self, norm: &BatchNorm2d, x: &Tensor) -> Result<Tensor> {
+        let (y, statistics) = norm.train_activated(x, Some(0.0))?;
         self.statistics.push(statistics);
         Ok(y)
     }

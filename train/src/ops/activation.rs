@@ -55,7 +55,7 @@ impl CustomOp1 for LeakyRelu {
     }
 
     fn bwd(&self, x: &Tensor, _: &Tensor, gradient: &Tensor) -> candle_core::Result<Option<Tensor>> {
-        gradient.contiguous()?.apply_op2(&x.detach(), Masked { slope: self.slope }).map(Some)
+        masked(gradient, x, self.slope).map(Some)
     }
 }
 
@@ -74,7 +74,7 @@ impl CustomOp2 for Masked {
         let result = on_floats!(
             self.name(),
             [gradient = (gradient, gradient_layout), x = (x, x_layout)],
-            masked(gradient, x, self.slope)
+            mask(gradient, x, self.slope)
         );
         Ok((result, x_layout.shape().clone()))
     }
@@ -86,8 +86,7 @@ impl CustomOp2 for Masked {
         _: &Tensor,
         gradient: &Tensor,
     ) -> candle_core::Result<(Option<Tensor>, Option<Tensor>)> {
-        let masked = gradient.contiguous()?.apply_op2(x, Masked { slope: self.slope })?;
-        Ok((Some(masked), None))
+        Ok((Some(masked(gradient, x, self.slope)?), None))
     }
 }
 
@@ -96,7 +95,12 @@ fn leaky<T: Float>(x: &[T], slope: f64) -> Vec<T> {
     pointwise::map(x, |x| if x > T::ZERO { x } else { x * slope })
 }
 
-fn masked<T: Float>(gradient: &[T], x: &[T], slope: f64) -> Vec<T> {
+/// The gradient of a [`leaky_relu`], given that of its value, and the argument or anything of its sign.
+pub(super) fn masked(gradient: &Tensor, x: &Tensor, slope: f64) -> candle_core::Result<Tensor> {
+    gradient.contiguous()?.apply_op2(&x.detach(), Masked { slope })
+}
+
+fn mask<T: Float>(gradient: &[T], x: &[T], slope: f64) -> Vec<T> {
     let slope = T::from_f64(slope);
     pointwise::zip(gradient, x, |g, x| if x > T::ZERO { g } else { g * slope })
 }

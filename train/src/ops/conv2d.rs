@@ -4,10 +4,12 @@
 
 use candle_core::{CpuStorage, CustomOp2, CustomOp3, Layout, Shape, Tensor};
 
+use super::activation::{leaky_relu, masked};
 use super::channels::{add_bias, channel_sums, per_channel};
 use super::{if_tracked, of_weight, on_floats};
 use crate::value::{Conv2dConfig, ConvTranspose2dConfig};
 use crate::{Error, Result};
+use easel_kernels::gradients::Float;
 use easel_kernels::gradients::conv2d::{self as kernel, ConvShape};
 
 type Gradients2 = (Option<Tensor>, Option<Tensor>);
@@ -17,14 +19,32 @@ type Gradients2 = (Option<Tensor>, Option<Tensor>);
 ///
 /// Fails where channels do not fit or the padded picture is smaller than the kernel.
 pub fn conv2d(x: &Tensor, weight: &Tensor, bias: Option<&Tensor>, config: Conv2dConfig) -> Result<Tensor> {
+    conv2d_activated(x, weight, bias, config, None)
+}
+
+/// [`conv2d`], then [`leaky_relu`] with this slope, if there is one: in one pass, and without a copy of what it is applied
+/// to.
+pub fn conv2d_activated(
+    x: &Tensor,
+    weight: &Tensor,
+    bias: Option<&Tensor>,
+    config: Conv2dConfig,
+    slope: Option<f64>,
+) -> Result<Tensor> {
     let shape = forward_shape(x.dims4()?, weight.dims4()?, config)?;
-    if !x.device().is_cpu() {
-        return plain_conv2d(x, weight, bias, &shape);
-    }
-    let (x, weight) = (x.contiguous()?, weight.contiguous()?);
-    match bias {
-        Some(bias) => Ok(x.apply_op3(&weight, &bias.contiguous()?, ConvBias(shape))?),
-        None => Ok(x.apply_op2(&weight, Conv(shape))?),
+    // The gradient takes the sign of the argument from the value, so it has to be the same.
+    let fused = slope.filter(|slope| *slope >= 0.0 && x.device().is_cpu());
+    let result = match (x.device().is_cpu(), bias) {
+        (false, _) => plain_conv2d(x, weight, bias, &shape)?,
+        (true, Some(bias)) => {
+            let op = ConvBias { shape, slope: fused };
+            x.contiguous()?.apply_op3(&weight.contiguous()?, &bias.contiguous()?, op)?
+        }
+        (true, None) => x.contiguous()?.apply_op2(&weight.contiguous()?, Conv { shape, slope: fused })?,
+    };
+    match slope {
+        Some(slope) if fused.is_none() => leaky_relu(&result, slope),
+        _ => Ok(result),
     }
 }
 
@@ -117,7 +137,7 @@ fn transposed_shape(
 }
 
 fn conv(x: &Tensor, weight: &Tensor, shape: ConvShape) -> candle_core::Result<Tensor> {
-    x.contiguous()?.apply_op2(&weight.contiguous()?, Conv(shape))
+    x.contiguous()?.apply_op2(&weight.contiguous()?, Conv { shape, slope: None })
 }
 
 fn conv_input(output: &Tensor, weight: &Tensor, shape: ConvShape) -> candle_core::Result<Tensor> {
@@ -128,10 +148,29 @@ fn conv_weight(x: &Tensor, output: &Tensor, shape: ConvShape) -> candle_core::Re
     x.contiguous()?.apply_op2(&output.contiguous()?, ConvWeight(shape))
 }
 
-struct Conv(ConvShape);
-struct ConvBias(ConvShape);
+/// With the slope of an activation.
+struct Conv {
+    shape: ConvShape,
+    slope: Option<f64>,
+}
+
+/// The same with a bias.
+struct ConvBias {
+    shape: ConvShape,
+    slope: Option<f64>,
+}
+
 struct ConvInput(ConvShape);
 struct ConvWeight(ConvShape);
+
+fn forward<T: Float>(shape: &ConvShape, x: &[T], w: &[T], b: Option<&[T]>, slope: Option<f64>) -> Vec<T> {
+    kernel::forward(shape, x, w, b, slope.map(T::from_f64))
+}
+
+/// The gradient of an activation's argument, given its value.
+fn before_activation(y: &Tensor, gradient: &Tensor, slope: Option<f64>) -> candle_core::Result<Tensor> {
+    slope.map_or_else(|| Ok(gradient.clone()), |slope| masked(gradient, y, slope))
+}
 
 impl CustomOp2 for Conv {
     fn name(&self) -> &'static str {
@@ -145,13 +184,20 @@ impl CustomOp2 for Conv {
         w: &CpuStorage,
         w_layout: &Layout,
     ) -> candle_core::Result<(CpuStorage, Shape)> {
-        let result =
-            on_floats!(self.name(), [x = (x, x_layout), w = (w, w_layout)], kernel::forward(&self.0, x, w, None));
-        Ok((result, self.0.output_dims().as_slice().into()))
+        let result = on_floats!(
+            self.name(),
+            [x = (x, x_layout), w = (w, w_layout)],
+            forward(&self.shape, x, w, None, self.slope)
+        );
+        Ok((result, self.shape.output_dims().as_slice().into()))
     }
 
-    fn bwd(&self, x: &Tensor, w: &Tensor, _: &Tensor, gradient: &Tensor) -> candle_core::Result<Gradients2> {
-        Ok((if_tracked(x, || conv_input(gradient, w, self.0))?, of_weight(w, || conv_weight(x, gradient, self.0))?))
+    fn bwd(&self, x: &Tensor, w: &Tensor, y: &Tensor, gradient: &Tensor) -> candle_core::Result<Gradients2> {
+        let gradient = &before_activation(y, gradient, self.slope)?;
+        Ok((
+            if_tracked(x, || conv_input(gradient, w, self.shape))?,
+            of_weight(w, || conv_weight(x, gradient, self.shape))?,
+        ))
     }
 }
 
@@ -172,9 +218,9 @@ impl CustomOp3 for ConvBias {
         let result = on_floats!(
             self.name(),
             [x = (x, x_layout), w = (w, w_layout), b = (b, b_layout)],
-            kernel::forward(&self.0, x, w, Some(b))
+            forward(&self.shape, x, w, Some(b), self.slope)
         );
-        Ok((result, self.0.output_dims().as_slice().into()))
+        Ok((result, self.shape.output_dims().as_slice().into()))
     }
 
     fn bwd(
@@ -182,12 +228,13 @@ impl CustomOp3 for ConvBias {
         x: &Tensor,
         w: &Tensor,
         b: &Tensor,
-        _: &Tensor,
+        y: &Tensor,
         gradient: &Tensor,
     ) -> candle_core::Result<(Option<Tensor>, Option<Tensor>, Option<Tensor>)> {
+        let gradient = &before_activation(y, gradient, self.slope)?;
         Ok((
-            if_tracked(x, || conv_input(gradient, w, self.0))?,
-            of_weight(w, || conv_weight(x, gradient, self.0))?,
+            if_tracked(x, || conv_input(gradient, w, self.shape))?,
+            of_weight(w, || conv_weight(x, gradient, self.shape))?,
             of_weight(b, || channel_sums(gradient))?,
         ))
     }
@@ -304,6 +351,11 @@ mod tests {
             let run = |t: &[Tensor]| conv2d(&t[0], &t[1], Some(&t[2]), config);
             check(&arguments, run);
             check(&arguments[..2], |t| conv2d(&t[0], &t[1], None, config));
+            for slope in [0.0, 0.2] {
+                let run = |t: &[Tensor]| conv2d_activated(&t[0], &t[1], Some(&t[2]), config, Some(slope));
+                check(&arguments, run);
+                assert_same(&arguments, run, |t| leaky_relu(&conv2d(&t[0], &t[1], Some(&t[2]), config)?, slope));
+            }
             assert_same(&arguments, run, |t| {
                 let shape = forward_shape(t[0].dims4()?, t[1].dims4()?, config)?;
                 plain_conv2d(&t[0], &t[1], Some(&t[2]), &shape)

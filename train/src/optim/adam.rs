@@ -1,13 +1,14 @@
 //! Adam (Kingma and Ba 2014, arXiv 1412.6980), with the options AMSGrad and decoupled weight decay.
 
-use candle_core::{Tensor, Var};
+use candle_core::{CpuStorage, Storage, Tensor, Var, bail};
+use easel_kernels::gradients::Float;
+use easel_kernels::gradients::adam::{self, AdamStep};
 use serde::{Deserialize, Serialize};
 
 use super::grouped::{check_decays, check_not_negative};
-use super::passes::{Largest, MovingMean, MovingSquare, Pass2, Pass3};
+use super::passes::{Largest, MovingMean, MovingSquare, Pass2, Pass3, change, elements, elements_mut};
 use super::{Grouped, Rule, Step};
 use crate::Result;
-use easel_kernels::gradients::Float;
 
 /// Adam's constants, with PyTorch's names and defaults but for the learning rate, which has to be chosen.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
@@ -73,42 +74,71 @@ impl Rule for AdamConfig {
             .transpose()?;
         let gradient = decayed.as_ref().unwrap_or(gradient);
         let (mean, mut square) = (&moments[0], &moments[1]);
+        let correction = |beta: f64| 1.0 - beta.powf(step.count as f64);
+        let constants = AdamStep {
+            beta1: self.beta1,
+            beta2: self.beta2,
+            keep: if self.decoupled { 1.0 - step.lr * self.weight_decay } else { 1.0 },
+            step: step.lr / correction(self.beta1),
+            shrink: 1.0 / correction(self.beta2),
+            eps: self.eps,
+        };
+        if !self.amsgrad && param.device().is_cpu() {
+            return at_once(&constants, [param, mean, square], gradient);
+        }
         MovingMean { decay: self.beta1 }.run(mean, gradient)?;
         MovingSquare { decay: self.beta2 }.run(square, gradient)?;
         if let Some(largest) = moments.get(2) {
             Largest.run(largest, square)?;
             square = largest;
         }
-        let correction = |beta: f64| 1.0 - beta.powf(step.count as f64);
-        let descent = Descent {
-            keep: if self.decoupled { 1.0 - step.lr * self.weight_decay } else { 1.0 },
-            step: step.lr / correction(self.beta1),
-            shrink: 1.0 / correction(self.beta2),
-            eps: self.eps,
-        };
-        descent.run(param, mean, square)
+        Descent(constants).run(param, mean, square)
     }
 }
 
-/// `p = keep p - step m / (sqrt(shrink v) + eps)`.
-struct Descent {
-    keep: f64,
-    step: f64,
-    shrink: f64,
-    eps: f64,
+/// The whole step of a variable and its moments on the CPU, in one pass.
+fn at_once(constants: &AdamStep, [param, mean, square]: [&Var; 3], gradient: &Tensor) -> Result<()> {
+    Ok(change(param, |param, param_at| {
+        change(mean, |mean, mean_at| {
+            change(square, |square, square_at| {
+                let (gradient, gradient_at) = gradient.storage_and_layout();
+                let Storage::Cpu(gradient) = &*gradient else { bail!("adam: the gradient is not on the CPU") };
+                macro_rules! step {
+                    ($param:expr, $mean:expr, $square:expr, $gradient:expr) => {{
+                        let variables = [
+                            elements_mut($param, param_at)?,
+                            elements_mut($mean, mean_at)?,
+                            elements_mut($square, square_at)?,
+                        ];
+                        adam::step(constants, variables, elements($gradient, gradient_at)?);
+                        Ok(())
+                    }};
+                }
+                use CpuStorage::{F32, F64};
+                match (param, mean, square, gradient) {
+                    (F32(param), F32(mean), F32(square), F32(gradient)) => step!(param, mean, square, gradient),
+                    (F64(param), F64(mean), F64(square), F64(gradient)) => step!(param, mean, square, gradient),
+                    _ => bail!("adam: float32 or float64 tensors of one type are needed"),
+                }
+            })
+        })
+    })?)
 }
+
+/// `p = keep p - step m / (sqrt(shrink v) + eps)`.
+struct Descent(AdamStep);
 
 impl Pass3 for Descent {
     const NAME: &'static str = "adam-descent";
 
     fn element<T: Float>(&self, param: T, mean: T, square: T) -> T {
-        let root = (square * T::from_f64(self.shrink)).sqrt() + T::from_f64(self.eps);
-        param * T::from_f64(self.keep) - T::from_f64(self.step) * mean / root
+        let root = (square * T::from_f64(self.0.shrink)).sqrt() + T::from_f64(self.0.eps);
+        param * T::from_f64(self.0.keep) - T::from_f64(self.0.step) * mean / root
     }
 
     fn plain(&self, param: &Tensor, mean: &Tensor, square: &Tensor) -> candle_core::Result<Tensor> {
-        let root = ((square * self.shrink)?.sqrt()? + self.eps)?;
-        (param * self.keep)? - ((mean * self.step)? / root)?
+        let root = ((square * self.0.shrink)?.sqrt()? + self.0.eps)?;
+        (param * self.0.keep)? - ((mean * self.0.step)? / root)?
     }
 }
 
@@ -123,7 +153,25 @@ mod tests {
 
     #[test]
     fn fused_equals_plain() {
-        assert_same3(Descent { keep: 0.99, step: 0.1, shrink: 500.0, eps: 1e-8 });
+        let constants = AdamStep { beta1: 0.9, beta2: 0.99, keep: 0.99, step: 0.1, shrink: 500.0, eps: 1e-8 };
+        assert_same3(Descent(constants));
+    }
+
+    /// Without AMSGrad's maximum a step is one pass, with it several; while gradients grow, the maximum is the current one.
+    #[test]
+    fn one_pass_equals_several() {
+        let run = |amsgrad| {
+            let params = Params::new(DType::F32, &Device::Cpu, Random::new(1, 0));
+            let param = params.root().trained("a", &[100_001], Init::Normal { std: 1.0 }).unwrap();
+            let config = AdamConfig { amsgrad, ..AdamConfig::decoupled(0.01, 0.1) };
+            let mut adam = Adam::new(params.trained(), config).unwrap();
+            for step in 1..4 {
+                let loss = (param.tensor().sum_all().unwrap() * f64::from(step)).unwrap();
+                adam.step(&loss.backward().unwrap()).unwrap();
+            }
+            param.var().to_vec1::<f32>().unwrap()
+        };
+        assert!(run(false) == run(true));
     }
 
     #[test]

@@ -1,6 +1,8 @@
 //! Element-wise updates in place: one pass over memory on the CPU, tensor operations on other devices.
 
-use candle_core::{CpuStorage, InplaceOp2, InplaceOp3, Layout, Tensor, Var, bail};
+use std::cell::Cell;
+
+use candle_core::{CpuStorage, InplaceOp1, InplaceOp2, InplaceOp3, Layout, Tensor, Var, bail};
 
 use crate::Result;
 use easel_kernels::gradients::Float;
@@ -111,14 +113,35 @@ fn range(layout: &Layout) -> candle_core::Result<(usize, usize)> {
     }
 }
 
-fn elements<'a, T>(values: &'a [T], layout: &Layout) -> candle_core::Result<&'a [T]> {
+pub(super) fn elements<'a, T>(values: &'a [T], layout: &Layout) -> candle_core::Result<&'a [T]> {
     let (start, end) = range(layout)?;
     Ok(&values[start..end])
 }
 
-fn elements_mut<'a, T>(values: &'a mut [T], layout: &Layout) -> candle_core::Result<&'a mut [T]> {
+pub(super) fn elements_mut<'a, T>(values: &'a mut [T], layout: &Layout) -> candle_core::Result<&'a mut [T]> {
     let (start, end) = range(layout)?;
     Ok(&mut values[start..end])
+}
+
+/// Calls `work` with a variable's storage on the CPU.
+pub(super) fn change(
+    variable: &Var,
+    work: impl FnOnce(&mut CpuStorage, &Layout) -> candle_core::Result<()>,
+) -> candle_core::Result<()> {
+    struct Change<F>(Cell<Option<F>>);
+
+    impl<F: FnOnce(&mut CpuStorage, &Layout) -> candle_core::Result<()>> InplaceOp1 for Change<F> {
+        fn name(&self) -> &'static str {
+            "change"
+        }
+
+        fn cpu_fwd(&self, storage: &mut CpuStorage, layout: &Layout) -> candle_core::Result<()> {
+            let work = self.0.take().expect("it is called once");
+            work(storage, layout)
+        }
+    }
+
+    variable.inplace_op1(&Change(Cell::new(Some(work))))
 }
 
 /// `to = decay to + (1 - decay) a`.

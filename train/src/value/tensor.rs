@@ -4,7 +4,7 @@ use candle_core::Tensor;
 
 use super::{Affine, Conv2dConfig, ConvTranspose2dConfig, PadMode, Padding, Pool2dConfig, Value};
 use crate::ops::channels::per_channel;
-use crate::ops::norm::{Over, normalise};
+use crate::ops::norm::{Over, normalise, normalise_activated};
 use crate::ops::{activation, conv2d, pad2d, pool2d, resample};
 use crate::{Param, Result};
 
@@ -32,6 +32,10 @@ impl Value for Tensor {
         conv2d::conv2d(self, &weight.tensor(), bias.map(Param::tensor).as_ref(), config)
     }
 
+    fn conv2d_activated(&self, weight: &Param, bias: Option<&Param>, config: Conv2dConfig, slope: f64) -> Result<Self> {
+        conv2d::conv2d_activated(self, &weight.tensor(), bias.map(Param::tensor).as_ref(), config, Some(slope))
+    }
+
     fn conv_transpose2d(&self, weight: &Param, bias: Option<&Param>, config: ConvTranspose2dConfig) -> Result<Self> {
         conv2d::conv_transpose2d(self, &weight.tensor(), bias.map(Param::tensor).as_ref(), config)
     }
@@ -39,6 +43,11 @@ impl Value for Tensor {
     fn instance_norm2d(&self, channels: usize, affine: Option<Affine>, epsilon: f64) -> Result<Self> {
         let (weight, bias) = weight_and_bias(self, channels, affine)?;
         Ok(normalise(self, &weight, &bias, epsilon, Over::Picture)?.0)
+    }
+
+    fn instance_norm2d_relu(&self, channels: usize, affine: Option<Affine>, epsilon: f64) -> Result<Self> {
+        let (weight, bias) = weight_and_bias(self, channels, affine)?;
+        Ok(normalise_activated(self, &weight, &bias, epsilon, Over::Picture, Some(0.0))?.0)
     }
 
     fn batch_norm2d(&self, mean: &Param, variance: &Param, affine: Option<Affine>, epsilon: f64) -> Result<Self> {

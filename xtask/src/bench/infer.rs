@@ -276,7 +276,7 @@ impl<'a> Bench<'a> {
         }
         let plain = self.path(&format!("{name}-plain.onnx"));
         if !plain.is_file() {
-            export(&file, &["--plain-norm"], &plain)?;
+            export(&file, &["--plain", "--plain-norm"], &plain)?;
         }
         Ok([file, plain])
     }

@@ -11,7 +11,7 @@ use super::infer::{CASES, Case, Model, shipped};
 use super::side::Side;
 use super::{job, machine, report};
 use crate::workspace::Workspace;
-use crate::{process, setup, web};
+use crate::{npm, process, setup, web};
 
 #[derive(Parser)]
 pub struct Options {
@@ -27,7 +27,7 @@ pub struct Options {
 }
 
 /// The engines, and their names in `xtask/node/bench_web.mjs`.
-const ENGINES: [(&str, &str); 1] = [("onnxruntime-web", "onnxruntime-web")];
+const ENGINES: [(&str, &str); 2] = [(contest::OURS, "easel"), ("onnxruntime-web", "onnxruntime-web")];
 
 /// The project's goal for each case.
 const GOALS: contest::Goals = &[("onnxruntime-web", 0.45)];
@@ -44,7 +44,9 @@ fn cases() -> impl Iterator<Item = (&'static Case, &'static str)> {
 pub fn web(workspace: &Workspace, options: &Options) -> Result<()> {
     setup::Part::Node.install(workspace)?;
     let folder = workspace.root.join("web");
-    web::packages(&folder)?;
+    setup::Part::WasmTarget.install(workspace)?;
+    web::build(workspace)?;
+    let package = npm::unpacked(workspace)?;
     let temporary = tempfile::Builder::new().prefix("bench-").tempdir_in(&workspace.tools)?;
     let mut rows = Vec::new();
     let mut versions: Vec<String> = Vec::new();
@@ -57,6 +59,7 @@ pub fn web(workspace: &Workspace, options: &Options) -> Result<()> {
             let [job, output] = job::write(&own.join(name), &shipped(workspace, model), &inputs, options.threads)?;
             let mut node = workspace.command("node");
             node.arg(workspace.root.join("xtask/node/bench_web.mjs")).arg(name).arg(job).current_dir(&folder);
+            node.env("EASEL_PACKAGE", &package);
             let side = Side::start(&mut node);
             let version = side.as_ref().map(|side| format!("{engine} {}", side.version()));
             versions.extend(version.ok().filter(|version| !versions.contains(version)));

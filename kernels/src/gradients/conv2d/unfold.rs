@@ -6,13 +6,14 @@ use super::super::Float;
 use super::ConvShape;
 
 /// Unfolds the input's channels (one group of one picture, planes one after the other) for some rows of the output:
-/// row `(channel, kernel row, kernel column)`, column `(output row, output column)`.
-pub fn unfold<T: Float>(shape: &ConvShape, input: &[T], rows: Range<usize>, columns: &mut [T]) {
+/// row `(channel, kernel row, kernel column)`, column `(output row, output column)`. The matrix's rows are `line` apart.
+pub fn unfold<T: Float>(shape: &ConvShape, input: &[T], rows: Range<usize>, columns: &mut [T], line: usize) {
     let ConvShape { size: [height, width], kernel: [kernel_height, kernel_width], .. } = *shape;
     let ConvShape { stride, padding, dilation, .. } = *shape;
     let [_, out_width] = shape.output_size();
     let length = rows.len() * out_width;
-    for (tap, line) in columns.chunks_exact_mut(length).enumerate() {
+    for (tap, line) in columns.chunks_mut(line).enumerate() {
+        let line = &mut line[..length];
         let (channel, ky, kx) =
             (tap / (kernel_height * kernel_width), tap / kernel_width % kernel_height, tap % kernel_width);
         let plane = &input[channel * height * width..][..height * width];
@@ -38,12 +39,13 @@ pub fn unfold<T: Float>(shape: &ConvShape, input: &[T], rows: Range<usize>, colu
 }
 
 /// The adjoint of [`unfold`]: adds the columns onto the input's channels.
-pub fn fold<T: Float>(shape: &ConvShape, columns: &[T], rows: Range<usize>, input: &mut [T]) {
+pub fn fold<T: Float>(shape: &ConvShape, columns: &[T], rows: Range<usize>, input: &mut [T], line: usize) {
     let ConvShape { size: [height, width], kernel: [kernel_height, kernel_width], .. } = *shape;
     let ConvShape { stride, padding, dilation, .. } = *shape;
     let [_, out_width] = shape.output_size();
     let length = rows.len() * out_width;
-    for (tap, line) in columns.chunks_exact(length).enumerate() {
+    for (tap, line) in columns.chunks(line).enumerate() {
+        let line = &line[..length];
         let (channel, ky, kx) =
             (tap / (kernel_height * kernel_width), tap / kernel_width % kernel_height, tap % kernel_width);
         let plane = &mut input[channel * height * width..][..height * width];

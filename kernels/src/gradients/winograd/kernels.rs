@@ -62,12 +62,15 @@ unsafe fn transform_with<S: Simd>(kernels: &Kernels, first: usize, to: *mut f32)
         for input in 0..inputs {
             let from = weight.as_ptr().add(input * distance[0] + first * distance[1]);
             S::transpose(from, distance[1], [lanes, 9], taps.as_mut_ptr(), S::LANES);
-            let tap = |at: usize| S::load(taps.as_ptr().add(if turned { 8 - at } else { at } * S::LANES));
-            let half = [
-                points::<S>([tap(0), tap(3), tap(6)]),
-                points::<S>([tap(1), tap(4), tap(7)]),
-                points::<S>([tap(2), tap(5), tap(8)]),
-            ];
+            let mut half = [[S::splat(0.0); INPUT_SIDE]; 3];
+            for x in 0..3 {
+                let mut column = [S::splat(0.0); 3];
+                for y in 0..3 {
+                    let at = if turned { 8 - (y * 3 + x) } else { y * 3 + x };
+                    column[y] = S::load(taps.as_ptr().add(at * S::LANES));
+                }
+                half[x] = points::<S>(column);
+            }
             let to = to.add(panel * inputs + input * width + first - panel);
             for y in 0..INPUT_SIDE {
                 let line = points::<S>([half[0][y], half[1][y], half[2][y]]);

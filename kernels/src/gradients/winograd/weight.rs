@@ -243,8 +243,11 @@ unsafe fn transform_sums<S: Simd>(from: *const f32, distance: usize, to: *mut f3
     unsafe {
         let mut half = [[S::splat(0.0); 3]; INPUT_SIDE];
         for x in 0..INPUT_SIDE {
-            let at = |y: usize| S::load(from.add((y * INPUT_SIDE + x) * distance));
-            half[x] = taps::<S>([at(0), at(1), at(2), at(3), at(4), at(5)]);
+            let mut column = [S::splat(0.0); INPUT_SIDE];
+            for y in 0..INPUT_SIDE {
+                column[y] = S::load(from.add((y * INPUT_SIDE + x) * distance));
+            }
+            half[x] = taps::<S>(column);
         }
         for y in 0..3 {
             let line = taps::<S>([half[0][y], half[1][y], half[2][y], half[3][y], half[4][y], half[5][y]]);

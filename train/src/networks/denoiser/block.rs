@@ -57,20 +57,25 @@ impl Block {
 
     /// `[batch, inputs, height, width]` to `[batch, outputs, height, width]`.
     pub fn forward<V: Value>(&self, x: &V, condition: &V, pass: &mut impl Pass<V>) -> Result<V> {
-        let mut norm = |number: usize, x: V| match &self.norms {
-            Some(norms) => pass.batch_norm2d(&norms[number], &x),
-            None => Ok(x),
-        };
         let mut x = self.convs[0].forward(x)?;
         if let BlockConditioning::Planes(planes) = &self.conditioning {
             x = x.add(&planes.forward(condition)?.unflatten([self.width, 3, 3])?.stretch_like(&x)?)?;
         }
-        x = norm(0, x)?;
-        if let BlockConditioning::ScaleAndShift([scale, shift]) = &self.conditioning {
-            let by_channel = |layer: &Linear| layer.forward(condition)?.unflatten([self.width, 1, 1]);
-            x = x.mul(&by_channel(scale)?.shift(1.0)?)?.add(&by_channel(shift)?)?;
+        x = match (&self.conditioning, &self.norms) {
+            (BlockConditioning::ScaleAndShift([scale, shift]), norms) => {
+                if let Some(norms) = norms {
+                    x = pass.batch_norm2d(&norms[0], &x)?;
+                }
+                let by_channel = |layer: &Linear| layer.forward(condition)?.unflatten([self.width, 1, 1]);
+                x.mul(&by_channel(scale)?.shift(1.0)?)?.add(&by_channel(shift)?)?.relu()?
+            }
+            (_, Some(norms)) => pass.batch_norm2d_relu(&norms[0], &x)?,
+            (_, None) => x.relu()?,
+        };
+        match &self.norms {
+            Some(norms) => pass.batch_norm2d_relu(&norms[1], &self.convs[1].forward(&x)?),
+            None => self.convs[1].forward_relu(&x),
         }
-        norm(1, self.convs[1].forward(&x.relu()?)?)?.relu()
     }
 }
 

@@ -50,8 +50,8 @@ impl Critic {
             if step < stage.step {
                 x = halve(&x)?;
             }
-            x = Value::leaky_relu(&block.first.compute(&x)?, SLOPE)?;
-            x = Value::leaky_relu(&block.second.compute(&x)?, SLOPE)?;
+            x = block.first.compute_activated(&x, Some(SLOPE))?;
+            x = block.second.compute_activated(&x, Some(SLOPE))?;
             if step == stage.step {
                 x = halve(&x)?;
                 if let Some([own, below]) = stage.fade() {

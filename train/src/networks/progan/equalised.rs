@@ -2,7 +2,7 @@
 
 use candle_core::{DType, Tensor};
 
-use crate::ops::conv2d::conv2d;
+use crate::ops::conv2d::conv2d_activated;
 use crate::param::{Init, Scope};
 use crate::value::Conv2dConfig;
 use crate::{Param, Result, Value};
@@ -47,7 +47,13 @@ impl EqualisedConv2d {
 
     /// The same on tensors: it scales the weight, which is smaller than the input.
     pub fn compute(&self, x: &Tensor) -> Result<Tensor> {
-        conv2d(x, &(self.weight.tensor() * self.scale)?, Some(&self.bias.tensor()), self.config)
+        self.compute_activated(x, None)
+    }
+
+    /// The same, then a leaky ReLU with a slope.
+    pub fn compute_activated(&self, x: &Tensor, slope: Option<f64>) -> Result<Tensor> {
+        let weight = (self.weight.tensor() * self.scale)?;
+        conv2d_activated(x, &weight, Some(&self.bias.tensor()), self.config, slope)
     }
 }
 

@@ -1,5 +1,5 @@
 //! Times the convolutions of a stylizer of width 16 at 512x512, with `wide` of width 32, or with `denoiser` those of a
-//! denoiser of base 16, for a number of pictures: `bench [RUNS [stylizer|wide|denoiser [PICTURES]]]`. Prints the fastest of some runs.
+//! denoiser of base 16, for a number of pictures: `convolutions [RUNS [stylizer|wide|denoiser [PICTURES]]]`. Prints the fastest of some runs.
 
 use std::time::Instant;
 
