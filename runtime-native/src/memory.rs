@@ -1,5 +1,8 @@
 //! The machine's free memory, and freed memory.
 
+// Links mimalloc where a program uses this crate without it.
+use mimalloc as _;
+
 /// The free memory assumed if the system does not report it.
 const ASSUMED_FREE_BYTES: usize = 4_000_000_000;
 
@@ -12,9 +15,15 @@ pub(crate) fn free_bytes() -> usize {
     std::fs::read_to_string("/proc/meminfo").ok().and_then(kilobytes).map_or(ASSUMED_FREE_BYTES, |free| free * 1024)
 }
 
-/// Returns freed memory from the C library's allocator to the system. ONNX Runtime frees large blocks, of different sizes
-/// for each model.
+unsafe extern "C" {
+    fn mi_collect(force: bool);
+}
+
+/// Returns freed memory to the system: that of the C library's allocator, from which ONNX Runtime takes large blocks of
+/// different sizes for each model, and that of mimalloc, which Easel's engine uses in the programs.
 pub(crate) fn release_freed() {
+    // SAFETY: it may be called at any time, from any thread.
+    unsafe { mi_collect(true) };
     #[cfg(all(target_os = "linux", target_env = "gnu"))]
     // SAFETY: it may be called at any time, from any thread.
     unsafe {

@@ -225,7 +225,12 @@ impl Stylizer {
             TileStatistics::Own => Ok(None),
             TileStatistics::Thumbnail(pixels) => {
                 let small = thumbnail(picture, pixels);
-                Ok(Some(pollster::block_on(statistics_of(engine, io_spec, &small))?))
+                let statistics = pollster::block_on(statistics_of(engine, io_spec, &small))?;
+                // Tiles are of another size, and both would not stay within the limit.
+                if engine.free_memory() {
+                    release_freed();
+                }
+                Ok(Some(statistics))
             }
             TileStatistics::Exact => {
                 let channels = onnx::initializers(file)?
