@@ -25,16 +25,15 @@ impl Session {
     /// Opens a model with onnxruntime-web, or without a backend with the project's own engine.
     pub async fn open(backend: Option<&Backend>, model: &[u8]) -> Result<Self> {
         match backend {
-            Some(backend) => {
-                OnnxRuntimeSession::open(backend, &Uint8Array::from(model)).await.map(Self::OnnxRuntime)
-            }
+            Some(backend) => OnnxRuntimeSession::open(backend, &Uint8Array::from(model)).await.map(Self::OnnxRuntime),
             None => {
                 let cannot = |error: easel_engine::Error| match error {
                     easel_engine::Error::Runtime(error) => error,
                     other => Error::Engine(format!("the engine cannot open the model: {other}")),
                 };
                 let model = easel_engine::Model::load(model, Level::detect()).map_err(cannot)?;
-                let session = easel_engine::Session::new(Arc::new(model), &SessionOptions::default()).map_err(cannot)?;
+                let session =
+                    easel_engine::Session::new(Arc::new(model), &SessionOptions::default()).map_err(cannot)?;
                 Ok(Self::Easel(Rc::new(RefCell::new(session))))
             }
         }

@@ -36,11 +36,7 @@ struct Build {
 
 /// The builds, the quickest first.
 const BUILDS: [Build; 3] = [
-    Build {
-        name: "relaxed",
-        features: "+simd128,+relaxed-simd",
-        allowed: &["--enable-simd", "--enable-relaxed-simd"],
-    },
+    Build { name: "relaxed", features: "+simd128,+relaxed-simd", allowed: &["--enable-simd", "--enable-relaxed-simd"] },
     Build { name: "simd", features: "+simd128", allowed: &["--enable-simd"] },
     Build { name: "plain", features: "", allowed: &[] },
 ];
