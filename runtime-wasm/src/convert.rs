@@ -42,7 +42,7 @@ pub fn from_object(tensors: &TensorsObject) -> Result<Vec<(String, Tensor)>> {
         let tensor = from_ort(tensor.unchecked_ref()).map_err(|error| Error::Shape(format!("{name}: {error}")))?;
         Ok((name, tensor))
     };
-    Object::keys(tensors).iter().map(|name| named(name.into())).collect()
+    Object::keys(tensors).iter().map(named).collect()
 }
 
 /// An object of tensors.
