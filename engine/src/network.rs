@@ -75,7 +75,7 @@ impl Network {
             inputs.push(Port { info, value });
         }
         let optional: Vec<_> = inputs.iter().filter(|port| port.info.optional).map(|port| port.value).collect();
-        let mut nodes = Vec::new();
+        let (opset, mut nodes) = (graph.opset, Vec::new());
         for node in graph.nodes {
             let Some(output) = node.outputs.first().filter(|name| !name.is_empty()) else {
                 return Err(Error::Malformed("a node has no output".into()));
@@ -91,7 +91,7 @@ impl Network {
                 constants.insert(value, Arc::new(constant_node(&node).map_err(fail)?));
                 continue;
             }
-            let operator = operator::read(&node).map_err(fail)?;
+            let operator = operator::read(&node, opset).map_err(fail)?;
             let known = |input: &Option<ValueId>| {
                 input
                     .map(|id| constants.get(&id).filter(|_| !optional.contains(&id)).map(Arc::as_ref))

@@ -173,10 +173,19 @@ pub(crate) enum Element {
     Bool,
 }
 
-/// Reads a node's attributes. Fails if the engine has no such operator, or not in this form.
-pub(crate) fn read(node: &Node) -> Result<Operator, Failure> {
+/// Before this version, operators on two values broadcast by attributes.
+const FIRST_OPSET: i64 = 7;
+
+/// Before this version, Resize has no attributes for coordinates and rounding, and another default.
+const FIRST_OPSET_OF_RESIZE: i64 = 11;
+
+/// Reads a node's attributes. Fails if the engine has no such operator, or not in this form or version.
+pub(crate) fn read(node: &Node, opset: i64) -> Result<Operator, Failure> {
     if !node.domain.is_empty() {
         return unsupported(format!("an operator of `{}`", node.domain));
+    }
+    if opset < FIRST_OPSET || (node.operator == "Resize" && opset < FIRST_OPSET_OF_RESIZE) {
+        return unsupported(format!("an operator of version {opset}"));
     }
     let at = Attributes(node);
     Ok(match node.operator.as_str() {

@@ -211,7 +211,7 @@ impl<'a> Planner<'a> {
             Operator::Resize { coordinates, rounding } => self.resize(node, *coordinates, *rounding),
             Operator::Concat { axis } => self.concat(node, *axis),
             Operator::Expand => self.expand(node),
-            Operator::DepthToSpace { .. } => unsupported("not right after a convolution"),
+            Operator::DepthToSpace { .. } => unsupported("blocks that do not follow a convolution"),
             Operator::Activation(function) => self.activate(node, *function),
             Operator::Clip => self.clip(node),
             Operator::Unary(function) => self.unary(node, *function),

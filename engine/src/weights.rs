@@ -43,6 +43,17 @@ fn following_block(network: &Network, uses: &[usize], at: usize) -> Option<(usiz
     Some((block, next))
 }
 
+/// The most rows or columns that a kernel reaches over: what lies under it is copied to memory of its own.
+const MAX_REACH: usize = 256;
+
+fn check_reach(dims: [usize; 4], attributes: &ConvAttributes) -> Result<(), Failure> {
+    let reach = |axis: usize| attributes.dilation[axis].saturating_mul(dims[2 + axis] - 1);
+    match reach(0).max(reach(1)) < MAX_REACH {
+        true => Ok(()),
+        false => unsupported(format!("a kernel that reaches over more than {MAX_REACH} rows or columns")),
+    }
+}
+
 fn arranged(network: &Network, node: &Node, block: usize) -> Result<Option<Weights>, Failure> {
     let constant = |at: usize| -> Result<Option<&Constant>, Failure> {
         match node.inputs.get(at).copied().flatten() {
@@ -66,6 +77,7 @@ fn arranged(network: &Network, node: &Node, block: usize) -> Result<Option<Weigh
     match &node.operator {
         Operator::Conv(attributes) => {
             let dims = four(&weight.dims)?;
+            check_reach(dims, attributes)?;
             check_bias(bias_values.map(|bias| bias.len()), dims[0])?;
             if dims[0] % (block * block) != 0 {
                 return malformed(format!("{} channels do not fill blocks of {block}", dims[0]));
@@ -75,6 +87,7 @@ fn arranged(network: &Network, node: &Node, block: usize) -> Result<Option<Weigh
         }
         Operator::ConvTranspose(attributes, output_padding) => {
             let dims = four(&weight.dims)?;
+            check_reach(dims, attributes)?;
             check_bias(bias_values.map(|bias| bias.len()), dims[1])?;
             let bias = bias_values.map(|bias| &bias[..]);
             let options = options(attributes);

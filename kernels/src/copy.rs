@@ -18,9 +18,7 @@ impl Rows {
     /// If the target is too small for pictures of these dimensions.
     pub(crate) fn new(target: Target, batch: usize, channels: usize, size: [usize; 2]) -> Self {
         assert!(target.data.len() >= target.order.len(batch, channels, size), "the target is too small");
-        if let Order::ChannelsLast { stride, first } = target.order {
-            assert!(first + channels <= stride, "the target has too few channels");
-        }
+        assert!(target.order.holds(channels), "the target has too few channels");
         Self { data: Shared::new(target.data), order: target.order, channels, size }
     }
 

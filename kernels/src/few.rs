@@ -61,12 +61,6 @@ unsafe fn multiply_with<S: Simd>(
         let count = rows::<S>().min(work.pixels.len() - first);
         let mut starts = [work.starts[first]; PIXELS];
         starts[..count].copy_from_slice(&work.starts[first..first + count]);
-        let values = Values {
-            sums: sums_at.as_ptr(),
-            stride: S::LANES,
-            channels: [0, few.outputs],
-            pixels: &work.pixels[first..first + count],
-        };
         // SAFETY: the caller's.
         unsafe {
             sums_of::<S>(few, data.as_ptr(), work.runs, work.length, &starts, products.as_mut_ptr());
@@ -76,6 +70,12 @@ unsafe fn multiply_with<S: Simd>(
                     sums_at[pixel * S::LANES + output] = sum;
                 }
             }
+            let values = Values {
+                sums: sums_at.as_ptr(),
+                stride: S::LANES,
+                channels: [0, few.outputs],
+                pixels: &work.pixels[first..first + count],
+            };
             write_with::<S>(finish, &values, sums.as_deref_mut());
         }
         first += count;

@@ -33,12 +33,10 @@ impl<'a> Finish<'a> {
     ) -> Self {
         let channels = bias.len();
         assert!(target.data.len() >= target.order.len(batch, channels, size), "the target is too small");
-        if let Order::ChannelsLast { stride, first } = target.order {
-            assert!(first + channels <= stride, "the target has too few channels");
-        }
+        assert!(target.order.holds(channels), "the target has too few channels");
         if let Some(residual) = &epilogue.residual {
             assert_eq!((residual.batch, residual.channels, residual.size), (batch, channels, size));
-            assert!(residual.data.len() >= residual.order.len(batch, channels, size));
+            assert!(residual.data.len() >= residual.order.len(batch, channels, size) && residual.order.holds(channels));
         }
         if let Some(affine) = &epilogue.affine {
             assert!([channels, batch * channels].contains(&affine.scale.len()));
@@ -118,7 +116,10 @@ pub(crate) fn merge<'a>(parts: impl Iterator<Item = &'a Sums>, batch: usize, cha
     }
     Moments {
         mean: merged.iter().map(|(_, mean, _)| *mean as f32).collect(),
-        variance: merged.iter().map(|(count, _, squares)| (squares / count).max(0.0) as f32).collect(),
+        variance: merged
+            .iter()
+            .map(|(count, _, squares)| if *squares < 0.0 { 0.0 } else { (squares / count) as f32 })
+            .collect(),
     }
 }
 
@@ -292,7 +293,9 @@ unsafe fn recentred<S: Simd>(
     // SAFETY: the caller's.
     unsafe {
         let mean = S::mul(sum, S::splat(1.0 / pixels as f32));
-        store::<S>(moments.pivot.as_mut_ptr().add(channel), S::add(pivot, mean), count);
+        // A pivot that stays NaN would be chosen again, and those of the other channels in the vector with it.
+        let pivot = S::max(S::add(pivot, mean), S::splat(f32::MIN));
+        store::<S>(moments.pivot.as_mut_ptr().add(channel), pivot, count);
         [S::splat(0.0), S::sub(square, S::mul(sum, mean))]
     }
 }

@@ -65,11 +65,11 @@ struct Part {
 }
 
 impl Nested {
-    /// Whether this is possible for a weight of these dimensions, and the quicker way for an output of this size: its
-    /// blocks are mostly inside.
+    /// Whether this is possible for a weight of these dimensions, which has at most [`MAX_ROWS`] rows of parts, and the
+    /// quicker way for an output of this size: its blocks are mostly inside.
     pub(crate) fn is_worthwhile([_, _, height, width]: [usize; 4], size: [usize; 2]) -> bool {
         let fits = |side: usize| side > SIDE && side.is_multiple_of(SIDE);
-        fits(height) && fits(width) && size.iter().all(|&size| size >= 4 * SIDE)
+        fits(height) && fits(width) && height <= MAX_ROWS * SIDE && size.iter().all(|&size| size >= 4 * SIDE)
     }
 
     /// `weight` has the dimensions `[output, input, height, width]`; `padding` is that at the top and on the left.

@@ -21,11 +21,20 @@ impl Order {
         Self::ChannelsLast { stride: channels, first: 0 }
     }
 
-    /// The number of values that pictures of these dimensions span.
+    /// The number of values that pictures of these dimensions span, or the largest number if there are more.
     pub fn len(&self, batch: usize, channels: usize, [height, width]: [usize; 2]) -> usize {
+        let of_pixel = match self {
+            Self::ChannelsFirst => channels,
+            Self::ChannelsLast { stride, .. } => *stride,
+        };
+        [batch, height, width, of_pixel].into_iter().fold(1, usize::saturating_mul)
+    }
+
+    /// Whether a pixel has room for so many channels.
+    pub(crate) fn holds(&self, channels: usize) -> bool {
         match self {
-            Self::ChannelsFirst => batch * channels * height * width,
-            Self::ChannelsLast { stride, .. } => batch * height * width * stride,
+            Self::ChannelsFirst => true,
+            Self::ChannelsLast { stride, first } => first.checked_add(channels).is_some_and(|end| end <= *stride),
         }
     }
 

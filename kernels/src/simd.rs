@@ -12,7 +12,8 @@ use std::sync::OnceLock;
 
 use crate::tile::Tile;
 
-/// A set of instructions that kernels are compiled for.
+/// A set of instructions that kernels are compiled for. Those that a machine may lack come from [`Level::available`] and
+/// [`Level::detect`] alone: other crates cannot name them as values.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Level {
     /// No SIMD instructions but those that the compiler chooses.
@@ -25,9 +26,11 @@ pub enum Level {
     Neon,
     /// AVX2 and FMA.
     #[cfg(target_arch = "x86_64")]
+    #[non_exhaustive]
     Avx2,
     /// AVX-512 F.
     #[cfg(target_arch = "x86_64")]
+    #[non_exhaustive]
     Avx512,
 }
 
@@ -50,7 +53,7 @@ impl Level {
     pub fn available() -> Vec<Self> {
         let levels = vec![Self::Plain];
         #[cfg(all(target_arch = "wasm32", target_feature = "simd128"))]
-        let levels = if cfg!(target_feature = "simd128") { [levels, vec![Self::Wasm]].concat() } else { levels };
+        let levels = [levels, vec![Self::Wasm]].concat();
         #[cfg(target_arch = "aarch64")]
         let levels = [levels, vec![Self::Neon]].concat();
         #[cfg(target_arch = "x86_64")]

@@ -1,6 +1,6 @@
 //! Pictures as a kernel reads them.
 
-use crate::{Order, Pictures};
+use crate::Pictures;
 
 /// In the maps of a [`View`]: a row or column of zeros.
 pub const ZERO: u32 = u32::MAX;
@@ -38,9 +38,7 @@ impl<'a> View<'a> {
     pub(crate) fn check(&self) {
         let Pictures { data, order, batch, channels, size } = self.pictures;
         assert!(data.len() >= order.len(batch, channels, size), "the pictures are shorter than their dimensions");
-        if let Order::ChannelsLast { stride, first } = order {
-            assert!(first + channels <= stride, "the pictures have too few channels");
-        }
+        assert!(order.holds(channels), "the pictures have too few channels");
         for (map, size) in [self.rows, self.columns].into_iter().zip(size) {
             let inside = |&at: &u32| at == ZERO || (at as usize) < size;
             assert!(map.is_none_or(|map| map.iter().all(inside)), "a map goes beyond the pictures");

@@ -2,13 +2,12 @@
 
 use crate::{Result, Tensor};
 
-/// An inference engine with a loaded model, which it runs on named tensors: ONNX Runtime natively, onnxruntime-web in
-/// browsers.
+/// An inference engine with a loaded model, which it runs on named tensors: our own, ONNX Runtime, or onnxruntime-web.
 ///
 /// `run` is async because engines in browsers are; a native engine's future is ready at once.
 #[allow(async_fn_in_trait)]
 pub trait Engine {
-    /// The engine and the processor that it uses: `ONNX Runtime 1.31.1 on CPU, 2 threads`.
+    /// The engine and the processor that it uses: `Easel 0.1.0 on CPU (AVX2), 2 threads`.
     fn describe(&self) -> String;
 
     /// Runs the model once on named inputs. Returns its named outputs, in the model's order.

@@ -117,11 +117,11 @@ impl Planner<'_> {
     pub(super) fn reduce_mean(&mut self, node: &Node, axes: Option<&[i64]>, keep: bool) -> Result<Value, Failure> {
         let axes = match axes {
             Some(axes) => axes.to_vec(),
-            None => self.known_ints(node, 1)?.map_or_else(|| unsupported("all axes"), Ok)?,
+            None => self.known_ints(node, 1)?.map_or_else(|| unsupported("a mean over all axes"), Ok)?,
         };
         match shape::axes(&axes, self.input(node, 0)?.dims().len())?[..] {
             [2, 3] => self.mean(node, keep),
-            _ => unsupported(format!("axes {axes:?}")),
+            _ => unsupported(format!("a mean over axes {axes:?}")),
         }
     }
 

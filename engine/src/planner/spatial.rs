@@ -112,10 +112,13 @@ impl Planner<'_> {
             return Ok(Value::Pictures(picture));
         }
         if dims.len() != 4 || picture.dims.len() != 4 || dims[..2] != picture.dims[..2] {
-            return unsupported(format!("from {:?} to {dims:?}", picture.dims));
+            return unsupported(format!("an expansion of {:?} to {dims:?}", picture.dims));
         }
         for (axis, &size) in dims.iter().enumerate().skip(2) {
             if size != picture.dims[axis] {
+                if size >= MAX_SIDE {
+                    return malformed(format!("a side of {size}"));
+                }
                 picture = self.mapped(&picture, axis - 2, &vec![0; size])?;
             }
         }

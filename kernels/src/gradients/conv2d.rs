@@ -46,7 +46,8 @@ impl ConvShape {
     pub fn output_size(&self) -> [usize; 2] {
         std::array::from_fn(|axis| {
             let reach = self.dilation * (self.kernel[axis] - 1) + 1;
-            (self.size[axis] + 2 * self.padding - reach) / self.stride + 1
+            let room = (self.size[axis] + 2 * self.padding).checked_sub(reach);
+            room.expect("the kernel fits into the padded input") / self.stride + 1
         })
     }
 

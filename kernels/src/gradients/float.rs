@@ -4,9 +4,18 @@ use std::fmt::Debug;
 use std::iter::Sum;
 use std::ops::{Add, AddAssign, Div, Mul, MulAssign, Neg, Sub};
 
-/// `f32`, which networks use, and `f64`, in which their gradients are checked.
+mod sealed {
+    /// Scratch memory is read as elements without a check, so that each bit pattern must be one.
+    pub trait Sealed {}
+
+    impl Sealed for f32 {}
+    impl Sealed for f64 {}
+}
+
+/// `f32`, which networks use, and `f64`, in which their gradients are checked. No other type implements it.
 pub trait Float:
-    Copy
+    sealed::Sealed
+    + Copy
     + Debug
     + Default
     + PartialOrd

@@ -116,6 +116,8 @@ pub(super) fn forward(
     bias: Option<&[f32]>,
     slope: Option<f32>,
 ) -> Vec<f32> {
+    assert!(input.len() >= shape.input_dims().iter().product::<usize>(), "the input's length");
+    assert!(bias.is_none_or(|bias| bias.len() >= shape.outputs), "the bias's length");
     let level = Level::detect();
     let blocks = Blocks::new(shape);
     let transformed = kernels.transform(level);

@@ -19,6 +19,8 @@ const OUTPUTS: usize = 24;
 
 /// The gradient of the weight, `[output, input, 3, 3]`, given input and output's gradient.
 pub(in crate::gradients) fn gradient(shape: &ConvShape, input: &[f32], output: &[f32]) -> Vec<f32> {
+    assert!(input.len() >= shape.input_dims().iter().product::<usize>(), "the input's length");
+    assert!(output.len() >= shape.output_dims().iter().product::<usize>(), "the output's length");
     let level = Level::detect();
     let blocks = Blocks::new(shape);
     let mut result = vec![0.0; shape.weight_dims().iter().product()];
