@@ -200,11 +200,10 @@ pub fn forward<T: Float>(shape: &ConvShape, input: &[T], weight: &[T], bias: Opt
 
 /// The gradient of the input, given that of the output: the transposed convolution of `output` with `weight`.
 pub fn input<T: Float>(shape: &ConvShape, output: &[T], weight: &[T]) -> Vec<T> {
-    if let Some(flipped) = flipped(shape) {
-        if let (Some(output), Some(weight), true) = (T::singles(output), T::singles(weight), winograd::fits(&flipped)) {
-            let kernels = Kernels::turned(shape, weight);
-            return T::from_singles(winograd::forward(&flipped, output, &kernels, None, None));
-        }
+    let turned = flipped(shape).filter(winograd::fits);
+    if let (Some(flipped), Some(output), Some(weight)) = (turned, T::singles(output), T::singles(weight)) {
+        let kernels = Kernels::turned(shape, weight);
+        return T::from_singles(winograd::forward(&flipped, output, &kernels, None, None));
     }
     if small::fits(shape) {
         return small::input(shape, output, weight);
@@ -418,26 +417,30 @@ mod tests {
 
     #[test]
     fn bits_do_not_depend_on_threads() {
-        let shape = ConvShape {
+        let base = ConvShape {
             batch: 3,
-            inputs: 8,
+            inputs: 24,
             size: [64, 64],
-            outputs: 8,
+            outputs: 24,
             kernel: [3, 3],
-            stride: 2,
+            stride: 1,
             padding: 1,
             dilation: 1,
             groups: 1,
         };
-        let x: Vec<f32> = numbers(3 * 8 * 64 * 64, 1).iter().map(|&x| x as f32).collect();
-        let w: Vec<f32> = numbers(8 * 8 * 9, 2).iter().map(|&x| x as f32).collect();
-        let run = |threads| {
-            let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build().unwrap();
-            pool.install(|| {
-                let y = forward(&shape, &x, &w, None, None);
-                (input(&shape, &y, &w), weight(&shape, &x, &y))
-            })
-        };
-        assert!(run(1) == run(3));
+        for shape in [base, ConvShape { stride: 2, ..base }, ConvShape { size: [5, 5], padding: 0, batch: 9, ..base }] {
+            let single = |dims: [usize; 4], seed| -> Vec<f32> {
+                numbers(dims.iter().product(), seed).iter().map(|&x| x as f32).collect()
+            };
+            let (x, w) = (single(shape.input_dims(), 1), single(shape.weight_dims(), 2));
+            let run = |threads| {
+                let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build().unwrap();
+                pool.install(|| {
+                    let y = forward(&shape, &x, &w, None, None);
+                    (input(&shape, &y, &w), weight(&shape, &x, &y))
+                })
+            };
+            assert!(run(1) == run(3), "{shape:?}");
+        }
     }
 }

@@ -1,6 +1,8 @@
 //! Convolutions with 3x3 kernels and their derivatives by products of transformed blocks, in float32: F(4x4, 3x3), and
 //! for the weight's gradient F(3x3, 4x4) (Lavin and Gray 2015, arXiv 1509.09308). Both take 36 products in place of 144.
 
+#![allow(clippy::needless_range_loop, reason = "transforms are formulas of indices")]
+
 mod kernels;
 mod planes;
 mod weight;

@@ -1,5 +1,8 @@
 //! The transformed kernels.
 
+// The indices are those of the matrices.
+#![allow(clippy::needless_range_loop)]
+
 use super::{INPUT_SIDE, POINTS};
 use crate::Level;
 use crate::gradients::conv2d::ConvShape;

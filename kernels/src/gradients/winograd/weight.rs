@@ -1,6 +1,9 @@
 //! The weight's gradient by F(3x3, 4x4): the output's gradient in blocks of 4x4 is the kernel, and the result has 3x3
 //! elements. The sum over all blocks comes before the transform back.
 
+// The indices are those of the matrices.
+#![allow(clippy::needless_range_loop)]
+
 use std::ops::Range;
 
 use super::planes::read;
