@@ -40,7 +40,10 @@ fn main() -> Result<()> {
         }
         other => Err(format!("no engine is named `{other}`").into()),
     };
-    outcome.or_else(|error| Ok(println!("failed {error}")))
+    if let Err(error) = outcome {
+        println!("failed {error}");
+    }
+    Ok(())
 }
 
 fn bench<E: Engine>(job: &Value, load: impl FnOnce() -> Result<E>) -> Result<()> {
