@@ -43,7 +43,8 @@ fn folder() -> TempDir {
     for name in ["wave.onnx", "gan-mnist.onnx", "ddpm-mnist.onnx", "lenet-mnist.onnx"] {
         fs::copy(shipped(name), folder.path().join(name)).unwrap();
     }
-    let scene = |x: u32, y: u32| Rgb([(x * 255 / 301) as u8, (y * 255 / 218) as u8, (((x / 7) ^ (y / 5)) * 9 % 256) as u8]);
+    let scene =
+        |x: u32, y: u32| Rgb([(x * 255 / 301) as u8, (y * 255 / 218) as u8, (((x / 7) ^ (y / 5)) * 9 % 256) as u8]);
     RgbImage::from_fn(301, 218, scene).save(folder.path().join("a.png")).unwrap();
     fs::write(folder.path().join("sine.onnx"), sine()).unwrap();
     folder
