@@ -46,7 +46,7 @@ const CASES = {
     // The card is valid, but the graph is empty, which the engine refuses.
     "hollow.onnx": [
         withCard({ ...card, kind: "generator", latent: { dim: 4, distribution: "normal" } }),
-        /the engine cannot open the model: /,
+        /the engine cannot open the model: Missing opset in the model/,
     ],
     "missing.onnx": [null, /cannot be fetched: 404 Not Found$/],
 };
@@ -73,7 +73,7 @@ after(async () => {
 
 for (const [file, [, expected]] of Object.entries(CASES)) {
     test(`${file} as the page's model`, async () => {
-        const { page } = await open(browser.context, `${site.origin}/?tab=walk&engine=${file === "hollow.onnx" ? "auto" : "easel"}&model=generator+${file}`, {
+        const { page } = await open(browser.context, `${site.origin}/?tab=walk&engine=wasm&model=generator+${file}`, {
             waitForPictures: false,
         });
         const line = await errorLine(page);
@@ -89,6 +89,14 @@ for (const [file, [, expected]] of Object.entries(CASES)) {
     });
 }
 
+test("a damaged graph in Easel's engine", async () => {
+    const address = `${site.origin}/?tab=walk&engine=easel&model=generator+hollow.onnx`;
+    const { page } = await open(browser.context, address, { waitForPictures: false });
+    const message = "the engine cannot open the model: the model's graph is damaged: it has no outputs; export it again";
+    assert.equal(await errorLine(page), `hollow.onnx: Easel: ${message}`);
+    await page.close();
+});
+
 test("a file that is not a denoiser", async () => {
     const address = `${site.origin}/?tab=digits&engine=easel&steps=2&model=denoiser+hollow.onnx`;
     const { page } = await open(browser.context, address, { waitForPictures: false });
@@ -99,7 +107,7 @@ test("a file that is not a denoiser", async () => {
 });
 
 test("files of the user's get the same message, and the model before stays", async () => {
-    const { page } = await open(browser.context, `${site.origin}/?tab=walk&engine=easel&seeds=1,2`);
+    const { page } = await open(browser.context, `${site.origin}/?tab=walk&engine=wasm&seeds=1,2`);
     const before = await canvas(page, "walk-canvas");
     for (const [file, [bytes, expected]] of Object.entries(CASES)) {
         // A stylizer would open in another tab.

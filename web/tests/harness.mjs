@@ -211,8 +211,9 @@ export async function forget(context, origin) {
 }
 
 /** Opens a page. `errors` collects the errors that it logs; `progress()` returns the texts of its downloads. */
-export async function open(context, address, { waitForPictures = true } = {}) {
+export async function open(context, address, { waitForPictures = true, script = "" } = {}) {
     const page = await context.newPage();
+    await page.addInitScript(script);
     const errors = [];
     page.on("console", (message) => message.type() === "error" && errors.push(message.text()));
     page.on("pageerror", (error) => errors.push(error.message));

@@ -9,6 +9,8 @@ import { COMMON_TYPES, dist, drawn, dropFile, launch, open, screenshot, serve } 
 
 /** A short sampling. */
 const SHORT = "?tab=digits&class=1&n=1&steps=3&engine=easel";
+/** The same in the engine that uses threads. */
+const THREADED = SHORT.replace("engine=easel", "engine=wasm");
 /** The page's notice. */
 const READY = "This page now works offline, too.";
 
@@ -48,8 +50,7 @@ test("after the first visit everything works without the server", () =>
 
 test("onnxruntime-web works offline once it was used", () =>
     visit({}, async (context, site) => {
-        const query = SHORT.replace("engine=easel", "engine=wasm");
-        const { page } = await open(context, `${site.origin}/${query}`);
+        const { page } = await open(context, `${site.origin}/${THREADED}`);
         await page.getByText(READY).waitFor();
         await site.close();
         await page.reload();
@@ -85,25 +86,26 @@ test("a browser that runs a quicker build since the last visit takes the one tha
 
 test("threads and the content security policy without the headers of the server", () =>
     visit({ isolated: false, policy: null }, async (context, site) => {
-        const { page, errors } = await open(context, `${site.origin}/${SHORT}`);
+        const { page, errors } = await open(context, `${site.origin}/${THREADED}`);
         assert.ok(await page.evaluate(() => crossOriginIsolated));
+        assert.match(await page.locator("#engine-name").textContent(), /^WASM, [0-9]+ threads$/);
         assert.equal(await page.evaluate(() => performance.getEntriesByType("navigation")[0].type), "reload");
         const policy = () => fetch("js/worker.js").then(({ headers }) => headers.get("content-security-policy"));
         assert.match(await page.evaluate(policy), /^default-src 'none'; script-src 'self'/);
         assert.deepEqual(errors, []);
         // Later visits do not reload.
-        const again = await open(context, `${site.origin}/${SHORT}`);
+        const again = await open(context, `${site.origin}/${THREADED}`);
         assert.equal(await again.page.evaluate(() => performance.getEntriesByType("navigation")[0].type), "navigate");
         assert.ok(await again.page.evaluate(() => crossOriginIsolated));
     }));
 
 test("any file server will do: few media types, no headers, any folder", () =>
     visit({ isolated: false, policy: null, types: COMMON_TYPES, folder: "/shared/easel/" }, async (context, site) => {
-        const address = `${site.origin}/shared/easel/${SHORT}`;
+        const address = `${site.origin}/shared/easel/${THREADED}`;
         // Without a service worker, as on a first visit that may not install one.
         await context.addInitScript(() => localStorage.first ?? delete Navigator.prototype.serviceWorker);
         const first = await open(context, address);
-        assert.equal(await first.page.locator("#engine-name").textContent(), "Easel, relaxed SIMD");
+        assert.equal(await first.page.locator("#engine-name").textContent(), "WASM");
         assert.deepEqual(first.errors, []);
         await first.page.evaluate(() => (localStorage.first = "done"));
         const second = await open(context, address);
@@ -112,8 +114,11 @@ test("any file server will do: few media types, no headers, any folder", () =>
         await second.page.goto("about:blank");
         // From the service worker's cache, with its headers.
         const third = await open(context, address);
-        assert.ok(await third.page.evaluate(() => crossOriginIsolated));
+        assert.match(await third.page.locator("#engine-name").textContent(), /^WASM, [0-9]+ threads$/);
         assert.deepEqual(third.errors, []);
+        const own = await open(context, `${site.origin}/shared/easel/${SHORT}`);
+        assert.equal(await own.page.locator("#engine-name").textContent(), "Easel, relaxed SIMD");
+        assert.deepEqual(own.errors, []);
         assert.ok(!site.requests.some((path) => path.endsWith(".mjs")));
     }));
 
