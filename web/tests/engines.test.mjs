@@ -7,7 +7,7 @@ import { after, before, test } from "node:test";
 
 import { build } from "esbuild";
 
-import { dist, drawn, errorLine, labelled, launch, open, screenshot, serve } from "./harness.mjs";
+import { SLOW, dist, drawn, errorLine, labelled, launch, open, screenshot, serve } from "./harness.mjs";
 
 let site, browser, probe, memory;
 
@@ -111,9 +111,6 @@ async function crippled(line, query = "", origin = site.origin, pageLine = "") {
 const HARDWARE = `
     Object.defineProperty(GPUAdapterInfo.prototype, "isFallbackAdapter", { value: false });
     Object.defineProperty(GPUAdapterInfo.prototype, "architecture", { value: "test" })`;
-
-/** Takes the slowest build of our module, so that a GPU is looked for. */
-const SLOW = "WebAssembly.validate = (bytes) => bytes.length === 8";
 
 test("a GPU is measured against Easel", async () => {
     const page = await crippled(HARDWARE, "", site.origin, SLOW);

@@ -3,7 +3,7 @@
 import assert from "node:assert/strict";
 import { after, before, test } from "node:test";
 
-import { canvas, denoiser, drawn, errorLine, INDEX, labelled, launch, model, open, screenshot, serve } from "./harness.mjs";
+import { INDEX, SLOW, canvas, denoiser, drawn, errorLine, labelled, launch, model, open, screenshot, serve } from "./harness.mjs";
 
 const PNG = Buffer.from(
     "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNk+M9QDwADhgGAWjR9awAAAABJRU5ErkJggg==",
@@ -184,6 +184,7 @@ test("an engine that the server does not have", async () => {
 
 test("an engine that the browser does not have", async () => {
     const crippled = await browser.context.newPage();
+    await crippled.addInitScript(SLOW);
     // A line before the Worker's script removes WebGPU.
     await crippled.route("**/js/worker.js", async (route) => {
         const response = await route.fetch();
@@ -195,6 +196,7 @@ test("an engine that the browser does not have", async () => {
     await crippled.getByLabel("Engine", { exact: true }).selectOption("auto");
     await drawn(crippled);
     assert.match(await crippled.locator("#engine-name").textContent(), /^Easel/);
+    assert.match(await crippled.locator("#badge").getAttribute("title"), /no usable GPU/);
 
     // The picture and the engine before stay.
     await crippled.getByLabel("Engine", { exact: true }).selectOption("webgpu");

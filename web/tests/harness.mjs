@@ -210,7 +210,10 @@ export async function forget(context, origin) {
     await page.close();
 }
 
-/** Opens a page. `errors` collects the errors that it logs; `progress()` returns the texts of its downloads. */
+/** Takes the slowest build of our module, so that a GPU is looked for. */
+export const SLOW = "WebAssembly.validate = (bytes) => bytes.length === 8";
+
+/** Opens a page, in which `script` runs first. `errors` collects the errors that it logs; `progress()` returns the texts of its downloads. */
 export async function open(context, address, { waitForPictures = true, script = "" } = {}) {
     const page = await context.newPage();
     await page.addInitScript(script);
