@@ -6,6 +6,7 @@ use crate::few::{self, FewOutputs};
 use crate::finish::{Finish, Sums, Values, normalise_pixels, write_with};
 use crate::panels::Panels;
 use crate::parallel::with_scratch;
+use crate::parts::{PARTS, Part, divide, even};
 use crate::region::{Region, copy};
 use crate::simd::{Simd, dispatch};
 use crate::tile::{MAX_COLUMNS, MAX_ROWS, Tile};
@@ -75,10 +76,6 @@ pub(crate) struct Direct {
 /// The most values of a region: half of a small second-level cache.
 const REGION_VALUES: usize = 1 << 15;
 
-/// Parts of pictures into which small work is divided, so that there is some for each thread. It does not depend on their
-/// number, so neither does the result.
-const PARTS: usize = 4;
-
 /// The pixels that are finished at a time; a multiple of the rows of each tile.
 const GROUP: usize = 48;
 
@@ -86,10 +83,8 @@ const GROUP: usize = 48;
 const SMALL_WORK: usize = 1 << 19;
 
 /// What one thread computes at a time.
-struct Part {
-    pictures: Range<usize>,
-    rows: Range<usize>,
-    columns: Range<usize>,
+struct Piece {
+    part: Part,
     panels: Range<usize>,
 }
 
@@ -111,7 +106,7 @@ impl Direct {
         std::array::from_fn(|axis| (positions[axis] - 1) * self.input_step[axis] + reach[axis])
     }
 
-    fn parts(&self, batch: usize, positions: [usize; 2], alone: bool, whole: bool) -> Vec<Part> {
+    fn pieces(&self, batch: usize, positions: [usize; 2], alone: bool, whole: bool) -> Vec<Piece> {
         let (_, reach) = self.reach();
         let area = REGION_VALUES / self.inputs;
         let whole_size = self.region_size(positions, reach);
@@ -126,47 +121,41 @@ impl Direct {
             (room.saturating_sub(reach[axis]) / self.input_step[axis] + 1).clamp(1, positions[axis])
         };
         let columns = fit((2 * side).max(reach[1] + 8 * self.input_step[1]), 1);
-        let columns = positions[1].div_ceil(positions[1].div_ceil(columns));
+        let columns = even(positions[1], columns);
         let width = self.region_size([1, columns], reach)[1];
         let rows = fit((area / width).max(reach[0] + 3 * self.input_step[0]), 0);
-        let rows = positions[0].div_ceil(positions[0].div_ceil(rows));
+        let rows = even(positions[0], rows);
         let of_pictures = batch.div_ceil(pictures);
         let rows =
             if of_pictures < parts { rows.min(positions[0].div_ceil(parts.div_ceil(of_pictures))) } else { rows };
-        let blocks = of_pictures * positions[0].div_ceil(rows) * positions[1].div_ceil(columns);
-        let groups = if whole { 1 } else { parts.div_ceil(blocks).min(panels) };
-        let mut result = Vec::new();
-        for picture in (0..batch).step_by(pictures) {
-            for row in (0..positions[0]).step_by(rows) {
-                for column in (0..positions[1]).step_by(columns) {
-                    for group in 0..groups {
-                        result.push(Part {
-                            pictures: picture..(picture + pictures).min(batch),
-                            rows: row..(row + rows).min(positions[0]),
-                            columns: column..(column + columns).min(positions[1]),
-                            panels: panels * group / groups..panels * (group + 1) / groups,
-                        });
-                    }
-                }
-            }
-        }
-        result
+        let blocks = divide([batch, positions[0], positions[1]], [pictures, rows, columns]);
+        let groups = if whole { 1 } else { parts.div_ceil(blocks.len()).min(panels) };
+        let of_group = |group: usize| panels * group / groups..panels * (group + 1) / groups;
+        let pieces = blocks
+            .into_iter()
+            .flat_map(|part| (0..groups).map(move |group| Piece { part: part.clone(), panels: of_group(group) }));
+        pieces.collect()
     }
 
     /// Convolves, and returns the sums of the parts if they are asked for.
     pub(crate) fn run(&self, view: &View, finish: &Finish, size: [usize; 2]) -> Vec<Sums> {
         let positions = std::array::from_fn(|axis| size[axis].div_ceil(self.output_step[axis]));
         let epilogue = &finish.epilogue;
-        let parts = self.parts(
+        let pieces = self.pieces(
             view.pictures.batch,
             positions,
             epilogue.moments,
             epilogue.moments || epilogue.pixel_norm.is_some(),
         );
-        finish.parts(&parts, |part| part.pictures.start, |part, sums| self.part(view, finish, size, part, sums))
+        finish.parts(
+            &pieces,
+            |piece| piece.part.pictures.start,
+            |piece, sums| self.piece(view, finish, size, piece, sums),
+        )
     }
 
-    fn part(&self, view: &View, finish: &Finish, size: [usize; 2], part: &Part, mut sums: Option<&mut Sums>) {
+    fn piece(&self, view: &View, finish: &Finish, size: [usize; 2], piece: &Piece, mut sums: Option<&mut Sums>) {
+        let Piece { part, panels: of_piece } = piece;
         let (first, reach) = self.reach();
         let (inputs, pictures) = (self.inputs, part.pictures.len());
         let region_size = self.region_size([part.rows.len(), part.columns.len()], reach);
@@ -216,7 +205,7 @@ impl Direct {
                     let (sums, finish) = (sums.as_deref_mut(), &Finish { bias: &phase.bias, ..*finish });
                     match &phase.weights {
                         Weights::Panels(panels) => {
-                            let panels = (panels, part.panels.clone());
+                            let panels = (panels, of_piece.clone());
                             multiply(self.level, &work, panels, data, products, finish, sums)
                         }
                         Weights::Few(few) => few::multiply(self.level, &work, few, data, products, finish, sums),

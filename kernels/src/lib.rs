@@ -13,6 +13,7 @@ mod nested;
 mod norm;
 mod panels;
 mod parallel;
+mod parts;
 mod pictures;
 pub mod plain;
 mod pool;

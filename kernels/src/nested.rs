@@ -6,12 +6,11 @@
 
 mod transforms;
 
-use std::ops::Range;
-
 use crate::few::{FewOutputs, sums_of};
 use crate::finish::{Finish, Sums, Values, normalise_rectangle, write_with};
 use crate::panels::Panels;
 use crate::parallel::with_scratch;
+use crate::parts::{Part, divide, even};
 use crate::region::{Region, copy};
 use crate::simd::{Simd, dispatch};
 use crate::tile::{MAX_COLUMNS, MAX_ROWS, Tile};
@@ -40,7 +39,7 @@ const KERNEL: [[f64; SIDE]; INPUT_SIDE] = [
 pub(crate) struct Nested {
     weights: Weights,
     /// The 3x3 parts of the kernel, vertically and horizontally.
-    parts: [usize; 2],
+    kernel_parts: [usize; 2],
     inputs: usize,
     outputs: usize,
     padding: [usize; 2],
@@ -56,13 +55,6 @@ enum Weights {
 
 /// The most values of transformed blocks that are kept at a time: a part of the second-level cache.
 const BLOCK_VALUES: usize = 1 << 17;
-
-/// Blocks of a picture, which one thread computes.
-struct Part {
-    picture: usize,
-    rows: Range<usize>,
-    columns: Range<usize>,
-}
 
 impl Nested {
     /// Whether this is possible for a weight of these dimensions, which has at most [`MAX_ROWS`] rows of parts, and the
@@ -95,43 +87,31 @@ impl Nested {
             true => Weights::Few(points.map(|p| FewOutputs::new(level, depth, outputs, |k, o| at(p, k, o))).collect()),
             false => Weights::Panels(points.map(|p| Panels::new(level, depth, outputs, |k, o| at(p, k, o))).collect()),
         };
-        Self { weights, parts, inputs, outputs, padding, level }
+        Self { weights, kernel_parts: parts, inputs, outputs, padding, level }
     }
 
-    fn divide(&self, batch: usize, blocks: [usize; 2]) -> Vec<Part> {
+    /// Blocks of a picture, which one thread computes.
+    fn parts(&self, batch: usize, blocks: [usize; 2]) -> Vec<Part> {
         let room = BLOCK_VALUES / (POINTS * self.inputs.max(self.level.lanes() / 2));
         let side = (room as f64).sqrt() as usize;
         let [rows, columns] = std::array::from_fn(|axis| {
-            let most = side.saturating_sub(self.parts[axis] - 1).max(2 * self.parts[axis]);
-            blocks[axis].div_ceil(blocks[axis].div_ceil(most))
+            even(blocks[axis], side.saturating_sub(self.kernel_parts[axis] - 1).max(2 * self.kernel_parts[axis]))
         });
-        let mut parts = Vec::new();
-        for picture in 0..batch {
-            for row in (0..blocks[0]).step_by(rows) {
-                for column in (0..blocks[1]).step_by(columns) {
-                    parts.push(Part {
-                        picture,
-                        rows: row..(row + rows).min(blocks[0]),
-                        columns: column..(column + columns).min(blocks[1]),
-                    });
-                }
-            }
-        }
-        parts
+        divide([batch, blocks[0], blocks[1]], [1, rows, columns])
     }
 
     /// Convolves, and returns the sums of the parts if they are asked for.
     pub(crate) fn run(&self, view: &View, finish: &Finish, size: [usize; 2]) -> Vec<Sums> {
-        let parts = self.divide(view.pictures.batch, size.map(|size| size.div_ceil(SIDE)));
-        finish.parts(&parts, |part| part.picture, |part, sums| self.part(view, finish, size, part, sums))
+        let parts = self.parts(view.pictures.batch, size.map(|size| size.div_ceil(SIDE)));
+        finish.parts(&parts, |part| part.pictures.start, |part, sums| self.part(view, finish, size, part, sums))
     }
 
     fn part(&self, view: &View, finish: &Finish, size: [usize; 2], part: &Part, sums: Option<&mut Sums>) {
         // The blocks of the input.
-        let rows = part.rows.len() + self.parts[0] - 1;
-        let columns = part.columns.len() + self.parts[1] - 1;
+        let rows = part.rows.len() + self.kernel_parts[0] - 1;
+        let columns = part.columns.len() + self.kernel_parts[1] - 1;
         let region = Region {
-            picture: part.picture,
+            picture: part.pictures.start,
             pictures: 1,
             origin: [
                 (part.rows.start * SIDE) as isize - self.padding[0] as isize,
@@ -171,7 +151,7 @@ impl Nested {
             unsafe { convolve(self.level, &work, [blocks, products, values], finish, sums) }
             let [rows, columns] = [&part.rows, &part.columns].map(|range| range.start * SIDE..range.end * SIDE);
             // SAFETY: this part wrote these pixels.
-            unsafe { normalise_rectangle(self.level, finish, [part.picture..part.picture + 1, rows, columns], size) }
+            unsafe { normalise_rectangle(self.level, finish, [part.pictures.clone(), rows, columns], size) }
         });
     }
 }
@@ -250,7 +230,7 @@ unsafe fn multiply<S: Simd>(
 ) {
     let inputs = work.nested.inputs;
     let mut runs = [0; MAX_ROWS];
-    let of_parts = work.nested.parts[0];
+    let of_parts = work.nested.kernel_parts[0];
     for (part, run) in runs[..of_parts].iter_mut().enumerate() {
         *run = part * work.line;
     }
@@ -265,7 +245,7 @@ unsafe fn multiply<S: Simd>(
                     left: blocks.as_ptr().add((point * work.rows + row) * work.line),
                     rows: &starts,
                     runs: &runs[..of_parts],
-                    length: work.nested.parts[1] * inputs,
+                    length: work.nested.kernel_parts[1] * inputs,
                     panel: panels.values(panel).as_ptr(),
                     result: products.as_mut_ptr().add((point * work.across + first) * panel.width),
                     stride: panel.width,
@@ -283,7 +263,7 @@ unsafe fn multiply_few<S: Simd>(work: &Work, points: &[FewOutputs], blocks: &[f3
     let inputs = work.nested.inputs;
     let width = work.nested.outputs * S::LANES;
     let mut runs = [0; MAX_ROWS];
-    let of_parts = work.nested.parts[0];
+    let of_parts = work.nested.kernel_parts[0];
     for (part, run) in runs[..of_parts].iter_mut().enumerate() {
         *run = part * work.line;
     }
@@ -295,7 +275,7 @@ unsafe fn multiply_few<S: Simd>(work: &Work, points: &[FewOutputs], blocks: &[f3
             while first < work.part.columns.len() {
                 let starts = std::array::from_fn(|at| (first + at) * inputs);
                 let to = products.as_mut_ptr().add((point * work.across + first) * width);
-                let length = work.nested.parts[1] * inputs;
+                let length = work.nested.kernel_parts[1] * inputs;
                 first += sums_of::<S>(few, left, &runs[..of_parts], length, &starts, to);
             }
         }
@@ -319,7 +299,7 @@ unsafe fn write_lines<S: Simd>(
     let width = (work.part.columns.len() * SIDE).min(work.size[1] - x);
     for line in 0..SIDE.min(work.size[0] - y) {
         for first in (0..width).step_by(RUN) {
-            let pixel = (work.part.picture * work.size[0] + y + line) * work.size[1] + x + first;
+            let pixel = (work.part.pictures.start * work.size[0] + y + line) * work.size[1] + x + first;
             let pixels: [usize; RUN] = std::array::from_fn(|at| pixel + at);
             let count = RUN.min(width - first);
             let at = (line * work.across * SIDE + first) * stride;

@@ -12,22 +12,34 @@ pub(crate) fn for_each(count: usize, work: impl Fn(usize) + Sync + Send) {
     (0..count).for_each(work);
 }
 
-/// Memory of which each thread writes its own parts.
+/// Memory of which each thread writes its own parts, which may lie between those of others.
 #[derive(Clone, Copy)]
-pub(crate) struct Shared<T>(*mut T);
+pub(crate) struct Shared<T>(*mut T, #[cfg_attr(not(feature = "gradients"), allow(dead_code))] usize);
 
-// SAFETY: whoever gets the pointer sees to it that no two threads write the same element.
+// SAFETY: whoever gets the memory sees to it that no two threads write the same element.
 unsafe impl<T: Send> Send for Shared<T> {}
 // SAFETY: as above.
 unsafe impl<T: Send> Sync for Shared<T> {}
 
 impl<T> Shared<T> {
     pub(crate) fn new(values: &mut [T]) -> Self {
-        Self(values.as_mut_ptr())
+        Self(values.as_mut_ptr(), values.len())
     }
 
     pub(crate) fn pointer(&self) -> *mut T {
         self.0
+    }
+
+    /// The memory from an offset to the end.
+    ///
+    /// # Safety
+    /// No two threads may write the same element.
+    #[cfg(feature = "gradients")]
+    #[allow(clippy::mut_from_ref)]
+    pub(crate) unsafe fn from(&self, offset: usize) -> &mut [T] {
+        assert!(offset <= self.1);
+        // SAFETY: within the slice that `new` was given.
+        unsafe { std::slice::from_raw_parts_mut(self.0.add(offset), self.1 - offset) }
     }
 }
 

@@ -4,11 +4,10 @@
 // The indices are those of the matrices.
 #![allow(clippy::needless_range_loop)]
 
-use std::ops::Range;
-
 use crate::finish::{Finish, Sums, Values, normalise_rectangle, write_with};
 use crate::panels::Panels;
 use crate::parallel::with_scratch;
+use crate::parts::{PARTS, Part, divide, even};
 use crate::region::{Region, copy};
 use crate::simd::{Simd, dispatch};
 use crate::tile::{MAX_ROWS, Tile};
@@ -48,16 +47,6 @@ const BLOCK_VALUES: usize = 1 << 17;
 
 /// The blocks that are finished at a time.
 const RUN: usize = 4;
-
-/// Parts into which small work is divided; it does not depend on the number of threads.
-const PARTS: usize = 4;
-
-/// Blocks of some pictures, which one thread computes.
-struct Part {
-    pictures: Range<usize>,
-    rows: Range<usize>,
-    columns: Range<usize>,
-}
 
 /// Sums of three vectors with a factor each.
 fn combine<T>(factors: &[f64; 3], [a, b, c]: [&[f64]; 3], sums: &mut [T], convert: impl Fn(f64) -> T) {
@@ -117,30 +106,18 @@ impl Winograd {
         self.inputs.next_multiple_of(self.level.lanes())
     }
 
+    /// Blocks of some pictures, which one thread computes.
     fn parts(&self, batch: usize, blocks: [usize; 2], alone: bool) -> Vec<Part> {
         let width = self.points[0].panels().iter().map(|panel| panel.width).max().unwrap_or(0);
         let room = (BLOCK_VALUES / (POINTS * (self.stride() + width))).max(MAX_ROWS);
         let all = blocks[0] * blocks[1];
         let parts = (batch * all / MAX_ROWS).clamp(1, PARTS);
         let pictures = if alone { 1 } else { (room / all).clamp(1, batch.div_ceil(parts)) };
-        let columns = blocks[1].div_ceil(blocks[1].div_ceil(room));
-        let rows = (room / columns).clamp(1, blocks[0]);
-        let rows = blocks[0].div_ceil(blocks[0].div_ceil(rows));
+        let columns = even(blocks[1], room);
+        let rows = even(blocks[0], (room / columns).clamp(1, blocks[0]));
         let of_pictures = batch.div_ceil(pictures);
         let rows = if of_pictures < parts { rows.min(blocks[0].div_ceil(parts.div_ceil(of_pictures))) } else { rows };
-        let mut result = Vec::new();
-        for picture in (0..batch).step_by(pictures) {
-            for row in (0..blocks[0]).step_by(rows) {
-                for column in (0..blocks[1]).step_by(columns) {
-                    result.push(Part {
-                        pictures: picture..(picture + pictures).min(batch),
-                        rows: row..(row + rows).min(blocks[0]),
-                        columns: column..(column + columns).min(blocks[1]),
-                    });
-                }
-            }
-        }
-        result
+        divide([batch, blocks[0], blocks[1]], [pictures, rows, columns])
     }
 
     /// Convolves, and returns the sums of the parts if they are asked for.

@@ -13,6 +13,7 @@ use super::Float;
 use super::matmul::{View, matmul};
 use super::vectorised::vectorised;
 use super::winograd::{self, Kernels};
+use crate::parallel::Shared;
 use unfold::{fold, unfold};
 
 /// The shapes of a convolution `input * weight -> output`. All three kernels take the forward convolution's.
@@ -117,29 +118,6 @@ fn pieces(shape: &ConvShape) -> Vec<Piece> {
             blocks.iter().cloned().map(move |rows| Piece { picture, group, rows })
         })
         .collect()
-}
-
-/// Output slices of different pieces never overlap but are not contiguous, so they cannot be split safely.
-struct Shared<T>(*mut T, usize);
-
-// SAFETY: pieces write disjoint elements, which `Shared::from` asks its callers to see to.
-unsafe impl<T: Send> Sync for Shared<T> {}
-
-impl<T> Shared<T> {
-    fn new(values: &mut [T]) -> Self {
-        Self(values.as_mut_ptr(), values.len())
-    }
-
-    /// The slice from an offset to the end.
-    ///
-    /// # Safety
-    /// No two threads may write the same element.
-    #[allow(clippy::mut_from_ref)]
-    unsafe fn from(&self, offset: usize) -> &mut [T] {
-        assert!(offset <= self.1);
-        // SAFETY: within the slice that `new` was given.
-        unsafe { std::slice::from_raw_parts_mut(self.0.add(offset), self.1 - offset) }
-    }
 }
 
 vectorised! {
